@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The program: what one training step runs, not where.  Ranks are coordinates
+ * on axes.  Everything is stored once a template, never once a rank.
+ *
+ *   template t   ops[0 .. n_ops)            each on a stream, FIFO in order
+ *                dep_begin[op] .. [op+1)  -> deps[]   (CSR)
+ *   comms[]      one row a communication of the step; an op of kind COMM names
+ *                a row; the ranks that take part in one instance of the row
+ *                are found from the row's axes (or shift) and a rank.
+ *
+ * Dependencies: deps[k] = d >= 0 is op d of the same step; d < 0 is op ~d of
+ * the step before (satisfied in the first step).  Ops of one stream run in
+ * order, over step boundaries as well; that order is implied, not stored.
+ *
+ * Ownership: the context's arena.
+ */
+#ifndef LONGHAUL_PROGRAM_H
+#define LONGHAUL_PROGRAM_H
+
+#include <longhaul/scenario.h>
+
+typedef int64_t lh_rank;
+
+enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE, LH_AXIS_DATA };
+enum { LH_AXES = LH_AXIS_DATA + 1 };
+#define LH_AXIS_BIT(axis) (1u << (axis))
+
+/* rank = sum of coordinate x stride.  Tensor is innermost, then context;
+ * outermost is the axis that is split across sites. */
+struct lh_axes {
+    int64_t size[LH_AXES];
+    int64_t stride[LH_AXES];
+};
+
+lh_rank lh_axes_ranks(const struct lh_axes *axes);
+int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
+                           enum lh_axis axis);
+
+/* One name a key of breakdown_s. */
+enum lh_category {
+    LH_COMPUTE, LH_RECOMPUTE, LH_TENSOR_COMM, LH_EXPERT_COMM, LH_CONTEXT_COMM,
+    LH_PIPELINE_COMM, LH_PIPELINE_BUBBLE, LH_DATA_COMM, LH_WAN_COMM,
+    LH_OPTIMIZER, LH_WAIT, LH_OTHER,
+};
+enum { LH_CATEGORIES = LH_OTHER + 1 };
+const char *lh_category_name(enum lh_category category); /* "tensor_comm" */
+
+enum lh_stream {
+    LH_STREAM_COMPUTE,
+    LH_STREAM_TENSOR,
+    LH_STREAM_FORWARD_SEND,  /* pipeline, activations  */
+    LH_STREAM_FORWARD_RECV,
+    LH_STREAM_BACKWARD_SEND, /* pipeline, gradients    */
+    LH_STREAM_BACKWARD_RECV,
+    LH_STREAM_DATA,
+};
+enum { LH_STREAMS = LH_STREAM_DATA + 1 };
+
+enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
+enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
+
+/* What an op does, for prints and traces. */
+enum lh_task {
+    LH_TASK_FORWARD, LH_TASK_BACKWARD, LH_TASK_RECOMPUTE, LH_TASK_EMBEDDING,
+    LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
+    LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS,
+};
+
+struct lh_op {
+    enum lh_op_kind kind;
+    enum lh_stream stream;
+    enum lh_category category;
+    enum lh_task task;
+    enum lh_role role;     /* COMM */
+    int32_t comm;          /* COMM: row; COMPUTE: -1 */
+    double seconds;        /* COMPUTE: at speed 1, gaps included */
+    double gap_s;          /* COMPUTE: part of seconds that is launch gaps */
+    int32_t micro_batch;   /* -1: none */
+    int32_t layer;         /* of the model, -1: none */
+};
+
+struct lh_template {
+    const char *name;      /* "stage 3 of 8 on h100-sxm" */
+    int stage;             /* coordinate on the pipeline axis */
+    int device;            /* index into program->devices */
+    int32_t n_ops;
+    struct lh_op *ops;
+    int32_t *dep_begin;    /* [n_ops + 1] */
+    int32_t *deps;
+};
+
+enum lh_collective {
+    LH_ALL_REDUCE, LH_REDUCE_SCATTER, LH_ALL_GATHER, LH_SEND,
+};
+enum { LH_COLLECTIVES = LH_SEND + 1 };
+const char *lh_collective_name(enum lh_collective c); /* "all-reduce" */
+
+/* One communication of the step.  Collective: the members are all ranks that
+ * agree with a rank outside `axes`.  Send: from a rank to the one `shift`
+ * further (cyclic) on `shift_axis`. */
+struct lh_comm {
+    enum lh_collective collective;
+    unsigned axes;             /* set of LH_AXIS_BIT; 0 for a send */
+    enum lh_axis shift_axis;
+    int shift;
+    double bytes;              /* S: all-reduce: the buffer; reduce-scatter: the
+                                  input; all-gather: the output; send: message */
+    enum lh_category category; /* its dimension; wan_comm is decided in place */
+    const char *algorithm;     /* "auto" or a name in collectives/list.h */
+    int32_t n_ops;             /* members a group needs is found at placement */
+};
+
+struct lh_memory {             /* bytes of one accelerator of a stage */
+    double weights, gradients, optimizer, activations, reserved, total;
+};
+
+struct lh_program {
+    struct lh_axes axes;
+    int n_devices;             /* distinct devices of the scenario's sites */
+    const struct lh_device **devices;
+    int *site_device;          /* [n_sites] index into devices */
+    int n_templates;           /* stages x devices: [stage * n_devices + dev] */
+    struct lh_template *templates;
+    int32_t n_comms;
+    struct lh_comm *comms;
+    int n_stages;
+    struct lh_memory *memory;  /* [n_stages] */
+    int64_t *stage_layers;     /* [n_stages] */
+    int64_t micro_batches;     /* of one replica a step */
+    int64_t tokens;            /* of a step, all replicas */
+    double model_flops;        /* of a step: 6 N-like, no recomputation */
+    double hardware_flops;     /* with recomputation */
+};
+
+/* The step of a scenario.  LH_BAD_INPUT when the plan does not fit the model
+ * or the accelerators (heads / tensor, layers / stages, batch / data ...). */
+enum lh_status lh_program_build(struct lh_program *out,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* CSR in range, no cycle, every comm row referenced, streams legal. */
+enum lh_status lh_program_check(const struct lh_program *program,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+void lh_program_print(struct lh_text *out, const struct lh_program *program);
+
+/* ---- collectives: one file an algorithm, workloads/collectives/ ----------- */
+
+/* The members of a group in rank order, with where they stand. */
+struct lh_members {
+    int64_t n;
+    const int32_t *site;    /* [n] site of each member */
+    const int64_t *domain;  /* [n] scale-up domain of each member */
+};
+
+/* A collective as hops between members that all run at one common rate.
+ * Hop h carries weight[h] x unit bytes, unit = unit_frac x S. */
+struct lh_hops {
+    int64_t n;
+    int64_t *from, *to;     /* [n] member indices */
+    int64_t *weight;        /* [n] >= 1 */
+    double unit_frac;       /* unit bytes / S */
+    double phi;             /* sharing weight: 1 / the heaviest hop's weight */
+};
+
+struct lh_algorithm {
+    const char *name;
+    const char *help;
+    /* Is the collective defined by this algorithm for these members? */
+    bool (*defined)(enum lh_collective collective,
+                    const struct lh_members *members);
+    void (*hops)(struct lh_hops *out, enum lh_collective collective,
+                 const struct lh_members *members, struct lh_ctx *ctx);
+    /* Latency without the software base: the chain of hops that the last byte
+     * waits for.  latency_s[h] belongs to hop h. */
+    double (*latency)(const struct lh_hops *hops,
+                      enum lh_collective collective,
+                      const struct lh_members *members,
+                      const double *latency_s);
+};
+
+int lh_algorithm_count(void);
+const struct lh_algorithm *lh_algorithm_at(int i);
+const struct lh_algorithm *lh_algorithm_find(const char *name); /* or NULL */
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The scenario: what the user describes, in SI units, every default filled in,
+ * every name resolved against the data tables, checked.  The names of keys are
+ * those of docs/keys.md; scenario/schema.c holds the one table behind them.
+ *
+ * Ownership: all of it lives in the context's arena.
+ */
+#ifndef LONGHAUL_SCENARIO_H
+#define LONGHAUL_SCENARIO_H
+
+#include <longhaul/base.h>
+
+enum lh_attention { LH_ATTENTION_GQA, LH_ATTENTION_MLA };
+
+/* Shape of a decoder-only transformer. */
+struct lh_model {
+    const char *name;
+    const char *source;      /* where the shape comes from */
+    int64_t layers;
+    int64_t hidden;
+    int64_t heads;
+    int64_t kv_heads;
+    int64_t head_dim;
+    int64_t ffn;             /* inner width of the dense MLP */
+    int64_t vocab;
+    bool gated_mlp;          /* SwiGLU: three matrices, else two */
+    bool tied_embeddings;
+    bool attention_bias;     /* biases on Q, K, V, O */
+    bool mlp_bias;
+    bool norm_bias;          /* LayerNorm (weight and bias), else RMSNorm */
+    bool qk_norm;            /* a norm of head_dim on Q and on K */
+    int64_t positions;       /* learned position embeddings, 0 = rotary */
+    enum lh_attention attention;
+    int64_t q_lora_rank, kv_lora_rank;          /* MLA; q 0 = no low rank */
+    int64_t qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
+    int64_t experts;         /* 0 = dense */
+    int64_t experts_per_token;
+    int64_t shared_experts;
+    int64_t expert_ffn;
+    int64_t dense_layers;    /* layers that keep the dense MLP */
+    bool router_bias;        /* one correction a routed expert */
+    int64_t parameters;      /* all */
+    int64_t active_parameters; /* used by one token */
+};
+
+enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
+enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
+enum lh_recompute { LH_RECOMPUTE_NONE, LH_RECOMPUTE_SELECTIVE,
+                    LH_RECOMPUTE_FULL };
+enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
+                   LH_SCHEDULE_INTERLEAVED, LH_SCHEDULE_ZERO_BUBBLE,
+                   LH_SCHEDULE_DUALPIPE };
+
+struct lh_training {
+    int64_t global_batch;     /* sequences a step */
+    int64_t sequence_length;  /* tokens */
+    int64_t micro_batch;      /* sequences */
+    enum lh_precision precision;
+    enum lh_gradient_precision gradient_precision;
+    const char *optimizer;    /* "adamw" */
+    const char *stack_name;   /* data/stacks.csv */
+};
+
+struct lh_plan {
+    int64_t tensor, pipeline, context, expert;
+    int64_t data;             /* derived from the accelerators, then checked */
+    enum lh_schedule schedule;
+    int64_t interleave;       /* model chunks a stage */
+    int64_t zero;             /* 0 | 1 | 2 | 3 */
+    enum lh_recompute recompute;
+    bool sequence_parallel;
+    bool overlap_gradients;
+    bool overlap_tensor;
+    double bucket_bytes;      /* of overlapped gradients */
+    int n_stage_layers;       /* 0: as even as possible */
+    int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
+};
+
+/* One row of data/accelerators.csv. */
+struct lh_device {
+    const char *name;
+    double bf16_flops_per_s;      /* dense peak */
+    double fp8_flops_per_s;       /* 0 = not supported */
+    double gemm_bf16_frac;        /* best-shape share of peak that GEMMs reach */
+    double gemm_fp8_frac;
+    double memory_bytes;
+    double memory_bytes_per_s;
+    double memory_frac;           /* share of it that streaming kernels reach */
+    int64_t multiprocessors;
+    int64_t tile_m, tile_n;       /* output tile of the usual GEMM kernel */
+    double attention_forward_frac;  /* of peak, flash attention, long rows */
+    double attention_backward_frac;
+    double kernel_gap_s;          /* between kernels of a stream */
+    double power_w;
+    const char *source;
+};
+
+/* One row of data/stacks.csv: the software between model and machine. */
+struct lh_stack {
+    const char *name;
+    double dispatch_s;              /* CPU time a kernel, eager; 0 = graphs */
+    bool fused_attention;           /* flash attention, else unfused softmax */
+    double collective_base_s;       /* software latency of one collective */
+    double reserved_bytes;          /* of memory, by libraries and allocator */
+    const char *source;
+};
+
+enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE };
+enum { LH_FABRIC_LEVELS = 6 };
+
+/* A site's network: a scale-up domain (node or rack) of scale_up_gpus, then
+ * one NIC an accelerator into levels of switches.
+ * switch:   no scale-up; every NIC on one non-blocking switch.
+ * rails:    NIC i of a node goes to leaf i of its pod of group[0] nodes; the
+ *           leaves of all pods meet in one spine layer.
+ * fat-tree: group[k] children a switch at level k+1, last level spans the site.
+ * oversubscription[k]: capacity below a level-(k+1) switch / above it. */
+struct lh_fabric {
+    const char *name;
+    enum lh_fabric_kind kind;
+    int64_t scale_up_gpus;
+    double scale_up_bytes_per_s;   /* of one accelerator, each direction */
+    double scale_up_latency_s;     /* one link: accelerator to switch */
+    double scale_up_frac;          /* share that collectives reach */
+    double nic_bytes_per_s;        /* of one accelerator, each direction */
+    double nic_latency_s;          /* one link: accelerator to leaf */
+    double nic_frac;
+    double switch_latency_s;       /* one link between switches */
+    double spread_frac;            /* of switch-to-switch links under spraying */
+    int n_levels;
+    int64_t group[LH_FABRIC_LEVELS];
+    int n_oversubscription;        /* 1: the same at every level */
+    double oversubscription[LH_FABRIC_LEVELS];
+    const char *source;
+};
+
+struct lh_site {
+    const char *name;
+    bool has_location;
+    double latitude_deg, longitude_deg; /* north, east */
+    int64_t gpus;
+    const char *device_name;
+    struct lh_device device;
+    struct lh_fabric fabric;
+    double gateway_bytes_per_s;    /* each direction; INFINITY = no limit */
+    const char *node;              /* label in a GraphML map; NULL: its name,
+                                      else the nearest node */
+    struct lh_where where;
+};
+
+enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_RDMA, LH_TRANSPORT_TCP };
+
+struct lh_fibre {
+    int site_a, site_b;
+    double length_m;               /* < 0: geodesic x route_factor */
+    double route_factor;
+    double bytes_per_s;            /* usable, in each direction */
+    double equipment_latency_s;    /* one way */
+    enum lh_transport transport;
+    struct lh_where where;
+};
+
+enum lh_layout_kind { LH_LAYOUT_NONE, LH_LAYOUT_MESH, LH_LAYOUT_RING,
+                      LH_LAYOUT_HUB, LH_LAYOUT_TREE, LH_LAYOUT_GRAPHML };
+
+/* Fibres made by rule between sites in their order (hub: the first site;
+ * tree: site i to site (i-1)/2), or read from a map. */
+struct lh_layout {
+    enum lh_layout_kind kind;
+    const char *file;              /* GraphML, resolved path */
+    double length_m;               /* < 0: geodesic x route_factor */
+    double route_factor;
+    double bytes_per_s;            /* graphml: where an edge states none */
+    double equipment_latency_s;
+    struct lh_where where;
+};
+
+enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
+enum lh_sync_kind { LH_SYNC_EVERY_STEP };
+enum lh_collectives { LH_COUPLED, LH_MESSAGES };
+
+struct lh_scenario {
+    const char *file;
+    const char *name;
+    int64_t seed;
+    struct lh_model model;
+    struct lh_training training;
+    struct lh_stack stack;
+    struct lh_plan plan;
+    int n_sites;
+    struct lh_site *sites;
+    int n_fibres;
+    struct lh_fibre *fibres;
+    struct lh_layout layout;
+    enum lh_across across_sites;
+    enum lh_sync_kind sync;
+    const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
+    enum lh_collectives collectives;
+    bool fold;                     /* auto | off */
+    struct lh_values *values;      /* private to scenario/: key -> value, place */
+};
+
+/* One --set PATH=VALUE. */
+struct lh_setting {
+    const char *path;
+    const char *value;
+};
+
+/* Reads, fills defaults, resolves and checks.  All faults go to the diag at
+ * once; LH_BAD_INPUT if there is any. */
+enum lh_status lh_scenario_read(struct lh_scenario *out, const char *path,
+                                const struct lh_setting *settings,
+                                int n_settings, struct lh_ctx *ctx)
+    LH_MUST_USE;
+/* The same from text; relative paths are resolved against `dir`. */
+enum lh_status lh_scenario_read_text(struct lh_scenario *out, const char *name,
+                                     const char *text, size_t n,
+                                     const char *dir,
+                                     const struct lh_setting *settings,
+                                     int n_settings, struct lh_ctx *ctx)
+    LH_MUST_USE;
+
+/* Canonical scenario: same keys, every default, values as strings with units,
+ * paths as absolute.  As YAML, or as a JSON object indented by `indent`.
+ * Reading it again gives an equal scenario. */
+void lh_scenario_print_yaml(struct lh_text *out, const struct lh_scenario *s);
+void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
+                            int indent);
+
+/* The same accelerators in one site: the first site's fabric recipe extended
+ * to the sum, no fibres, every-step sync with algorithm auto. */
+void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
+                          struct lh_ctx *ctx);
+
+/* Help from the schema table. */
+enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
+                                 struct lh_ctx *ctx) LH_MUST_USE; /* NULL: all */
+void lh_schema_print_json_schema(struct lh_text *out, struct lh_ctx *ctx);
+void lh_schema_print_markdown(struct lh_text *out, struct lh_ctx *ctx);
+
+/* Model shape from data/models.csv, or from a HuggingFace config.json. */
+enum lh_status lh_model_by_name(struct lh_model *out, const char *name,
+                                struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+enum lh_status lh_model_read_config(struct lh_model *out, const char *path,
+                                    struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+/* Fills parameters and active_parameters from the shape (docs/model.md). */
+void lh_model_count(struct lh_model *model);
+
+/* Rows of data/accelerators.csv, data/fabrics.csv, data/stacks.csv. */
+enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
+                                 struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
+                                 struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
+                                struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The machine: a directed multigraph (igraph) of accelerators, switches and
+ * site gateways, one edge per direction of a cable or of a bundle of equal
+ * parallel cables that traffic is sprayed over.
+ *
+ * Accelerators are numbered 0 .. n-1, site by site in the scenario's order,
+ * within a site node by node (scale-up domain by scale-up domain).
+ *
+ * Ownership: lh_topology_free() releases the graph; everything else lives in
+ * the context's arena that it was built with.
+ */
+#ifndef LONGHAUL_TOPOLOGY_H
+#define LONGHAUL_TOPOLOGY_H
+
+#include <longhaul/scenario.h>
+
+typedef int32_t lh_node;
+typedef int32_t lh_link;
+
+enum lh_link_kind {
+    LH_LINK_SCALE_UP, /* accelerator - scale-up switch */
+    LH_LINK_NIC,      /* accelerator - leaf            */
+    LH_LINK_LEAF,     /* leaf - next level             */
+    LH_LINK_SPINE,    /* further levels up             */
+    LH_LINK_CORE,
+    LH_LINK_GATEWAY,  /* top level - site gateway      */
+    LH_LINK_WAN,      /* between sites                 */
+};
+enum { LH_LINK_KINDS = LH_LINK_WAN + 1 };
+
+struct lh_link_info {
+    lh_node from, to;
+    double capacity_bytes_per_s; /* > 0; INFINITY: does not limit        */
+    double latency_s;            /* >= 0; one way                        */
+    enum lh_link_kind kind;
+    int site_from, site_to;      /* -1: a WAN node that is no site       */
+    const char *name;            /* unique: "ashburn/node3/gpu5->nvswitch",
+                                    "fibre ashburn->memphis"             */
+};
+
+/* A path: links in order of travel. */
+enum { LH_PATH_MAX = 64 };
+struct lh_path {
+    int n_links;
+    lh_link links[LH_PATH_MAX];
+    double latency_s;            /* sum over the links                   */
+    bool crosses_wan;
+};
+
+struct lh_topology;
+
+/* Errors: a map that cannot be read, sites that no fibre joins, a fibre of
+ * unknown length without locations. */
+enum lh_status lh_topology_build(struct lh_topology **out,
+                                 const struct lh_scenario *scenario,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+void lh_topology_free(struct lh_topology *topology); /* NULL is allowed */
+
+int lh_topology_link_count(const struct lh_topology *t);
+struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
+                                        lh_link link);
+int64_t lh_topology_accelerator_count(const struct lh_topology *t);
+int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
+/* The scale-up domain an accelerator stands in, numbered over all sites. */
+int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a);
+
+/* The route of traffic from one accelerator to another (from != to): inside a
+ * scale-up domain over its switch; else over the NICs, up to the lowest common
+ * level and down; on rails first over the scale-up domain to the peer's rail;
+ * between sites by the least latency over fibres (ties: fewest links, then
+ * lowest link ids).  O(path). */
+void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
+                      int64_t from, int64_t to);
+
+/* Capacity of the minimum cut between two sites' gateways over the fibres, in
+ * bytes/s from site a to site b. */
+double lh_topology_cut(const struct lh_topology *t, int site_a, int site_b);
+
+/* Invariants: capacities > 0, latencies >= 0, every cable has both directions,
+ * names unique, every accelerator reaches every other, every sampled path is a
+ * walk in the graph whose length is not below igraph's shortest.  Internal
+ * errors are LH_FAILED. */
+enum lh_status lh_topology_check(const struct lh_topology *t,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+void lh_topology_print(struct lh_text *out, const struct lh_topology *t);
+
+#endif

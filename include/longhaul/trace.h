@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The trace: when every operation of every rank class ran in one steady step,
+ * and what the simulation did.  Flat arrays, no pointers between objects; made
+ * by a forked child that initialises SimGrid, read by the parent.
+ *
+ *   record of (class c, op o):  r = class_first[c] + o
+ *
+ * Power states follow from the records: an accelerator computes while a
+ * compute op runs, communicates while only communications are in flight, and
+ * idles else.
+ *
+ * Ownership: the context's arena.
+ */
+#ifndef LONGHAUL_TRACE_H
+#define LONGHAUL_TRACE_H
+
+#include <longhaul/program.h>
+#include <longhaul/topology.h>
+
+struct lh_trace {
+    int32_t n_classes;
+    int64_t *class_size;      /* [n_classes] ranks it stands for            */
+    lh_rank *class_rank;      /* [n_classes] representative                 */
+    int32_t *class_template;  /* [n_classes]                                */
+    int64_t *class_first;     /* [n_classes + 1] first record               */
+    double *class_begin_s;    /* [n_classes] end of the step before          */
+    double *class_end_s;      /* [n_classes] end of this step                */
+
+    int64_t n_records;
+    double *posted_s;   /* the rank had everything it needs itself           */
+    double *start_s;    /* compute: runs; comm: the last member was ready     */
+    double *end_s;
+    int64_t *late;      /* comm: record of the member that was ready last     */
+    int32_t *group;     /* comm: its group, compute: -1                       */
+
+    int32_t n_groups;
+    uint8_t *group_wan;       /* [n_groups] crosses a WAN link                */
+    int32_t *group_algorithm; /* [n_groups] index for lh_algorithm_at, -1     */
+    int64_t *group_count;     /* [n_groups] groups it stands for              */
+    int32_t *group_comm;      /* [n_groups] row of the program                */
+
+    int32_t n_links;          /* of the topology                              */
+    double *link_bytes;       /* [n_links] carried in one step                */
+
+    bool steady;              /* the state at step boundaries repeats         */
+    int steps_simulated;
+    double step_time_s;
+    int64_t events;           /* callbacks of the engine                      */
+    int32_t n_link_classes;   /* links that the engine sees                   */
+    double wall_s;            /* of the child; never in a result              */
+};
+
+struct lh_sim_point {
+    const struct lh_scenario *scenario;
+    const struct lh_program *program;
+    const struct lh_topology *topology;
+};
+
+/* Simulates one point in a forked child; SimGrid is never initialised in the
+ * caller.  Errors: a deadlock (who waits for what), a child that died. */
+enum lh_status lh_sim_run(struct lh_trace *out, const struct lh_sim_point *point,
+                          struct lh_ctx *ctx) LH_MUST_USE;
+/* n points, at most `jobs` at a time, in order; status[i] and out[i] belong to
+ * point i.  Returns the first status that is not LH_OK. */
+enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
+                               const struct lh_sim_point *points, int n,
+                               int jobs, struct lh_ctx *ctx) LH_MUST_USE;
+/* The same without a fork, for sanitizers: once a process. */
+enum lh_status lh_sim_run_here(struct lh_trace *out,
+                               const struct lh_sim_point *point,
+                               struct lh_ctx *ctx) LH_MUST_USE;
+
+void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
+                    const struct lh_program *program);
+/* What the engine was set to, e.g. {"simgrid": "3.32", "network/model": ...}. */
+void lh_sim_settings_json(struct lh_text *out);
+
+/* One collective alone on a topology: members are accelerators in rank order.
+ * Coupled or message by message (n <= 256); arrivals_s: when each member
+ * joins, NULL = all at 0.  *time_s from the last arrival to the end for
+ * coupled, and to the last member's end for messages. */
+struct lh_collective_case {
+    enum lh_collective collective;
+    const char *algorithm;
+    int64_t n;
+    const int64_t *accelerators;
+    double bytes;
+    const double *arrivals_s;
+    double base_s;             /* software latency                            */
+    enum lh_collectives mode;
+    int64_t rescale;           /* weights and 1/phi x this, bytes / this; 1   */
+};
+enum lh_status lh_sim_collective(double *end_s,
+                                 const struct lh_collective_case *c,
+                                 const struct lh_topology *topology,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+
+#endif
