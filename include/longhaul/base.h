@@ -150,6 +150,14 @@ const char *lh_units_human(struct lh_arena *arena, double value,
 const char *lh_dimension_name(enum lh_dimension dimension);
 const char *lh_dimension_example(enum lh_dimension dimension);
 
+/* ---- lists ---------------------------------------------------------------- */
+
+/* One line of what `longhaul list` prints. */
+struct lh_choice {
+    const char *name;
+    const char *help;
+};
+
 /* ---- CSV ------------------------------------------------------------------ */
 
 /* A table with a header row, cells as text.  Lines count from 1. */
@@ -180,6 +188,11 @@ int lh_csv_find(const struct lh_csv *csv, const char *name);
  * compiled into the program. */
 enum lh_status lh_data_read(struct lh_csv *out, const char *name,
                             struct lh_ctx *ctx) LH_MUST_USE;
+/* Text of a file compiled into the program by its name without folders,
+ * "models.csv" or "llama-8b-two-sites.yaml"; NULL if there is none. */
+const char *lh_data_text(const char *file_name);
+/* Names of the files compiled in, in a fixed order; NULL after the last. */
+const char *lh_data_name_at(int i);
 
 /* Nearest of n words by edit distance, or NULL if none is near enough to be
  * offered as "did you mean". */

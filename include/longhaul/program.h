@@ -143,6 +143,10 @@ enum lh_status lh_program_check(const struct lh_program *program,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh_program_print(struct lh_text *out, const struct lh_program *program);
 
+/* The pipeline schedules that programs can be built with; NULL after the
+ * last. */
+const struct lh_choice *lh_schedule_at(int i);
+
 /* ---- collectives: one file an algorithm, workloads/collectives/ ----------- */
 
 /* The members of a group in rank order, with where they stand. */
@@ -162,6 +166,25 @@ struct lh_hops {
     double phi;             /* sharing weight: 1 / the heaviest hop's weight */
 };
 
+/* The same collective message by message.  A pipe is the messages of one hop;
+ * the buffer is cut into chunks, and each chunk passes in rounds:
+ *
+ *   round 0      waits until the gates have delivered all rounds of the chunk
+ *   round k > 0  waits until `chain` has delivered round k - 1 of the chunk
+ *
+ * chain and gates are pipes into the pipe's `from`.  A pipe sends one message
+ * at a time, the lowest chunk that is ready first. */
+struct lh_pipes {
+    int64_t n;
+    int64_t chunks;
+    int64_t *from, *to;     /* [n] member indices */
+    int64_t *chain;         /* [n] pipe, -1: none (then one round) */
+    int64_t *round_begin;   /* [n + 1] into round_frac */
+    double *round_frac;     /* bytes of a round / S, all chunks together */
+    int64_t *gate_begin;    /* [n + 1] into gates */
+    int64_t *gates;
+};
+
 struct lh_algorithm {
     const char *name;
     const char *help;
@@ -176,10 +199,13 @@ struct lh_algorithm {
                       enum lh_collective collective,
                       const struct lh_members *members,
                       const double *latency_s);
+    void (*pipes)(struct lh_pipes *out, enum lh_collective collective,
+                  const struct lh_members *members, struct lh_ctx *ctx);
 };
 
 int lh_algorithm_count(void);
 const struct lh_algorithm *lh_algorithm_at(int i);
-const struct lh_algorithm *lh_algorithm_find(const char *name); /* or NULL */
+/* By name; "flat-ring" is the ring.  NULL: none. */
+const struct lh_algorithm *lh_algorithm_find(const char *name);
 
 #endif

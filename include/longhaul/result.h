@@ -21,10 +21,10 @@ struct lh_link_use {
 };
 
 struct lh_bound {
-    double compute_s;            /* roofline of the slowest stage */
-    double network_s;            /* bytes over the narrowest cut */
+    double compute_s;            /* of the busiest accelerator, no gaps */
+    double network_s;            /* bytes over capacity of the busiest link */
     double bound_s;              /* the larger */
-    const char *cut;             /* its name */
+    const char *cut;             /* the busiest link's name */
 };
 
 struct lh_result {
@@ -49,7 +49,6 @@ enum lh_status lh_result_make(struct lh_result *out,
                               const struct lh_trace *trace,
                               const struct lh_program *program,
                               const struct lh_topology *topology,
-                              const struct lh_scenario *scenario,
                               struct lh_ctx *ctx) LH_MUST_USE;
 
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
@@ -61,7 +60,30 @@ struct lh_report {
     const struct lh_result *result;
     const struct lh_result *one_site;
     int max_links;               /* rows of links; < 0: all */
+    bool timing;                 /* adds engine.wall_s, which no result else
+                                    holds: it is never the same twice */
 };
+
+/* The fullest accelerators: of the stage, and on the device of it, whose need
+ * is the largest share of the memory there. */
+struct lh_fullest {
+    int stage;
+    const struct lh_device *device;
+    double bytes;                /* needed, of device->memory_bytes */
+};
+struct lh_fullest lh_memory_fullest(const struct lh_program *program,
+                                    const struct lh_scenario *scenario);
+
+/* The formats of `run -o`, one line each in analysis/list.h. */
+struct lh_output {
+    const char *name;
+    const char *help;
+    int max_links;               /* unless the user says how many */
+    void (*write)(struct lh_text *out, const struct lh_report *report);
+};
+int lh_output_count(void);
+const struct lh_output *lh_output_at(int i);
+const struct lh_output *lh_output_find(const char *name); /* or NULL */
 
 void lh_write_text(struct lh_text *out, const struct lh_report *report);
 void lh_write_json(struct lh_text *out, const struct lh_report *report);

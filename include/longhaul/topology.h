@@ -33,6 +33,7 @@ struct lh_link_info {
     lh_node from, to;
     double capacity_bytes_per_s; /* > 0; INFINITY: does not limit        */
     double latency_s;            /* >= 0; one way                        */
+    double length_m;             /* of a fibre; 0 elsewhere              */
     enum lh_link_kind kind;
     int site_from, site_to;      /* -1: a WAN node that is no site       */
     const char *name;            /* unique: "ashburn/node3/gpu5->nvswitch",
@@ -64,6 +65,10 @@ int64_t lh_topology_accelerator_count(const struct lh_topology *t);
 int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */
 int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a);
+
+/* The kinds of networks inside sites and of layouts between them; NULL after
+ * the last. */
+const struct lh_choice *lh_topology_kind_at(int i);
 
 /* The route of traffic from one accelerator to another (from != to): inside a
  * scale-up domain over its switch; else over the NICs, up to the lowest common

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What no overlap and no schedule of this plan can beat: the compute of the
+ * busiest accelerator without launch gaps, and the bytes of the busiest link
+ * over its capacity.
+ */
+#include "breakdown.h"
+
+#include <math.h>
+
+static double compute_s(const struct lh_template *t)
+{
+    double sum_s = 0;
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        if (t->ops[o].kind == LH_OP_COMPUTE)
+            sum_s += t->ops[o].seconds - t->ops[o].gap_s;
+    }
+    return sum_s;
+}
+
+void lh__bound(struct lh_result *out, const struct lh_program *program)
+{
+    struct lh_bound *b = &out->bound;
+    for (int i = 0; i < program->n_templates; i++)
+        b->compute_s = fmax(b->compute_s, compute_s(&program->templates[i]));
+    b->cut = "";
+    for (int i = 0; i < out->n_links; i++) {
+        double s = out->links[i].bytes / out->links[i].capacity_bytes_per_s;
+        if (s > b->network_s) {
+            b->network_s = s;
+            b->cut = out->links[i].name;
+        }
+    }
+    b->bound_s = fmax(b->compute_s, b->network_s);
+}

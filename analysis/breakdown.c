@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Where the step goes (docs/model.md, "The breakdown").  On a rank's timeline
+ * an instant belongs to the compute operation that runs; else to the operation
+ * whose end releases the next compute operation: while it is in flight to its
+ * dimension (or wan_comm), before that, while a member is missing, to
+ * pipeline_bubble (the missing member is of another stage) or wait (of the
+ * same).  Walking back along "what released this" from each compute operation
+ * fills the gap before it, so the categories sum to the step by construction;
+ * the sum is checked all the same.
+ *
+ * The critical path is the same walk from the last operation of the step, but
+ * at a communication it goes on at the member that was ready last.
+ *
+ * Operations of the step before are those of this step, one step earlier: the
+ * trace is of a steady step.
+ */
+#include "breakdown.h"
+
+#include <math.h>
+
+struct analysis {
+    const struct lh_trace *trace;
+    const struct lh_program *program;
+    int32_t **before; /* [template][op] previous op on its stream; ~op: of the
+                         step before */
+};
+
+/* An op of a class, `shift_s` earlier than its record says. */
+struct cursor {
+    int32_t c;
+    int32_t op;
+    double shift_s;
+};
+
+static const struct lh_template *template_of(const struct analysis *a,
+                                             int32_t c)
+{
+    return &a->program->templates[a->trace->class_template[c]];
+}
+
+static int64_t record_of(const struct analysis *a, struct cursor at)
+{
+    return a->trace->class_first[at.c] + at.op;
+}
+
+static double step_of(const struct analysis *a, int32_t c)
+{
+    return a->trace->class_end_s[c] - a->trace->class_begin_s[c];
+}
+
+static int32_t *before_build(const struct lh_template *t,
+                             struct lh_arena *arena)
+{
+    int32_t *before = LH_NEW(arena, int32_t, t->n_ops);
+    int32_t last[LH_STREAMS], head[LH_STREAMS];
+    for (int s = 0; s < LH_STREAMS; s++)
+        last[s] = head[s] = -1;
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        int s = t->ops[o].stream;
+        before[o] = last[s];
+        if (last[s] < 0)
+            head[s] = o;
+        last[s] = o;
+    }
+    for (int s = 0; s < LH_STREAMS; s++) {
+        if (head[s] >= 0)
+            before[head[s]] = ~last[s];
+    }
+    return before;
+}
+
+/* The op `reference` (>= 0 of the same step, ~op of the one before). */
+static struct cursor cursor_at(const struct analysis *a, struct cursor from,
+                               int32_t reference)
+{
+    struct cursor to = from;
+    to.op = reference >= 0 ? reference : ~reference;
+    if (reference < 0)
+        to.shift_s += step_of(a, from.c);
+    return to;
+}
+
+static double end_of(const struct analysis *a, struct cursor at)
+{
+    return a->trace->end_s[record_of(a, at)] - at.shift_s;
+}
+
+/* What an op waited for last: of its dependencies and the op before it on its
+ * stream the one that ended last, ties to the lowest op. */
+static struct cursor releaser(const struct analysis *a, struct cursor at)
+{
+    const struct lh_template *t = template_of(a, at.c);
+    int32_t stream_before =
+        a->before[a->trace->class_template[at.c]][at.op];
+    struct cursor best = cursor_at(a, at, stream_before);
+    for (int32_t k = t->dep_begin[at.op]; k < t->dep_begin[at.op + 1]; k++) {
+        struct cursor next = cursor_at(a, at, t->deps[k]);
+        double later_s = end_of(a, next) - end_of(a, best);
+        if (later_s > 0 || (later_s == 0 && next.op < best.op))
+            best = next;
+    }
+    return best;
+}
+
+static const struct lh_op *op_of(const struct analysis *a, struct cursor at)
+{
+    return &template_of(a, at.c)->ops[at.op];
+}
+
+static void add_compute(const struct lh_op *op, double seconds, double *to)
+{
+    double gap_s = op->seconds > 0 ? op->gap_s / op->seconds * seconds : 0.0;
+    to[op->category] += seconds - gap_s;
+    to[LH_OTHER] += gap_s;
+}
+
+static enum lh_category flight_category(const struct analysis *a,
+                                        struct cursor at)
+{
+    int32_t group = a->trace->group[record_of(a, at)];
+    if (a->trace->group_wan[group])
+        return LH_WAN_COMM;
+    return op_of(a, at)->category;
+}
+
+static int32_t class_of(const struct analysis *a, int64_t record)
+{
+    int32_t low = 0, high = a->trace->n_classes - 1;
+    while (low < high) {
+        int32_t middle = low + (high - low + 1) / 2;
+        if (a->trace->class_first[middle] <= record)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static enum lh_category waiting_category(const struct analysis *a,
+                                         struct cursor at)
+{
+    int64_t late = a->trace->late[record_of(a, at)];
+    int32_t c = class_of(a, late);
+    return template_of(a, c)->stage == template_of(a, at.c)->stage
+               ? LH_WAIT
+               : LH_PIPELINE_BUBBLE;
+}
+
+/* Gives the gap [low_s, high_s] before the compute op `at` to categories. */
+static void add_gap(const struct analysis *a, struct cursor at, double low_s,
+                    double high_s, double *to)
+{
+    while (high_s > low_s) {
+        at = releaser(a, at);
+        const struct lh_op *op = op_of(a, at);
+        if (op->kind == LH_OP_COMPUTE || end_of(a, at) <= low_s)
+            break;
+        int64_t r = record_of(a, at);
+        double start_s = a->trace->start_s[r] - at.shift_s;
+        double posted_s = a->trace->posted_s[r] - at.shift_s;
+        double middle_s = fmax(low_s, fmin(high_s, start_s));
+        double first_s = fmax(low_s, fmin(middle_s, posted_s));
+        to[flight_category(a, at)] += high_s - middle_s;
+        if (middle_s > first_s)
+            to[waiting_category(a, at)] += middle_s - first_s;
+        high_s = first_s;
+    }
+    to[LH_WAIT] += high_s - low_s; /* rounding only */
+}
+
+static void class_breakdown(const struct analysis *a, int32_t c, double *to)
+{
+    const struct lh_template *t = template_of(a, c);
+    double now_s = a->trace->class_begin_s[c];
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        if (t->ops[o].stream != LH_STREAM_COMPUTE)
+            continue;
+        struct cursor at = {c, o, 0.0};
+        int64_t r = record_of(a, at);
+        if (a->trace->start_s[r] > now_s)
+            add_gap(a, at, now_s, a->trace->start_s[r], to);
+        add_compute(&t->ops[o], a->trace->end_s[r] - a->trace->start_s[r],
+                    to);
+        now_s = a->trace->end_s[r];
+    }
+}
+
+/* ---- the critical path ---------------------------------------------------- */
+
+static struct cursor last_to_end(const struct analysis *a)
+{
+    int32_t last = 0;
+    for (int32_t c = 1; c < a->trace->n_classes; c++) {
+        if (a->trace->class_end_s[c] > a->trace->class_end_s[last])
+            last = c;
+    }
+    struct cursor at = {last, 0, 0.0};
+    const struct lh_template *t = template_of(a, last);
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        if (t->ops[o].stream == LH_STREAM_COMPUTE)
+            at.op = o;
+    }
+    return at;
+}
+
+static struct cursor to_late_member(const struct analysis *a,
+                                    struct cursor at)
+{
+    int64_t late = a->trace->late[record_of(a, at)];
+    int32_t c = class_of(a, late);
+    return (struct cursor){
+        c, (int32_t)(late - a->trace->class_first[c]), at.shift_s};
+}
+
+static void critical_path(const struct analysis *a, double step_s, double *to)
+{
+    struct cursor at = last_to_end(a);
+    double high_s = end_of(a, at);
+    double low_s = high_s - step_s;
+    int64_t steps_left = a->trace->n_records * 2;
+    while (high_s > low_s && steps_left-- > 0) {
+        const struct lh_op *op = op_of(a, at);
+        double start_s = a->trace->start_s[record_of(a, at)] - at.shift_s;
+        double from_s = fmax(low_s, fmin(high_s, start_s));
+        if (op->kind == LH_OP_COMPUTE) {
+            add_compute(op, high_s - from_s, to);
+        } else {
+            to[flight_category(a, at)] += high_s - from_s;
+            at = to_late_member(a, at);
+        }
+        high_s = from_s;
+        if (high_s > low_s)
+            at = releaser(a, at);
+    }
+    to[LH_WAIT] += fmax(0.0, high_s - low_s); /* rounding only */
+}
+
+/* ---- sums ------------------------------------------------------------------ */
+
+static enum lh_status sum_check(const double *breakdown_s, double step_s,
+                                const char *what, struct lh_ctx *ctx)
+{
+    double sum_s = 0;
+    for (int i = 0; i < LH_CATEGORIES; i++)
+        sum_s += breakdown_s[i];
+    if (fabs(sum_s - step_s) <= 1e-9 * step_s)
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE,
+             "internal: the %s sums to %.17g s, the step takes %.17g s", what,
+             sum_s, step_s);
+    return LH_FAILED;
+}
+
+enum lh_status lh__breakdown(struct lh_result *out,
+                             const struct lh_trace *trace,
+                             const struct lh_program *program,
+                             struct lh_ctx *ctx)
+{
+    struct analysis a = {.trace = trace, .program = program};
+    a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
+    for (int t = 0; t < program->n_templates; t++)
+        a.before[t] = before_build(&program->templates[t], ctx->arena);
+
+    double ranks = (double)lh_axes_ranks(&program->axes);
+    for (int32_t c = 0; c < trace->n_classes; c++) {
+        double own_s[LH_CATEGORIES] = {0};
+        class_breakdown(&a, c, own_s);
+        enum lh_status st =
+            sum_check(own_s, step_of(&a, c), "breakdown of a rank", ctx);
+        if (st != LH_OK)
+            return st;
+        for (int i = 0; i < LH_CATEGORIES; i++)
+            out->breakdown_s[i] +=
+                own_s[i] * (double)trace->class_size[c] / ranks;
+    }
+    critical_path(&a, trace->step_time_s, out->critical_path_s);
+    enum lh_status st = sum_check(out->breakdown_s, trace->step_time_s,
+                                  "breakdown", ctx);
+    if (st != LH_OK)
+        return st;
+    return sum_check(out->critical_path_s, trace->step_time_s,
+                     "critical path", ctx);
+}

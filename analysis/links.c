@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What each link carried in one step.  Links that cannot be told apart (kind,
+ * sites, capacity, latency, bytes) are one row with a count; rows are ordered
+ * by busy share, then kind, then the first link's id.
+ *
+ * busy share = bytes / (capacity x step time): the part of what the link could
+ * have carried in the step.
+ */
+#include "breakdown.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct row {
+    struct lh_link_info info;
+    lh_link link;
+    double bytes;
+    int64_t count;
+    double busy_frac;
+};
+
+static int by_value(double a, double b) { return (a > b) - (a < b); }
+
+/* Equal for links that belong to one row.  Bytes are sums in a fixed order of
+ * equal terms, so equal links have equal bits. */
+static int same_order(const struct row *a, const struct row *b)
+{
+    if (a->info.kind != b->info.kind)
+        return (int)a->info.kind - (int)b->info.kind;
+    if (a->info.site_from != b->info.site_from)
+        return a->info.site_from - b->info.site_from;
+    if (a->info.site_to != b->info.site_to)
+        return a->info.site_to - b->info.site_to;
+    int d = by_value(a->info.capacity_bytes_per_s,
+                     b->info.capacity_bytes_per_s);
+    if (d == 0)
+        d = by_value(a->info.latency_s, b->info.latency_s);
+    if (d == 0)
+        d = by_value(a->bytes, b->bytes);
+    return d;
+}
+
+static int by_class(const void *x, const void *y)
+{
+    const struct row *a = x, *b = y;
+    int d = same_order(a, b);
+    return d != 0 ? d : (a->link > b->link) - (a->link < b->link);
+}
+
+static int by_busy(const void *x, const void *y)
+{
+    const struct row *a = x, *b = y;
+    int d = by_value(b->busy_frac, a->busy_frac);
+    if (d == 0)
+        d = (int)a->info.kind - (int)b->info.kind;
+    return d != 0 ? d : (a->link > b->link) - (a->link < b->link);
+}
+
+static int collapse(struct row *rows, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        if (kept > 0 && same_order(&rows[kept - 1], &rows[i]) == 0)
+            rows[kept - 1].count++;
+        else
+            rows[kept++] = rows[i];
+    }
+    return kept;
+}
+
+void lh__links(struct lh_result *out, const struct lh_trace *trace,
+               const struct lh_topology *topology, struct lh_ctx *ctx)
+{
+    int n = trace->n_links;
+    struct row *rows = LH_NEW(ctx->arena, struct row, n);
+    for (int i = 0; i < n; i++) {
+        rows[i].info = lh_topology_link_at(topology, i);
+        rows[i].link = i;
+        rows[i].bytes = trace->link_bytes[i];
+        rows[i].count = 1;
+        double could_bytes =
+            rows[i].info.capacity_bytes_per_s * trace->step_time_s;
+        rows[i].busy_frac = could_bytes > 0 && isfinite(could_bytes)
+                                ? rows[i].bytes / could_bytes
+                                : 0.0;
+    }
+    qsort(rows, (size_t)n, sizeof *rows, by_class);
+    n = collapse(rows, n);
+    qsort(rows, (size_t)n, sizeof *rows, by_busy);
+    out->n_links = n;
+    out->links = LH_NEW(ctx->arena, struct lh_link_use, n);
+    for (int i = 0; i < n; i++) {
+        out->links[i] = (struct lh_link_use){
+            .name = rows[i].info.name,
+            .kind = rows[i].info.kind,
+            .count = rows[i].count,
+            .capacity_bytes_per_s = rows[i].info.capacity_bytes_per_s,
+            .bytes = rows[i].bytes,
+            .busy_frac = rows[i].busy_frac};
+    }
+}

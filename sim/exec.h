@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The executor: runs a placed program step after step on an engine until the
+ * state at step boundaries repeats.
+ */
+#ifndef LH_SIM_EXEC_H
+#define LH_SIM_EXEC_H
+
+#include <longhaul/engine.h>
+
+#include "place.h"
+
+/* A program that has not settled by then is reported as not steady. */
+enum { LH__STEPS_MAX = 8 };
+
+/* Of the last step simulated.  The arrays are the caller's. */
+struct lh__exec_output {
+    double *posted_s, *start_s, *end_s;  /* [n_records] */
+    int64_t *late;                       /* [n_records], -1: compute */
+    double *class_begin_s, *class_end_s; /* [n_classes] */
+    bool steady;
+    int steps;
+};
+
+struct lh__exec_options {
+    int steps_max;                 /* 1 .. LH__STEPS_MAX */
+    bool messages;                 /* collectives message by message */
+};
+
+/* channels[i] of the placed program is channel i of the engine.  Errors
+ * (LH_FAILED): a deadlock, with who waits for what; an engine's failure. */
+enum lh_status lh__exec_run(struct lh__exec_output *out,
+                            const struct lh__placed *placed,
+                            struct lh_engine *engine,
+                            const struct lh__exec_options *options,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The placed program: rank classes, groups (communication x class) and the
+ * channels their flows take.  Folded or not it is the same struct; unfolded
+ * every rank is a class of size 1.
+ *
+ *   record of (class c, op o)   r = class_first[c] + o
+ *   group g                     members group_record[group_first[g] ..)
+ *
+ * Ownership: the context's arena.
+ */
+#ifndef LH_SIM_PLACE_H
+#define LH_SIM_PLACE_H
+
+#include <longhaul/trace.h>
+
+#include "flow.h"
+
+struct lh__placed {
+    const struct lh_program *program;
+    const struct lh_topology *topology;
+
+    int32_t n_classes;
+    int64_t *class_size;      /* ranks it stands for */
+    lh_rank *class_rank;      /* representative */
+    int32_t *class_template;
+    double *class_speed;      /* of compute, 1 = nominal */
+    int64_t *class_first;     /* [n_classes + 1] */
+
+    int64_t n_records;
+    int32_t *record_group;    /* -1: compute */
+
+    int32_t n_groups;
+    int32_t *group_comm;      /* row of the program */
+    int32_t *group_shape;     /* index into shapes, and channel */
+    double *group_bytes;      /* at weight 1 */
+    int64_t *group_count;     /* groups it stands for */
+    int64_t *group_first;     /* [n_groups + 1] */
+    int64_t *group_record;    /* member records */
+
+    int32_t n_shapes;
+    struct lh__flow_shape *shapes;   /* over topology links */
+    int64_t **shape_accelerators;    /* members, in rank order */
+
+    struct lh_channel_spec *channels; /* [n_shapes] over engine links */
+    int32_t n_engine_links;
+    double *engine_capacity;         /* bytes/s */
+
+    double *link_bytes;              /* [topology links] in one step */
+};
+
+enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
+                         struct lh_ctx *ctx) LH_MUST_USE;
+
+/* The links that can limit: of those crossed by exactly the same shapes at
+ * the same weights only the slowest is kept.  Fills channels, n_engine_links
+ * and engine_capacity. */
+void lh__place_reduce(struct lh__placed *p, struct lh_ctx *ctx);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The trace as text: one line a record, classes in order.
+ */
+#include <longhaul/trace.h>
+
+static const char *collective_of(const struct lh_program *program,
+                                 const struct lh_op *op)
+{
+    if (op->kind == LH_OP_COMPUTE)
+        return "compute";
+    return lh_collective_name(program->comms[op->comm].collective);
+}
+
+static void print_class(struct lh_text *out, const struct lh_trace *trace,
+                        const struct lh_program *program, int32_t c)
+{
+    const struct lh_template *t =
+        &program->templates[trace->class_template[c]];
+    lh_text_printf(out, "class %d: rank %lld, %lld ranks, %s\n", c,
+                   (long long)trace->class_rank[c],
+                   (long long)trace->class_size[c], t->name);
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        int64_t r = trace->class_first[c] + o;
+        const struct lh_op *op = &t->ops[o];
+        lh_text_printf(out,
+                       "  %5d  %-14s %-18s mb %3d  posted %.9f  start %.9f  "
+                       "end %.9f",
+                       o, collective_of(program, op),
+                       lh_category_name(op->category), op->micro_batch,
+                       trace->posted_s[r], trace->start_s[r],
+                       trace->end_s[r]);
+        if (trace->group[r] >= 0)
+            lh_text_printf(out, "  group %d%s", trace->group[r],
+                           trace->group_wan[trace->group[r]] ? " wan" : "");
+        lh_text_add(out, "\n");
+    }
+}
+
+void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
+                    const struct lh_program *program)
+{
+    lh_text_printf(out,
+                   "trace: %d classes, %d groups, %lld records, %d steps, "
+                   "%lld events, step %.9f s%s\n",
+                   trace->n_classes, trace->n_groups,
+                   (long long)trace->n_records, trace->steps_simulated,
+                   (long long)trace->events, trace->step_time_s,
+                   trace->steady ? "" : " (not steady)");
+    for (int32_t c = 0; c < trace->n_classes; c++)
+        print_class(out, trace, program, c);
+}
