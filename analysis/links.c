@@ -22,9 +22,7 @@ struct row {
 
 static int by_value(double a, double b) { return (a > b) - (a < b); }
 
-/* Equal for links that belong to one row.  Bytes are sums in a fixed order of
- * equal terms, so equal links have equal bits. */
-static int same_order(const struct row *a, const struct row *b)
+static int by_kind(const struct row *a, const struct row *b)
 {
     if (a->info.kind != b->info.kind)
         return (int)a->info.kind - (int)b->info.kind;
@@ -36,15 +34,15 @@ static int same_order(const struct row *a, const struct row *b)
                      b->info.capacity_bytes_per_s);
     if (d == 0)
         d = by_value(a->info.latency_s, b->info.latency_s);
-    if (d == 0)
-        d = by_value(a->bytes, b->bytes);
     return d;
 }
 
 static int by_class(const void *x, const void *y)
 {
     const struct row *a = x, *b = y;
-    int d = same_order(a, b);
+    int d = by_kind(a, b);
+    if (d == 0)
+        d = by_value(a->bytes, b->bytes);
     return d != 0 ? d : (a->link > b->link) - (a->link < b->link);
 }
 
@@ -57,14 +55,25 @@ static int by_busy(const void *x, const void *y)
     return d != 0 ? d : (a->link > b->link) - (a->link < b->link);
 }
 
+/* Bytes are sums whose order differs from link to link: equal to 1e-9. */
+static bool same_row(const struct row *a, const struct row *b)
+{
+    return by_kind(a, b) == 0 && fabs(a->bytes - b->bytes) <= 1e-9 * b->bytes;
+}
+
 static int collapse(struct row *rows, int n)
 {
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        if (kept > 0 && same_order(&rows[kept - 1], &rows[i]) == 0)
+        if (kept > 0 && same_row(&rows[kept - 1], &rows[i])) {
             rows[kept - 1].count++;
-        else
+            if (rows[i].link < rows[kept - 1].link) {
+                rows[kept - 1].link = rows[i].link;
+                rows[kept - 1].info = rows[i].info;
+            }
+        } else {
             rows[kept++] = rows[i];
+        }
     }
     return kept;
 }

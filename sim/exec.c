@@ -35,6 +35,7 @@ struct call {
 struct step {
     uint16_t *waits;   /* [n_records] */
     int32_t *arrived;  /* [n_groups] */
+    struct lh__messages_run **runs; /* [n_groups], message by message */
     double *posted_s, *start_s, *end_s;
     int64_t *late;
     double *class_end_s;
@@ -46,6 +47,7 @@ struct exec {
     struct lh_engine *engine;
     struct lh_ctx *ctx;
     int steps_max;
+    struct lh__messages_plan **plans; /* NULL: coupled */
     struct followers *followers; /* [n_templates] */
     int32_t *record_class;       /* [n_records] */
     struct step steps[LH__STEPS_MAX];
@@ -136,6 +138,8 @@ static void step_init(struct exec *x, int k)
     size_t n = (size_t)p->n_records;
     s->waits = LH_NEW(arena, uint16_t, n);
     s->arrived = LH_NEW(arena, int32_t, p->n_groups);
+    if (x->plans)
+        s->runs = LH_NEW(arena, struct lh__messages_run *, p->n_groups);
     s->posted_s = LH_NEW(arena, double, n);
     s->start_s = LH_NEW(arena, double, n);
     s->end_s = LH_NEW(arena, double, n);
@@ -171,11 +175,18 @@ static void push_ready(struct exec *x, int64_t record, int32_t step)
 
 /* ---- the end of the run -------------------------------------------------- */
 
-static bool ends_agree(const struct exec *x, const struct step *s)
+/* After the first step the state repeats if all classes end it at one instant
+ * with nothing in flight and nothing carried over. */
+static bool ends_agree(const struct exec *x)
 {
+    const struct step *s = &x->steps[0];
     double e = s->class_end_s[0];
     for (int32_t c = 1; c < x->p->n_classes; c++) {
         if (fabs(s->class_end_s[c] - e) > 1e-12 * e)
+            return false;
+    }
+    for (int64_t r = 0; r < x->p->n_records; r++) {
+        if (s->end_s[r] > e * (1 + 1e-12))
             return false;
     }
     for (int t = 0; t < x->p->program->n_templates; t++) {
@@ -185,26 +196,28 @@ static bool ends_agree(const struct exec *x, const struct step *s)
     return true;
 }
 
-static bool intervals_agree(const struct exec *x, int k)
+/* Later it repeats if every operation of a class ended one interval, the
+ * class's own, after the same operation of the step before. */
+static bool steps_agree(const struct exec *x, int k)
 {
+    const struct step *s = &x->steps[k], *before = &x->steps[k - 1];
     for (int32_t c = 0; c < x->p->n_classes; c++) {
-        double e0 = x->steps[k - 2].class_end_s[c];
-        double e1 = x->steps[k - 1].class_end_s[c];
-        double e2 = x->steps[k].class_end_s[c];
-        if (fabs((e2 - e1) - (e1 - e0)) > 1e-12 * e2)
-            return false;
+        double interval_s = s->class_end_s[c] - before->class_end_s[c];
+        for (int64_t r = x->p->class_first[c]; r < x->p->class_first[c + 1];
+             r++) {
+            double shift_s = s->end_s[r] - before->end_s[r];
+            if (fabs(shift_s - interval_s) > 1e-12 * s->end_s[r])
+                return false;
+        }
     }
     return true;
 }
 
-/* The state repeats after one step if all classes end it at one instant with
- * nothing carried over, else when two intervals of every class agree. */
 static void step_finished(struct exec *x, int k)
 {
     if (x->finished_step >= 0)
         return;
-    bool steady = k == 0 ? ends_agree(x, &x->steps[0])
-                         : k >= 2 && intervals_agree(x, k);
+    bool steady = k == 0 ? ends_agree(x) : steps_agree(x, k);
     if (!steady && k + 1 < x->steps_max)
         return;
     x->finished_step = k;
@@ -294,12 +307,50 @@ static int64_t last_ready(const struct lh__placed *p, const struct step *s,
     return late;
 }
 
+static void member_ended(void *data, int64_t member)
+{
+    const struct call *call = data;
+    struct exec *x = call->x;
+    record_end(x, x->p->group_record[x->p->group_first[call->index] + member],
+               call->step, x->engine->now(x->engine->self));
+    drain(x);
+}
+
+/* Message by message a member starts as it arrives. */
+static void member_join(struct exec *x, int64_t r, int32_t step)
+{
+    const struct lh__placed *p = x->p;
+    struct step *s = &x->steps[step];
+    int32_t g = p->record_group[r];
+    if (s->runs[g] == NULL) {
+        struct call *call = LH_NEW(x->ctx->arena, struct call, 1);
+        *call = (struct call){x, g, step};
+        struct lh__messages_options options = {
+            .engine = x->engine,
+            .bytes = p->program->comms[p->group_comm[g]].bytes,
+            .done = member_ended, .data = call};
+        lh__messages_run_make(&s->runs[g], x->plans[p->group_shape[g]],
+                              &options, x->ctx);
+    }
+    int64_t member = p->group_first[g];
+    while (p->group_record[member] != r)
+        member++;
+    s->arrived[g]++;
+    s->start_s[r] = s->posted_s[r];
+    s->late[r] = r;
+    fail(x, lh__messages_join(s->runs[g], member - p->group_first[g]));
+}
+
 static void group_arrive(struct exec *x, int64_t r, int32_t step, double now_s)
 {
     const struct lh__placed *p = x->p;
     struct step *s = &x->steps[step];
     int32_t g = p->record_group[r];
     int64_t first = p->group_first[g], end = p->group_first[g + 1];
+    if (x->plans && x->plans[p->group_shape[g]]) {
+        member_join(x, r, step);
+        return;
+    }
     if (++s->arrived[g] < end - first)
         return;
     int64_t late = last_ready(p, s, first, end);
@@ -439,6 +490,7 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
     x->engine = engine;
     x->ctx = ctx;
     x->steps_max = options->steps_max;
+    x->plans = options->plans;
     x->finished_step = -1;
     exec_init(x);
     begin(x);

@@ -8,6 +8,7 @@
 
 #include <longhaul/engine.h>
 
+#include "messages.h"
 #include "place.h"
 
 /* A program that has not settled by then is reported as not steady. */
@@ -23,8 +24,9 @@ struct lh__exec_output {
 };
 
 struct lh__exec_options {
-    int steps_max;                 /* 1 .. LH__STEPS_MAX */
-    bool messages;                 /* collectives message by message */
+    int steps_max;                     /* 1 .. LH__STEPS_MAX */
+    struct lh__messages_plan **plans;  /* [n_shapes] or NULL: all coupled; a
+                                          plan that is NULL: coupled */
 };
 
 /* channels[i] of the placed program is channel i of the engine.  Errors

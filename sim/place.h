@@ -12,9 +12,16 @@
 #ifndef LH_SIM_PLACE_H
 #define LH_SIM_PLACE_H
 
+#include <longhaul/engine.h>
 #include <longhaul/trace.h>
 
 #include "flow.h"
+
+/* The accelerators of a shape, in rank order (a send: from, to). */
+struct lh__shape_members {
+    int64_t n;
+    const int64_t *accelerators;
+};
 
 struct lh__placed {
     const struct lh_program *program;
@@ -40,12 +47,13 @@ struct lh__placed {
 
     int32_t n_shapes;
     struct lh__flow_shape *shapes;   /* over topology links */
-    int64_t **shape_accelerators;    /* members, in rank order */
+    struct lh__shape_members *shape_members; /* [n_shapes] */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;
     double *engine_capacity;         /* bytes/s */
 
+    double base_s;                   /* software latency of a communication */
     double *link_bytes;              /* [topology links] in one step */
 };
 

@@ -67,8 +67,7 @@ static int32_t uses_build(struct uses **out, const struct lh__placed *p,
     struct uses *uses = LH_NEW(arena, struct uses, n_links);
     int32_t n = 0;
     for (int i = 0; i < n_links; i++) {
-        double capacity =
-            lh_topology_link_at(p->topology, i).capacity_bytes_per_s;
+        double capacity = lh_topology_link_capacity(p->topology, i);
         if (first[i + 1] == first[i] || !isfinite(capacity))
             continue;
         uses[n++] = (struct uses){

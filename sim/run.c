@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine.h"
 #include "exec.h"
 #include "fork.h"
 #include "simgrid.h"
+#include "wire.h"
 
 struct head {
     bool steady;
@@ -62,15 +62,17 @@ static enum lh_status simulate(void *shared, const void *data,
     const struct lh__placed *p = &in->placed;
     double begin_s = wall_now_s();
     struct lh_engine engine;
-    enum lh_status st =
-        lh__engine_open(&engine, p->n_engine_links, p->engine_capacity, ctx);
+    struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
+    enum lh_status st;
+    if (in->point->scenario->collectives == LH_MESSAGES) {
+        options.plans =
+            LH_NEW(ctx->arena, struct lh__messages_plan *, p->n_shapes);
+        st = lh__wire_messages(&engine, options.plans, p, ctx);
+    } else {
+        st = lh__wire_coupled(&engine, p, ctx);
+    }
     if (st != LH_OK)
         return st;
-    for (int32_t i = 0; i < p->n_shapes; i++)
-        lh__engine_channel(&engine, &p->channels[i]);
-    struct lh__exec_options options = {
-        .steps_max = LH__STEPS_MAX,
-        .messages = in->point->scenario->collectives == LH_MESSAGES};
     struct lh__exec_output out = arrays_of(shared, p);
     st = lh__exec_run(&out, p, &engine, &options, ctx);
     if (st != LH_OK)

@@ -52,6 +52,9 @@ struct State {
     std::vector<sg::s4u::Link *> links;
     std::deque<Flow> flows;
     std::vector<int64_t> free_flows;
+    /* SimGrid still uses a communication after its completion callback; kept
+     * until the clock has moved on. */
+    std::deque<std::pair<double, sg::s4u::CommPtr>> ended;
     const struct lh__simgrid_flow *starting = nullptr;
 };
 
@@ -103,6 +106,10 @@ int64_t flow_new()
 
 void flow_free(int64_t id)
 {
+    double now_s = sg::s4u::Engine::get_clock();
+    while (!state->ended.empty() && state->ended.front().first < now_s)
+        state->ended.pop_front();
+    state->ended.emplace_back(now_s, state->flows[id].comm);
     state->flows[id] = Flow();
     state->free_flows.push_back(id);
 }

@@ -27,6 +27,7 @@ struct lh_model {
     bool gated_mlp;          /* SwiGLU: three matrices, else two */
     bool tied_embeddings;
     bool attention_bias;     /* biases on Q, K, V, O */
+    bool qkv_bias_only;      /* ... of which none on O (Qwen2) */
     bool mlp_bias;
     bool norm_bias;          /* LayerNorm (weight and bias), else RMSNorm */
     bool qk_norm;            /* a norm of head_dim on Q and on K */

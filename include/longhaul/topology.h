@@ -61,13 +61,15 @@ void lh_topology_free(struct lh_topology *topology); /* NULL is allowed */
 int lh_topology_link_count(const struct lh_topology *t);
 struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
                                         lh_link link);
+/* Only the capacity: O(1), no name is made. */
+double lh_topology_link_capacity(const struct lh_topology *t, lh_link link);
 int64_t lh_topology_accelerator_count(const struct lh_topology *t);
 int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */
 int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a);
 
-/* The kinds of networks inside sites and of layouts between them; NULL after
- * the last. */
+/* The kinds of networks inside sites and of layouts between them, as listed in
+ * topologies/list.h; NULL after the last. */
 const struct lh_choice *lh_topology_kind_at(int i);
 
 /* The route of traffic from one accelerator to another (from != to): inside a

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to analysis/: what several writers need.
+ */
+#ifndef LONGHAUL_ANALYSIS_WRITERS_H
+#define LONGHAUL_ANALYSIS_WRITERS_H
+
+#include <longhaul/result.h>
+
+/* one_site / here; NAN for a one-site scenario. */
+double lh__efficiency(const struct lh_report *report);
+
+/* Rows of links that the report asks for. */
+int lh__link_rows(const struct lh_report *report);
+
+/* The busiest link among those that limit: on the WAN, inside the sites, or
+ * (any) anywhere.  NULL if there is none that carries anything. */
+enum lh__where { LH__ANYWHERE, LH__ON_WAN, LH__IN_SITES };
+const struct lh_link_use *lh__busiest(const struct lh_result *result,
+                                      enum lh__where where);
+
+/* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
+const char *lh__link_kind_name(enum lh_link_kind kind);
+
+#endif

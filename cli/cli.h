@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to cli/: the commands and what they share.  Only this folder prints
+ * and exits; every command returns its exit status to main().
+ */
+#ifndef LONGHAUL_CLI_CLI_H
+#define LONGHAUL_CLI_CLI_H
+
+#include <argp.h>
+
+#include <longhaul/result.h>
+
+enum {
+    LH__EXIT_OK = 0,
+    LH__EXIT_NO = 1,    /* cannot be met, does not fit, the machine failed */
+    LH__EXIT_INPUT = 2, /* the user's input or command line                */
+};
+
+/* One command: LH_COMMAND(name, summary); lh__cmd_NAME() is in cmd_NAME.c.
+ * argv[0] is "longhaul NAME". */
+#define LH__COMMANDS                                                         \
+    LH_COMMAND(run, "simulate a step and print where its time goes")         \
+    LH_COMMAND(check, "read a scenario, build everything, simulate nothing") \
+    LH_COMMAND(show, "print a stage: scenario, topology, program or trace")  \
+    LH_COMMAND(list, "print what can be chosen: topologies, models, ...")    \
+    LH_COMMAND(explain, "print what a key of the scenario means")            \
+    LH_COMMAND(init, "print a commented example scenario to start from")
+
+#define LH_COMMAND(name, summary) int lh__cmd_##name(int argc, char **argv);
+LH__COMMANDS
+#undef LH_COMMAND
+
+/* ---- the scenario and its options ---------------------------------------- */
+
+/* What --set, --data and the FILE argument say. */
+struct lh__input {
+    struct lh_ctx *ctx;
+    const char *path; /* "-": standard input */
+    struct lh_setting *settings;
+    size_t n_settings;
+    size_t setting_capacity;
+};
+
+/* Child parser; its input is a struct lh__input with ctx set. */
+extern const struct argp lh__input_argp;
+
+/* A scenario and what is built from it. */
+struct lh__stages {
+    struct lh_scenario scenario;
+    struct lh_topology *topology; /* lh__stages_free() */
+    struct lh_program program;
+};
+
+enum lh_status lh__stages_read(struct lh__stages *out,
+                               const struct lh__input *input) LH_MUST_USE;
+/* Topology and program of the scenario, both checked. */
+enum lh_status lh__stages_build(struct lh__stages *stages,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+void lh__stages_free(struct lh__stages *stages);
+
+/* ---- what goes out --------------------------------------------------------- */
+
+/* Messages to standard error, sorted by place. */
+void lh__print_messages(const struct lh_ctx *ctx);
+/* The result to standard output; a failed write is said on standard error.
+ * Returns the exit status. */
+int lh__print_result(const struct lh_text *text);
+/* Same for a file. */
+int lh__print_file(const char *path, const struct lh_text *text);
+int lh__exit_status(enum lh_status st);
+
+/* Ends with argp's message, "did you mean", and exit status 2. */
+void lh__choice_error(const struct argp_state *state, const char *what,
+                      const char *got, const char *const *choices, int n);
+
+#endif

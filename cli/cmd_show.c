@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * longhaul show: what a stage made, as text.
+ *
+ * scenario: canonical YAML (or JSON), every default filled in; reading it
+ * again gives the same result.  topology: the machine.  program: the step, not
+ * placed.  trace: when every operation ran, which needs a simulation.
+ */
+#include <string.h>
+
+#include "cli.h"
+
+enum what { WHAT_SCENARIO, WHAT_TOPOLOGY, WHAT_PROGRAM, WHAT_TRACE, N_WHAT };
+
+static const char *const whats[N_WHAT] = {"scenario", "topology", "program",
+                                          "trace"};
+
+struct show {
+    struct lh__input input;
+    enum what what;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FORMAT", 0, "text (default), or json of the scenario", 0},
+    {0},
+};
+
+static void read_what(struct show *show, const char *arg,
+                      const struct argp_state *state)
+{
+    for (int i = 0; i < N_WHAT; i++) {
+        if (strcmp(arg, whats[i]) == 0) {
+            show->what = (enum what)i;
+            return;
+        }
+    }
+    lh__choice_error(state, "stage", arg, whats, N_WHAT);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    static const char *const formats[] = {"text", "json"};
+    struct show *show = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &show->input;
+        return 0;
+    case 'o':
+        show->json = strcmp(arg, "json") == 0;
+        if (!show->json && strcmp(arg, "text") != 0) {
+            lh__choice_error(state, "output", arg, formats, 2);
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        if (show->what != N_WHAT) {
+            return ARGP_ERR_UNKNOWN; /* the scenario */
+        }
+        read_what(show, arg, state);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a stage is needed: scenario, topology, program "
+                          "or trace");
+        return 0;
+    case ARGP_KEY_END:
+        if (show->json && show->what != N_WHAT &&
+            show->what != WHAT_SCENARIO) {
+            argp_error(state, "'%s' is shown as text only",
+                       whats[show->what]);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static enum lh_status print_trace(struct lh_text *out,
+                                  const struct lh__stages *stages,
+                                  struct lh_ctx *ctx)
+{
+    struct lh_sim_point point = {&stages->scenario, &stages->program,
+                                 stages->topology};
+    struct lh_trace trace;
+    enum lh_status st = lh_sim_run(&trace, &point, ctx);
+
+    if (st == LH_OK) {
+        lh_trace_print(out, &trace, &stages->program);
+    }
+    return st;
+}
+
+static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
+                            const struct show *show)
+{
+    enum lh_status st = lh__stages_read(stages, &show->input);
+
+    if (st == LH_OK && show->what != WHAT_SCENARIO) {
+        st = lh__stages_build(stages, show->input.ctx);
+    }
+    if (st != LH_OK) {
+        return st;
+    }
+    switch (show->what) {
+    case WHAT_SCENARIO:
+        if (show->json) {
+            lh_scenario_print_json(out, &stages->scenario, 0);
+            lh_text_add(out, "\n");
+        } else {
+            lh_scenario_print_yaml(out, &stages->scenario);
+        }
+        return LH_OK;
+    case WHAT_TOPOLOGY:
+        lh_topology_print(out, stages->topology);
+        return LH_OK;
+    case WHAT_PROGRAM:
+        lh_program_print(out, &stages->program);
+        return LH_OK;
+    case WHAT_TRACE:
+    case N_WHAT:
+    default:
+        return print_trace(out, stages, show->input.ctx);
+    }
+}
+
+int lh__cmd_show(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
+                                                 {0}};
+    static const struct argp argp = {
+        options, parse, "scenario|topology|program|trace FILE",
+        "Prints what one stage makes of the scenario FILE.", children, 0, 0};
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct show show = {.input = {.ctx = &ctx}, .what = N_WHAT};
+    struct lh__stages stages = {.topology = NULL};
+    struct lh_text text = lh_text_new(ctx.arena);
+    enum lh_status st;
+    int status;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &show);
+    st = print(&text, &stages, &show);
+    lh__print_messages(&ctx);
+    status = lh__exit_status(st);
+    if (st == LH_OK) {
+        status = lh__print_result(&text);
+    }
+    lh__stages_free(&stages);
+    lh_ctx_end(&ctx);
+    return status;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the commands share: the scenario argument with --set and --data, the
+ * stages built from it, messages to standard error, the result to standard
+ * output.
+ *
+ * Messages read "file:line:col: error: text"; what is not known is left out.
+ * They are sorted by file, line and column, ties in the order found; those
+ * without a place come last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* ---- the scenario and its options ---------------------------------------- */
+
+enum { OPTION_SET = 1000, OPTION_DATA };
+
+static const struct argp_option input_options[] = {
+    {"set", OPTION_SET, "PATH=VALUE", 0,
+     "Set a key of the scenario, e.g. 'fibres[0].length=80 km'", 0},
+    {"data", OPTION_DATA, "DIR", 0,
+     "Tables in DIR stand before the built-in ones", 0},
+    {0},
+};
+
+static void add_setting(struct lh__input *input, char *arg,
+                        const struct argp_state *state)
+{
+    struct lh_arena *arena = input->ctx->arena;
+    char *equals = strchr(arg, '=');
+
+    if (equals == NULL || equals == arg) {
+        argp_error(state, "--set needs PATH=VALUE, not '%s'", arg);
+        return;
+    }
+    input->settings = lh_grow(arena, input->settings,
+                              &input->setting_capacity,
+                              input->n_settings + 1,
+                              sizeof *input->settings);
+    input->settings[input->n_settings++] = (struct lh_setting){
+        lh_strndup(arena, arg, (size_t)(equals - arg)),
+        lh_strdup(arena, equals + 1),
+    };
+}
+
+static error_t parse_input(int key, char *arg, struct argp_state *state)
+{
+    struct lh__input *input = state->input;
+
+    switch (key) {
+    case OPTION_SET:
+        add_setting(input, arg, state);
+        return 0;
+    case OPTION_DATA:
+        input->ctx->data_dir = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (input->path != NULL) {
+            argp_error(state, "one scenario at a time, not also '%s'", arg);
+        }
+        input->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (input->path == NULL) {
+            argp_error(state, "a scenario file is needed (- is standard "
+                              "input)");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp lh__input_argp = {input_options, parse_input, 0, 0, 0, 0,
+                                    0};
+
+static char *read_stdin(size_t *n, struct lh_ctx *ctx)
+{
+    char *text = NULL;
+    size_t capacity = 0;
+    size_t got;
+
+    *n = 0;
+    do {
+        text = lh_grow(ctx->arena, text, &capacity, *n + 65536, 1);
+        got = fread(text + *n, 1, 65535, stdin);
+        *n += got;
+    } while (got > 0);
+    text[*n] = '\0';
+    if (ferror(stdin)) {
+        lh_error(ctx, (struct lh_where){"<stdin>", 0, 0}, "%s",
+                 strerror(errno));
+        return NULL;
+    }
+    return text;
+}
+
+enum lh_status lh__stages_read(struct lh__stages *out,
+                               const struct lh__input *input)
+{
+    struct lh_ctx *ctx = input->ctx;
+    char *text;
+    size_t n;
+
+    *out = (struct lh__stages){.topology = NULL};
+    if (strcmp(input->path, "-") != 0) {
+        return lh_scenario_read(&out->scenario, input->path, input->settings,
+                                (int)input->n_settings, ctx);
+    }
+    text = read_stdin(&n, ctx);
+    if (text == NULL) {
+        return LH_BAD_INPUT;
+    }
+    return lh_scenario_read_text(&out->scenario, "<stdin>", text, n, ".",
+                                 input->settings, (int)input->n_settings,
+                                 ctx);
+}
+
+enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
+{
+    enum lh_status st;
+    enum lh_status program_st;
+
+    /* Both, so that the faults of both are said at once. */
+    st = lh_topology_build(&stages->topology, &stages->scenario, ctx);
+    if (st != LH_OK) {
+        stages->topology = NULL;
+    }
+    program_st = lh_program_build(&stages->program, &stages->scenario, ctx);
+    if (st == LH_OK) {
+        st = program_st;
+    }
+    if (st == LH_OK) {
+        st = lh_topology_check(stages->topology, ctx);
+    }
+    if (st == LH_OK) {
+        st = lh_program_check(&stages->program, ctx);
+    }
+    return st;
+}
+
+void lh__stages_free(struct lh__stages *stages)
+{
+    lh_topology_free(stages->topology);
+    stages->topology = NULL;
+}
+
+/* ---- messages -------------------------------------------------------------- */
+
+struct placed {
+    const struct lh_message *message;
+    int order;
+};
+
+static int compare_places(const struct lh_where *p, const struct lh_where *q)
+{
+    int files;
+
+    if (p->file == NULL || q->file == NULL) {
+        files = (p->file == NULL) - (q->file == NULL);
+    } else {
+        files = strcmp(p->file, q->file);
+    }
+    if (files != 0) {
+        return files;
+    }
+    if (p->line != q->line) {
+        return p->line < q->line ? -1 : 1;
+    }
+    return (p->col > q->col) - (p->col < q->col);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a;
+    const struct placed *y = b;
+    int places = compare_places(&x->message->where, &y->message->where);
+
+    return places != 0 ? places : x->order - y->order;
+}
+
+static bool same(const struct lh_message *a, const struct lh_message *b)
+{
+    return a->severity == b->severity &&
+           compare_places(&a->where, &b->where) == 0 &&
+           strcmp(a->text, b->text) == 0;
+}
+
+static void print_message(const struct lh_message *message)
+{
+    static const char *const severities[] = {
+        [LH_NOTE] = "note", [LH_WARNING] = "warning", [LH_ERROR] = "error"};
+    const struct lh_where *where = &message->where;
+
+    if (where->file != NULL) {
+        fprintf(stderr, "%s:", where->file);
+        if (where->line > 0) {
+            fprintf(stderr, "%d:", where->line);
+        }
+        if (where->line > 0 && where->col > 0) {
+            fprintf(stderr, "%d:", where->col);
+        }
+        fputc(' ', stderr);
+    }
+    fprintf(stderr, "%s: %s\n", severities[message->severity],
+            message->text);
+}
+
+void lh__print_messages(const struct lh_ctx *ctx)
+{
+    int n = lh_diag_total(ctx);
+    struct placed *placed = LH_NEW(ctx->arena, struct placed, n);
+
+    for (int i = 0; i < n; i++) {
+        placed[i] = (struct placed){lh_diag_at(ctx, i), i};
+    }
+    qsort(placed, (size_t)n, sizeof *placed, by_place);
+    for (int i = 0; i < n; i++) {
+        /* Two stages, or a scenario and its baseline, may find the same. */
+        if (i == 0 || !same(placed[i].message, placed[i - 1].message)) {
+            print_message(placed[i].message);
+        }
+    }
+}
+
+/* ---- results --------------------------------------------------------------- */
+
+static int write_failed(const char *what)
+{
+    fprintf(stderr, "longhaul: error: cannot write to %s: %s\n", what,
+            strerror(errno));
+    return LH__EXIT_NO;
+}
+
+int lh__print_result(const struct lh_text *text)
+{
+    if (fwrite(text->s, 1, text->n, stdout) != text->n ||
+        fflush(stdout) != 0) {
+        return write_failed("standard output");
+    }
+    /* Some file systems say only now that there was no room. */
+    if (fclose(stdout) != 0) {
+        return write_failed("standard output");
+    }
+    return LH__EXIT_OK;
+}
+
+int lh__print_file(const char *path, const struct lh_text *text)
+{
+    FILE *file = fopen(path, "w");
+    bool written;
+
+    if (file == NULL) {
+        return write_failed(path);
+    }
+    written = fwrite(text->s, 1, text->n, file) == text->n;
+    if (fclose(file) != 0 || !written) {
+        return write_failed(path);
+    }
+    return LH__EXIT_OK;
+}
+
+int lh__exit_status(enum lh_status st)
+{
+    switch (st) {
+    case LH_OK:
+        return LH__EXIT_OK;
+    case LH_BAD_INPUT:
+        return LH__EXIT_INPUT;
+    case LH_UNREACHABLE:
+    case LH_FAILED:
+    default:
+        return LH__EXIT_NO;
+    }
+}
+
+void lh__choice_error(const struct argp_state *state, const char *what,
+                      const char *got, const char *const *choices, int n)
+{
+    const char *near = lh_nearest(got, choices, n);
+    struct lh_arena *arena = lh_arena_new();
+    struct lh_text text = lh_text_new(arena);
+
+    if (near != NULL) {
+        lh_text_printf(&text, "; did you mean '%s'?", near);
+    } else {
+        for (int i = 0; i < n; i++) {
+            lh_text_printf(&text, "%s%s", i == 0 ? "; there are " : ", ",
+                           choices[i]);
+        }
+    }
+    argp_error(state, "unknown %s '%s'%s", what, got, text.s);
+    lh_arena_free(arena);
+}

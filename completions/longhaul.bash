@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Completion of longhaul for bash; needs nothing but bash.  What it offers is
+# compared with `longhaul --help` by scripts/check-help.
+
+_longhaul_words() { # WORD WORDS
+    mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
+}
+
+_longhaul_files() { # WORD PATTERN
+    local name
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r name; do
+        # shellcheck disable=SC2053  # the right side is a pattern
+        if [[ -d $name || $name == $2 ]]; then
+            COMPREPLY+=("$name")
+        fi
+    done < <(compgen -f -- "$1")
+}
+
+# The options of a command; '' is longhaul itself.
+_longhaul_options() { # COMMAND
+    local common='--help --usage'
+    case $1 in
+    '') echo "$common --version" ;;
+    run) echo "$common --output --set --trace --links --timing --strict" \
+        "--data --jobs" ;;
+    check) echo "$common --set --data" ;;
+    show) echo "$common --output --set --data" ;;
+    list) echo "$common --data" ;;
+    explain) echo "$common --all --json-schema --markdown" ;;
+    init) echo "$common --list" ;;
+    esac
+}
+
+# The value of an option; fails where the option takes none.
+_longhaul_value() { # COMMAND OPTION WORD
+    case $2 in
+    -o | --output)
+        if [ "$1" = show ]; then
+            _longhaul_words "$3" 'text json'
+        else
+            _longhaul_words "$3" 'text json csv'
+        fi
+        ;;
+    --trace) _longhaul_files "$3" '*' ;;
+    --data) _longhaul_files "$3" '/' ;;
+    --links) _longhaul_words "$3" all ;;
+    -j | --jobs | --set) ;;
+    *) return 1 ;;
+    esac
+}
+
+# An argument of a command.
+_longhaul_argument() { # COMMAND N-BEFORE WORD
+    local stages='scenario topology program trace'
+    local kinds='topologies collectives schedules accelerators fabrics'
+    case $1 in
+    run | check) _longhaul_files "$3" '*.y*ml' ;;
+    show)
+        if (($2 == 0)); then
+            _longhaul_words "$3" "$stages"
+        else
+            _longhaul_files "$3" '*.y*ml'
+        fi
+        ;;
+    list) _longhaul_words "$3" "$kinds models stacks outputs" ;;
+    init) _longhaul_words "$3" "$(longhaul init --list 2>/dev/null)" ;;
+    esac
+}
+
+_longhaul() {
+    local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
+    local commands='run check show list explain init'
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -*) ;;
+        *)
+            if [ -z "$command" ]; then
+                command=${COMP_WORDS[i]}
+            elif ! _longhaul_value "$command" "${COMP_WORDS[i - 1]}" ''; then
+                n=$((n + 1))
+            fi
+            ;;
+        esac
+    done
+    COMPREPLY=()
+    if [ -z "$command" ] && [[ $word != -* ]]; then
+        _longhaul_words "$word" "$commands"
+    elif [ -n "$command" ] &&
+        _longhaul_value "$command" "${COMP_WORDS[COMP_CWORD - 1]}" "$word"; then
+        :
+    elif [[ $word == -* ]]; then
+        _longhaul_words "$word" "$(_longhaul_options "$command")"
+    else
+        _longhaul_argument "$command" "$n" "$word"
+    fi
+}
+
+complete -F _longhaul longhaul

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The table of all keys of a scenario: one row each, in the order of the
+ * canonical echo.  Defaults are those of docs/keys.md, which is made from this
+ * table, as are `longhaul explain` and the JSON Schema.
+ *
+ * Sources of defaults: route_factor 1.4, fibre of 4.9 us/km and ideal
+ * transport as in the design documents; a gradient bucket of
+ * max(40 million, 1 million x data) elements is that of Megatron-LM's
+ * distributed data parallel (megatron/core/distributed).
+ */
+#include "schema.h"
+
+#include <math.h>
+
+#define ROOT(field) offsetof(struct lh__root, field)
+#define SITE(field) offsetof(struct lh_site, field)
+#define FIBRE(field) offsetof(struct lh_fibre, field)
+
+#define BYTES_PER_S .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
+#define SECONDS .type = LH__QUANTITY, .dimension = LH_DIM_TIME
+#define METRES .type = LH__QUANTITY, .dimension = LH_DIM_LENGTH
+#define BYTES .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
+
+#define LAID "fibre_layout.kind=mesh|ring|hub|tree|graphml"
+#define SCALE_UP "sites[].fabric.kind=rails|fat-tree"
+
+/* The names of workloads/collectives/list.h, which is a later stage;
+ * tests/test_scenario.c holds the two against each other. */
+#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical"
+
+enum { AXIS_MAX = 65536 };
+
+static const struct lh__key keys[] = {
+    {"longhaul", LH__COUNT, LH__REQUIRED, .offset = ROOT(extra.version),
+     .min = 1, .max = 1, .example = "1",
+     .help = "Version of the format of this file."},
+    {"name", LH__TEXT, .offset = ROOT(s.name),
+     .derived = "the name of the file, without its ending",
+     .help = "Name of the scenario in results.", .example = "two-sites"},
+    {"seed", LH__COUNT, .offset = ROOT(s.seed), .min = 0, .max = 1e15,
+     .fallback = "1", .help = "Seed of every random draw."},
+
+    {"model", LH__GROUP, LH__REQUIRED, .bare = "name",
+     .help = "The model: a name, or a file that describes it."},
+    {"model.name", LH__NAME, .offset = ROOT(extra.model_name),
+     .derived = "none; either name or config must be given",
+     .example = "llama-3.1-8b",
+     .help = "A row of data/models.csv (longhaul list models)."},
+    {"model.config", LH__FILE, .offset = ROOT(extra.model_config),
+     .derived = "none; either name or config must be given",
+     .example = "path/to/config.json",
+     .help = "A HuggingFace config.json, from which the shape is read."},
+
+    {"training", LH__GROUP, .help = "What is trained on, and with what."},
+    {"training.global_batch", LH__COUNT,
+     .offset = ROOT(s.training.global_batch), .min = 1, .max = 1e9,
+     .unit = "sequences a step", .example = "512",
+     .derived = "data x micro_batch x pipeline: as many micro-batches a "
+                "replica as it has pipeline stages",
+     .help = "Sequences a step, a multiple of data x micro_batch."},
+    {"training.sequence_length", LH__COUNT,
+     .offset = ROOT(s.training.sequence_length), .min = 1, .max = 1e8,
+     .fallback = "8192", .unit = "tokens", .help = "Tokens of a sequence."},
+    {"training.micro_batch", LH__COUNT, .offset = ROOT(s.training.micro_batch),
+     .min = 1, .max = 1e6, .fallback = "1", .unit = "sequences",
+     .help = "Sequences a replica works on at once."},
+    {"training.precision", LH__CHOICE, .offset = ROOT(s.training.precision),
+     .choices = "bf16|fp8|mxfp8", .n_supported = 1, .fallback = "bf16",
+     .help = "Number format of matrix products."},
+    {"training.gradient_precision", LH__CHOICE,
+     .offset = ROOT(s.training.gradient_precision), .choices = "fp32|bf16",
+     .fallback = "fp32",
+     .help = "Number format in which gradients are kept and reduced."},
+    {"training.optimizer", LH__WORD, .offset = ROOT(s.training.optimizer),
+     .choices = "adamw", .fallback = "adamw", .help = "The optimizer."},
+    {"training.stack", LH__NAME, .offset = ROOT(s.training.stack_name),
+     .fallback = "megatron",
+     .help = "The software between model and machine: a row of "
+             "data/stacks.csv (longhaul list stacks)."},
+
+    {"plan", LH__GROUP, .help = "How the model is split over accelerators."},
+    {"plan.tensor", LH__COUNT, .offset = ROOT(s.plan.tensor), .min = 1,
+     .max = AXIS_MAX, .fallback = "1", .unit = "accelerators",
+     .help = "Tensor parallelism: accelerators that share each layer."},
+    {"plan.pipeline", LH__COUNT, .offset = ROOT(s.plan.pipeline), .min = 1,
+     .max = AXIS_MAX, .fallback = "1", .unit = "stages",
+     .help = "Pipeline parallelism: stages that the layers are split into."},
+    {"plan.context", LH__COUNT, .offset = ROOT(s.plan.context), .min = 1,
+     .max = AXIS_MAX, .fallback = "1", .supported_max = "1",
+     .unit = "accelerators",
+     .help = "Context parallelism: accelerators that share a sequence."},
+    {"plan.expert", LH__COUNT, .offset = ROOT(s.plan.expert), .min = 1,
+     .max = AXIS_MAX, .fallback = "1", .supported_max = "1",
+     .unit = "accelerators",
+     .help = "Expert parallelism: accelerators that share the experts."},
+    {"plan.data", LH__COUNT, .offset = ROOT(s.plan.data), .min = 1,
+     .max = 16777216, .unit = "replicas",
+     .derived = "accelerators / (tensor x pipeline x context)", .example = "16",
+     .help = "Data parallelism: replicas of the model.  Derived; where it is "
+             "given it is checked."},
+    {"plan.schedule", LH__CHOICE, .offset = ROOT(s.plan.schedule),
+     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe",
+     .n_supported = 3, .fallback = "1f1b",
+     .help = "Order of a pipeline's forward and backward passes."},
+    {"plan.interleave", LH__COUNT, .offset = ROOT(s.plan.interleave), .min = 1,
+     .max = 4096, .fallback = "1", .unit = "chunks",
+     .when = "plan.schedule=interleaved",
+     .help = "Chunks of the model a pipeline stage holds."},
+    {"plan.stage_layers", LH__COUNTS, .offset = ROOT(s.plan.stage_layers),
+     .count = ROOT(s.plan.n_stage_layers), .min = 1, .max = 1e6,
+     .unit = "layers", .derived = "as even as possible; first and last stages "
+     "get the fewer", .example = "[7, 8, 8, 9]",
+     .help = "Layers of each of pipeline x interleave chunks, in the order of "
+             "the model."},
+    {"plan.zero", LH__COUNT, .offset = ROOT(s.plan.zero), .min = 0, .max = 3,
+     .fallback = "0", .supported_max = "1",
+     .help = "What replicas share instead of each holding it: 0 nothing, "
+             "1 optimizer state, 2 and gradients, 3 and weights."},
+    {"plan.recompute", LH__CHOICE, .offset = ROOT(s.plan.recompute),
+     .choices = "none|selective|full", .fallback = "selective",
+     .help = "What the backward pass computes again instead of keeping it: "
+             "nothing, the attention core, or every layer."},
+    {"plan.sequence_parallel", LH__FLAG, .offset = ROOT(s.plan.sequence_parallel),
+     .fallback = "true",
+     .help = "Norms and residuals are split by tokens over the tensor group."},
+    {"plan.overlap", LH__GROUP, .help = "What runs beside the computation."},
+    {"plan.overlap.gradients", LH__FLAG,
+     .offset = ROOT(s.plan.overlap_gradients), .fallback = "true",
+     .help = "Gradients are reduced bucket by bucket during the backward "
+             "pass."},
+    {"plan.overlap.tensor", LH__FLAG, .offset = ROOT(s.plan.overlap_tensor),
+     .fallback = "false", .supported_max = "false",
+     .help = "Tensor communication is hidden behind matrix products."},
+    {"plan.bucket", .flags = LH__POSITIVE, BYTES,
+     .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
+     .when = "plan.overlap.gradients=true", .example = "160 MB",
+     .derived = "40 million gradients, or a million a replica if that is more "
+                "(160 MB in fp32), as in Megatron-LM",
+     .help = "Size of a bucket of overlapped gradients."},
+
+    {"sites", LH__GROUPS, LH__REQUIRED, .offset = ROOT(s.sites),
+     .count = ROOT(s.n_sites), .size = sizeof(struct lh_site), .n_min = 1,
+     .help = "The places where accelerators stand."},
+    {"sites[].name", LH__NAME, .offset = SITE(name),
+     .derived = "site0, site1, ...", .example = "ashburn",
+     .help = "Name of the site: letters, digits, '.', '_' and '-'."},
+    {"sites[].location", LH__LOCATION, .offset = SITE(latitude_deg),
+     .count = SITE(has_location), .unit = "degrees north, degrees east",
+     .derived = "none", .example = "[39.04, -77.49]",
+     .help = "Where the site is; needed where a fibre's length is not given."},
+    {"sites[].gpus", LH__COUNT, LH__REQUIRED, .offset = SITE(gpus), .min = 1,
+     .max = 16777216, .unit = "accelerators", .example = "64",
+     .help = "Accelerators of the site."},
+    {"sites[].device", LH__NAME, LH__REQUIRED, .offset = SITE(device_name),
+     .example = "h100-sxm",
+     .help = "Their kind: a row of data/accelerators.csv (longhaul list "
+             "accelerators)."},
+    {"sites[].fabric", LH__GROUP, .bare = "name", .enter = lh__enter_fabric,
+     .help = "The network inside the site: a row of data/fabrics.csv, and "
+             "keys that override its cells."},
+    {"sites[].fabric.name", LH__NAME, LH__ROW, .offset = SITE(fabric.name),
+     .derived = "the usual one of the device", .example = "dgx-h100-rails",
+     .help = "A row of data/fabrics.csv (longhaul list fabrics)."},
+    {"sites[].fabric.kind", LH__CHOICE, LH__ROW, .offset = SITE(fabric.kind),
+     .choices = "switch|rails|fat-tree",
+     .help = "One switch for all; or one leaf a rail and a spine; or a tree "
+             "of switches."},
+    {"sites[].fabric.scale_up_gpus", LH__COUNT, LH__ROW,
+     .offset = SITE(fabric.scale_up_gpus), .min = 1, .max = AXIS_MAX,
+     .unit = "accelerators", .when = SCALE_UP,
+     .help = "Accelerators of a scale-up domain (a node or a rack)."},
+    {"sites[].fabric.scale_up_bandwidth", .flags = LH__ROW | LH__POSITIVE,
+     BYTES_PER_S, .offset = SITE(fabric.scale_up_bytes_per_s), .max = 1e18,
+     .when = SCALE_UP,
+     .help = "Of one accelerator into its scale-up domain, each direction."},
+    {"sites[].fabric.scale_up_latency", .flags = LH__ROW, SECONDS,
+     .offset = SITE(fabric.scale_up_latency_s), .max = 3600, .when = SCALE_UP,
+     .help = "From an accelerator to its scale-up switch."},
+    {"sites[].fabric.scale_up_efficiency", LH__NUMBER,
+     LH__ROW | LH__POSITIVE, .offset = SITE(fabric.scale_up_frac),
+     .max = 1, .when = SCALE_UP, .unit = "share",
+     .help = "Share of scale_up_bandwidth that collectives reach."},
+    {"sites[].fabric.nic_bandwidth", .flags = LH__ROW | LH__POSITIVE,
+     BYTES_PER_S, .offset = SITE(fabric.nic_bytes_per_s), .max = 1e18,
+     .help = "Of one accelerator's network card, each direction."},
+    {"sites[].fabric.nic_latency", .flags = LH__ROW, SECONDS,
+     .offset = SITE(fabric.nic_latency_s), .max = 3600,
+     .help = "From an accelerator to its leaf switch."},
+    {"sites[].fabric.nic_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
+     .offset = SITE(fabric.nic_frac), .max = 1, .unit = "share",
+     .help = "Share of nic_bandwidth that collectives reach."},
+    {"sites[].fabric.switch_latency", .flags = LH__ROW, SECONDS,
+     .offset = SITE(fabric.switch_latency_s), .max = 3600,
+     .help = "From a switch to the next."},
+    {"sites[].fabric.spread_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
+     .offset = SITE(fabric.spread_frac), .max = 1, .unit = "share",
+     .when = SCALE_UP,
+     .help = "Share of the links between switches that sprayed traffic "
+             "reaches."},
+    {"sites[].fabric.group", LH__COUNTS, LH__ROW | LH__INLINE,
+     .offset = SITE(fabric.group), .count = SITE(fabric.n_levels), .min = 1,
+     .max = 16777216, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP,
+     .example = "[32]",
+     .help = "rails: nodes of a pod.  fat-tree: children of a switch, level "
+             "by level from below."},
+    {"sites[].fabric.oversubscription", LH__NUMBERS, LH__ROW | LH__INLINE,
+     .offset = SITE(fabric.oversubscription),
+     .count = SITE(fabric.n_oversubscription), .min = 0.015625, .max = 1024,
+     .n_min = 1, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP, .example = "1",
+     .help = "Capacity below a switch over capacity above it: one number, or "
+             "one a level."},
+    {"sites[].gateway_bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
+     .derived = "no limit", .when = "sites=many",
+     .help = "Capacity between the site's network and all its fibres, each "
+             "direction."},
+    {"sites[].node", LH__TEXT, .offset = SITE(node),
+     .derived = "the node named as the site, else the nearest one",
+     .when = "fibre_layout.kind=graphml", .example = "Washington",
+     .help = "Label of the map's node where the site is joined."},
+
+    {"fibres", LH__GROUPS, .offset = ROOT(s.fibres), .count = ROOT(s.n_fibres),
+     .size = sizeof(struct lh_fibre), .derived = "none",
+     .help = "Connections between sites, given one by one."},
+    {"fibres[].between", LH__PAIR, LH__REQUIRED, .offset = FIBRE(site_a),
+     .count = FIBRE(site_b), .example = "[ashburn, memphis]",
+     .help = "Names of the two sites it joins."},
+    {"fibres[].length", METRES, .offset = FIBRE(length_m), .absent = -1,
+     .max = 1e9, .derived = "geodesic of the sites x route_factor",
+     .help = "Length of the fibre."},
+    {"fibres[].route_factor", LH__NUMBER, .offset = FIBRE(route_factor),
+     .min = 1, .max = 3, .fallback = "1.4", .when = "fibres[].length=none",
+     .unit = "ratio", .help = "Length of the fibre over the geodesic."},
+    {"fibres[].bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = FIBRE(bytes_per_s), .max = 1e18, .fallback = "400 Gbit/s",
+     .help = "Usable, in each direction."},
+    {"fibres[].equipment_latency", SECONDS,
+     .offset = FIBRE(equipment_latency_s), .max = 3600, .fallback = "20 us",
+     .help = "What the equipment at its ends adds, one way."},
+    {"fibres[].transport", LH__GROUP, .bare = "kind",
+     .help = "What carries the data over the fibre."},
+    {"fibres[].transport.kind", LH__CHOICE, .offset = FIBRE(transport),
+     .choices = "ideal|rdma|tcp", .n_supported = 1, .fallback = "ideal",
+     .help = "ideal: the bandwidth is used in full and shared fairly."},
+
+    {"fibre_layout", LH__GROUP, .bare = "kind",
+     .help = "Connections between sites made by a rule or read from a map."},
+    {"fibre_layout.kind", LH__CHOICE, .offset = ROOT(s.layout.kind),
+     .choices = "none|mesh|ring|hub|tree|graphml", .fallback = "none",
+     .when = "sites=many",
+     .help = "mesh: every pair.  ring: in the order of sites.  hub: the first "
+             "site with every other.  tree: site i with site (i-1)/2.  "
+             "graphml: a map."},
+    {"fibre_layout.file", LH__FILE, .offset = ROOT(s.layout.file),
+     .derived = "none; graphml needs it", .when = "fibre_layout.kind=graphml",
+     .example = "maps/backbone.graphml", .help = "The map: GraphML or GML."},
+    {"fibre_layout.length", METRES, .offset = ROOT(s.layout.length_m),
+     .absent = -1, .max = 1e9,
+     .when = LAID, .derived = "geodesic x route_factor",
+     .help = "Length of every fibre; of a map's, where neither it nor the "
+             "coordinates of its ends are known."},
+    {"fibre_layout.route_factor", LH__NUMBER,
+     .offset = ROOT(s.layout.route_factor), .min = 1, .max = 3,
+     .fallback = "1.4", .when = LAID, .unit = "ratio",
+     .help = "Length of a fibre over the geodesic."},
+    {"fibre_layout.bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = ROOT(s.layout.bytes_per_s), .max = 1e18,
+     .fallback = "400 Gbit/s", .when = LAID,
+     .help = "Usable, in each direction; of a map where it states none."},
+    {"fibre_layout.equipment_latency", SECONDS,
+     .offset = ROOT(s.layout.equipment_latency_s), .max = 3600,
+     .fallback = "20 us", .when = LAID,
+     .help = "What the equipment of a fibre adds, one way."},
+
+    {"placement", LH__GROUP, .help = "Which part of the plan stands where."},
+    {"placement.across_sites", LH__CHOICE, .offset = ROOT(s.across_sites),
+     .choices = "data|pipeline", .fallback = "data", .when = "sites=many",
+     .help = "What is split across sites: whole replicas, or pipeline stages "
+             "in the order of sites."},
+
+    {"sync", LH__GROUP, .bare = "kind",
+     .help = "How replicas agree on the weights."},
+    {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
+     .choices = "every-step|diloco", .n_supported = 1,
+     .fallback = "every-step",
+     .help = "every-step: gradients are reduced in every step."},
+    {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
+     .choices = ALGORITHMS, .fallback = "auto",
+     .help = "Collective of the gradients (longhaul list collectives); auto "
+             "takes the fastest."},
+
+    {"rl", LH__LATER, .help = "Reinforcement learning."},
+    {"faults", LH__LATER, .fallback = "[]",
+     .help = "What fails or slows down, and when."},
+    {"background", LH__LATER, .fallback = "[]",
+     .help = "Traffic of others on the same links."},
+
+    {"tables", LH__GROUP, LH__SILENT,
+     .help = "CSV tables instead of lists in this file.  Columns are the "
+             "keys, e.g. fabric.name; also latitude and longitude, a and b."},
+    {"tables.sites", LH__FILE, LH__SILENT, .offset = ROOT(extra.sites_file),
+     .derived = "none", .example = "sites.csv",
+     .help = "One site a row, instead of sites."},
+    {"tables.fibres", LH__FILE, LH__SILENT, .offset = ROOT(extra.fibres_file),
+     .derived = "none", .example = "fibres.csv",
+     .help = "One fibre a row, instead of fibres."},
+
+    {"engine", LH__GROUP, .help = "How it is simulated."},
+    {"engine.collectives", LH__CHOICE, .offset = ROOT(s.collectives),
+     .choices = "coupled|messages", .fallback = "coupled",
+     .help = "A collective as one flow, or message by message."},
+    {"engine.routing", LH__CHOICE, .offset = ROOT(extra.routing),
+     .choices = "spray|ecmp", .n_supported = 1, .fallback = "spray",
+     .help = "How traffic is spread over parallel links."},
+    {"engine.fold", LH__FLAG, .offset = ROOT(s.fold), .choices = "off|auto",
+     .fallback = "auto",
+     .help = "auto: equal ranks are simulated once where that is exact."},
+};
+
+int lh__key_count(void)
+{
+    return (int)(sizeof keys / sizeof keys[0]);
+}
+
+const struct lh__key *lh__key_at(int i)
+{
+    return &keys[i];
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The plan's arithmetic: how many replicas the accelerators give, and whether
+ * batch, stages and layers go into one another.
+ *
+ *   replica = tensor x pipeline x context
+ *   data    = sum over sites of floor(gpus / replica)     replicas across sites
+ *   data    = (sum over sites of gpus) / replica          stages across sites;
+ *             each site a whole number of tensor x context x data
+ *   global_batch = data x micro_batch x pipeline          where not given
+ *   bucket  = max(40e6, 1e6 x data) gradients             where not given
+ *             (Megatron-LM, megatron/core/distributed)
+ *
+ * Source of the rest: docs/keys.md.  A check is left out where one of its keys
+ * is at fault already.
+ */
+#include "resolve.h"
+
+#include <inttypes.h>
+
+static bool is_ok(const struct lh__reader *r, const char *path)
+{
+    return lh__value_ok(lh__value_at(r->values, path));
+}
+
+static bool axes_known(const struct lh__reader *r)
+{
+    const struct lh__value *plan = lh__value_get(r->values, "plan");
+
+    return (!plan || (plan->kind == LH__MAPPING && !plan->bad)) &&
+           is_ok(r, "plan.tensor") && is_ok(r, "plan.pipeline") &&
+           is_ok(r, "plan.context");
+}
+
+static bool gpus_known(const struct lh__reader *r)
+{
+    for (int i = 0; i < r->root->s.n_sites; i++) {
+        const struct lh__value *site = lh__value_at(
+            r->values, lh_format(r->ctx->arena, "sites[%d]", i));
+        if (r->root->s.sites[i].gpus < 1 || !lh__value_ok(lh__value_get(site, "gpus")))
+            return false;
+    }
+    return true;
+}
+
+static struct lh_where gpus_where(const struct lh__reader *r, int i)
+{
+    return lh__where_at(r, lh_format(r->ctx->arena, "sites[%d].gpus", i));
+}
+
+/* Whole replicas at each site; 0: a fault, reported. */
+static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
+{
+    const struct lh_scenario *s = &r->root->s;
+    int64_t data = 0;
+    bool good = true;
+
+    for (int i = 0; i < s->n_sites; i++) {
+        int64_t here = s->sites[i].gpus / replica;
+        int64_t idle = s->sites[i].gpus % replica;
+        data += here;
+        if (here == 0) {
+            lh_error(r->ctx, gpus_where(r, i),
+                     "site '%s' has %" PRId64 " accelerators; one replica "
+                     "(tensor x pipeline x context) needs %" PRId64,
+                     s->sites[i].name, s->sites[i].gpus, replica);
+            good = false;
+        } else if (idle > 0) {
+            lh_warn(r->ctx, gpus_where(r, i),
+                    "%" PRId64 " of the %" PRId64 " accelerators of site '%s' "
+                    "are idle: a replica needs %" PRId64,
+                    idle, s->sites[i].gpus, s->sites[i].name, replica);
+        }
+    }
+    return good ? data : 0;
+}
+
+/* Contiguous stages at each site; 0: a fault, reported. */
+static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
+{
+    const struct lh_scenario *s = &r->root->s;
+    int64_t total = 0;
+    bool good = true;
+
+    for (int i = 0; i < s->n_sites; i++)
+        total += s->sites[i].gpus;
+    if (total % replica != 0) {
+        lh_error(r->ctx, lh__where_at(r, "sites"),
+                 "%" PRId64 " accelerators are not a whole number of replicas "
+                 "of %" PRId64 " (tensor x pipeline x context); with stages "
+                 "across sites all must be used", total, replica);
+        return 0;
+    }
+    int64_t data = total / replica;
+    int64_t stage = replica / s->plan.pipeline * data;
+    for (int i = 0; i < s->n_sites; i++) {
+        if (s->sites[i].gpus % stage == 0)
+            continue;
+        lh_error(r->ctx, gpus_where(r, i),
+                 "the %" PRId64 " accelerators of site '%s' are not a whole "
+                 "number of pipeline stages of %" PRId64 " (tensor x context "
+                 "x data)", s->sites[i].gpus, s->sites[i].name, stage);
+        good = false;
+    }
+    return good ? data : 0;
+}
+
+static int64_t derive_data(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    int64_t replica = s->plan.tensor * s->plan.pipeline * s->plan.context;
+    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
+    int64_t data = stages ? replicas_of_stages(r, replica)
+                          : replicas_by_site(r, replica);
+
+    if (data > 0 && s->plan.data > 0 && s->plan.data != data &&
+        is_ok(r, "plan.data")) {
+        lh_error(r->ctx, lh__where_at(r, "plan.data"),
+                 "plan.data is %" PRId64 ", but the accelerators make %" PRId64
+                 " replicas of %" PRId64 " (tensor x pipeline x context)",
+                 s->plan.data, data, replica);
+        return 0;
+    }
+    s->plan.data = data;
+    return data;
+}
+
+static void derive_batch(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    int64_t part = s->plan.data * s->training.micro_batch;
+    int64_t batch = s->training.global_batch;
+
+    if (!is_ok(r, "training.global_batch") ||
+        !is_ok(r, "training.micro_batch"))
+        return;
+    if (batch == 0) {
+        s->training.global_batch = batch = part * s->plan.pipeline;
+    } else if (batch % part != 0) {
+        lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
+                 "global_batch %" PRId64 " is not a multiple of %" PRId64
+                 " (data %" PRId64 " x micro_batch %" PRId64 ")", batch, part,
+                 s->plan.data, s->training.micro_batch);
+        return;
+    }
+    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED &&
+        batch / part % s->plan.pipeline != 0)
+        lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
+                 "the interleaved schedule needs micro-batches in multiples "
+                 "of pipeline; %" PRId64 " are not a multiple of %" PRId64,
+                 batch / part, s->plan.pipeline);
+}
+
+static void derive_bucket(struct lh_scenario *s)
+{
+    double gradients = fmax(40e6, 1e6 * (double)s->plan.data);
+    bool fp32 = s->training.gradient_precision == LH_GRADIENT_FP32;
+
+    if (s->plan.bucket_bytes < 0)
+        s->plan.bucket_bytes = gradients * (fp32 ? 4 : 2);
+}
+
+/* Chunks of the model and the layers in each. */
+static void check_stages(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    bool interleaved = s->plan.schedule == LH_SCHEDULE_INTERLEAVED;
+    int64_t chunks = s->plan.pipeline * (interleaved ? s->plan.interleave : 1);
+    int64_t layers = s->model.layers;
+    int64_t sum = 0;
+
+    if (interleaved && s->plan.interleave < 2) {
+        lh_error(r->ctx, lh__key_where(r, "plan.schedule"),
+                 "the interleaved schedule needs an interleave of 2 or more");
+        return;
+    }
+    if (layers > 0 && layers < chunks) {
+        lh_error(r->ctx, lh__where_at(r, "plan.pipeline"),
+                 "the model's %" PRId64 " layers do not fill %" PRId64
+                 " stages (pipeline x interleave)", layers, chunks);
+        return;
+    }
+    if (s->plan.n_stage_layers == 0)
+        return;
+    for (int i = 0; i < s->plan.n_stage_layers; i++)
+        sum += s->plan.stage_layers[i];
+    if (s->plan.n_stage_layers != chunks)
+        lh_error(r->ctx, lh__where_at(r, "plan.stage_layers"),
+                 "stage_layers has %d entries for %" PRId64
+                 " stages (pipeline x interleave)", s->plan.n_stage_layers,
+                 chunks);
+    else if (layers > 0 && sum != layers)
+        lh_error(r->ctx, lh__where_at(r, "plan.stage_layers"),
+                 "stage_layers makes %" PRId64 " layers; the model has %"
+                 PRId64, sum, layers);
+}
+
+void lh__resolve_plan(struct lh__reader *r)
+{
+    if (!axes_known(r))
+        return;
+    if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave") &&
+        is_ok(r, "plan.stage_layers"))
+        check_stages(r);
+    if (!gpus_known(r) || !is_ok(r, "placement") || derive_data(r) == 0)
+        return;
+    derive_batch(r);
+    derive_bucket(&r->root->s);
+}

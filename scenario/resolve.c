@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the keys say together: names -> rows of the data tables, sites' names
+ * -> indices, what is derived, and the checks that need several keys.
+ * Pipeline: after read.c; what it leaves is a scenario that is complete.
+ * The plan's arithmetic is in plan.c.
+ *
+ * Left to later stages: whether a map's edges join the sites and how long they
+ * are (topologies/), whether a model can be split so (workloads/).
+ */
+#include "resolve.h"
+
+#include <string.h>
+
+/* ---- model, stack ---------------------------------------------------------- */
+
+static void resolve_model(struct lh__reader *r)
+{
+    struct lh__extra *extra = &r->root->extra;
+    struct lh__value *model = lh__value_get(r->values, "model");
+    enum lh_status st;
+
+    if (!model || !lh__value_ok(model))
+        return; /* missing or faulty: said */
+    if (!extra->model_name == !extra->model_config) {
+        lh_error(r->ctx, model->where,
+                 extra->model_name
+                     ? "model has both 'name' and 'config'; give one of them"
+                     : "model needs one of 'name' and 'config'");
+        model->bad = true;
+        return;
+    }
+    if (extra->model_name)
+        st = lh_model_by_name(&r->root->s.model, extra->model_name,
+                              lh__where_at(r, "model.name"), r->ctx);
+    else
+        st = lh_model_read_config(&r->root->s.model, extra->model_config,
+                                  lh__where_at(r, "model.config"), r->ctx);
+    model->bad = st != LH_OK;
+}
+
+static void resolve_stack(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+
+    if (lh__value_ok(lh__value_at(r->values, "training.stack")) &&
+        lh_stack_by_name(&s->stack, s->training.stack_name,
+                         lh__where_at(r, "training.stack"), r->ctx) != LH_OK)
+        lh__mark_bad(r, "training.stack");
+}
+
+/* ---- sites -------------------------------------------------------------------- */
+
+static const char *site_path(const struct lh__reader *r, int i,
+                             const char *key)
+{
+    return lh_format(r->ctx->arena, "sites[%d]%s%s", i, *key ? "." : "", key);
+}
+
+/* The fabric that machines of a device are usually sold or described with. */
+static const struct {
+    const char *device, *fabric;
+} usual_fabrics[] = {
+    {"a100-sxm", "dgx-a100-rails"}, {"h100-sxm", "dgx-h100-rails"},
+    {"h200-sxm", "dgx-h200-rails"}, {"b200-sxm", "dgx-b200-rails"},
+    {"gb200", "gb200-nvl72"},
+};
+
+static const char *usual_fabric(const char *device)
+{
+    size_t n = sizeof usual_fabrics / sizeof usual_fabrics[0];
+
+    for (size_t i = 0; device && i < n; i++) {
+        if (strcmp(usual_fabrics[i].device, device) == 0)
+            return usual_fabrics[i].fabric;
+    }
+    return NULL;
+}
+
+void lh__enter_fabric(struct lh__reader *r, const struct lh__value *value,
+                      void *object)
+{
+    struct lh_site *site = object;
+    int i = (int)(site - r->root->s.sites);
+    struct lh__value *name = lh__value_get(value, "name");
+    bool stated = name && name->kind == LH__SCALAR && *name->text;
+    const char *row = stated ? name->text : usual_fabric(site->device_name);
+
+    if (!row || (name && (name->bad || !stated)))
+        return; /* a fault is said elsewhere */
+    if (lh_fabric_by_name(&site->fabric, row,
+                          stated ? name->where
+                                 : lh__where_at(r, site_path(r, i, "device")),
+                          r->ctx) != LH_OK && name)
+        name->bad = true;
+}
+
+static void check_fabric(struct lh__reader *r, int i)
+{
+    const struct lh_fabric *fabric = &r->root->s.sites[i].fabric;
+    struct lh__value *value = lh__value_at(r->values, site_path(r, i, ""));
+    const char *path = site_path(r, i, "fabric");
+    struct lh_where where = lh__where_at(r, path);
+
+    if (!lh__value_ok(lh__value_get(value, "fabric")))
+        return;
+    if (!fabric->name) {
+        if (usual_fabric(r->root->s.sites[i].device_name))
+            return; /* its row is missing: said */
+        lh_error(r->ctx, where, "missing key 'fabric' in sites[%d]: device "
+                 "'%s' has no usual one", i,
+                 r->root->s.sites[i].device_name);
+        return;
+    }
+    if (fabric->kind == LH_FABRIC_SWITCH)
+        return;
+    if (fabric->kind == LH_FABRIC_RAILS && fabric->n_levels != 1)
+        lh_error(r->ctx, where, "%s.group has %d numbers; rails need one, the "
+                 "nodes of a pod", path, fabric->n_levels);
+    else if (fabric->n_levels < 1)
+        lh_error(r->ctx, where, "%s.group is empty; a fat-tree needs one "
+                 "number a level", path);
+    else if (fabric->n_oversubscription > fabric->n_levels)
+        lh_error(r->ctx, where, "%s.oversubscription has %d numbers for %d "
+                 "level%s", path, fabric->n_oversubscription,
+                 fabric->n_levels, fabric->n_levels == 1 ? "" : "s");
+}
+
+static void check_site_name(struct lh__reader *r, int i)
+{
+    struct lh_site *sites = r->root->s.sites;
+
+    if (!sites[i].name)
+        sites[i].name = lh_format(r->ctx->arena, "site%d", i);
+    for (int k = 0; k < i; k++) {
+        if (strcmp(sites[k].name, sites[i].name) != 0)
+            continue;
+        lh_error(r->ctx, lh__where_at(r, site_path(r, i, "name")),
+                 "sites[%d] and sites[%d] have the same name '%s'", k, i,
+                 sites[i].name);
+        lh__mark_bad(r, site_path(r, i, ""));
+        return;
+    }
+}
+
+static void resolve_site(struct lh__reader *r, int i)
+{
+    struct lh_site *site = &r->root->s.sites[i];
+    const char *device = site_path(r, i, "device");
+
+    site->where = lh__where_at(r, site_path(r, i, ""));
+    check_site_name(r, i);
+    if (!site->device_name)
+        return; /* missing: said */
+    if (lh_device_by_name(&site->device, site->device_name,
+                          lh__where_at(r, device), r->ctx) != LH_OK) {
+        lh__mark_bad(r, device);
+        return;
+    }
+    check_fabric(r, i);
+}
+
+/* ---- fibres --------------------------------------------------------------------- */
+
+static int find_site(struct lh__reader *r, const struct lh__value *name)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const char **names = LH_NEW(r->ctx->arena, const char *, s->n_sites);
+
+    for (int i = 0; i < s->n_sites; i++) {
+        names[i] = s->sites[i].name;
+        if (strcmp(names[i], name->text) == 0)
+            return i;
+    }
+    for (int i = 0; i < s->n_sites; i++) {
+        if (!lh__value_ok(lh__value_at(r->values, site_path(r, i, "name"))))
+            return -1; /* it may be this one, whose name is at fault */
+    }
+    const char *near = lh_nearest(name->text, names, s->n_sites);
+    lh_error(r->ctx, name->where, "no site has the name '%s'%s%s%s",
+             name->text, near ? "; did you mean '" : "", near ? near : "",
+             near ? "'?" : "");
+    return -1;
+}
+
+static bool check_located(struct lh__reader *r, int site,
+                          struct lh_where where, const char *what)
+{
+    const struct lh_site *at = &r->root->s.sites[site];
+
+    if (at->has_location ||
+        !lh__value_ok(lh__value_at(r->values, site_path(r, site, "location"))))
+        return true;
+    lh_error(r->ctx, where, "%s has no length and site '%s' no location; give "
+             "one of them", what, at->name);
+    return false;
+}
+
+static void resolve_fibre(struct lh__reader *r, int i)
+{
+    struct lh_fibre *fibre = &r->root->s.fibres[i];
+    const char *path = lh_format(r->ctx->arena, "fibres[%d]", i);
+    struct lh__value *value = lh__value_at(r->values, path);
+    struct lh__value *between = lh__value_get(value, "between");
+
+    fibre->where = value->where;
+    if (!between || !lh__value_ok(between))
+        return;
+    fibre->site_a = find_site(r, between->items[0]);
+    fibre->site_b = find_site(r, between->items[1]);
+    between->bad = fibre->site_a < 0 || fibre->site_b < 0;
+    if (between->bad)
+        return;
+    if (fibre->site_a == fibre->site_b) {
+        lh_error(r->ctx, between->where, "%s joins site '%s' to itself", path,
+                 between->items[0]->text);
+        between->bad = true;
+    } else if (fibre->length_m < 0 && lh__value_ok(value)) {
+        check_located(r, fibre->site_a, fibre->where, path);
+        check_located(r, fibre->site_b, fibre->where, path);
+    }
+}
+
+static void check_layout(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh__value *value = lh__value_get(r->values, "fibre_layout");
+
+    if (!value || !lh__value_ok(value))
+        return;
+    s->layout.where = value->where;
+    if (s->n_sites < 2 || s->layout.kind == LH_LAYOUT_NONE)
+        return;
+    if (s->layout.kind == LH_LAYOUT_GRAPHML) {
+        if (!s->layout.file)
+            lh_error(r->ctx, value->where, "missing key 'file' in "
+                     "fibre_layout: the map that kind graphml reads");
+        return;
+    }
+    for (int i = 0; i < s->n_sites && s->layout.length_m < 0; i++)
+        check_located(r, i, value->where, "fibre_layout");
+}
+
+/* Which sites hang together over the fibres given by hand. */
+static void check_joined(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    int *group = LH_NEW(r->ctx->arena, int, s->n_sites);
+    bool changed = true;
+
+    if (s->n_fibres == 0) {
+        lh_error(r->ctx, lh__where_at(r, "sites"),
+                 "%d sites and nothing that joins them; give 'fibres' or "
+                 "'fibre_layout'", s->n_sites);
+        return;
+    }
+    group[0] = 1;
+    while (changed) {
+        changed = false;
+        for (int i = 0; i < s->n_fibres; i++) {
+            int a = s->fibres[i].site_a, b = s->fibres[i].site_b;
+            if (group[a] != group[b])
+                group[a] = group[b] = changed = true;
+        }
+    }
+    for (int i = 1; i < s->n_sites; i++) {
+        if (!group[i])
+            lh_error(r->ctx, s->sites[i].where,
+                     "no fibre joins site '%s' to site '%s', not even over "
+                     "other sites", s->sites[i].name, s->sites[0].name);
+    }
+}
+
+static void resolve_fibres(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    for (int i = 0; i < s->n_fibres; i++)
+        resolve_fibre(r, i);
+    check_layout(r);
+    if (s->n_sites > 1 && s->layout.kind == LH_LAYOUT_NONE &&
+        lh__value_ok(lh__value_get(r->values, "fibres")) &&
+        lh__value_ok(lh__value_get(r->values, "fibre_layout")) &&
+        lh__value_ok(lh__value_get(r->values, "tables")) &&
+        !r->values->bad)
+        check_joined(r);
+}
+
+/* ---- all --------------------------------------------------------------------------- */
+
+void lh__resolve(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    resolve_model(r);
+    resolve_stack(r);
+    for (int i = 0; i < s->n_sites; i++)
+        resolve_site(r, i);
+    if (s->n_sites > 0) {
+        resolve_fibres(r);
+        lh__resolve_plan(r);
+    }
+}
+
+/* A key that says something else than its default, in vain. */
+static void warn_key(struct lh__reader *r, const struct lh__key *key,
+                     void *object, const char *path)
+{
+    const char *because = NULL;
+
+    if (lh__value_at(r->values, path) &&
+        !lh__key_applies(key, r->root, object, r->ctx->arena, &because) &&
+        (key->flags & LH__ROW ||
+         !lh__key_is_default(key, object, r->ctx->arena)))
+        lh_warn(r->ctx, lh__key_where(r, path),
+                "%s has no effect because %s", path, because);
+}
+
+/* Calls back for every stored key with its object and full path. */
+static void for_each_key(struct lh__reader *r,
+                         void (*call)(struct lh__reader *,
+                                      const struct lh__key *, void *,
+                                      const char *))
+{
+    struct lh__root *root = r->root;
+
+    for (int k = 0; k < lh__key_count(); k++) {
+        const struct lh__key *key = lh__key_at(k);
+        const char *mark = strstr(key->path, "[].");
+        if (lh__key_is_group(key) || !key->when)
+            continue;
+        if (!mark) {
+            call(r, key, root, key->path);
+            continue;
+        }
+        const struct lh__key *list = lh__key_find(
+            lh_strndup(r->ctx->arena, key->path, (size_t)(mark - key->path)));
+        int n = *(int *)(void *)((char *)root + list->count);
+        char *array = *(char **)(void *)((char *)root + list->offset);
+        for (int i = 0; i < n; i++)
+            call(r, key, array + (size_t)i * list->size,
+                 lh_format(r->ctx->arena, "%s[%d].%s", list->path, i,
+                           mark + 3));
+    }
+}
+
+static void reset_key(struct lh__reader *r, const struct lh__key *key,
+                      void *object, const char *path)
+{
+    const char *because;
+
+    (void)path;
+    if (!lh__key_applies(key, r->root, object, r->ctx->arena, &because))
+        lh__key_store_default(key, object, r->ctx->arena);
+}
+
+void lh__warn_idle_keys(struct lh__reader *r)
+{
+    for_each_key(r, warn_key);
+    for_each_key(r, reset_key);
+}
+
+void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
+                          struct lh_ctx *ctx)
+{
+    struct lh_site *site = LH_NEW(ctx->arena, struct lh_site, 1);
+    const struct lh_plan *plan = &s->plan;
+
+    *site = s->sites[0];
+    site->gpus = plan->tensor * plan->pipeline * plan->context * plan->data;
+    site->gateway_bytes_per_s = (double)INFINITY;
+    site->node = NULL;
+    *out = *s;
+    out->n_sites = 1;
+    out->sites = site;
+    out->n_fibres = 0;
+    out->fibres = NULL;
+    out->layout = (struct lh_layout){.kind = LH_LAYOUT_NONE,
+                                     .length_m = -1,
+                                     .route_factor = s->layout.route_factor,
+                                     .bytes_per_s = s->layout.bytes_per_s,
+                                     .where = s->layout.where};
+    out->across_sites = LH_ACROSS_DATA;
+    out->sync = LH_SYNC_EVERY_STEP;
+    out->sync_algorithm = "auto";
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Rows of the data tables by name: accelerators, fabrics, software stacks, and
+ * the reader behind them (model.c uses it for models).  Stage: scenario, when
+ * names are resolved.
+ *
+ * A table is CSV with units in its cells, the one compiled into the program or
+ * the user's (--data DIR), so everything is checked: columns unknown, missing
+ * or ill-typed are errors with file and line.  An empty cell takes the
+ * column's fallback where it has one.
+ */
+#include <longhaul/scenario.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+enum { MAX_LISTED = 40 }; /* names listed after "known are" */
+
+/* ---- one cell ----------------------------------------------------------- */
+
+/* Why text is not a count in [0, 1e15], or NULL with the count in *out. */
+static const char *read_count(int64_t *out, const char *text,
+                              struct lh_arena *arena)
+{
+    const int64_t limit = 1000000000000000;
+    char *end;
+    long long value;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0') {
+        return lh_format(arena, "'%s' is not a whole number of 0 or more",
+                         text);
+    }
+    if (errno != 0 || value > limit) {
+        return lh_format(arena, "'%s' is too large", text);
+    }
+    *out = value;
+    return NULL;
+}
+
+static const char *read_flag(bool *out, const char *text,
+                             struct lh_arena *arena)
+{
+    if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0) {
+        return lh_format(arena, "'%s' is neither yes nor no", text);
+    }
+    *out = text[0] == 'y';
+    return NULL;
+}
+
+static const char *read_double(double *out, const char *text,
+                               const struct lh__column *column,
+                               struct lh_arena *arena)
+{
+    bool quantity = column->kind == LH__CELL_QUANTITY;
+    double low = column->kind == LH__CELL_RATIOS ? 1 : 0;
+    double high = column->kind == LH__CELL_SHARE ? 1 : INFINITY;
+    const char *why = NULL;
+    double value = 0;
+
+    if (lh_units_read(&value, text,
+                      quantity ? column->dimension : LH_DIM_NONE, arena,
+                      &why) != LH_OK) {
+        return why;
+    }
+    if (value < low) {
+        return lh_format(arena, "'%s' is below %g", text, low);
+    }
+    if (value > high) {
+        return lh_format(arena, "'%s' is above %g", text, high);
+    }
+    *out = value;
+    return NULL;
+}
+
+static const char *read_choice(int *out, const char *text,
+                               const struct lh__column *column,
+                               struct lh_arena *arena)
+{
+    struct lh_text known = lh_text_new(arena);
+
+    for (int i = 0; column->choices[i] != NULL; i++) {
+        if (strcmp(text, column->choices[i]) == 0) {
+            *out = i;
+            return NULL;
+        }
+        lh_text_printf(&known, "%s%s", i > 0 ? ", " : "",
+                       column->choices[i]);
+    }
+    return lh_format(arena, "'%s' is not one of %s", text, known.s);
+}
+
+/* Words separated by blanks, into an array of counts or of ratios. */
+static const char *read_list(char *field, int *n, const char *text,
+                             const struct lh__column *column,
+                             struct lh_arena *arena)
+{
+    static const char blanks[] = " \t";
+    const char *why = NULL;
+
+    *n = 0;
+    for (text += strspn(text, blanks); *text != '\0' && why == NULL;) {
+        size_t length = strcspn(text, blanks);
+        const char *word = lh_strndup(arena, text, length);
+        if (*n == column->max) {
+            return lh_format(arena, "more than %d values", column->max);
+        }
+        why = column->kind == LH__CELL_COUNTS
+                  ? read_count((int64_t *)(void *)field + *n, word, arena)
+                  : read_double((double *)(void *)field + *n, word, column,
+                                arena);
+        ++*n;
+        text += length;
+        text += strspn(text, blanks);
+    }
+    return why;
+}
+
+/* Why the text does not suit the column, or NULL with the field filled. */
+static const char *read_cell(void *out, const char *text,
+                             const struct lh__column *column,
+                             struct lh_arena *arena)
+{
+    char *field = (char *)out + column->offset;
+
+    switch (column->kind) {
+    case LH__CELL_TEXT:
+        *(const char **)(void *)field = lh_strdup(arena, text);
+        return NULL;
+    case LH__CELL_COUNT:
+        return read_count((int64_t *)(void *)field, text, arena);
+    case LH__CELL_FLAG:
+        return read_flag((bool *)field, text, arena);
+    case LH__CELL_SHARE:
+    case LH__CELL_QUANTITY:
+        return read_double((double *)(void *)field, text, column, arena);
+    case LH__CELL_CHOICE:
+        return read_choice((int *)(void *)field, text, column, arena);
+    case LH__CELL_COUNTS:
+    case LH__CELL_RATIOS:
+        return read_list(field,
+                         (int *)(void *)((char *)out + column->n_offset),
+                         text, column, arena);
+    }
+    return NULL;
+}
+
+/* ---- one row ------------------------------------------------------------ */
+
+static const char *list_names(const struct lh_csv *csv,
+                              struct lh_arena *arena)
+{
+    struct lh_text text = lh_text_new(arena);
+
+    if (csv->n_rows > MAX_LISTED) {
+        lh_text_printf(&text, "see %s", csv->file);
+        return text.s;
+    }
+    lh_text_add(&text, "known are ");
+    for (int i = 0; i < csv->n_rows; i++) {
+        lh_text_printf(&text, "%s%s", i > 0 ? ", " : "",
+                       lh_csv_cell(csv, i, 0));
+    }
+    return text.s;
+}
+
+static void report_unknown_name(const struct lh_csv *csv,
+                                const struct lh__table *table,
+                                const char *name, struct lh_where where,
+                                struct lh_ctx *ctx)
+{
+    const char **names = LH_NEW(ctx->arena, const char *, csv->n_rows);
+    const char *nearest;
+
+    for (int i = 0; i < csv->n_rows; i++) {
+        names[i] = lh_csv_cell(csv, i, 0);
+    }
+    nearest = lh_nearest(name, names, csv->n_rows);
+    if (nearest != NULL) {
+        lh_error(ctx, where, "unknown %s '%s'; did you mean '%s'?",
+                 table->thing, name, nearest);
+    } else {
+        lh_error(ctx, where, "unknown %s '%s'; %s", table->thing, name,
+                 list_names(csv, ctx->arena));
+    }
+}
+
+static void check_header(const struct lh_csv *csv,
+                         const struct lh__table *table, struct lh_ctx *ctx)
+{
+    struct lh_where where = {csv->file, 0, 0};
+    const char **names = LH_NEW(ctx->arena, const char *, table->n_columns);
+
+    for (int i = 0; i < table->n_columns; i++) {
+        names[i] = table->columns[i].name;
+        if (table->columns[i].fallback == NULL &&
+            lh_csv_column(csv, names[i]) < 0) {
+            lh_error(ctx, where, "the column '%s' is missing", names[i]);
+        }
+    }
+    for (int i = 0; i < csv->n_columns; i++) {
+        const char *name = csv->columns[i];
+        const char *nearest = lh_nearest(name, names, table->n_columns);
+        if (nearest != NULL && strcmp(nearest, name) == 0) {
+            continue;
+        }
+        lh_error(ctx, where, "unknown column '%s'%s%s%s", name,
+                 nearest != NULL ? "; did you mean '" : "",
+                 nearest != NULL ? nearest : "",
+                 nearest != NULL ? "'?" : "");
+    }
+    if (csv->n_columns > 0 && strcmp(csv->columns[0], "name") != 0) {
+        lh_error(ctx, where, "the first column must be 'name'");
+    }
+}
+
+static void read_cells(void *out, const struct lh_csv *csv, int row,
+                       const struct lh__table *table, struct lh_ctx *ctx)
+{
+    struct lh_where where = {csv->file, csv->lines[row], 0};
+
+    for (int i = 0; i < table->n_columns; i++) {
+        const struct lh__column *column = &table->columns[i];
+        int at = lh_csv_column(csv, column->name);
+        const char *text = at >= 0 ? lh_csv_cell(csv, row, at) : "";
+        const char *why;
+        if (text[0] == '\0' && column->fallback != NULL) {
+            text = column->fallback;
+        } else if (text[0] == '\0') {
+            lh_error(ctx, where, "%s: the cell is empty", column->name);
+            continue;
+        }
+        why = read_cell(out, text, column, ctx->arena);
+        if (why != NULL) {
+            lh_error(ctx, where, "%s: %s", column->name, why);
+        }
+    }
+}
+
+enum lh_status lh__row_read(void *out, const struct lh__table *table,
+                            const char *name, struct lh_where *row_where,
+                            struct lh_where where, struct lh_ctx *ctx)
+{
+    int n_errors = lh_diag_count(ctx, LH_ERROR);
+    struct lh_csv csv;
+    enum lh_status st;
+    int row;
+
+    st = lh_data_read(&csv, table->file, ctx);
+    if (st != LH_OK) {
+        return st;
+    }
+    check_header(&csv, table, ctx);
+    if (lh_diag_count(ctx, LH_ERROR) > n_errors) {
+        return LH_BAD_INPUT;
+    }
+    row = lh_csv_find(&csv, name);
+    if (row < 0) {
+        report_unknown_name(&csv, table, name, where, ctx);
+        return LH_BAD_INPUT;
+    }
+    if (row_where != NULL) {
+        *row_where = (struct lh_where){csv.file, csv.lines[row], 0};
+    }
+    for (int i = row + 1; i < csv.n_rows; i++) {
+        if (strcmp(lh_csv_cell(&csv, i, 0), name) == 0) {
+            lh_error(ctx, (struct lh_where){csv.file, csv.lines[i], 0},
+                     "a second row is named '%s', the first is in line %d",
+                     name, csv.lines[row]);
+        }
+    }
+    read_cells(out, &csv, row, table, ctx);
+    return lh_diag_count(ctx, LH_ERROR) > n_errors ? LH_BAD_INPUT : LH_OK;
+}
+
+/* ---- the tables --------------------------------------------------------- */
+
+#define AT(field) offsetof(struct ROW, field)
+#define TEXT(column, field) {column, LH__CELL_TEXT, AT(field), NULL, 0, 0, 0, 0}
+#define COUNT(column, field, fallback) \
+    {column, LH__CELL_COUNT, AT(field), fallback, 0, 0, 0, 0}
+#define FLAG(column, field) {column, LH__CELL_FLAG, AT(field), NULL, 0, 0, 0, 0}
+#define SHARE(column, field, fallback) \
+    {column, LH__CELL_SHARE, AT(field), fallback, 0, 0, 0, 0}
+#define QUANTITY(column, field, dimension, fallback) \
+    {column, LH__CELL_QUANTITY, AT(field), fallback, dimension, 0, 0, 0}
+#define N(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+#define ROW lh_device
+static const struct lh__column device_columns[] = {
+    TEXT("name", name),
+    QUANTITY("bf16_peak", bf16_flops_per_s, LH_DIM_FLOPS, NULL),
+    QUANTITY("fp8_peak", fp8_flops_per_s, LH_DIM_FLOPS, "0 FLOP/s"),
+    SHARE("gemm_bf16_frac", gemm_bf16_frac, NULL),
+    SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
+    QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
+    QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
+    SHARE("memory_frac", memory_frac, NULL),
+    COUNT("multiprocessors", multiprocessors, NULL),
+    COUNT("tile_m", tile_m, NULL),
+    COUNT("tile_n", tile_n, NULL),
+    SHARE("attention_forward_frac", attention_forward_frac, NULL),
+    SHARE("attention_backward_frac", attention_backward_frac, NULL),
+    QUANTITY("kernel_gap", kernel_gap_s, LH_DIM_TIME, "0 s"),
+    QUANTITY("power", power_w, LH_DIM_POWER, NULL),
+    TEXT("source", source),
+};
+#undef ROW
+
+enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
+                                 struct lh_where where, struct lh_ctx *ctx)
+{
+    static const struct lh__table table = {
+        "accelerators", "accelerator", device_columns, N(device_columns)};
+    struct lh_device device = {0};
+    struct lh_where row;
+    enum lh_status st;
+
+    st = lh__row_read(&device, &table, name, &row, where, ctx);
+    if (st != LH_OK) {
+        return st;
+    }
+    if (device.bf16_flops_per_s == 0 || device.gemm_bf16_frac == 0 ||
+        device.memory_bytes == 0 || device.memory_bytes_per_s == 0 ||
+        device.memory_frac == 0 || device.multiprocessors == 0 ||
+        device.tile_m == 0 || device.tile_n == 0 ||
+        device.attention_forward_frac == 0 ||
+        device.attention_backward_frac == 0 ||
+        (device.fp8_flops_per_s > 0 && device.gemm_fp8_frac == 0)) {
+        lh_error(ctx, row, "'%s': peaks, shares of them, memory, "
+                           "multiprocessors and tiles must be above 0", name);
+        return LH_BAD_INPUT;
+    }
+    *out = device;
+    return LH_OK;
+}
+
+static const char *const fabric_kinds[] = {
+    [LH_FABRIC_SWITCH] = "switch",
+    [LH_FABRIC_RAILS] = "rails",
+    [LH_FABRIC_FAT_TREE] = "fat-tree",
+    NULL};
+
+#define ROW lh_fabric
+static const struct lh__column fabric_columns[] = {
+    TEXT("name", name),
+    {"kind", LH__CELL_CHOICE, AT(kind), NULL, 0, fabric_kinds, 0, 0},
+    COUNT("scale_up_gpus", scale_up_gpus, "1"),
+    QUANTITY("scale_up_bandwidth", scale_up_bytes_per_s, LH_DIM_BANDWIDTH,
+             "0 bit/s"),
+    QUANTITY("scale_up_latency", scale_up_latency_s, LH_DIM_TIME, "0 s"),
+    SHARE("scale_up_frac", scale_up_frac, "1"),
+    QUANTITY("nic_bandwidth", nic_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
+    QUANTITY("nic_latency", nic_latency_s, LH_DIM_TIME, NULL),
+    SHARE("nic_frac", nic_frac, "1"),
+    QUANTITY("switch_latency", switch_latency_s, LH_DIM_TIME, "0 s"),
+    SHARE("spread_frac", spread_frac, "1"),
+    {"group", LH__CELL_COUNTS, AT(group), "", 0, 0, AT(n_levels),
+     LH_FABRIC_LEVELS},
+    {"oversubscription", LH__CELL_RATIOS, AT(oversubscription), "1", 0, 0,
+     AT(n_oversubscription), LH_FABRIC_LEVELS},
+    TEXT("source", source),
+};
+#undef ROW
+
+enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
+                                 struct lh_where where, struct lh_ctx *ctx)
+{
+    static const struct lh__table table = {
+        "fabrics", "fabric", fabric_columns, N(fabric_columns)};
+    struct lh_fabric fabric = {0};
+    struct lh_where row;
+    enum lh_status st;
+
+    st = lh__row_read(&fabric, &table, name, &row, where, ctx);
+    if (st != LH_OK) {
+        return st;
+    }
+    if (fabric.scale_up_gpus == 0 || fabric.scale_up_frac == 0 ||
+        fabric.nic_bytes_per_s == 0 || fabric.nic_frac == 0 ||
+        fabric.spread_frac == 0 ||
+        (fabric.scale_up_gpus > 1 && fabric.scale_up_bytes_per_s == 0)) {
+        lh_error(ctx, row, "'%s': bandwidths, shares of them and "
+                           "scale_up_gpus must be above 0", name);
+        return LH_BAD_INPUT;
+    }
+    for (int i = 0; i < fabric.n_levels; i++) {
+        if (fabric.group[i] == 0) {
+            lh_error(ctx, row, "group: a group has at least 1 member");
+            return LH_BAD_INPUT;
+        }
+    }
+    *out = fabric;
+    return LH_OK;
+}
+
+#define ROW lh_stack
+static const struct lh__column stack_columns[] = {
+    TEXT("name", name),
+    QUANTITY("dispatch", dispatch_s, LH_DIM_TIME, NULL),
+    FLAG("fused_attention", fused_attention),
+    QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
+    QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
+    TEXT("source", source),
+};
+#undef ROW
+
+enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
+                                struct lh_where where, struct lh_ctx *ctx)
+{
+    static const struct lh__table table = {
+        "stacks", "software stack", stack_columns, N(stack_columns)};
+    struct lh_stack stack = {0};
+    enum lh_status st;
+
+    st = lh__row_read(&stack, &table, name, NULL, where, ctx);
+    if (st == LH_OK) {
+        *out = stack;
+    }
+    return st;
+}

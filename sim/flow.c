@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Communication -> one coupled flow: the hops of its algorithm are laid on the
+ * paths of the topology, and the weights of the hops that cross a link are
+ * added up.
+ *
+ *   bytes of link l   w_l x unit_frac x S
+ *   time alone        alpha + max over l of w_l x unit_frac x S / capacity_l
+ *   alpha             software base, once, + the algorithm's chain of hops
+ *   rescaling         weights / k, unit_frac x k, phi x k change nothing; k is
+ *                     the greatest common divisor of the weights
+ *
+ * Place in the pipeline: placement makes one shape for each set of members.
+ * Source: DESIGN section 3.
+ * Leaves out: links of infinite capacity never limit but are listed, since
+ * their bytes are counted; contention is the engine's.
+ */
+#include "flow.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct use {
+    lh_link link;
+    int64_t weight;
+};
+
+static int use_compare(const void *a, const void *b)
+{
+    lh_link x = ((const struct use *)a)->link;
+    lh_link y = ((const struct use *)b)->link;
+    return (x > y) - (x < y);
+}
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+struct lh_members lh__flow_members(const struct lh__flow_request *request,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx)
+{
+    int32_t *site = LH_NEW(ctx->arena, int32_t, request->n);
+    int64_t *domain = LH_NEW(ctx->arena, int64_t, request->n);
+    for (int64_t i = 0; i < request->n; i++) {
+        int64_t a = request->accelerators[i];
+        site[i] = lh_topology_accelerator_site(t, a);
+        domain[i] = lh_topology_accelerator_domain(t, a);
+    }
+    return (struct lh_members){.n = request->n, .site = site,
+                               .domain = domain};
+}
+
+/* What the hops use, one entry a link crossed and hop. */
+struct uses {
+    struct use *list;
+    size_t n;
+    size_t capacity;
+    double *hop_latency_s;
+    bool crosses_wan;
+};
+
+static void uses_collect(struct uses *out, const struct lh_hops *hops,
+                         const struct lh__flow_request *request,
+                         const struct lh_topology *t, struct lh_ctx *scratch)
+{
+    out->hop_latency_s = LH_NEW(scratch->arena, double, hops->n);
+    for (int64_t h = 0; h < hops->n; h++) {
+        struct lh_path path;
+        lh_topology_path(&path, t, request->accelerators[hops->from[h]],
+                         request->accelerators[hops->to[h]]);
+        out->hop_latency_s[h] = path.latency_s;
+        out->crosses_wan = out->crosses_wan || path.crosses_wan;
+        out->list = lh_grow(scratch->arena, out->list, &out->capacity,
+                            out->n + (size_t)path.n_links, sizeof *out->list);
+        for (int i = 0; i < path.n_links; i++)
+            out->list[out->n++] =
+                (struct use){path.links[i], hops->weight[h]};
+    }
+}
+
+static void uses_merge(struct uses *uses)
+{
+    size_t n = 0;
+    qsort(uses->list, uses->n, sizeof *uses->list, use_compare);
+    for (size_t i = 0; i < uses->n; i++) {
+        if (n > 0 && uses->list[n - 1].link == uses->list[i].link)
+            uses->list[n - 1].weight += uses->list[i].weight;
+        else
+            uses->list[n++] = uses->list[i];
+    }
+    uses->n = n;
+}
+
+/* Limiting links first; the common divisor of the weights goes to the unit. */
+static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
+                        const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    int64_t common = 0;
+    double unit_frac = out->unit_frac;
+    double *capacity = LH_NEW(ctx->arena, double, uses->n);
+    for (size_t i = 0; i < uses->n; i++) {
+        common = divisor(uses->list[i].weight, common);
+        capacity[i] =
+            lh_topology_link_at(t, uses->list[i].link).capacity_bytes_per_s;
+    }
+    out->links = LH_NEW(ctx->arena, lh_link, uses->n);
+    out->weights = LH_NEW(ctx->arena, int64_t, uses->n);
+    for (int part = 0; part < 2; part++) {
+        for (size_t i = 0; i < uses->n; i++) {
+            bool limits = !isinf(capacity[i]);
+            if (limits != (part == 0))
+                continue;
+            out->links[out->n_links] = uses->list[i].link;
+            out->weights[out->n_links++] = uses->list[i].weight / common;
+            out->s_per_byte = fmax(out->s_per_byte,
+                                   (double)uses->list[i].weight *
+                                       unit_frac / capacity[i]);
+        }
+        if (part == 0)
+            out->n_limiting = out->n_links;
+    }
+    out->unit_frac *= (double)common;
+    out->phi *= (double)common;
+}
+
+static void send_hops(struct lh_hops *out, struct lh_ctx *ctx)
+{
+    *out = (struct lh_hops){
+        .n = 1,
+        .from = LH_NEW(ctx->arena, int64_t, 1),
+        .to = LH_NEW(ctx->arena, int64_t, 1),
+        .weight = LH_NEW(ctx->arena, int64_t, 1),
+        .unit_frac = 1.0,
+        .phi = 1.0,
+    };
+    out->to[0] = 1;
+    out->weight[0] = 1;
+}
+
+/* algorithm < 0: a send. */
+static void shape_of(struct lh__flow_shape *out, int algorithm,
+                     const struct lh__flow_request *request,
+                     const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    struct lh_members members = lh__flow_members(request, t, ctx);
+    struct lh_hops hops;
+    struct uses uses = {0};
+    if (algorithm < 0)
+        send_hops(&hops, ctx);
+    else
+        lh_algorithm_at(algorithm)->hops(&hops, request->collective, &members,
+                                         ctx);
+    uses_collect(&uses, &hops, request, t, ctx);
+    uses_merge(&uses);
+    *out = (struct lh__flow_shape){
+        .algorithm = algorithm,
+        .alpha_s = request->base_s,
+        .unit_frac = hops.unit_frac,
+        .phi = hops.phi,
+        .crosses_wan = uses.crosses_wan,
+    };
+    out->alpha_s += algorithm < 0
+                        ? uses.hop_latency_s[0]
+                        : lh_algorithm_at(algorithm)->latency(
+                              &hops, request->collective, &members,
+                              uses.hop_latency_s);
+    shape_links(out, &uses, t, ctx);
+}
+
+static void shape_copy(struct lh__flow_shape *out,
+                       const struct lh__flow_shape *from, struct lh_ctx *ctx)
+{
+    *out = *from;
+    out->links = LH_NEW(ctx->arena, lh_link, from->n_links);
+    out->weights = LH_NEW(ctx->arena, int64_t, from->n_links);
+    for (int32_t i = 0; i < from->n_links; i++) {
+        out->links[i] = from->links[i];
+        out->weights[i] = from->weights[i];
+    }
+}
+
+/* Is algorithm i wanted by the request and defined for its members? */
+static bool is_candidate(int i, const struct lh__flow_request *request,
+                         const struct lh_members *members)
+{
+    const struct lh_algorithm *a = lh_algorithm_at(i);
+    if (strcmp(request->algorithm, "auto") != 0 &&
+        lh_algorithm_find(request->algorithm) != a)
+        return false;
+    return a->defined(request->collective, members);
+}
+
+static enum lh_status refuse(const struct lh__flow_request *request,
+                             struct lh_ctx *ctx)
+{
+    if (strcmp(request->algorithm, "auto") != 0 &&
+        !lh_algorithm_find(request->algorithm))
+        lh_error(ctx, LH_NOWHERE, "unknown collective algorithm '%s'",
+                 request->algorithm);
+    else
+        lh_error(ctx, LH_NOWHERE,
+                 "%s by algorithm '%s' is not defined for these %lld members",
+                 lh_collective_name(request->collective), request->algorithm,
+                 (long long)request->n);
+    return LH_BAD_INPUT;
+}
+
+enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
+                                   const struct lh__flow_request *request,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct lh_members members = lh__flow_members(request, t, &scratch);
+    struct lh__flow_shape best = {0};
+    double best_s = INFINITY;
+    assert(request->n >= 2);
+    if (request->collective == LH_SEND) {
+        shape_of(&best, -1, request, t, &scratch);
+        best_s = best.alpha_s;
+    }
+    for (int i = 0; i < lh_algorithm_count(); i++) {
+        struct lh__flow_shape shape;
+        if (request->collective == LH_SEND ||
+            !is_candidate(i, request, &members))
+            continue;
+        shape_of(&shape, i, request, t, &scratch);
+        double time_s = shape.alpha_s + shape.s_per_byte * request->bytes;
+        if (time_s < best_s) {
+            best = shape;
+            best_s = time_s;
+        }
+    }
+    if (isinf(best_s))
+        st = refuse(request, ctx);
+    else
+        shape_copy(out, &best, ctx);
+    lh_arena_free(scratch.arena);
+    return st;
+}

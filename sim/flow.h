@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The shape of a communication on a topology: what one coupled flow of it
+ * takes.  For S bytes it moves unit_frac x S at one rate v, consumes link l
+ * at weight x v, and ends alpha_s + unit_frac x S / v after its start.
+ */
+#ifndef LH_SIM_FLOW_H
+#define LH_SIM_FLOW_H
+
+#include <longhaul/program.h>
+#include <longhaul/topology.h>
+
+struct lh__flow_request {
+    enum lh_collective collective;
+    const char *algorithm;        /* "auto" or a name; of a send ignored */
+    int64_t n;                    /* members, >= 2; a send's are 2 */
+    const int64_t *accelerators;  /* [n] in rank order, no two equal */
+    double bytes;                 /* S, which "auto" decides by */
+    double base_s;                /* software latency of one collective */
+};
+
+struct lh__flow_shape {
+    int algorithm;       /* index for lh_algorithm_at; -1: a send */
+    int32_t n_links;     /* links that the communication crosses */
+    int32_t n_limiting;  /* the first of them have finite capacities */
+    lh_link *links;      /* [n_links] ascending within both parts */
+    int64_t *weights;    /* [n_links] >= 1, greatest common divisor 1 */
+    double alpha_s;      /* base_s + the algorithm's latency */
+    double unit_frac;    /* bytes at weight 1 / S */
+    double phi;          /* sharing weight at these weights */
+    double s_per_byte;   /* alone, after alpha_s, of S */
+    bool crosses_wan;
+};
+
+/* LH_BAD_INPUT: no such algorithm, or not defined for these members.  "auto"
+ * takes the least uncontended time, the first in the list among equals.
+ * O(hops x path), a sort on top. */
+enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
+                                   const struct lh__flow_request *request,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Where members stand; site and domain are arrays of the ctx's arena. */
+struct lh_members lh__flow_members(const struct lh__flow_request *request,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx);
+
+#endif

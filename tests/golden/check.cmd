@@ -1,0 +1,1 @@
+longhaul check llama-8b-two-sites.yaml

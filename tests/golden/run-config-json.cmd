@@ -1,0 +1,1 @@
+longhaul run config-json.yaml

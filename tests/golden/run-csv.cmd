@@ -1,0 +1,1 @@
+longhaul run llama-8b-two-sites.yaml -o csv

@@ -1,0 +1,1 @@
+longhaul run fat-tree.yaml

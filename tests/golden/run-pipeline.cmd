@@ -1,0 +1,1 @@
+longhaul run pipeline-across-sites.yaml

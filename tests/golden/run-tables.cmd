@@ -1,0 +1,1 @@
+longhaul run csv-tables/three-sites.yaml

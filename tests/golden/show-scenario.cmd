@@ -1,0 +1,1 @@
+longhaul show scenario llama-8b-two-sites.yaml

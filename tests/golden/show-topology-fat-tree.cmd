@@ -1,0 +1,1 @@
+longhaul show topology fat-tree.yaml

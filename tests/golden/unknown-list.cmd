@@ -1,0 +1,2 @@
+# exit 2
+longhaul list model 2>&1

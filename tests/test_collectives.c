@@ -1,0 +1,760 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Collectives: closed forms (tests/cases/collectives.case), the coupled form
+ * against message by message, rescaling, and what each algorithm must conserve.
+ */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sim/collective.h"
+#include "../sim/engine.h"
+#include "../sim/flow.h"
+#include "../sim/fork.h"
+#include "fake_engine.h"
+#include "unit.h"
+
+enum { SITES_MAX = 3, MEMBERS_MAX = 64 };
+
+static const struct lh__engine_kind fake = {fake_engine_open,
+                                            fake_engine_channel};
+
+/* ---- topologies ---------------------------------------------------------- */
+
+static const double nic = 50e9, nvl = 400e9;
+static const double t_nic = 2e-6, t_nvl = 1e-6, t_sw = 5e-7;
+static const double equipment_s = 20e-6;
+
+struct land {
+    const char *name;
+    enum lh_fabric_kind kind;
+    int n_sites;
+    double fibre;      /* bytes/s */
+    double length_m;
+};
+
+static const struct land lands[] = {
+    {"switch", LH_FABRIC_SWITCH, 1, 0, 0},
+    {"rails", LH_FABRIC_RAILS, 1, 0, 0},
+    {"fat-tree", LH_FABRIC_FAT_TREE, 1, 0, 0},
+    {"two-sites", LH_FABRIC_SWITCH, 2, 12.5e9, 1000e3},
+    {"two-sites-fast", LH_FABRIC_SWITCH, 2, 400e9, 1000e3},
+    {"three-sites", LH_FABRIC_SWITCH, 3, 12.5e9, 1000e3},
+    /* For coupled against messages: two sites that differ in one thing. */
+    {"near", LH_FABRIC_SWITCH, 2, 50e9, 1},
+    {"ten-times-slower", LH_FABRIC_SWITCH, 2, 5e9, 1},
+    {"5-ms-long", LH_FABRIC_SWITCH, 2, 50e9, 5e-3 / 4.9e-9},
+    {"two-rail-sites", LH_FABRIC_RAILS, 2, 400e9, 1000e3},
+};
+
+static const struct land *land_find(const char *name)
+{
+    for (size_t i = 0; i < LH_COUNT(lands); i++) {
+        if (strcmp(lands[i].name, name) == 0)
+            return &lands[i];
+    }
+    return NULL;
+}
+
+static double fibre_latency_s(const struct land *land)
+{
+    return land->length_m * 4.9e-9 + equipment_s;
+}
+
+static struct lh_fabric fabric_of(enum lh_fabric_kind kind)
+{
+    return (struct lh_fabric){
+        .name = "test", .kind = kind,
+        .scale_up_gpus = kind == LH_FABRIC_SWITCH ? 1 : 4,
+        .scale_up_bytes_per_s = nvl, .scale_up_latency_s = t_nvl,
+        .scale_up_frac = 1, .nic_bytes_per_s = nic, .nic_latency_s = t_nic,
+        .nic_frac = 1, .switch_latency_s = t_sw, .spread_frac = 1,
+        .n_levels = kind == LH_FABRIC_SWITCH ? 0 : 1,
+        .group = {kind == LH_FABRIC_RAILS ? 16 : 2},
+        .n_oversubscription = 1,
+        .oversubscription = {kind == LH_FABRIC_FAT_TREE ? 16 : 1},
+        .source = "test",
+    };
+}
+
+struct world {
+    struct lh_ctx ctx;
+    const struct land *land;
+    struct lh_topology *t;
+};
+
+/* 64 accelerators a site; a ring of fibres. */
+static struct world world_begin(const char *name)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct world w = {.ctx = lh_ctx_begin(), .land = land_find(name)};
+    LH_REQUIRE(w.land != NULL);
+    struct lh_scenario s = {.name = name, .n_sites = w.land->n_sites};
+    w.ctx.data_dir = LH_SRCDIR "/data";
+    s.sites = LH_NEW(w.ctx.arena, struct lh_site, s.n_sites);
+    s.n_fibres = s.n_sites == 3 ? 3 : s.n_sites - 1;
+    s.fibres = LH_NEW(w.ctx.arena, struct lh_fibre, s.n_fibres);
+    for (int i = 0; i < s.n_sites; i++) {
+        s.sites[i].name = names[i];
+        s.sites[i].gpus = MEMBERS_MAX;
+        s.sites[i].fabric = fabric_of(w.land->kind);
+        s.sites[i].gateway_bytes_per_s = INFINITY;
+    }
+    for (int i = 0; i < s.n_fibres; i++)
+        s.fibres[i] = (struct lh_fibre){
+            .site_a = i, .site_b = (i + 1) % s.n_sites,
+            .length_m = w.land->length_m, .route_factor = 1,
+            .bytes_per_s = w.land->fibre,
+            .equipment_latency_s = equipment_s};
+    LH_REQUIRE(lh_topology_build(&w.t, &s, &w.ctx) == LH_OK);
+    return w;
+}
+
+static void world_end(struct world *w)
+{
+    lh_topology_free(w->t);
+    lh_ctx_end(&w->ctx);
+}
+
+/* n members as evenly over the sites as can be, the first sites more. */
+static void members_choose(int64_t *out, const struct land *land, int64_t n)
+{
+    int64_t i = 0;
+    for (int64_t site = 0; site < land->n_sites; site++) {
+        int64_t here = n / land->n_sites + (site < n % land->n_sites);
+        for (int64_t k = 0; k < here; k++)
+            out[i++] = site * MEMBERS_MAX + k;
+    }
+}
+
+/* ---- arithmetic in case files --------------------------------------------- */
+
+struct variable {
+    const char *name;
+    double value;
+};
+
+struct reader {
+    const char *s;
+    const struct variable *variables;
+    size_t n_variables;
+    bool ok;
+};
+
+static double read_sum(struct reader *r);
+
+static bool accept(struct reader *r, char c)
+{
+    while (*r->s == ' ')
+        r->s++;
+    if (*r->s != c)
+        return false;
+    r->s++;
+    return true;
+}
+
+static double read_call(struct reader *r, const char *name, size_t n)
+{
+    double a = read_sum(r);
+    double b = accept(r, ',') ? read_sum(r) : 0;
+    r->ok = accept(r, ')') && r->ok;
+    if (n == 3 && strncmp(name, "max", n) == 0)
+        return fmax(a, b);
+    if (n == 3 && strncmp(name, "min", n) == 0)
+        return fmin(a, b);
+    if (n == 4 && strncmp(name, "log2", n) == 0)
+        return floor(log2(a));
+    r->ok = false;
+    return NAN;
+}
+
+static double read_name(struct reader *r)
+{
+    const char *name = r->s;
+    while (isalnum((unsigned char)*r->s) || *r->s == '_')
+        r->s++;
+    size_t n = (size_t)(r->s - name);
+    if (accept(r, '('))
+        return read_call(r, name, n);
+    for (size_t i = 0; i < r->n_variables; i++) {
+        if (strlen(r->variables[i].name) == n &&
+            strncmp(r->variables[i].name, name, n) == 0)
+            return r->variables[i].value;
+    }
+    r->ok = false;
+    return NAN;
+}
+
+static double read_factor(struct reader *r)
+{
+    if (accept(r, '(')) {
+        double value = read_sum(r);
+        r->ok = accept(r, ')') && r->ok;
+        return value;
+    }
+    if (isalpha((unsigned char)*r->s))
+        return read_name(r);
+    char *end;
+    double value = strtod(r->s, &end);
+    r->ok = r->ok && end != r->s;
+    r->s = end;
+    return value;
+}
+
+static double read_product(struct reader *r)
+{
+    double value = read_factor(r);
+    for (;;) {
+        if (accept(r, '*'))
+            value *= read_factor(r);
+        else if (accept(r, '/'))
+            value /= read_factor(r);
+        else
+            return value;
+    }
+}
+
+static double read_sum(struct reader *r)
+{
+    double value = read_product(r);
+    for (;;) {
+        if (accept(r, '+'))
+            value += read_product(r);
+        else if (accept(r, '-'))
+            value -= read_product(r);
+        else
+            return value;
+    }
+}
+
+/* ---- cases ------------------------------------------------------------------- */
+
+struct test_case {
+    char *name, *topology, *collective, *algorithm, *n, *bytes, *expected,
+        *tolerance, *source;
+};
+
+static char **field_find(struct test_case *c, const char *key)
+{
+    struct {
+        const char *key;
+        char **field;
+    } fields[] = {
+        {"name", &c->name}, {"topology", &c->topology},
+        {"collective", &c->collective}, {"algorithm", &c->algorithm},
+        {"n", &c->n}, {"bytes", &c->bytes}, {"expected", &c->expected},
+        {"tolerance", &c->tolerance}, {"source", &c->source}};
+    for (size_t i = 0; i < LH_COUNT(fields); i++) {
+        if (strcmp(fields[i].key, key) == 0)
+            return fields[i].field;
+    }
+    return NULL;
+}
+
+/* Reads the next block of *text; false at the end.  Cuts up the text. */
+static bool case_read(struct test_case *out, char **text)
+{
+    bool any = false;
+    *out = (struct test_case){0};
+    while (**text) {
+        char *line = *text;
+        char *end = strchrnul(line, '\n');
+        *text = *end ? end + 1 : end;
+        *end = '\0';
+        if (line[0] == '\0' && any)
+            return true;
+        if (line[0] == '\0' || line[0] == '#')
+            continue;
+        char *colon = strstr(line, ": ");
+        LH_REQUIRE(colon != NULL);
+        *colon = '\0';
+        char **field = field_find(out, line);
+        LH_REQUIRE(field != NULL && *field == NULL);
+        *field = colon + 2;
+        any = true;
+    }
+    return any;
+}
+
+static enum lh_collective collective_find(const char *name)
+{
+    int c = 0;
+    while (c < LH_COLLECTIVES &&
+           strcmp(lh_collective_name((enum lh_collective)c), name) != 0)
+        c++;
+    LH_REQUIRE(c < LH_COLLECTIVES);
+    return (enum lh_collective)c;
+}
+
+static double expected_value(const struct test_case *t,
+                             const struct lh_collective_case *c,
+                             const struct land *land)
+{
+    double sites = land->n_sites;
+    struct variable variables[] = {
+        {"n", (double)c->n}, {"S", c->bytes}, {"base", c->base_s},
+        {"k", ceil((double)c->n / sites)}, {"nic", nic}, {"nvl", nvl},
+        {"up", 2 * 4 * nic / 16}, {"fibre", land->fibre}, {"t_nic", t_nic},
+        {"t_nvl", t_nvl}, {"t_sw", t_sw},
+        {"t_fibre", fibre_latency_s(land)}};
+    struct reader r = {t->expected, variables, LH_COUNT(variables), true};
+    double value = read_sum(&r);
+    LH_CHECK(r.ok && *r.s == '\0');
+    return value;
+}
+
+/* On the fake at every n, on SimGrid at some. */
+static void case_run_at(const struct test_case *t, struct world *w, int64_t n)
+{
+    int64_t members[MEMBERS_MAX];
+    struct lh_collective_case c = {
+        .collective = collective_find(t->collective),
+        .algorithm = t->algorithm, .n = n, .accelerators = members,
+        .bytes = atof(t->bytes), .base_s = 1e-5, .rescale = 1};
+    double tolerance = atof(t->tolerance);
+    double time_s = NAN;
+    members_choose(members, w->land, n);
+    double expected_s = expected_value(t, &c, w->land);
+    LH_REQUIRE(lh__collective_run(&time_s, &c, w->t, &fake, &w->ctx) == LH_OK);
+    if (!(fabs(time_s - expected_s) <= tolerance * expected_s))
+        printf("case '%s', n = %d\n", t->name, (int)n);
+    LH_CHECK_NEAR(time_s, expected_s, tolerance);
+    if (n > 8 && n % 32 != 0)
+        return;
+    LH_REQUIRE(lh_sim_collective(&time_s, &c, w->t, &w->ctx) == LH_OK);
+    LH_CHECK_NEAR(time_s, expected_s, tolerance);
+}
+
+static void case_run(const struct test_case *t)
+{
+    long first, last, step;
+    LH_REQUIRE(t->name && t->topology && t->collective && t->algorithm &&
+               t->n && t->bytes && t->expected && t->tolerance && t->source);
+    LH_REQUIRE(sscanf(t->n, "%ld..%ld:+%ld", &first, &last, &step) == 3);
+    LH_REQUIRE(first >= 2 && last >= first && step >= 1);
+    struct world w = world_begin(t->topology);
+    for (long n = first; n <= last; n += step)
+        case_run_at(t, &w, n);
+    world_end(&w);
+}
+
+static void equals_closed_forms(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct test_case t;
+    char *text;
+    size_t n;
+    int count = 0;
+    LH_REQUIRE(lh_file_read(&text, &n,
+                            LH_SRCDIR "/tests/cases/collectives.case",
+                            &ctx) == LH_OK);
+    for (; case_read(&t, &text); count++)
+        case_run(&t);
+    LH_CHECK(count >= 30);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- algorithms ------------------------------------------------------------- */
+
+/* Uneven sites that exercise the least common multiple. */
+static const int32_t splits[][4] = {
+    {1, 1, 0, 0}, {2, 1, 0, 0}, {4, 6, 0, 0}, {7, 11, 13, 0},
+    {8, 8, 8, 8}, {1, 5, 2, 9}, {64, 0, 0, 0}, {61, 59, 53, 47},
+};
+
+static struct lh_members members_of(const int32_t *split, struct lh_ctx *ctx)
+{
+    struct lh_members m = {0};
+    int32_t *site = LH_NEW(ctx->arena, int32_t, 4 * MEMBERS_MAX);
+    m.domain = LH_NEW(ctx->arena, int64_t, 4 * MEMBERS_MAX);
+    for (int32_t s = 0; s < 4; s++) {
+        for (int32_t k = 0; k < split[s]; k++)
+            site[m.n++] = s;
+    }
+    m.site = site;
+    return m;
+}
+
+/* S fractions that pass from a member to another one: [from * n + to]. */
+static double *hop_fractions(const struct lh_hops *hops, int64_t n,
+                             struct lh_ctx *ctx)
+{
+    double *sum = LH_NEW(ctx->arena, double, n * n);
+    for (int64_t h = 0; h < hops->n; h++)
+        sum[hops->from[h] * n + hops->to[h]] +=
+            (double)hops->weight[h] * hops->unit_frac;
+    return sum;
+}
+
+static double *pipe_fractions(const struct lh_pipes *pipes, int64_t n,
+                              struct lh_ctx *ctx)
+{
+    double *sum = LH_NEW(ctx->arena, double, n * n);
+    for (int64_t p = 0; p < pipes->n; p++) {
+        for (int64_t k = pipes->round_begin[p]; k < pipes->round_begin[p + 1];
+             k++)
+            sum[pipes->from[p] * n + pipes->to[p]] += pipes->round_frac[k];
+    }
+    return sum;
+}
+
+static void forms_compare(const struct lh_algorithm *a, enum lh_collective c,
+                          const struct lh_members *m)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_hops hops;
+    struct lh_pipes pipes;
+    a->hops(&hops, c, m, &ctx);
+    a->pipes(&pipes, c, m, &ctx);
+    double *by_hop = hop_fractions(&hops, m->n, &ctx);
+    double *by_pipe = pipe_fractions(&pipes, m->n, &ctx);
+    double worst = 0;
+    for (int64_t i = 0; i < m->n * m->n; i++)
+        worst = fmax(worst, fabs(by_hop[i] - by_pipe[i]));
+    LH_CHECK(worst < 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static void hops_and_messages_carry_the_same(void)
+{
+    for (size_t s = 0; s < LH_COUNT(splits); s++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_members m = members_of(splits[s], &ctx);
+        for (int i = 0; i < lh_algorithm_count(); i++) {
+            for (int c = 0; c < LH_COLLECTIVES; c++) {
+                const struct lh_algorithm *a = lh_algorithm_at(i);
+                if (a->defined((enum lh_collective)c, &m))
+                    forms_compare(a, (enum lh_collective)c, &m);
+            }
+        }
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* What a member must receive at least: all-reduce and all-gather (n-1)/n S
+ * and more; and what a site must, by information alone. */
+static void hierarchical_conserves_bytes(void)
+{
+    for (size_t s = 0; s < LH_COUNT(splits); s++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_members m = members_of(splits[s], &ctx);
+        const struct lh_algorithm *a = lh_algorithm_find("hierarchical");
+        double n_sites = 0, across = 0, inside = 0, expected = 0;
+        struct lh_hops hops;
+        for (int k = 0; k < 4; k++) {
+            n_sites += splits[s][k] > 0;
+            expected += splits[s][k] > 0 ? 2.0 * (splits[s][k] - 1) : 0;
+        }
+        LH_CHECK(a->defined(LH_ALL_REDUCE, &m) == (n_sites > 1));
+        if (n_sites > 1) {
+            a->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
+            for (int64_t h = 0; h < hops.n; h++) {
+                double f = (double)hops.weight[h] * hops.unit_frac;
+                if (m.site[hops.from[h]] == m.site[hops.to[h]])
+                    inside += f;
+                else
+                    across += f;
+            }
+            /* Each ring inside carries 2 (n_a - 1) S in all, each direction
+             * of the ring of sites 2 (M - 1)/M S. */
+            LH_CHECK_NEAR(inside, expected, 1e-12);
+            LH_CHECK_NEAR(across, 2 * (n_sites - 1), 1e-12);
+        }
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* Every member but the root is below the root, inner in one tree at most (n
+ * odd: one member in both). */
+static void trees_span_and_swap_leaves(void)
+{
+    for (int64_t n = 2; n <= 65; n++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_members m = {.n = n};
+        struct lh_hops hops;
+        int *children = LH_NEW(ctx.arena, int, 2 * n);
+        int twice = 0;
+        lh_algorithm_find("tree")->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
+        LH_REQUIRE(hops.n == 4 * (n - 1));
+        for (int64_t h = 0; h < hops.n; h += 2) {
+            int tree = h >= hops.n / 2;
+            children[tree * n + hops.to[h]]++;
+            LH_CHECK(hops.from[h] == hops.to[h + 1] &&
+                     hops.to[h] == hops.from[h + 1]);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            LH_CHECK(children[i] <= 2 && children[n + i] <= 2);
+            twice += children[i] > 0 && children[n + i] > 0;
+        }
+        LH_CHECK(twice == n % 2);
+        lh_ctx_end(&ctx);
+    }
+}
+
+static void refuses_what_is_not_defined(void)
+{
+    struct world w = world_begin("switch");
+    int64_t members[] = {0, 1, 2};
+    double time_s = -1;
+    struct lh_collective_case c = {
+        .collective = LH_ALL_REDUCE, .algorithm = "hierarchical", .n = 3,
+        .accelerators = members, .bytes = 1e6};
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&w.ctx, 0)->text,
+                  "all-reduce by algorithm 'hierarchical' is not defined for "
+                  "these 3 members");
+    c.algorithm = "rign";
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&w.ctx, 1)->text,
+                  "unknown collective algorithm 'rign'");
+    c.algorithm = "ring";
+    members[1] = 2;
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&w.ctx, 2)->text,
+                  "collective: an accelerator is a member twice");
+    c.n = 1;
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK(time_s == -1);
+    world_end(&w);
+}
+
+/* ---- the fibre ---------------------------------------------------------------- */
+
+static double fibre_bytes(struct world *w, const char *algorithm,
+                          const int64_t *members, int64_t n)
+{
+    struct lh__flow_request request = {LH_ALL_REDUCE, algorithm, n, members,
+                                       1e9, 0};
+    struct lh__flow_shape shape;
+    double bytes = 0;
+    LH_REQUIRE(lh__flow_shape_make(&shape, &request, w->t, &w->ctx) == LH_OK);
+    LH_CHECK(shape.crosses_wan);
+    for (int32_t i = 0; i < shape.n_links; i++) {
+        struct lh_link_info link = lh_topology_link_at(w->t, shape.links[i]);
+        if (link.kind == LH_LINK_WAN && link.site_from == 0 &&
+            link.site_to == 1)
+            bytes += (double)shape.weights[i] * shape.unit_frac * 1e9;
+    }
+    return bytes;
+}
+
+static void fibre_carries_the_ratio(void)
+{
+    static const char *const names[] = {"two-sites", "three-sites"};
+    for (size_t i = 0; i < LH_COUNT(names); i++) {
+        struct world w = world_begin(names[i]);
+        int64_t members[MEMBERS_MAX];
+        double sites = w.land->n_sites;
+        for (int64_t n = 4; n <= MEMBERS_MAX; n++) {
+            members_choose(members, w.land, n);
+            double flat = fibre_bytes(&w, "flat-ring", members, n);
+            double staged = fibre_bytes(&w, "hierarchical", members, n);
+            double all = (double)n;
+            LH_CHECK_NEAR(flat, 2 * (all - 1) / all * 1e9, 1e-12);
+            LH_CHECK_NEAR(staged, 2 * (sites - 1) / sites * 1e9, 1e-12);
+            LH_CHECK_NEAR(staged / flat,
+                          (2 * (sites - 1) / sites) / (2 * (all - 1) / all),
+                          1e-12);
+        }
+        world_end(&w);
+    }
+}
+
+/* ---- rescaling ---------------------------------------------------------------- */
+
+static void rescaling_changes_nothing(void)
+{
+    static const char *const names[] = {"ring", "tree", "hierarchical"};
+    struct world w = world_begin("two-rail-sites");
+    int64_t members[MEMBERS_MAX];
+    members_choose(members, w.land, 24);
+    for (size_t i = 0; i < LH_COUNT(names); i++) {
+        double plain_s, scaled_s;
+        struct lh_collective_case c = {
+            .collective = LH_ALL_REDUCE, .algorithm = names[i], .n = 24,
+            .accelerators = members, .bytes = 1e8, .base_s = 1e-5,
+            .rescale = 1};
+        LH_REQUIRE(lh_sim_collective(&plain_s, &c, w.t, &w.ctx) == LH_OK);
+        for (c.rescale = 2; c.rescale <= 8; c.rescale++) {
+            LH_REQUIRE(lh_sim_collective(&scaled_s, &c, w.t, &w.ctx) == LH_OK);
+            LH_CHECK_NEAR(scaled_s, plain_s, 1e-12);
+            LH_REQUIRE(lh__collective_run(&scaled_s, &c, w.t, &fake,
+                                          &w.ctx) == LH_OK);
+            LH_CHECK_NEAR(scaled_s, plain_s, 1e-12);
+        }
+    }
+    world_end(&w);
+}
+
+/* Two flows share links 0 and 1; the first one's scale is chosen. */
+struct duel {
+    const struct lh__engine_kind *kind;
+    int64_t scale;
+    struct lh_engine engine;
+    double end_s[2];
+    int n_ended;
+};
+
+struct duellist {
+    struct duel *duel;
+    int i;
+};
+
+static void duellist_ends(void *data)
+{
+    struct duellist *d = data;
+    d->duel->end_s[d->i] = d->duel->engine.now(d->duel->engine.self);
+}
+
+static enum lh_status duel_run(void *shared, const void *input,
+                               struct lh_ctx *ctx)
+{
+    static const double capacity[] = {7e9, 5e9};
+    static const int32_t links[] = {0, 1};
+    struct duel duel = *(const struct duel *)input;
+    struct duellist duellists[] = {{&duel, 0}, {&duel, 1}};
+    int64_t weights[2][2] = {{3 * duel.scale, duel.scale}, {2, 5}};
+    const double bytes[] = {1e9 / (double)duel.scale, 3e9};
+    const double phi[] = {0.5 / (double)duel.scale, 1.0};
+    enum lh_status st = duel.kind->open(&duel.engine, 2, capacity, ctx);
+    for (int i = 0; st == LH_OK && i < 2; i++) {
+        struct lh_channel_spec spec = {2, links, weights[i], 1e-3, phi[i]};
+        lh_channel channel = duel.kind->channel(&duel.engine, &spec);
+        st = duel.engine.send(duel.engine.self, channel, bytes[i],
+                              duellist_ends, &duellists[i], NULL);
+    }
+    if (st == LH_OK)
+        st = duel.engine.run(duel.engine.self);
+    memcpy(shared, duel.end_s, sizeof duel.end_s);
+    return st;
+}
+
+static void rescaling_one_of_two_changes_nothing(void)
+{
+    static const struct lh__engine_kind simgrid = {lh__engine_open,
+                                                   lh__engine_channel};
+    struct lh_ctx ctx = lh_ctx_begin();
+    /* Level v/phi of both: link 0 takes 3 x 0.5 + 2 = 3.5 of it up to 7e9,
+     * link 1 0.5 + 5 = 5.5 up to 5e9: level 5e9/5.5 first.  Flow 1 ends
+     * later, alone at min(7e9/2, 5e9/5) = 1e9, or flow 0 does. */
+    double level = 5e9 / 5.5, first_s = 1e9 / (0.5 * level);
+    double second_s = first_s + (3e9 - level * first_s) / 1e9;
+    for (int64_t scale = 1; scale <= 64; scale *= 4) {
+        for (int k = 0; k < 2; k++) {
+            struct duel duel = {.kind = k == 0 ? &fake : &simgrid,
+                                .scale = scale};
+            struct lh__job job = {.bytes = 2 * sizeof(double),
+                                  .input = &duel, .work = duel_run};
+            LH_REQUIRE(lh__fork_all(&job, 1, 1, &ctx) == LH_OK);
+            const double *end_s = job.shared;
+            LH_CHECK_NEAR(end_s[0], 1e-3 + first_s, 1e-12);
+            LH_CHECK_NEAR(end_s[1], 1e-3 + second_s, 1e-12);
+            lh__fork_end(&job, 1);
+        }
+    }
+    lh_ctx_end(&ctx);
+}
+
+/* ---- coupled against message by message ----------------------------------------- */
+
+struct comparison {
+    enum lh_collective collective;
+    const char *algorithm;
+};
+
+static const struct comparison comparisons[] = {
+    {LH_ALL_REDUCE, "ring"},          {LH_REDUCE_SCATTER, "ring"},
+    {LH_ALL_GATHER, "ring"},          {LH_ALL_REDUCE, "tree"},
+    {LH_ALL_REDUCE, "hierarchical"},  {LH_REDUCE_SCATTER, "hierarchical"},
+    {LH_ALL_GATHER, "hierarchical"},
+};
+
+/* Spread: arrivals from 0 to spread x the coupled time, in an order that is
+ * not that of the ranks. */
+static double error_of(struct world *w, const struct comparison *of, int64_t n,
+                       double bytes, double spread)
+{
+    int64_t members[MEMBERS_MAX];
+    double arrivals_s[MEMBERS_MAX];
+    double coupled_s, messages_s;
+    struct lh_collective_case c = {
+        .collective = of->collective, .algorithm = of->algorithm, .n = n,
+        .accelerators = members, .bytes = bytes, .mode = LH_COUPLED};
+    members_choose(members, w->land, n);
+    LH_REQUIRE(lh_sim_collective(&coupled_s, &c, w->t, &w->ctx) == LH_OK);
+    for (int64_t i = 0; i < n; i++)
+        arrivals_s[i] = spread * coupled_s * (double)(i * 5 % n) /
+                        (double)(n - 1);
+    c.mode = LH_MESSAGES;
+    if (spread > 0)
+        c.arrivals_s = arrivals_s;
+    LH_REQUIRE(lh_sim_collective(&messages_s, &c, w->t, &w->ctx) == LH_OK);
+    return messages_s / coupled_s - 1;
+}
+
+static void compare_all(const char *topology, double bytes, double spread,
+                        double tolerance)
+{
+    static const int64_t sizes[] = {2, 4, 8, 16, 31};
+    struct world w = world_begin(topology);
+    for (size_t i = 0; i < LH_COUNT(comparisons); i++) {
+        bool staged = strcmp(comparisons[i].algorithm, "hierarchical") == 0;
+        for (size_t k = 0; k < LH_COUNT(sizes); k++) {
+            if (staged && w.land->n_sites == 1)
+                continue;
+            double error =
+                error_of(&w, &comparisons[i], sizes[k], bytes, spread);
+            if (!(fabs(error) <= tolerance))
+                printf("%s %s, %s, n = %d, %g bytes: %.3f %%\n",
+                       lh_collective_name(comparisons[i].collective),
+                       comparisons[i].algorithm, topology, (int)sizes[k],
+                       bytes, 100 * error);
+            LH_CHECK(fabs(error) <= tolerance);
+        }
+    }
+    world_end(&w);
+}
+
+static void messages_agree_on_equal_hops(void)
+{
+    compare_all("switch", 1048576, 0, 0.01);
+    compare_all("switch", 1e9, 0, 0.01);
+}
+
+static void messages_agree_with_a_slow_hop(void)
+{
+    compare_all("ten-times-slower", 1048576, 0, 0.03);
+    compare_all("ten-times-slower", 1e9, 0, 0.03);
+}
+
+static void messages_agree_with_a_long_hop(void)
+{
+    compare_all("5-ms-long", 1048576, 0, 0.03);
+    compare_all("5-ms-long", 1e9, 0, 0.03);
+}
+
+static void messages_agree_with_late_members(void)
+{
+    compare_all("switch", 1e9, 0.5, 0.1);
+}
+
+int main(void)
+{
+    static const struct lh_unit tests[] = {
+        {"equals closed forms", equals_closed_forms},
+        {"hops and messages carry the same", hops_and_messages_carry_the_same},
+        {"hierarchical conserves bytes", hierarchical_conserves_bytes},
+        {"trees span and swap leaves", trees_span_and_swap_leaves},
+        {"refuses what is not defined", refuses_what_is_not_defined},
+        {"the fibre carries the ratio", fibre_carries_the_ratio},
+        {"rescaling changes nothing", rescaling_changes_nothing},
+        {"rescaling one of two changes nothing",
+         rescaling_one_of_two_changes_nothing},
+        {"messages agree on equal hops", messages_agree_on_equal_hops},
+        {"messages agree with a slow hop", messages_agree_with_a_slow_hop},
+        {"messages agree with a long hop", messages_agree_with_a_long_hop},
+        {"messages agree with late members", messages_agree_with_late_members},
+    };
+    return lh_unit_run("collectives", tests, LH_COUNT(tests));
+}

@@ -1,0 +1,1073 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The step program of a transformer: splits, schedules, op lists, costs,
+ * memory, FLOPs, and the ideal bubble of each schedule from the op lists by a
+ * longest path with communication that takes no time.
+ */
+#include "unit.h"
+
+#include "../workloads/workload.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- scenarios by hand
+ * ----------------------------------------------------------- */
+
+static struct lh_ctx begin(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+
+    ctx.data_dir = LH_SRCDIR "/data";
+    return ctx;
+}
+
+/* Megatron's 22B: korthikanti2022, table 3. */
+static const struct lh_model gpt_22b = {
+    .name = "gpt-22b",
+    .layers = 48,
+    .hidden = 6144,
+    .heads = 64,
+    .kv_heads = 64,
+    .head_dim = 96,
+    .ffn = 24576,
+    .vocab = 51200,
+    .attention_bias = true,
+    .mlp_bias = true,
+    .norm_bias = true,
+    .positions = 2048,
+    .tied_embeddings = true,
+};
+
+static struct lh_site sites[2];
+
+static struct lh_scenario scenario(struct lh_ctx *ctx, int64_t gpus)
+{
+    struct lh_scenario s = {.file = "x.yaml", .name = "x"};
+
+    s.model = (struct lh_model){
+        .name = "tiny",
+        .layers = 8,
+        .hidden = 256,
+        .heads = 8,
+        .kv_heads = 4,
+        .head_dim = 32,
+        .ffn = 1024,
+        .vocab = 1000,
+        .gated_mlp = true,
+    };
+    s.training = (struct lh_training){
+        .global_batch = 8,
+        .sequence_length = 128,
+        .micro_batch = 1,
+        .gradient_precision = LH_GRADIENT_FP32,
+        .optimizer = "adamw",
+        .stack_name = "megatron",
+    };
+    s.plan = (struct lh_plan){
+        .tensor = 1,
+        .pipeline = 1,
+        .context = 1,
+        .expert = 1,
+        .data = 0,
+        .schedule = LH_SCHEDULE_1F1B,
+        .interleave = 1,
+        .bucket_bytes = 1.6e8,
+    };
+    s.sync_algorithm = "ring";
+    s.n_sites = 1;
+    s.sites = sites;
+    sites[0] = (struct lh_site){.name = "here", .gpus = gpus};
+    sites[1] = (struct lh_site){.name = "there", .gpus = gpus};
+    LH_REQUIRE(lh_device_by_name(&sites[0].device, "h100-sxm", LH_NOWHERE, ctx)
+               == LH_OK);
+    sites[1].device = sites[0].device;
+    LH_REQUIRE(lh_stack_by_name(&s.stack, "megatron", LH_NOWHERE, ctx)
+               == LH_OK);
+    return s;
+}
+
+static struct lh_program build(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh_program p = {0};
+
+    LH_REQUIRE(lh_program_build(&p, s, ctx) == LH_OK);
+    LH_REQUIRE(lh_program_check(&p, ctx) == LH_OK);
+    return p;
+}
+
+static int count_ops(const struct lh_template *t, enum lh_stream stream,
+                     enum lh_task task)
+{
+    int n = 0;
+
+    for (int32_t i = 0; i < t->n_ops; i++)
+        n += t->ops[i].stream == stream && t->ops[i].task == task;
+    return n;
+}
+
+static double sum_bytes(const struct lh_program *p, const struct lh_template *t,
+                        enum lh_stream stream, enum lh_task task)
+{
+    double sum = 0.0;
+
+    for (int32_t i = 0; i < t->n_ops; i++)
+        if (t->ops[i].stream == stream && t->ops[i].task == task
+            && t->ops[i].comm >= 0)
+            sum += p->comms[t->ops[i].comm].bytes;
+    return sum;
+}
+
+static bool waits_for(const struct lh_template *t, int32_t op, int32_t dep)
+{
+    for (int32_t k = t->dep_begin[op]; k < t->dep_begin[op + 1]; k++)
+        if (t->deps[k] == dep)
+            return true;
+    return false;
+}
+
+/* ---- stages
+ * ------------------------------------------------------------------------ */
+
+static void splits_layers_fewer_at_the_ends(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 16);
+    struct lh_program p;
+
+    s.model.layers = 126;
+    s.plan.pipeline = 16;
+    p = build(&s, &ctx);
+    LH_CHECK(p.stage_layers[0] == 7 && p.stage_layers[15] == 7);
+    for (int i = 1; i < 15; i++)
+        LH_CHECK(p.stage_layers[i] == 8);
+    lh_ctx_end(&ctx);
+}
+
+static void splits_layers_as_told(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    int64_t layers[4] = {1, 2, 2, 3};
+    struct lh_program p;
+
+    s.plan.pipeline = 2;
+    s.plan.interleave = 2;
+    s.plan.schedule = LH_SCHEDULE_INTERLEAVED;
+    s.plan.n_stage_layers = 4;
+    s.plan.stage_layers = layers;
+    p = build(&s, &ctx);
+    LH_CHECK(p.stage_layers[0] == 3); /* chunks 0 and 2 of the model */
+    LH_CHECK(p.stage_layers[1] == 5);
+    lh_ctx_end(&ctx);
+}
+
+static void orders_axes_by_placement(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 16);
+    struct lh_program p;
+
+    s.plan.tensor = 2;
+    s.plan.pipeline = 4;
+    p = build(&s, &ctx);
+    LH_CHECK(lh_axes_ranks(&p.axes) == 16);
+    LH_CHECK(p.axes.stride[LH_AXIS_TENSOR] == 1);
+    LH_CHECK(p.axes.stride[LH_AXIS_PIPELINE] == 2);
+    LH_CHECK(p.axes.stride[LH_AXIS_DATA] == 8);
+    LH_CHECK(lh_axes_coordinate(&p.axes, 13, LH_AXIS_PIPELINE) == 2);
+    LH_CHECK(lh_axes_coordinate(&p.axes, 13, LH_AXIS_DATA) == 1);
+    s.across_sites = LH_ACROSS_PIPELINE;
+    p = build(&s, &ctx);
+    LH_CHECK(p.axes.stride[LH_AXIS_DATA] == 2);
+    LH_CHECK(p.axes.stride[LH_AXIS_PIPELINE] == 4);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- schedules
+ * ------------------------------------------------------------------------ */
+
+/* "F0.1" = forward of chunk 0, micro-batch 1. */
+static const char *slots_text(enum lh_schedule schedule, int p, int stage,
+                              int v, int m, struct lh_ctx *ctx)
+{
+    struct lh_scenario s = {.plan = {.schedule = schedule}};
+    struct lh__fit fit = {
+        .scenario = &s, .n_stages = p, .n_chunks = v, .n_micro_batches = m};
+    struct lh_text text = lh_text_new(ctx->arena);
+    struct lh__slots slots;
+
+    lh__slots_make(&slots, &fit, stage, ctx);
+    for (int i = 0; i < slots.n; i++)
+        lh_text_printf(&text, "%s%c%d.%d", i > 0 ? " " : "",
+                       slots.at[i].backward ? 'B' : 'F', slots.at[i].chunk,
+                       slots.at[i].micro_batch);
+    return text.s;
+}
+
+static void orders_passes_as_published(void)
+{
+    struct lh_ctx ctx = begin();
+
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_GPIPE, 3, 1, 1, 3, &ctx),
+                  "F0.0 F0.1 F0.2 B0.2 B0.1 B0.0");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_1F1B, 3, 0, 1, 4, &ctx),
+                  "F0.0 F0.1 F0.2 B0.0 F0.3 B0.1 B0.2 B0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_1F1B, 3, 2, 1, 3, &ctx),
+                  "F0.0 B0.0 F0.1 B0.1 F0.2 B0.2");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_1F1B, 4, 0, 1, 2, &ctx),
+                  "F0.0 F0.1 B0.0 B0.1");
+    /* narayanan2021, figure 4, two devices and two chunks. */
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_INTERLEAVED, 2, 1, 2, 4, &ctx),
+                  "F0.0 F0.1 F1.0 B1.0 F1.1 B1.1 F0.2 B0.0 F0.3 B0.1 "
+                  "F1.2 B1.2 F1.3 B1.3 B0.2 B0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_INTERLEAVED, 3, 0, 1, 3, &ctx),
+                  slots_text(LH_SCHEDULE_1F1B, 3, 0, 1, 3, &ctx));
+    lh_ctx_end(&ctx);
+}
+
+/* ---- longest path with instantaneous communication
+ * ------------------------------------- */
+
+enum { MAX_STAGES = 8 };
+
+struct path {
+    const struct lh_program *p;
+    double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
+    double *row_ready;       /* latest post of the row */
+    int *row_missing;        /* ops that have not posted */
+};
+
+static double op_ready(const struct path *path, int s, int32_t i)
+{
+    const struct lh_template *t = &path->p->templates[s];
+    double ready = 0.0;
+
+    for (int32_t k = t->dep_begin[i]; k < t->dep_begin[i + 1]; k++)
+        if (t->deps[k] >= 0)
+            ready = isnan(path->end[s][t->deps[k]])
+                        ? NAN
+                        : fmax(ready, path->end[s][t->deps[k]]);
+    for (int32_t j = i - 1; j >= 0 && !isnan(ready); j--) {
+        if (t->ops[j].stream != t->ops[i].stream)
+            continue;
+        ready = isnan(path->end[s][j]) ? NAN : fmax(ready, path->end[s][j]);
+        break;
+    }
+    return ready;
+}
+
+/* Posts and ends what it can on one stage; returns how many ended. */
+static int sweep(struct path *path, int s, bool *posted)
+{
+    const struct lh_template *t = &path->p->templates[s];
+    int n = 0;
+
+    for (int32_t i = 0; i < t->n_ops; i++) {
+        const struct lh_op *op = &t->ops[i];
+        double ready;
+
+        if (!isnan(path->end[s][i]))
+            continue;
+        ready = op_ready(path, s, i);
+        if (isnan(ready))
+            continue;
+        if (op->kind == LH_OP_COMPUTE) {
+            path->end[s][i] = ready + op->seconds;
+            n++;
+            continue;
+        }
+        if (!posted[i]) {
+            posted[i] = true;
+            path->row_missing[op->comm]--;
+            path->row_ready[op->comm] = fmax(path->row_ready[op->comm], ready);
+            n++;
+        }
+        if (path->row_missing[op->comm] == 0) {
+            path->end[s][i] = path->row_ready[op->comm];
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Seconds of one step of a one-device program. */
+static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
+{
+    struct path path = {.p = p};
+    bool *posted[MAX_STAGES];
+    double last = 0.0;
+    int n = 1;
+
+    LH_REQUIRE(p->n_stages <= MAX_STAGES);
+    path.row_ready = LH_NEW(ctx->arena, double, (size_t)p->n_comms);
+    path.row_missing = LH_NEW(ctx->arena, int, (size_t)p->n_comms);
+    for (int s = 0; s < p->n_stages; s++) {
+        const struct lh_template *t = &p->templates[s];
+
+        path.end[s] = LH_NEW(ctx->arena, double, (size_t)t->n_ops);
+        posted[s] = LH_NEW(ctx->arena, bool, (size_t)t->n_ops);
+        for (int32_t i = 0; i < t->n_ops; i++) {
+            path.end[s][i] = NAN;
+            if (t->ops[i].comm >= 0)
+                path.row_missing[t->ops[i].comm]++;
+        }
+    }
+    while (n > 0) {
+        n = 0;
+        for (int s = 0; s < p->n_stages; s++)
+            n += sweep(&path, s, posted[s]);
+    }
+    for (int s = 0; s < p->n_stages; s++)
+        for (int32_t i = 0; i < p->templates[s].n_ops; i++) {
+            LH_REQUIRE(!isnan(path.end[s][i]));
+            last = fmax(last, path.end[s][i]);
+        }
+    return last;
+}
+
+/* Every pass of a chunk takes 1 s forward and 2 s backward. */
+static void set_seconds(struct lh_program *p)
+{
+    for (int k = 0; k < p->n_templates; k++)
+        for (int32_t i = 0; i < p->templates[k].n_ops; i++) {
+            struct lh_op *op = &p->templates[k].ops[i];
+
+            if (op->kind == LH_OP_COMPUTE)
+                op->seconds = op->task == LH_TASK_FORWARD    ? 1.0
+                              : op->task == LH_TASK_BACKWARD ? 2.0
+                                                             : 0.0;
+        }
+}
+
+static void has_the_ideal_bubble(void)
+{
+    static const struct {
+        enum lh_schedule schedule;
+        int p, v, m;
+    } cases[] = {
+        {LH_SCHEDULE_1F1B, 1, 1, 4},        {LH_SCHEDULE_1F1B, 2, 1, 2},
+        {LH_SCHEDULE_1F1B, 4, 1, 8},        {LH_SCHEDULE_1F1B, 8, 1, 3},
+        {LH_SCHEDULE_GPIPE, 4, 1, 8},       {LH_SCHEDULE_GPIPE, 8, 1, 16},
+        {LH_SCHEDULE_INTERLEAVED, 2, 2, 4}, {LH_SCHEDULE_INTERLEAVED, 4, 2, 8},
+        {LH_SCHEDULE_INTERLEAVED, 4, 4, 4}, {LH_SCHEDULE_INTERLEAVED, 8, 2, 16},
+    };
+
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, cases[i].p);
+        struct lh_program p;
+        double passes = cases[i].m * cases[i].v;
+
+        s.model.layers = 32;
+        s.plan.pipeline = cases[i].p;
+        s.plan.interleave = cases[i].v;
+        s.plan.schedule = cases[i].schedule;
+        s.training.global_batch = cases[i].m;
+        p = build(&s, &ctx);
+        set_seconds(&p);
+        /* narayanan2021, section 2.2: (p - 1) (t_f + t_b) / v */
+        LH_CHECK_NEAR(step_seconds(&p, &ctx), 3.0 * (passes + cases[i].p - 1),
+                      1e-12);
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* ---- op lists
+ * ----------------------------------------------------------------------------
+ */
+
+static void merges_a_chunk_without_tensor(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    const struct lh_template *first, *last;
+    struct lh_program p;
+
+    s.plan.pipeline = 2;
+    s.training.global_batch = 3;
+    p = build(&s, &ctx);
+    first = &p.templates[0];
+    last = &p.templates[1];
+    LH_CHECK(count_ops(first, LH_STREAM_COMPUTE, LH_TASK_FORWARD) == 3);
+    LH_CHECK(count_ops(first, LH_STREAM_COMPUTE, LH_TASK_BACKWARD) == 3);
+    LH_CHECK(count_ops(first, LH_STREAM_FORWARD_SEND, LH_TASK_ACTIVATIONS)
+             == 3);
+    LH_CHECK(count_ops(first, LH_STREAM_BACKWARD_RECV, LH_TASK_ACTIVATIONS)
+             == 3);
+    LH_CHECK(count_ops(last, LH_STREAM_FORWARD_RECV, LH_TASK_ACTIVATIONS) == 3);
+    LH_CHECK(count_ops(last, LH_STREAM_BACKWARD_SEND, LH_TASK_ACTIVATIONS)
+             == 3);
+    /* 6 computes, 6 transfers, the norm over the pipeline, the optimiser */
+    LH_CHECK(first->n_ops == 14 && last->n_ops == 14);
+    LH_CHECK(p.n_comms == 2 * 3 + 1);
+    LH_CHECK_NEAR(p.comms[0].bytes, 2.0 * 128 * 256, 0.0);
+    /* On the first stage: forward, its send; the last op is the optimiser. */
+    LH_CHECK(waits_for(first, 1, 0));
+    LH_CHECK(first->ops[13].task == LH_TASK_OPTIMIZER);
+    LH_CHECK(first->ops[13].category == LH_OPTIMIZER);
+    LH_CHECK(waits_for(first, 13, 12));
+    /* On the last: receive, forward. */
+    LH_CHECK(last->ops[0].role == LH_ROLE_RECEIVER);
+    LH_CHECK(waits_for(last, 1, 0));
+    lh_ctx_end(&ctx);
+}
+
+/* Tensor communications of one micro-batch: (ops, bytes) of the layers. */
+static void count_tensor(struct lh_scenario *s, int expected_ops,
+                         struct lh_ctx *ctx)
+{
+    struct lh_program p;
+    const struct lh_template *t;
+    int n = 0;
+    double bytes = 0.0;
+
+    p = build(s, ctx);
+    t = &p.templates[0];
+    for (int32_t i = 0; i < t->n_ops; i++)
+        if (t->ops[i].stream == LH_STREAM_TENSOR && t->ops[i].layer >= 0
+            && t->ops[i].micro_batch == 0) {
+            n++;
+            bytes += p.comms[t->ops[i].comm].bytes;
+        }
+    LH_CHECK(n == expected_ops * s->model.layers);
+    LH_CHECK_NEAR(
+        bytes, expected_ops * (double)s->model.layers * 2.0 * 128 * 256, 1e-12);
+}
+
+static void counts_tensor_communication(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+
+    s.plan.tensor = 4;
+    count_tensor(&s, 4, &ctx);
+    s.plan.recompute = LH_RECOMPUTE_SELECTIVE;
+    count_tensor(&s, 4, &ctx);
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    count_tensor(&s, 6, &ctx);
+    s.plan.sequence_parallel = true;
+    count_tensor(&s, 12, &ctx);
+    s.plan.recompute = LH_RECOMPUTE_NONE;
+    count_tensor(&s, 8, &ctx);
+    lh_ctx_end(&ctx);
+}
+
+static void recomputes_what_it_says(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p;
+    double forward_s = 0.0, again_s = 0.0;
+
+    s.plan.tensor = 4;
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++) {
+        const struct lh_op *op = &p.templates[0].ops[i];
+
+        if (op->kind == LH_OP_COMPUTE && op->category == LH_RECOMPUTE)
+            again_s += op->seconds;
+        if (op->kind == LH_OP_COMPUTE && op->task == LH_TASK_FORWARD)
+            forward_s += op->seconds;
+        LH_CHECK(op->category != LH_RECOMPUTE || op->task == LH_TASK_RECOMPUTE);
+    }
+    LH_CHECK(forward_s > 0.0);
+    LH_CHECK_NEAR(again_s, forward_s, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- gradients
+ * ------------------------------------------------------------------------------
+ */
+
+static void reduces_the_whole_buffer_at_the_end(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_template *t;
+    struct lh_program p;
+    double parameters;
+
+    lh_model_count(&s.model);
+    parameters = (double)s.model.parameters;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    LH_CHECK(p.micro_batches == 2);
+    LH_CHECK(count_ops(t, LH_STREAM_DATA, LH_TASK_GRADIENTS) == 1);
+    LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_DATA, LH_TASK_GRADIENTS),
+                  4.0 * parameters, 1e-12);
+    LH_CHECK_TEXT(p.comms[0].algorithm, "ring");
+    LH_CHECK(p.comms[0].axes == LH_AXIS_BIT(LH_AXIS_DATA));
+    /* F B F B, gradients, optimiser (no norm: nobody else has a part) */
+    LH_CHECK(t->n_ops == 6);
+    LH_CHECK(waits_for(t, 4, 3) && waits_for(t, 5, 4));
+    s.training.gradient_precision = LH_GRADIENT_BF16;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(
+        sum_bytes(&p, &p.templates[0], LH_STREAM_DATA, LH_TASK_GRADIENTS),
+        2.0 * parameters, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static void overlaps_buckets_with_the_last_backward(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_template *t;
+    struct lh_program p;
+    int seen = 0;
+
+    s.plan.overlap_gradients = true;
+    s.plan.zero = 1;
+    s.plan.bucket_bytes = 1.0; /* a bucket a unit: 8 layers, 2 ends */
+    lh_model_count(&s.model);
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    LH_CHECK(count_ops(t, LH_STREAM_DATA, LH_TASK_GRADIENTS) == 10);
+    LH_CHECK(count_ops(t, LH_STREAM_DATA, LH_TASK_WEIGHTS) == 10);
+    LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_DATA, LH_TASK_GRADIENTS),
+                  4.0 * (double)s.model.parameters, 1e-12);
+    LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_DATA, LH_TASK_WEIGHTS),
+                  2.0 * (double)s.model.parameters, 1e-12);
+    for (int32_t i = 0; i < t->n_ops; i++) {
+        const struct lh_op *op = &t->ops[i];
+
+        if (op->task == LH_TASK_GRADIENTS) /* right after its backward */
+            LH_CHECK(waits_for(t, i, i - 1) && t->ops[i - 1].micro_batch == 1);
+        if (op->task == LH_TASK_WEIGHTS) { /* the next step's k-th forward */
+            LH_CHECK(waits_for(t, seen, ~i));
+            seen++;
+        }
+    }
+    LH_CHECK(seen == 10);
+    lh_ctx_end(&ctx);
+}
+
+static void closes_buckets_when_full(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p;
+    double layer_bytes;
+
+    s.plan.overlap_gradients = true;
+    s.model.vocab = 8; /* the ends weigh little */
+    lh_model_count(&s.model);
+    layer_bytes = 4.0 * (256.0 * 256 * 2 + 256 * 128 * 2 + 3 * 256 * 1024);
+    s.plan.bucket_bytes = 2.5 * layer_bytes; /* three layers each */
+    p = build(&s, &ctx);
+    LH_CHECK(count_ops(&p.templates[0], LH_STREAM_DATA, LH_TASK_GRADIENTS)
+             == 3);
+    LH_CHECK(p.comms[0].collective == LH_ALL_REDUCE);
+    LH_CHECK_NEAR(
+        sum_bytes(&p, &p.templates[0], LH_STREAM_DATA, LH_TASK_GRADIENTS),
+        4.0 * (double)s.model.parameters, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static void exchanges_tied_embeddings(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p;
+
+    s.model.tied_embeddings = true;
+    s.plan.pipeline = 4;
+    p = build(&s, &ctx);
+    LH_CHECK(
+        count_ops(&p.templates[0], LH_STREAM_BACKWARD_SEND, LH_TASK_GRADIENTS)
+        == 1);
+    LH_CHECK(
+        count_ops(&p.templates[3], LH_STREAM_BACKWARD_RECV, LH_TASK_GRADIENTS)
+        == 1);
+    LH_CHECK(
+        count_ops(&p.templates[1], LH_STREAM_BACKWARD_RECV, LH_TASK_GRADIENTS)
+        == 0);
+    LH_CHECK_NEAR(sum_bytes(&p, &p.templates[3], LH_STREAM_FORWARD_SEND,
+                            LH_TASK_GRADIENTS),
+                  4.0 * 1000 * 256, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- figures
+ * -------------------------------------------------------------------------------
+ */
+
+static void holds_every_parameter_once(void)
+{
+    static const char *const names[] = {
+        "llama-3.1-8b", "llama-3.1-405b", "qwen3-8b",
+        "gpt-neox-20b", "gpt-3-175b",
+    };
+
+    for (size_t i = 0; i < LH_COUNT(names); i++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 1);
+        struct lh__fit fit;
+
+        s.training.global_batch = 1;
+        LH_REQUIRE(lh_model_by_name(&s.model, names[i], LH_NOWHERE, &ctx)
+                   == LH_OK);
+        lh_model_count(&s.model);
+        LH_REQUIRE(lh__fit_make(&fit, &s, &ctx) == LH_OK);
+        LH_CHECK_NEAR(lh__stage_parameters(&fit, 0), (double)s.model.parameters,
+                      1e-12);
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* 6 N tokens + 12 L s q tokens, N without the embedding and the norms. */
+static void counts_model_flops(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    struct lh_model *m = &s.model;
+    double model_flops, hardware_flops, tokens, n;
+
+    LH_REQUIRE(lh_model_by_name(m, "llama-3.1-8b", LH_NOWHERE, &ctx) == LH_OK);
+    lh_model_count(m);
+    s.training.sequence_length = 8192;
+    tokens = 8.0 * 8192;
+    n = (double)(m->parameters - m->vocab * m->hidden
+                 - (2 * m->layers + 1) * m->hidden);
+    s.plan.recompute = LH_RECOMPUTE_SELECTIVE;
+    lh__flops_make(&model_flops, &hardware_flops, &s);
+    LH_CHECK_NEAR(model_flops, tokens * (6.0 * n + 12.0 * 32 * 8192 * 4096),
+                  1e-12);
+    LH_CHECK_NEAR(hardware_flops - model_flops, tokens * 4.0 * 32 * 8192 * 4096,
+                  1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* narayanan2021, eq. 3: 96 B s l h^2 (1 + s / 6h + V / 16 l h), with full
+ * recomputation; the logits' last term there is 6 B s h V. */
+static void counts_flops_as_megatron(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    double model_flops, hardware_flops, h = 6144, seq = 2048;
+
+    s.model = gpt_22b;
+    s.training.sequence_length = 2048;
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    lh__flops_make(&model_flops, &hardware_flops, &s);
+    LH_CHECK_NEAR(hardware_flops,
+                  96.0 * 8 * seq * 48 * h * h
+                      * (1 + seq / (6 * h) + 51200 / (16 * 48 * h)),
+                  1e-12);
+    /* korthikanti2022, appendix A, eq. 7 */
+    LH_CHECK_NEAR(model_flops,
+                  72.0 * 8 * seq * 48 * h * h
+                      * (1 + seq / (6 * h) + 51200 / (12 * 48 * h)),
+                  1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* Activation bytes of a layer, korthikanti2022, table 2. */
+static double layer_bytes(struct lh_scenario *s, int64_t tensor, bool sp,
+                          enum lh_recompute recompute)
+{
+    struct lh__fit fit = {.scenario = s};
+
+    s->plan.tensor = tensor;
+    s->plan.sequence_parallel = sp;
+    s->plan.recompute = recompute;
+    lh__dims_make(&fit.dims, s);
+    return lh__layer_activation_bytes(&fit);
+}
+
+static void keeps_activations_as_published(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    double sbh = 2048.0 * 4 * 6144, scores = 5.0 * 64 * 2048 / 6144;
+
+    s.model = gpt_22b;
+    s.training.micro_batch = 4;
+    s.training.sequence_length = 2048;
+    s.stack.fused_attention = false;
+    LH_CHECK_NEAR(layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE),
+                  sbh * (34 + scores), 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, false, LH_RECOMPUTE_NONE),
+                  sbh * (10 + 24.0 / 8 + scores / 8), 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, true, LH_RECOMPUTE_NONE),
+                  sbh / 8 * (34 + scores), 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, false, LH_RECOMPUTE_SELECTIVE),
+                  sbh * (10 + 24.0 / 8), 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, true, LH_RECOMPUTE_SELECTIVE),
+                  sbh / 8 * 34, 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, false, LH_RECOMPUTE_FULL), sbh * 2, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* Of a middle stage, layers only. */
+static double stage_activations(struct lh_scenario *s, int stage,
+                                struct lh_ctx *ctx)
+{
+    struct lh_program p = build(s, ctx);
+
+    return p.memory[stage].activations;
+}
+
+static void keeps_what_is_in_flight(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double one;
+
+    s.plan.pipeline = 4;
+    one = 2.0 * layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    LH_CHECK_NEAR(stage_activations(&s, 0, &ctx), 4 * one, 1e-12);
+    LH_CHECK_NEAR(stage_activations(&s, 1, &ctx), 3 * one, 1e-12);
+    LH_CHECK_NEAR(stage_activations(&s, 2, &ctx), 2 * one, 1e-12);
+    s.training.global_batch = 2;
+    LH_CHECK_NEAR(stage_activations(&s, 0, &ctx), 2 * one, 1e-12);
+    s.training.global_batch = 8;
+    s.plan.schedule = LH_SCHEDULE_GPIPE;
+    LH_CHECK_NEAR(stage_activations(&s, 1, &ctx), 8 * one, 1e-12);
+    s.plan.schedule = LH_SCHEDULE_INTERLEAVED;
+    s.plan.interleave = 2;
+    /* narayanan2021: 2 (p - s - 1) + (v - 1) p + 1 chunks of one layer */
+    LH_CHECK_NEAR(stage_activations(&s, 1, &ctx), 9 * one / 2, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static void keeps_weights_and_optimizer(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p = build(&s, &ctx);
+    double n = p.memory[0].weights / 2.0;
+
+    lh_model_count(&s.model);
+    LH_CHECK_NEAR(n, (double)s.model.parameters, 1e-12);
+    LH_CHECK_NEAR(p.memory[0].gradients, 4.0 * n, 1e-12);
+    LH_CHECK_NEAR(p.memory[0].optimizer, 12.0 * n, 1e-12);
+    s.plan.zero = 1;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].optimizer, 3.0 * n, 1e-12);
+    LH_CHECK_NEAR(p.memory[0].total,
+                  p.memory[0].weights + p.memory[0].gradients
+                      + p.memory[0].optimizer + p.memory[0].activations
+                      + p.memory[0].reserved,
+                  1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- kernels
+ * ---------------------------------------------------------------------------------
+ */
+
+/* korthikanti2022, table 4 (reference 01f): forward of one layer 7.7 ms, 7.2
+ * with sequence parallelism; the two reductions of 100 MB over 8 at the
+ * 230 GB/s bus bandwidth of that machine (reference 09) are added here. */
+static void times_the_measured_layer(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    double comm_s = 2.0 * 2.0 * 2048 * 4 * 6144 * 1.75 / 230e9;
+    double expected_s[2] = {7.7e-3, 7.2e-3}, gap_s;
+    struct lh_device device;
+
+    LH_REQUIRE(lh_device_by_name(&device, "a100-sxm", LH_NOWHERE, &ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_stack_by_name(&s.stack, "megatron-2022", LH_NOWHERE, &ctx)
+               == LH_OK);
+    s.model = gpt_22b;
+    s.plan.tensor = 8;
+    s.training.micro_batch = 4;
+    s.training.sequence_length = 2048;
+    for (int sp = 0; sp < 2; sp++) {
+        struct lh__fit fit = {.scenario = &s};
+        struct lh__costs costs;
+        double seconds = comm_s;
+
+        s.plan.sequence_parallel = sp == 1;
+        lh__dims_make(&fit.dims, &s);
+        lh__costs_make(&costs, &fit, &device);
+        seconds += lh__work_seconds(&costs.attention_forward, &device, &s.stack,
+                                    &gap_s);
+        seconds +=
+            lh__work_seconds(&costs.mlp_forward, &device, &s.stack, &gap_s);
+        LH_CHECK_NEAR(seconds, expected_s[sp], 0.03);
+    }
+    lh_ctx_end(&ctx);
+}
+
+static void quantises_gemms(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    /* 132 tiles of 128 x 256: one full wave; one more row: a second one */
+    struct lh__gemm full = {1, 128 * 12, 256 * 11, 1e9, false};
+    struct lh__gemm more = {1, 128 * 12 + 1, 256 * 11, 1e9, false};
+
+    LH_CHECK_NEAR(lh__gemm_frac(d, &full), 1.0, 1e-6);
+    LH_CHECK(lh__gemm_frac(d, &more) < 0.95);
+    LH_CHECK(lh__gemm_frac(d, &more) > 0.5);
+    lh_ctx_end(&ctx);
+}
+
+static void bounds_a_segment_by_dispatch(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__work work = {.kernel_s = 1e-6, .n_kernels = 10};
+    double gap_s;
+
+    LH_CHECK_NEAR(lh__work_seconds(&work, d, &s.stack, &gap_s), 50e-6, 1e-12);
+    LH_CHECK_NEAR(gap_s, 49e-6, 1e-12);
+    work.kernel_s = 1e-3;
+    LH_CHECK_NEAR(lh__work_seconds(&work, d, &s.stack, &gap_s), 1.01e-3, 1e-12);
+    LH_CHECK_NEAR(gap_s, 10e-6, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- devices, checks, errors
+ * -------------------------------------------------------------------- */
+
+static void makes_a_template_a_device(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_op *a, *b;
+    struct lh_program p;
+
+    s.n_sites = 2;
+    LH_REQUIRE(lh_device_by_name(&sites[1].device, "a100-sxm", LH_NOWHERE, &ctx)
+               == LH_OK);
+    s.plan.pipeline = 2;
+    p = build(&s, &ctx);
+    LH_CHECK(p.n_devices == 2 && p.n_templates == 4);
+    LH_CHECK(p.site_device[0] == 0 && p.site_device[1] == 1);
+    LH_CHECK_TEXT(p.templates[3].name, "stage 1 of 2 on a100-sxm");
+    LH_CHECK(p.templates[3].stage == 1 && p.templates[3].device == 1);
+    a = &p.templates[0].ops[0];
+    b = &p.templates[1].ops[0];
+    LH_CHECK(b->seconds - b->gap_s > a->seconds - a->gap_s);
+    lh_ctx_end(&ctx);
+}
+
+static void builds_every_combination(void)
+{
+    int built = 0;
+
+    for (int bits = 0; bits < 256; bits++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 16);
+        struct lh_text a = lh_text_new(ctx.arena), b = a;
+        struct lh_program p;
+
+        s.plan.tensor = bits & 1 ? 2 : 1;
+        s.plan.sequence_parallel = bits & 2;
+        s.plan.pipeline = bits & 4 ? 4 : 1;
+        s.plan.schedule = bits & 8 ? LH_SCHEDULE_INTERLEAVED : LH_SCHEDULE_1F1B;
+        s.plan.interleave = (bits & 12) == 12 ? 2 : 1;
+        s.plan.zero = bits & 16 ? 1 : 0;
+        s.plan.overlap_gradients = bits & 32;
+        s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
+        s.model.tied_embeddings = bits & 128;
+        s.plan.bucket_bytes = 6e6;
+        s.training.global_batch = 64;
+        p = build(&s, &ctx);
+        lh_program_print(&a, &p);
+        p = build(&s, &ctx);
+        b = lh_text_new(ctx.arena);
+        lh_program_print(&b, &p);
+        LH_CHECK_TEXT(a.s, b.s);
+        built++;
+        lh_ctx_end(&ctx);
+    }
+    LH_CHECK(built == 256);
+}
+
+static void finds_broken_programs(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    struct lh_program p;
+    struct lh_op *ops;
+    int32_t row;
+
+    s.plan.pipeline = 2;
+    p = build(&s, &ctx);
+    ops = p.templates[1].ops;
+    row = ops[0].comm; /* receives of the first two micro-batches swapped */
+    for (int32_t i = 1; i < p.templates[1].n_ops; i++)
+        if (ops[i].stream == LH_STREAM_FORWARD_RECV) {
+            ops[0].comm = ops[i].comm;
+            ops[i].comm = row;
+            break;
+        }
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED);
+
+    p = build(&s, &ctx);
+    p.templates[0].ops[0].stream = LH_STREAM_TENSOR;
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED);
+
+    p = build(&s, &ctx); /* a row that nobody uses */
+    p.n_comms++;
+    p.comms = LH_NEW(ctx.arena, struct lh_comm, (size_t)p.n_comms);
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED);
+
+    p = build(&s, &ctx); /* op 1 waits for the last op: a cycle */
+    p.templates[0].deps[0] = p.templates[0].n_ops - 1;
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED);
+    lh_ctx_end(&ctx);
+}
+
+/* The one message of a build that must fail. */
+static void refuses(const struct lh_scenario *s, const char *message,
+                    struct lh_ctx *ctx)
+{
+    struct lh_program p;
+    int before = lh_diag_total(ctx);
+
+    LH_CHECK(lh_program_build(&p, s, ctx) == LH_BAD_INPUT);
+    LH_REQUIRE(lh_diag_total(ctx) == before + 1);
+    LH_CHECK_TEXT(lh_diag_at(ctx, before)->text, message);
+    LH_CHECK_TEXT(lh_diag_at(ctx, before)->where.file, "x.yaml");
+}
+
+static void refuses_what_it_cannot_do(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+
+    s.model.experts = 8;
+    refuses(&s,
+            "model 'tiny': a mixture of experts is not supported by this "
+            "version",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.model.attention = LH_ATTENTION_MLA;
+    refuses(&s,
+            "model 'tiny': multi-head latent attention is not supported "
+            "by this version",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.zero = 3;
+    refuses(&s, "plan.zero: 3 is not supported by this version", &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    refuses(&s,
+            "plan.schedule: zero-bubble is not supported by this "
+            "version",
+            &ctx);
+    lh_ctx_end(&ctx);
+}
+
+static void refuses_plans_that_do_not_fit(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    int64_t layers[2] = {4, 5};
+
+    s.plan.pipeline = 2;
+    s.plan.n_stage_layers = 2;
+    s.plan.stage_layers = layers;
+    refuses(&s, "plan.stage_layers: the sum is 9, the model has 8 layers",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.pipeline = 4;
+    s.plan.interleave = 3;
+    s.plan.schedule = LH_SCHEDULE_INTERLEAVED;
+    refuses(&s,
+            "plan.pipeline: 8 layers are too few for 4 stages of 3 "
+            "chunks",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.model.heads = 12;
+    s.model.kv_heads = 4;
+    s.plan.tensor = 8;
+    refuses(&s,
+            "plan.tensor does not fit the model's heads: 12 is not a "
+            "multiple of 8",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.model.kv_heads = 3;
+    s.plan.tensor = 2;
+    refuses(&s,
+            "plan.tensor: 2 neither divides the model's 3 key/value "
+            "heads nor is a multiple of them",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.training.global_batch = 12;
+    refuses(&s,
+            "training.global_batch: 12 is not a multiple of data 8 x "
+            "micro_batch 1",
+            &ctx);
+    s = scenario(&ctx, 4);
+    s.plan.pipeline = 4;
+    s.plan.schedule = LH_SCHEDULE_INTERLEAVED;
+    s.plan.interleave = 2;
+    s.training.global_batch = 6;
+    refuses(&s,
+            "plan.schedule: interleaved needs a multiple of 4 "
+            "micro-batches (pipeline), a replica has 6",
+            &ctx);
+    s = scenario(&ctx, 2);
+    s.plan.tensor = 4;
+    refuses(&s, "plan: one replica needs 4 accelerators, the sites have 2",
+            &ctx);
+    lh_ctx_end(&ctx);
+}
+
+static void prints_what_it_built(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_text text = lh_text_new(ctx.arena);
+    struct lh_program p;
+
+    s.plan.pipeline = 2;
+    p = build(&s, &ctx);
+    lh_program_print(&text, &p);
+    LH_CHECK(strncmp(text.s, "program: 4 ranks, 2 stages, 2 templates, ", 41)
+             == 0);
+    LH_CHECK(strstr(text.s, "template stage 1 of 2 on h100-sxm") != NULL);
+    LH_CHECK(strstr(text.s, "  0..3: send of ") != NULL);
+    LH_CHECK(strstr(text.s, ", pipeline -1, pipeline_comm, auto") != NULL);
+    lh_ctx_end(&ctx);
+}
+
+int main(void)
+{
+    static const struct lh_unit tests[] = {
+        {"splits layers with fewer at the ends",
+         splits_layers_fewer_at_the_ends},
+        {"splits layers as told", splits_layers_as_told},
+        {"orders axes by placement", orders_axes_by_placement},
+        {"orders passes as published", orders_passes_as_published},
+        {"has the ideal bubble", has_the_ideal_bubble},
+        {"merges a chunk without tensor", merges_a_chunk_without_tensor},
+        {"counts tensor communication", counts_tensor_communication},
+        {"recomputes what it says", recomputes_what_it_says},
+        {"reduces the whole buffer at the end",
+         reduces_the_whole_buffer_at_the_end},
+        {"overlaps buckets with the last backward",
+         overlaps_buckets_with_the_last_backward},
+        {"closes buckets when full", closes_buckets_when_full},
+        {"exchanges tied embeddings", exchanges_tied_embeddings},
+        {"holds every parameter once", holds_every_parameter_once},
+        {"counts model FLOPs", counts_model_flops},
+        {"counts FLOPs as Megatron", counts_flops_as_megatron},
+        {"keeps activations as published", keeps_activations_as_published},
+        {"keeps what is in flight", keeps_what_is_in_flight},
+        {"keeps weights and optimizer", keeps_weights_and_optimizer},
+        {"times the measured layer", times_the_measured_layer},
+        {"quantises GEMMs", quantises_gemms},
+        {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
+        {"makes a template a device", makes_a_template_a_device},
+        {"builds every combination", builds_every_combination},
+        {"finds broken programs", finds_broken_programs},
+        {"refuses what it cannot do", refuses_what_it_cannot_do},
+        {"refuses plans that do not fit", refuses_plans_that_do_not_fit},
+        {"prints what it built", prints_what_it_built},
+    };
+
+    return lh_unit_run("workload", tests, LH_COUNT(tests));
+}

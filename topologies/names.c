@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Names of links, made when first asked for (a million accelerators have four
+ * million of them).  A link is "FROM->TO"; TO is told relative to FROM:
+ *
+ *   ashburn/node3/gpu5->nvswitch      ashburn/node3/nvswitch->gpu5
+ *   ashburn/node3/gpu5->leaf2         ashburn/pod0/leaf2->node3/gpu5
+ *   ashburn/pod0/leaf2->spine         ashburn/spine->gateway
+ *   fibre ashburn->memphis            fibre ashburn->memphis #2
+ *
+ * Place: accessors and prints of a built topology.  A switch level is named
+ * leaf, spine, core, level4, ..; it carries a number unless it is the only one
+ * of a level above the leaves.  Unique because site names are (the reader
+ * checks them), map nodes are made so in map.c, and an accelerator has one NIC.
+ */
+#include "topology.h"
+
+const char *lh__level_name(int level)
+{
+    static const char *const names[LH__LEVELS] = {
+        "leaf", "spine", "core", "level4", "level5", "level6", "level7",
+    };
+
+    return names[level];
+}
+
+static const char *switch_name(struct lh_arena *arena,
+                               const struct lh__site *site, int level,
+                               int32_t index, bool in_pod)
+{
+    const struct lh__shape *shape = &site->shape;
+    const char *word = lh__level_name(level);
+
+    if (site->fabric.kind == LH_FABRIC_SWITCH)
+        return "switch";
+    if (level == 0 && site->fabric.kind == LH_FABRIC_RAILS)
+        return in_pod
+            ? lh_format(arena, "leaf%lld",
+                        (long long)(index % shape->n_rails))
+            : lh_format(arena, "pod%lld/leaf%lld",
+                        (long long)(index / shape->n_rails),
+                        (long long)(index % shape->n_rails));
+    if (level > 0 && shape->count[level] == 1)
+        return word;
+    return lh_format(arena, "%s%d", word, index);
+}
+
+static const char *gpu_name(struct lh_arena *arena,
+                            const struct lh__site *site, int32_t index,
+                            bool in_node)
+{
+    int64_t size = site->shape.scale_up_gpus;
+
+    if (site->fabric.kind == LH_FABRIC_SWITCH)
+        return lh_format(arena, "gpu%d", index);
+    if (in_node)
+        return lh_format(arena, "gpu%lld", (long long)(index % size));
+    return lh_format(arena, "node%lld/gpu%lld", (long long)(index / size),
+                     (long long)(index % size));
+}
+
+/* Name of a vertex inside its site; seen from `other`, or -1. */
+static const char *vertex_name(struct lh_arena *arena,
+                               const struct lh_topology *t, lh_node v,
+                               lh_node other)
+{
+    const struct lh__site *site = &t->sites[t->vertex_site[v]];
+    int32_t index = t->vertex_index[v];
+    int near = other < 0 ? -1 : t->vertex_kind[other];
+
+    switch ((enum lh__vertex_kind)t->vertex_kind[v]) {
+    case LH__ACCELERATOR:
+        return gpu_name(arena, site, index, near == LH__NVSWITCH);
+    case LH__NVSWITCH:
+        return near == LH__ACCELERATOR
+            ? "nvswitch" : lh_format(arena, "node%d/nvswitch", index);
+    case LH__SWITCH:
+        return switch_name(arena, site, t->vertex_level[v], index,
+                           near == LH__ACCELERATOR);
+    case LH__GATEWAY:
+        return "gateway";
+    case LH__BORDER:
+        return "border";
+    case LH__MAP_NODE:
+        break;
+    }
+    return "";
+}
+
+static const char *fibre_name(struct lh_arena *arena,
+                              const struct lh_topology *t, lh_link link)
+{
+    lh_link k = link - t->first_wan;
+    const struct lh__fibre *f = &t->wan.fibres[k / 2];
+    const char *a = t->wan.nodes[k % 2 ? f->b : f->a].name;
+    const char *b = t->wan.nodes[k % 2 ? f->a : f->b].name;
+
+    if (f->ordinal > 1)
+        return lh_format(arena, "fibre %s->%s #%d", a, b, f->ordinal);
+    return lh_format(arena, "fibre %s->%s", a, b);
+}
+
+const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
+                          lh_link link)
+{
+    lh_node from = lh__link_from(t, link);
+    lh_node to = lh__link_to(t, link);
+
+    if (link >= t->first_wan)
+        return fibre_name(arena, t, link);
+    return lh_format(arena, "%s/%s->%s", t->sites[t->vertex_site[from]].name,
+                     vertex_name(arena, t, from, -1),
+                     vertex_name(arena, t, to, from));
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Routes.  Between sites: least latency over the fibres; of routes with equal
+ * latency the one of fewest links, then of lowest link ids at the first fork.
+ * Found once a pair of sites at build (Dijkstra 1959 over the WAN nodes) and
+ * kept.  Inside a site the route follows the structure, in O(path):
+ *
+ *   same scale-up domain    a, scale-up switch, b
+ *   else                    a, leaf, .. lowest common switch .., leaf, b
+ *   on rails                first over the scale-up switch to the neighbour
+ *                           that has b's rail (NCCL calls it PXN); where the
+ *                           node has no such accelerator, over a's own rail
+ *                           and from there over b's scale-up switch
+ *   another site            up to the top level, gateway, fibres, and down
+ *
+ * Place: lh_topology_path(), asked once a hop by placement.
+ * Leaves out: several routes at once, avoiding dead links, hashing.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "topology.h"
+
+/* ---- between sites ----------------------------------------------------------- */
+
+/* Fibres at a WAN node in CSR: fibre[first[w] .. first[w + 1]). */
+struct adjacency {
+    int *first;
+    int *fibre;
+};
+
+struct distance {
+    double latency_s;
+    int n_links;
+    bool settled;
+};
+
+static struct adjacency adjacency_make(const struct lh__wan *wan,
+                                       struct lh_arena *arena)
+{
+    struct adjacency adj;
+    size_t n = (size_t)wan->n_nodes;
+    int *fill = LH_NEW(arena, int, n + 1);
+
+    adj.first = LH_NEW(arena, int, n + 1);
+    adj.fibre = LH_NEW(arena, int, 2 * (size_t)wan->n_fibres);
+    for (int i = 0; i < wan->n_fibres; i++) {
+        adj.first[wan->fibres[i].a + 1]++;
+        adj.first[wan->fibres[i].b + 1]++;
+    }
+    for (size_t w = 0; w < n; w++)
+        adj.first[w + 1] += adj.first[w];
+    memcpy(fill, adj.first, (n + 1) * sizeof *fill);
+    for (int i = 0; i < wan->n_fibres; i++) {
+        adj.fibre[fill[wan->fibres[i].a]++] = i;
+        adj.fibre[fill[wan->fibres[i].b]++] = i;
+    }
+    return adj;
+}
+
+static bool nearer(double latency_s, int n_links, const struct distance *than)
+{
+    if (latency_s != than->latency_s)
+        return latency_s < than->latency_s;
+    return n_links < than->n_links;
+}
+
+/* Distance of every WAN node to `target`; both directions of a fibre have one
+ * latency.  O(nodes^2 + fibres): maps have at most a few thousand nodes. */
+static void distances(struct distance *d, const struct lh__wan *wan,
+                      const struct adjacency *adj, int target)
+{
+    for (int w = 0; w < wan->n_nodes; w++)
+        d[w] = (struct distance){(double)INFINITY, INT32_MAX, false};
+    d[target] = (struct distance){0, 0, false};
+    for (;;) {
+        int at = -1;
+
+        for (int w = 0; w < wan->n_nodes; w++)
+            if (!d[w].settled && isfinite(d[w].latency_s)
+                && (at < 0 || nearer(d[w].latency_s, d[w].n_links, &d[at])))
+                at = w;
+        if (at < 0)
+            return;
+        d[at].settled = true;
+        for (int i = adj->first[at]; i < adj->first[at + 1]; i++) {
+            const struct lh__fibre *f = &wan->fibres[adj->fibre[i]];
+            int other = f->a == at ? f->b : f->a;
+            double latency_s = f->latency_s + d[at].latency_s;
+
+            if (nearer(latency_s, d[at].n_links + 1, &d[other])) {
+                d[other].latency_s = latency_s;
+                d[other].n_links = d[at].n_links + 1;
+            }
+        }
+    }
+}
+
+/* From `from` along the distances; at a fork the lowest link id.  The sums are
+ * those that distances() compared, so equality is exact. */
+static void route_walk(struct lh__route *out, const struct lh_topology *t,
+                       const struct adjacency *adj, const struct distance *d,
+                       int from)
+{
+    int at = from;
+
+    out->n_links = d[from].n_links;
+    out->latency_s = d[from].latency_s;
+    out->links = LH_NEW(t->arena, lh_link, (size_t)out->n_links);
+    for (int n = 0; n < out->n_links; n++) {
+        lh_link best = -1;
+        int next = -1;
+
+        for (int i = adj->first[at]; i < adj->first[at + 1]; i++) {
+            int id = adj->fibre[i];
+            const struct lh__fibre *f = &t->wan.fibres[id];
+            int other = f->a == at ? f->b : f->a;
+            lh_link link = t->first_wan + 2 * id + (f->a == at ? 0 : 1);
+
+            if (d[other].n_links + 1 == d[at].n_links
+                && f->latency_s + d[other].latency_s == d[at].latency_s
+                && (best < 0 || link < best)) {
+                best = link;
+                next = other;
+            }
+        }
+        out->links[n] = best;
+        at = next;
+    }
+}
+
+static enum lh_status route_make(struct lh_topology *t,
+                                 const struct adjacency *adj,
+                                 const struct distance *d, int from, int to,
+                                 struct lh_ctx *ctx)
+{
+    if (d[from].n_links > LH__ROUTE_MAX) {
+        lh_error(ctx, LH_NOWHERE, "the route from site '%s' to site '%s' has "
+                 "%d fibres; more than %d are not supported by this version",
+                 t->sites[from].name, t->sites[to].name, d[from].n_links,
+                 (int)LH__ROUTE_MAX);
+        return LH_BAD_INPUT;
+    }
+    route_walk(&t->routes[from * t->n_sites + to], t, adj, d, from);
+    return LH_OK;
+}
+
+/* Every site that no fibre joins to the first one is told. */
+static enum lh_status joined_check(const struct lh_topology *t,
+                                   const struct lh_scenario *scenario,
+                                   const struct distance *to_first,
+                                   struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    for (int i = 1; i < t->n_sites; i++) {
+        if (isfinite(to_first[i].latency_s))
+            continue;
+        lh_error(ctx, scenario->sites[i].where,
+                 "no fibre joins site '%s' to site '%s'; give fibres or a "
+                 "fibre_layout that join all sites", t->sites[i].name,
+                 t->sites[0].name);
+        st = LH_BAD_INPUT;
+    }
+    return st;
+}
+
+enum lh_status lh__routes_build(struct lh_topology *t,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx)
+{
+    size_t n = (size_t)t->n_sites;
+    struct distance *d = LH_NEW(ctx->arena, struct distance,
+                                (size_t)t->wan.n_nodes);
+    struct adjacency adj = adjacency_make(&t->wan, ctx->arena);
+
+    t->routes = LH_NEW(ctx->arena, struct lh__route, n * n);
+    for (int to = 0; to < t->n_sites; to++) {
+        enum lh_status st = LH_OK;
+
+        distances(d, &t->wan, &adj, to);
+        if (to == 0)
+            st = joined_check(t, scenario, d, ctx);
+        for (int from = 0; st == LH_OK && from < t->n_sites; from++)
+            if (from != to)
+                st = route_make(t, &adj, d, from, to, ctx);
+        if (st != LH_OK)
+            return st;
+    }
+    return LH_OK;
+}
+
+/* ---- inside a site -------------------------------------------------------------- */
+
+/* An accelerator as seen from its site. */
+struct place {
+    const struct lh__site *site;
+    int64_t index; /* in its site             */
+    int64_t node;  /* scale-up domain         */
+    int64_t rail;  /* index in its domain     */
+};
+
+static struct place place_of(const struct lh__site *site, int64_t index)
+{
+    int64_t size = site->shape.scale_up_gpus;
+
+    return (struct place){site, index, index / size, index % size};
+}
+
+static int64_t leaf_of(const struct place *p)
+{
+    const struct lh__shape *shape = &p->site->shape;
+
+    return p->node / shape->leaf_nodes * shape->n_rails
+        + (shape->n_rails > 1 ? p->rail : 0);
+}
+
+/* Accelerators in the domain: the last one of a site may be partly filled. */
+static int64_t domain_gpus(const struct place *p)
+{
+    int64_t size = p->site->shape.scale_up_gpus;
+    int64_t rest = p->site->gpus - p->node * size;
+
+    return rest < size ? rest : size;
+}
+
+static struct place neighbour(const struct place *p, int64_t rail)
+{
+    return place_of(p->site, p->node * p->site->shape.scale_up_gpus + rail);
+}
+
+static void add(struct lh_path *out, const struct lh_topology *t, lh_link link)
+{
+    out->links[out->n_links++] = link;
+    out->latency_s += t->latency_s[link];
+    if (link >= t->first_wan)
+        out->crosses_wan = true;
+}
+
+static void add_scale_up(struct lh_path *out, const struct lh_topology *t,
+                         const struct place *a, const struct place *b)
+{
+    lh_link first = a->site->first_scale_up;
+
+    if (a->index == b->index)
+        return;
+    add(out, t, first + (lh_link)(2 * a->index));
+    add(out, t, first + (lh_link)(2 * b->index) + 1);
+}
+
+/* The rails that both ends can use: *a or *b moves to a neighbour. */
+static void rails_meet(struct place *a, struct place *b)
+{
+    if (a->site->fabric.kind != LH_FABRIC_RAILS
+        || b->site->fabric.kind != LH_FABRIC_RAILS)
+        return;
+    if (b->rail < domain_gpus(a))
+        *a = neighbour(a, b->rail);
+    else
+        *b = neighbour(b, a->rail);
+}
+
+/* The link from switch `index` of a level to the level above. */
+static lh_link up_link(const struct lh__site *site, int level, int64_t index)
+{
+    return site->first_up[level] + (lh_link)(2 * index);
+}
+
+/* From the leaf of a up to the lowest common switch and down to b's leaf. */
+static void add_levels(struct lh_path *out, const struct lh_topology *t,
+                       const struct place *a, const struct place *b)
+{
+    const struct lh__site *site = a->site;
+    int64_t i = leaf_of(a);
+    int64_t j = leaf_of(b);
+    lh_link down[LH__LEVELS];
+    int n = 0;
+
+    for (int k = 0; i != j; k++) {
+        add(out, t, up_link(site, k, i));
+        down[n++] = up_link(site, k, j) ^ 1;
+        i /= site->shape.children[k];
+        j /= site->shape.children[k];
+    }
+    while (n > 0)
+        add(out, t, down[--n]);
+}
+
+/* Links from the leaf of p up to its gateway, in order; returns how many. */
+static int to_gateway(lh_link *links, const struct place *p)
+{
+    const struct lh__site *site = p->site;
+    int64_t i = leaf_of(p);
+    int n = 0;
+
+    for (int k = 0; k + 1 < site->shape.n_levels; k++) {
+        links[n++] = up_link(site, k, i);
+        i /= site->shape.children[k];
+    }
+    links[n++] = site->first_gateway + (lh_link)(2 * i);
+    if (site->border >= 0)
+        links[n++] = site->border_link;
+    return n;
+}
+
+static void add_wan(struct lh_path *out, const struct lh_topology *t,
+                    const struct place *a, const struct place *b)
+{
+    int from = (int)(a->site - t->sites);
+    int to = (int)(b->site - t->sites);
+    const struct lh__route *route = &t->routes[from * t->n_sites + to];
+    lh_link links[LH__LEVELS + 1];
+    int n = to_gateway(links, a);
+
+    for (int k = 0; k < n; k++)
+        add(out, t, links[k]);
+    for (int k = 0; k < route->n_links; k++)
+        add(out, t, route->links[k]);
+    n = to_gateway(links, b);
+    while (n > 0)
+        add(out, t, links[--n] ^ 1);
+}
+
+void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
+                      int64_t from, int64_t to)
+{
+    const struct lh__site *from_site = &t->sites[t->vertex_site[from]];
+    const struct lh__site *to_site = &t->sites[t->vertex_site[to]];
+    struct place a = place_of(from_site, from - from_site->first_accelerator);
+    struct place b = place_of(to_site, to - to_site->first_accelerator);
+    struct place a_nic = a;
+    struct place b_nic = b;
+
+    out->n_links = 0;
+    out->latency_s = 0;
+    out->crosses_wan = false;
+    if (from_site == to_site && a.node == b.node) {
+        add_scale_up(out, t, &a, &b);
+        return;
+    }
+    rails_meet(&a_nic, &b_nic);
+    add_scale_up(out, t, &a, &a_nic);
+    add(out, t, from_site->first_nic + (lh_link)(2 * a_nic.index));
+    if (from_site == to_site)
+        add_levels(out, t, &a_nic, &b_nic);
+    else
+        add_wan(out, t, &a_nic, &b_nic);
+    add(out, t, to_site->first_nic + (lh_link)(2 * b_nic.index) + 1);
+    add_scale_up(out, t, &b_nic, &b);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The list of collective algorithms, and what they share.
+ *
+ * Place in the pipeline: the program names an algorithm, placement asks it for
+ * its hops (coupled form) or its pipes (message by message).
+ *
+ * Sharing weight: of a collective whose hops carry different weights, the
+ * heaviest hop counts as one connection: phi = 1 / max weight, so that
+ * v / phi = max weight x v is the rate of that hop.  A transfer from one
+ * NIC to another has phi = 1.
+ */
+#include "list.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LH_ALGORITHM(name) extern const struct lh_algorithm lh__##name##_algorithm;
+#include "list.h"
+#undef LH_ALGORITHM
+
+static const struct lh_algorithm *const algorithms[] = {
+#define LH_ALGORITHM(name) &lh__##name##_algorithm,
+#include "list.h"
+#undef LH_ALGORITHM
+};
+
+int lh_algorithm_count(void)
+{
+    return (int)(sizeof algorithms / sizeof algorithms[0]);
+}
+
+const struct lh_algorithm *lh_algorithm_at(int i)
+{
+    return algorithms[i];
+}
+
+const struct lh_algorithm *lh_algorithm_find(const char *name)
+{
+    if (strcmp(name, "flat-ring") == 0)
+        name = "ring";
+    for (int i = 0; i < lh_algorithm_count(); i++) {
+        if (strcmp(algorithms[i]->name, name) == 0)
+            return algorithms[i];
+    }
+    return NULL;
+}
+
+void lh__hops_new(struct lh_hops *out, int64_t n, struct lh_ctx *ctx)
+{
+    *out = (struct lh_hops){
+        .n = n,
+        .from = LH_NEW(ctx->arena, int64_t, n),
+        .to = LH_NEW(ctx->arena, int64_t, n),
+        .weight = LH_NEW(ctx->arena, int64_t, n),
+        .unit_frac = 1.0,
+        .phi = 1.0,
+    };
+}
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+void lh__hops_reduce(struct lh_hops *hops)
+{
+    int64_t common = 0;
+    int64_t heaviest = 0;
+    for (int64_t h = 0; h < hops->n; h++) {
+        common = divisor(hops->weight[h], common);
+        if (hops->weight[h] > heaviest)
+            heaviest = hops->weight[h];
+    }
+    for (int64_t h = 0; h < hops->n; h++)
+        hops->weight[h] /= common;
+    hops->unit_frac *= (double)common;
+    hops->phi = (double)common / (double)heaviest;
+}
+
+double lh__cycle_max(const double *values, int64_t n, int64_t steps)
+{
+    int64_t rest = steps % n;
+    double all = 0.0;
+    double window = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        all += values[i];
+    for (int64_t i = 0; i < rest; i++)
+        window += values[i];
+    double largest = window;
+    for (int64_t i = 0; i < n; i++) {
+        window += values[(i + rest) % n] - values[i];
+        largest = fmax(largest, window);
+    }
+    return (double)(steps / n) * all + largest;
+}
+
+void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,
+                   int64_t gates, struct lh_ctx *ctx)
+{
+    *out = (struct lh_pipes){
+        .n = n,
+        .chunks = 1,
+        .from = LH_NEW(ctx->arena, int64_t, n),
+        .to = LH_NEW(ctx->arena, int64_t, n),
+        .chain = LH_NEW(ctx->arena, int64_t, n),
+        .round_begin = LH_NEW(ctx->arena, int64_t, n + 1),
+        .round_frac = LH_NEW(ctx->arena, double, rounds),
+        .gate_begin = LH_NEW(ctx->arena, int64_t, n + 1),
+        .gates = LH_NEW(ctx->arena, int64_t, gates),
+    };
+}

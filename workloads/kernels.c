@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Time of kernels: a roofline per kernel, launch gaps per segment.  Called by
+ * transformer.c for the segments of a layer; knows devices, not models.
+ *
+ *   kernel  = max(flops / (peak x eta), bytes / (bandwidth x eta_m))
+ *   segment = max(sum (kernel + gap), sum dispatch)
+ *
+ * GEMM: eta = (best-shape share of the device) x GEMM_SUSTAINED_FRAC x (tile
+ * and wave quantisation) x k / (k + GEMM_FILL).  Quantisation is the share of
+ * the multiprocessors' tile slots that hold wanted output, over the best of a
+ * few tiles and split-K factors: NVIDIA, "Matrix Multiplication Background
+ * User's Guide", sections on tile and wave quantisation.  Smaller tiles re-read
+ * more from cache and are given a lower ceiling (assumption, see TILES).
+ *
+ * Attention: fused kernels (Dao 2023, arXiv:2307.08691; Shah et al. 2024,
+ * arXiv:2407.08608) run 4 x b x a x s^2 x d FLOP forward and 2.5 times as many
+ * backward (the scores are computed again: five GEMMs against two), of which
+ * the causal mask leaves the tiles on and below the diagonal,
+ * (1 + tile/s) / 2.  Unfused kernels write the s x s scores to memory, do the
+ * full square, and are limited by bytes (Korthikanti et al. 2022,
+ * arXiv:2205.05198, figure 3 lists the kernels).
+ *
+ * Left out: power capping within a device row, cache residency of small
+ * operands, and multiprocessors taken by a concurrent collective.
+ */
+#include "kernels.h"
+
+#include <math.h>
+
+/* What GEMMs reach within a training step, compared with the best shape alone
+ * (hot, power-limited, layouts as they come).  The one fitted constant of
+ * GEMMs, for all devices: Korthikanti et al. 2022 table 4, the 22B layer on
+ * A100 (docs/model.md, "Kernels"). */
+#define GEMM_SUSTAINED_FRAC 0.84
+
+/* A GEMM fills and drains its pipeline once a tile: as long as this many
+ * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
+#define GEMM_FILL 64.0
+
+/* Tokens of a tile along the diagonal of a causal fused kernel. */
+#define CORE_TILE 128.0
+
+/* Rows at which a fused kernel reaches half of its long-row rate.  From the
+ * forward curves at head_dim 128, causal, of Shah et al. 2024, figure 5, with
+ * the diagonal taken out. */
+#define CORE_HALF_ROWS 450.0
+
+/* Output tile as a share of the device's usual one, and the ceiling it has
+ * compared with it.  Assumption: the ceilings follow the intensity
+ * tm tn / (tm + tn) of the tile to the power 1/4. */
+static const struct {
+    double m, n, ceiling_frac;
+} tiles[] = {
+    {1.0, 1.0, 1.00},
+    {1.0, 0.5, 0.93},
+    {0.5, 0.5, 0.84},
+};
+
+static const double splits[] = {1.0, 2.0, 4.0};
+
+void lh__work_add(struct lh__work *work, const struct lh__work *other)
+{
+    work->kernel_s += other->kernel_s;
+    work->n_kernels += other->n_kernels;
+}
+
+void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
+                    double bytes)
+{
+    work->kernel_s +=
+        bytes / (device->memory_bytes_per_s * device->memory_frac);
+    work->n_kernels += 1.0;
+}
+
+double lh__gemm_frac(const struct lh_device *device,
+                     const struct lh__gemm *gemm)
+{
+    double slots = (double)device->multiprocessors, best = 0.0;
+
+    for (size_t t = 0; t < sizeof tiles / sizeof tiles[0]; t++) {
+        double tm = (double)device->tile_m * tiles[t].m;
+        double tn = (double)device->tile_n * tiles[t].n;
+        double n_tiles = gemm->batch * ceil(gemm->m / tm) * ceil(gemm->n / tn);
+
+        for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
+            double waves = ceil(n_tiles * splits[i] / slots);
+            double wanted = gemm->batch * gemm->m * gemm->n * splits[i];
+            double k = gemm->k / splits[i];
+            double frac = wanted / (waves * slots * tm * tn)
+                          * tiles[t].ceiling_frac * k / (k + GEMM_FILL);
+
+            best = fmax(best, frac);
+        }
+    }
+    return best;
+}
+
+void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__gemm *g)
+{
+    double flops = 2.0 * g->batch * g->m * g->n * g->k;
+    double bytes = g->batch
+                   * (2.0 * (g->m * g->k + g->k * g->n)
+                      + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
+    double rate = device->bf16_flops_per_s * device->gemm_bf16_frac
+                  * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
+    double memory_s =
+        bytes / (device->memory_bytes_per_s * device->memory_frac);
+
+    work->kernel_s += fmax(flops / rate, memory_s);
+    work->n_kernels += 1.0;
+}
+
+static void core_fused(struct lh__work *work, const struct lh_device *device,
+                       const struct lh__core *c, bool backward)
+{
+    double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
+    double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
+    double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
+    double eta = (backward ? device->attention_backward_frac
+                           : device->attention_forward_frac)
+                 * c->rows / (c->rows + CORE_HALF_ROWS);
+    /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
+    double bytes = 2.0 * c->batch * c->rows * c->head_dim
+                   * (c->heads + c->kv_heads) * (backward ? 4.0 : 2.0);
+
+    work->kernel_s +=
+        fmax(flops / (device->bf16_flops_per_s * eta),
+             bytes / (device->memory_bytes_per_s * device->memory_frac));
+    work->n_kernels += backward ? 2.0 : 1.0;
+}
+
+/* Forward: scores, softmax with mask [, dropout], values.  Backward: the four
+ * GEMMs, softmax' [, dropout'].  `scores` is one pass over the s x s matrix. */
+static void core_unfused(struct lh__work *work, const struct lh_device *device,
+                         const struct lh__core *c, bool backward)
+{
+    double scores = 2.0 * c->batch * c->heads * c->rows * c->rows;
+    struct lh__gemm to_square = {.batch = c->batch * c->heads,
+                                 .m = c->rows,
+                                 .n = c->rows,
+                                 .k = c->head_dim};
+    struct lh__gemm from_square = {.batch = c->batch * c->heads,
+                                   .m = c->rows,
+                                   .n = c->head_dim,
+                                   .k = c->rows};
+
+    lh__work_gemm(work, device, &to_square);
+    for (int i = 0; i < (backward ? 3 : 1); i++)
+        lh__work_gemm(work, device, &from_square);
+    lh__work_bytes(work, device, (backward ? 3.0 : 2.0) * scores);
+    if (c->dropout) /* in, out, and a mask of one byte */
+        lh__work_bytes(work, device, 2.5 * scores);
+}
+
+void lh__work_core(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__core *core, bool backward)
+{
+    if (core->fused)
+        core_fused(work, device, core, backward);
+    else
+        core_unfused(work, device, core, backward);
+}
+
+double lh__work_seconds(const struct lh__work *work,
+                        const struct lh_device *device,
+                        const struct lh_stack *stack, double *gap_s)
+{
+    double gaps_s = work->n_kernels * device->kernel_gap_s;
+    double dispatch_s = work->n_kernels * stack->dispatch_s;
+    double seconds = fmax(work->kernel_s + gaps_s, dispatch_s);
+
+    *gap_s = seconds - work->kernel_s;
+    return seconds;
+}

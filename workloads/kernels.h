@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to workloads/: time of kernels on a device, summed into work.
+ */
+#ifndef LH_WORKLOADS_KERNELS_H
+#define LH_WORKLOADS_KERNELS_H
+
+#include <longhaul/scenario.h>
+
+/* Kernels that follow each other without a synchronisation. */
+struct lh__work {
+    double kernel_s; /* sum of the kernels, launch gaps left out */
+    double n_kernels;
+};
+
+/* C[m, n] = A[m, k] x B[k, n], `batch` times in one kernel. */
+struct lh__gemm {
+    double batch;
+    double m, n, k;
+    bool accumulate; /* C is fp32 and is added to (weight gradients) */
+};
+
+/* The attention core between the QKV GEMM and the output projection. */
+struct lh__core {
+    double batch; /* sequences */
+    double rows;  /* tokens of a sequence */
+    double heads; /* on this accelerator */
+    double kv_heads;
+    double head_dim;
+    bool fused; /* flash attention */
+    bool dropout;
+};
+
+void lh__work_add(struct lh__work *work, const struct lh__work *other);
+void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__gemm *gemm);
+/* A kernel that only streams bytes through device memory. */
+void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
+                    double bytes);
+void lh__work_core(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__core *core, bool backward);
+
+/* Seconds of the work as one segment: max(kernels + gaps, CPU dispatch);
+ * *gap_s is what is not kernels. */
+double lh__work_seconds(const struct lh__work *work,
+                        const struct lh_device *device,
+                        const struct lh_stack *stack, double *gap_s);
+
+/* Share of the best shape's rate that this GEMM reaches, in (0, 1]. */
+double lh__gemm_frac(const struct lh_device *device,
+                     const struct lh__gemm *gemm);
+
+#endif

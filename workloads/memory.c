@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Bytes of one accelerator of a stage.
+ *
+ *   weights 2 a parameter (bf16), gradients 4 or 2 (training.
+ *   gradient_precision), optimiser 12 (fp32 copy and Adam's two moments;
+ *   divided by data under ZeRO-1: Rajbhandari et al. 2020, arXiv:1910.02054)
+ *
+ * Activations that a layer keeps from forward to backward, a token
+ * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
+ * 5 a s / (h t)) and with sequence parallelism s b h / t (34 + 5 a s / h)),
+ * generalised to grouped queries, a gated MLP and fused attention:
+ *
+ *   (2 norm inputs, 2 GEMM inputs: 8 h, 2 dropout masks: 2 h) / S
+ *   + Q, K, V: 2 (q + 2 kv), projection's input 2 q
+ *   + MLP: 4 f plain (activation's input and output), 6 f gated
+ *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
+ *   + norms of Q and K: 2 (q + kv)
+ *
+ * selective drops the core's; full keeps the layer's input, 2 h / S, and one
+ * layer's all while it is recomputed.  The head keeps its norm's and GEMM's
+ * inputs and fp32 logits.  The most that is in flight at once is found by
+ * walking the stage's schedule.
+ *
+ * Left out: buffers of communications, and temporaries of kernels: they are
+ * in the stack's reserved bytes.
+ */
+#include "workload.h"
+
+/* Of the attention core, a token. */
+static double core_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+
+    if (fit->scenario->stack.fused_attention)
+        return 4.0 * d->heads; /* log of the softmax's sum, fp32 */
+    return 5.0 * d->heads * d->sequence;
+}
+
+/* All that a layer's backward needs, recomputation aside. */
+static double whole_layer_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+    const struct lh_model *model = &fit->scenario->model;
+    double dropout = fit->scenario->stack.fused_attention ? 0.0 : 2.0;
+    double token = (8.0 + dropout) * d->hidden / d->shards + 4.0 * d->queries
+                   + 4.0 * d->keys + (model->gated_mlp ? 6.0 : 4.0) * d->ffn
+                   + core_bytes(fit);
+
+    if (model->qk_norm)
+        token += 2.0 * (d->queries + d->keys);
+    return d->tokens * token;
+}
+
+double lh__layer_activation_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+
+    switch (fit->scenario->plan.recompute) {
+    case LH_RECOMPUTE_FULL: return 2.0 * d->tokens * d->hidden / d->shards;
+    case LH_RECOMPUTE_SELECTIVE:
+        return whole_layer_bytes(fit) - d->tokens * core_bytes(fit);
+    case LH_RECOMPUTE_NONE: break;
+    }
+    return whole_layer_bytes(fit);
+}
+
+static double chunk_bytes(const struct lh__fit *fit,
+                          const struct lh__chunk *chunk)
+{
+    const struct lh__dims *d = &fit->dims;
+    double bytes = chunk->n_layers * lh__layer_activation_bytes(fit);
+
+    if (chunk->embedding && !fit->scenario->stack.fused_attention)
+        bytes += d->tokens * d->hidden / d->shards; /* dropout mask */
+    if (chunk->head)
+        bytes += d->tokens * (4.0 * d->hidden / d->shards + 4.0 * d->vocab);
+    return bytes;
+}
+
+static double activation_bytes(const struct lh__fit *fit, int stage,
+                               struct lh_ctx *ctx)
+{
+    struct lh__slots slots;
+    double now = 0.0, most = 0.0;
+
+    lh__slots_make(&slots, fit, stage, ctx);
+    for (int i = 0; i < slots.n; i++) {
+        const struct lh__slot *slot = &slots.at[i];
+        double bytes = chunk_bytes(fit, lh__fit_chunk(fit, stage, slot->chunk));
+
+        now += slot->backward ? -bytes : bytes;
+        if (now > most)
+            most = now;
+    }
+    if (fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
+        most += whole_layer_bytes(fit);
+    else if (fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
+        most += fit->dims.tokens * core_bytes(fit);
+    return most;
+}
+
+void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
+                     int stage, struct lh_ctx *ctx)
+{
+    const struct lh_scenario *s = fit->scenario;
+    double parameters = lh__stage_parameters(fit, stage);
+    double gradient_bytes =
+        s->training.gradient_precision == LH_GRADIENT_FP32 ? 4.0 : 2.0;
+
+    out->weights = 2.0 * parameters;
+    out->gradients = gradient_bytes * parameters;
+    out->optimizer = 12.0 * parameters;
+    if (s->plan.zero >= 1)
+        out->optimizer /= (double)fit->data;
+    out->activations = activation_bytes(fit, stage, ctx);
+    out->reserved = s->stack.reserved_bytes;
+    out->total = out->weights + out->gradients + out->optimizer
+                 + out->activations + out->reserved;
+}

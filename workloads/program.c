@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * From a scenario to its step program: axes, communication rows that stages
+ * share, then one template a stage and device.  Third stage of the path of
+ * the data; knows no links and no hosts.
+ *
+ * Axes: tensor has stride 1, then context; replicas across sites: pipeline,
+ * then data outermost; stages across sites: data, then pipeline outermost.
+ *
+ * Pipeline transfers: boundary k lies between the k-th and the next of the
+ * p v chunks; one row for each boundary, micro-batch and direction, shared by
+ * the sender's op and the receiver's.  2 T h bytes, each accelerator its 1/t
+ * under sequence parallelism (scatter-gather: Narayanan et al. 2021,
+ * arXiv:2104.04473, section 4.1; the gather is the next segment's).
+ * A receive depends on nothing but the receive before it: it is posted early,
+ * and a send never waits for a late receiver but behind its own predecessors.
+ */
+#include "workload.h"
+
+#include <string.h>
+
+static const char *const category_names[LH_CATEGORIES] = {
+    "compute",         "recompute",    "tensor_comm",
+    "expert_comm",     "context_comm", "pipeline_comm",
+    "pipeline_bubble", "data_comm",    "wan_comm",
+    "optimizer",       "wait",         "other",
+};
+
+static const char *const collective_names[LH_COLLECTIVES] = {
+    "all-reduce",
+    "reduce-scatter",
+    "all-gather",
+    "send",
+};
+
+const char *lh_category_name(enum lh_category category)
+{
+    return category_names[category];
+}
+
+const char *lh_collective_name(enum lh_collective c)
+{
+    return collective_names[c];
+}
+
+lh_rank lh_axes_ranks(const struct lh_axes *axes)
+{
+    lh_rank n = 1;
+
+    for (int i = 0; i < LH_AXES; i++)
+        n *= axes->size[i];
+    return n;
+}
+
+int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
+                           enum lh_axis axis)
+{
+    return rank / axes->stride[axis] % axes->size[axis];
+}
+
+static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
+{
+    const struct lh_scenario *s = fit->scenario;
+    bool stages_across = s->across_sites == LH_ACROSS_PIPELINE;
+    enum lh_axis order[LH_AXES] = {
+        LH_AXIS_TENSOR,
+        LH_AXIS_CONTEXT,
+        stages_across ? LH_AXIS_DATA : LH_AXIS_PIPELINE,
+        stages_across ? LH_AXIS_PIPELINE : LH_AXIS_DATA,
+    };
+    int64_t stride = 1;
+
+    out->size[LH_AXIS_TENSOR] = s->plan.tensor;
+    out->size[LH_AXIS_CONTEXT] = s->plan.context;
+    out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
+    out->size[LH_AXIS_DATA] = fit->data;
+    for (int i = 0; i < LH_AXES; i++) {
+        out->stride[order[i]] = stride;
+        stride *= out->size[order[i]];
+    }
+}
+
+static void devices_make(struct lh_program *out, const struct lh_scenario *s,
+                         struct lh_ctx *ctx)
+{
+    size_t n = (size_t)s->n_sites;
+
+    out->n_devices = 0;
+    out->devices = LH_NEW(ctx->arena, const struct lh_device *, n);
+    out->site_device = LH_NEW(ctx->arena, int, n);
+    for (int i = 0; i < s->n_sites; i++) {
+        int d = 0;
+
+        while (d < out->n_devices
+               && strcmp(out->devices[d]->name, s->sites[i].device.name) != 0)
+            d++;
+        if (d == out->n_devices)
+            out->devices[out->n_devices++] = &s->sites[i].device;
+        out->site_device[i] = d;
+    }
+}
+
+/* [2][boundaries][m]: forward transfers, then backward. */
+static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
+                               struct lh_ctx *ctx)
+{
+    int boundaries = fit->n_stages * fit->n_chunks - 1;
+    int n = boundaries * fit->n_micro_batches;
+    int32_t *sends = LH_NEW(ctx->arena, int32_t, 2 * (size_t)n);
+    struct lh_comm send = {
+        .collective = LH_SEND,
+        .shift_axis = LH_AXIS_PIPELINE,
+        .bytes = 2.0 * fit->dims.tokens * fit->dims.hidden / fit->dims.shards,
+        .category = LH_PIPELINE_COMM,
+        .algorithm = "auto",
+    };
+
+    for (int i = 0; i < 2 * n; i++) {
+        send.shift = i < n ? 1 : -1;
+        sends[i] = lh__rows_add(rows, &send, ctx->arena);
+    }
+    return sends;
+}
+
+/* Runs the stage's slots in order; a chunk's first forward and last backward
+ * are told so. */
+static void emit_slots(struct lh__builder *b)
+{
+    struct lh__slots slots;
+    int n_chunks = b->fit->n_chunks;
+    bool *begun = LH_NEW(b->ctx->arena, bool, (size_t)n_chunks);
+    int *left = LH_NEW(b->ctx->arena, int, (size_t)n_chunks);
+
+    for (int c = 0; c < n_chunks; c++)
+        left[c] = b->fit->n_micro_batches;
+    lh__slots_make(&slots, b->fit, b->stage, b->ctx);
+    for (int i = 0; i < slots.n; i++) {
+        const struct lh__slot *slot = &slots.at[i];
+
+        b->micro_batch = slot->micro_batch;
+        if (slot->backward) {
+            lh__pass_backward(b, slot->chunk, --left[slot->chunk] == 0);
+        } else {
+            lh__pass_forward(b, slot->chunk, !begun[slot->chunk]);
+            begun[slot->chunk] = true;
+        }
+    }
+}
+
+/* `shared` has the plan, the rows and what stages share. */
+static void template_make(struct lh_template *out,
+                          const struct lh__builder *shared, int stage,
+                          const struct lh_device *device)
+{
+    struct lh__builder b = *shared;
+    struct lh_arena *arena = b.ctx->arena;
+
+    b.stage = stage;
+    b.device = device;
+    b.flow = b.last_compute = LH__NO_OP;
+    b.gate = -1;
+    b.merge = b.fit->dims.tensor == 1.0;
+    b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
+    lh__costs_make(&b.costs, b.fit, device);
+    lh__sync_buckets(&b);
+    emit_slots(&b);
+    lh__sync_finish(&b);
+    lh__builder_finish(out, &b);
+    out->stage = stage;
+    out->name = lh_format(arena, "stage %d of %d on %s", stage, b.fit->n_stages,
+                          device->name);
+}
+
+static void templates_make(struct lh_program *out, struct lh__builder *b)
+{
+    int n_devices = out->n_devices;
+
+    out->n_templates = b->fit->n_stages * n_devices;
+    out->templates =
+        LH_NEW(b->ctx->arena, struct lh_template, (size_t)out->n_templates);
+    for (int stage = 0; stage < b->fit->n_stages; stage++) {
+        b->next_row = b->rows->n;
+        for (int d = 0; d < n_devices; d++) {
+            struct lh_template *t = &out->templates[stage * n_devices + d];
+
+            template_make(t, b, stage, out->devices[d]);
+            t->device = d;
+        }
+    }
+}
+
+static void stages_make(struct lh_program *out, const struct lh__fit *fit,
+                        struct lh_ctx *ctx)
+{
+    size_t n = (size_t)fit->n_stages;
+
+    out->n_stages = fit->n_stages;
+    out->memory = LH_NEW(ctx->arena, struct lh_memory, n);
+    out->stage_layers = LH_NEW(ctx->arena, int64_t, n);
+    for (int stage = 0; stage < fit->n_stages; stage++) {
+        lh__memory_make(&out->memory[stage], fit, stage, ctx);
+        for (int c = 0; c < fit->n_chunks; c++)
+            out->stage_layers[stage] += lh__fit_chunk(fit, stage, c)->n_layers;
+    }
+}
+
+enum lh_status lh_program_build(struct lh_program *out,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx)
+{
+    struct lh__fit fit;
+    struct lh__rows rows = {0};
+    struct lh__builder b = {.ctx = ctx, .fit = &fit, .rows = &rows};
+    struct lh_program program = {0};
+    enum lh_status st = lh__fit_make(&fit, scenario, ctx);
+
+    if (st != LH_OK)
+        return st;
+    axes_make(&program.axes, &fit);
+    devices_make(&program, scenario, ctx);
+    stages_make(&program, &fit, ctx);
+    b.sends = send_rows_make(&rows, &fit, ctx);
+    lh__sync_rows(&b);
+    templates_make(&program, &b);
+    program.n_comms = rows.n;
+    program.comms = rows.at;
+    program.micro_batches = fit.n_micro_batches;
+    program.tokens =
+        scenario->training.global_batch * scenario->training.sequence_length;
+    lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);
+    *out = program;
+    return LH_OK;
+}

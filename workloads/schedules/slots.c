@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * From the plan's schedule to the ordered passes of one stage: finds the
+ * algorithm in list.h and runs it.
+ */
+#include "schedules.h"
+
+#include <assert.h>
+
+void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
+                   int micro_batch)
+{
+    slots->at[slots->n++] = (struct lh__slot){
+        .backward = backward,
+        .chunk = chunk,
+        .micro_batch = micro_batch,
+    };
+}
+
+static lh__schedule_fn find(enum lh_schedule schedule)
+{
+    switch ((int)schedule) {
+#define LH__SCHEDULE(name, value)                                              \
+    case value:                                                                \
+        return lh__schedule_##name;
+#include "list.h"
+#undef LH__SCHEDULE
+    }
+    return NULL;
+}
+
+void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
+                    struct lh_ctx *ctx)
+{
+    struct lh__pipeline pipeline = {
+        .n_stages = fit->n_stages,
+        .stage = stage,
+        .n_chunks = fit->n_chunks,
+        .n_micro_batches = fit->n_micro_batches,
+    };
+    int n = 2 * fit->n_chunks * fit->n_micro_batches;
+    lh__schedule_fn schedule = find(fit->scenario->plan.schedule);
+
+    out->n = 0;
+    out->at = LH_NEW(ctx->arena, struct lh__slot, (size_t)n);
+    assert(schedule != NULL); /* lh__fit_make refuses the others */
+    schedule(out, &pipeline);
+    assert(out->n == n);
+}

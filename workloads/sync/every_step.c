@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Synchronous data parallelism: gradients are reduced over the data axis once
+ * a step, then the optimiser runs, then (ZeRO-1) weights are gathered.
+ *
+ *   zero 0   all-reduce of the gradients, optimiser on all parameters
+ *   zero 1   reduce-scatter of the gradients, optimiser on 1/data of them,
+ *            all-gather of the bf16 weights (Rajbhandari et al. 2020,
+ *            arXiv:1910.02054)
+ *
+ * overlap off: one reduction of the stage's whole buffer after its last
+ * backward, one gather.  overlap on: buckets in the order in which the last
+ * micro-batch's backward completes them, a bucket closed once it holds
+ * plan.bucket bytes (a layer is not divided); the gathers go in the order of
+ * the next forward, which waits for each where it needs it.
+ *
+ * Optimiser: 30 bytes a parameter through memory: fp32 gradient, copy and two
+ * moments in (16), copy and moments out (12), bf16 weights out (2).  Before it
+ * the gradient norm, an all-reduce of 4 bytes over everybody who holds another
+ * part of the gradient.
+ *
+ * Word embeddings shared by the first and the last stage exchange their
+ * gradients, one buffer each way, after the reduction, as in Megatron-LM.
+ *
+ * Left out: padding of buckets to equal shards; the all-reduce of the norms'
+ * gradients over tensor under sequence parallelism (some kB).
+ */
+#include "../workload.h"
+
+#define OPTIMIZER_BYTES_A_PARAMETER 30.0
+
+static double gradient_bytes(const struct lh__builder *b)
+{
+    return b->fit->scenario->training.gradient_precision == LH_GRADIENT_FP32
+               ? 4.0
+               : 2.0;
+}
+
+static int32_t norm_row_make(struct lh__builder *b)
+{
+    const struct lh_plan *plan = &b->fit->scenario->plan;
+    bool over_data = plan->zero >= 1 && b->fit->data > 1;
+    struct lh_comm norm = {
+        .collective = LH_ALL_REDUCE,
+        .axes = LH_AXIS_BIT(LH_AXIS_TENSOR) | LH_AXIS_BIT(LH_AXIS_PIPELINE),
+        .bytes = 4.0,
+        .category = LH_OPTIMIZER,
+        .algorithm = "auto",
+    };
+
+    if (plan->tensor * plan->pipeline == 1 && !over_data)
+        return -1;
+    if (over_data)
+        norm.axes |= LH_AXIS_BIT(LH_AXIS_DATA);
+    return lh__rows_add(b->rows, &norm, b->ctx->arena);
+}
+
+/* Cyclic shifts on the pipeline: +1 from the last stage is the first. */
+static int32_t tied_rows_make(struct lh__builder *b)
+{
+    const struct lh__dims *d = &b->fit->dims;
+    struct lh_comm send = {
+        .collective = LH_SEND,
+        .shift_axis = LH_AXIS_PIPELINE,
+        .shift = 1,
+        .bytes = gradient_bytes(b) * d->vocab * d->hidden,
+        .category = LH_PIPELINE_COMM,
+        .algorithm = "auto",
+    };
+    int32_t first;
+
+    if (!lh__fit_ties_stages(b->fit))
+        return -1;
+    first = lh__rows_add(b->rows, &send, b->ctx->arena);
+    send.shift = -1;
+    lh__rows_add(b->rows, &send, b->ctx->arena);
+    return first;
+}
+
+void lh__sync_rows(struct lh__builder *b)
+{
+    b->norm_row = norm_row_make(b);
+    b->tied_rows = tied_rows_make(b);
+}
+
+/* ---- buckets
+ * ------------------------------------------------------------------ */
+
+static struct lh__bucket *bucket_add(struct lh__builder *b, int chunk, int unit)
+{
+    struct lh__bucket *bucket = &b->buckets[b->n_buckets++];
+
+    *bucket = (struct lh__bucket){
+        .chunk = chunk,
+        .first_unit = unit,
+        .backward = -1,
+        .gate = -1,
+    };
+    return bucket;
+}
+
+static void fill_buckets(struct lh__builder *b, int chunk)
+{
+    const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
+    double full_bytes = b->fit->scenario->plan.bucket_bytes;
+    struct lh__bucket *bucket = NULL;
+
+    for (int u = 0; u < lh__chunk_units(c); u++) {
+        if (bucket == NULL)
+            bucket = bucket_add(b, chunk, u);
+        bucket->last_unit = u;
+        bucket->parameters += lh__unit_parameters(b->fit, c, u);
+        if (bucket->parameters * gradient_bytes(b) >= full_bytes)
+            bucket = NULL;
+    }
+}
+
+void lh__sync_buckets(struct lh__builder *b)
+{
+    int n_units = 0;
+
+    b->n_buckets = 0;
+    if (b->fit->data == 1)
+        return;
+    for (int c = 0; c < b->fit->n_chunks; c++)
+        n_units += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
+    b->buckets = LH_NEW(b->ctx->arena, struct lh__bucket, (size_t)n_units);
+    if (!b->fit->scenario->plan.overlap_gradients) {
+        bucket_add(b, -1, 0)->parameters =
+            lh__stage_parameters(b->fit, b->stage);
+        return;
+    }
+    for (int c = b->fit->n_chunks - 1; c >= 0; c--)
+        fill_buckets(b, c);
+}
+
+/* ---- communication over the data axis
+ * ------------------------------------------ */
+
+static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
+                         double bytes, enum lh_task task)
+{
+    struct lh__comm_spec spec = {
+        .comm =
+            {
+                .collective = collective,
+                .axes = LH_AXIS_BIT(LH_AXIS_DATA),
+                .bytes = bytes,
+                .category = LH_DATA_COMM,
+                .algorithm = b->fit->scenario->sync_algorithm,
+            },
+        .row = -1,
+        .stream = LH_STREAM_DATA,
+        .task = task,
+        .role = LH_ROLE_MEMBER,
+        .layer = -1,
+    };
+
+    return lh__emit_comm(b, &spec);
+}
+
+/* Beside the flow: what goes on does not wait for the reduction. */
+void lh__sync_bucket_done(struct lh__builder *b, int bucket)
+{
+    bool shards = b->fit->scenario->plan.zero >= 1;
+    int32_t flow = b->flow, micro_batch = b->micro_batch;
+
+    lh__emit_cut(b);
+    b->micro_batch = -1;
+    lh__emit_wait(b, b->last_compute);
+    b->buckets[bucket].backward = b->last_compute;
+    data_comm(b, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
+              gradient_bytes(b) * b->buckets[bucket].parameters,
+              LH_TASK_GRADIENTS);
+    b->flow = flow;
+    b->micro_batch = micro_batch;
+}
+
+/* The last op on the data stream, or LH__NO_OP. */
+static int32_t last_reduction(const struct lh__builder *b)
+{
+    for (int32_t i = b->n_ops - 1; i >= 0; i--)
+        if (b->ops[i].stream == LH_STREAM_DATA)
+            return i;
+    return LH__NO_OP;
+}
+
+/* First and last stage send their gradient of the embedding to each other;
+ * returns the op that received the other's. */
+static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
+{
+    bool first = b->stage == 0;
+    struct lh__comm_spec spec = {.layer = -1, .task = LH_TASK_GRADIENTS};
+
+    if (b->tied_rows < 0 || (!first && b->stage != b->fit->n_stages - 1))
+        return LH__NO_OP;
+    lh__emit_cut(b);
+    lh__emit_wait(b, b->last_compute);
+    lh__emit_wait(b, reduction);
+    spec.row = b->tied_rows + first;
+    spec.stream = first ? LH_STREAM_BACKWARD_SEND : LH_STREAM_FORWARD_SEND;
+    spec.role = LH_ROLE_SENDER;
+    lh__emit_comm(b, &spec);
+    lh__emit_cut(b);
+    spec.row = b->tied_rows + !first;
+    spec.stream = first ? LH_STREAM_FORWARD_RECV : LH_STREAM_BACKWARD_RECV;
+    spec.role = LH_ROLE_RECEIVER;
+    return lh__emit_comm(b, &spec);
+}
+
+static void optimizer(struct lh__builder *b)
+{
+    double parameters = lh__stage_parameters(b->fit, b->stage);
+    struct lh__work work = {0};
+
+    if (b->fit->scenario->plan.zero >= 1)
+        parameters /= (double)b->fit->data;
+    lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
+    lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
+    lh__emit_flush(b);
+}
+
+/* Weights of the chunk that the next step meets first go first. */
+static void gather_weights(struct lh__builder *b)
+{
+    for (int i = b->n_buckets - 1; i >= 0; i--) {
+        const struct lh__bucket *bucket = &b->buckets[i];
+        int32_t op;
+
+        if (i < b->n_buckets - 1) /* the first waits for the optimiser */
+            lh__emit_cut(b);
+        op = data_comm(b, LH_ALL_GATHER, 2.0 * bucket->parameters,
+                       LH_TASK_WEIGHTS);
+        lh__emit_dep(b, bucket->gate, ~op);
+    }
+}
+
+void lh__sync_finish(struct lh__builder *b)
+{
+    int32_t reduction, tied;
+    struct lh__comm_spec norm = {
+        .row = b->norm_row,
+        .stream = LH_STREAM_DATA,
+        .task = LH_TASK_NORM,
+        .role = LH_ROLE_MEMBER,
+        .layer = -1,
+    };
+
+    lh__emit_cut(b);
+    b->micro_batch = -1;
+    if (b->n_buckets > 0 && b->buckets[0].chunk < 0)
+        lh__sync_bucket_done(b, 0);
+    reduction = last_reduction(b);
+    tied = exchange_tied(b, reduction);
+    lh__emit_cut(b);
+    if (b->norm_row >= 0) {
+        lh__emit_wait(b, b->last_compute);
+        lh__emit_wait(b, tied);
+        lh__emit_comm(b, &norm);
+    } else {
+        lh__emit_wait(b, reduction);
+        lh__emit_wait(b, tied);
+    }
+    optimizer(b);
+    if (b->fit->scenario->plan.zero >= 1)
+        gather_weights(b);
+    lh__emit_cut(b);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A dense decoder-only transformer layer as segments of kernels on one
+ * accelerator: attention and MLP, forward and backward, embedding and head.
+ * Stage of the program between the model's shape and kernels.c.
+ *
+ * With t = tensor, S = t under sequence parallelism else 1, T = b s tokens,
+ * q = heads x head_dim / t, kv = kv_heads x head_dim / t (kv_heads at least
+ * one an accelerator: replicated when t is larger), f = ffn / t (Shoeybi et
+ * al. 2019, arXiv:1909.08053; Korthikanti et al. 2022, arXiv:2205.05198):
+ *
+ *   attention  norm (T h / S), QKV GEMM (T, q + 2 kv, h), [norms of Q and K],
+ *              rotary, core, projection GEMM (T, h, q), residual (T h / S)
+ *   MLP        norm, GEMM (T, f or 2 f when gated, h), activation,
+ *              GEMM (T, h, f), residual
+ *   head       norm, logits GEMM (T, V/t, h), softmax and loss in fp32
+ *
+ * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
+ * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
+ * each operand once.  Biases ride along in the GEMMs' epilogues.
+ * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
+ * that do not fuse attention, whose models had it.
+ */
+#include "workload.h"
+
+#include <math.h>
+
+static double at_least(double value, double least)
+{
+    return value > least ? value : least;
+}
+
+void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
+{
+    double t = (double)s->plan.tensor;
+    double head_dim = (double)s->model.head_dim;
+
+    *out = (struct lh__dims){
+        .tensor = t,
+        .shards = s->plan.sequence_parallel ? t : 1.0,
+        .micro_batch = (double)s->training.micro_batch,
+        .sequence = (double)s->training.sequence_length,
+        .hidden = (double)s->model.hidden,
+        .heads = (double)s->model.heads / t,
+        .kv_heads = at_least((double)s->model.kv_heads / t, 1.0),
+        .head_dim = head_dim,
+        .ffn = (double)s->model.ffn / t,
+        .vocab = ceil((double)s->model.vocab / t),
+    };
+    out->tokens = out->micro_batch * out->sequence;
+    out->queries = out->heads * head_dim;
+    out->keys = out->kv_heads * head_dim;
+}
+
+/* Weights and biases of one accelerator.  Split by columns: Q, K, V, the MLP's
+ * first GEMM and their biases; by rows: projection and second GEMM, whose
+ * biases every accelerator holds, like the norms. */
+void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
+{
+    const struct lh_model *model = &s->model;
+    struct lh__dims d;
+    double norm, gates = model->gated_mlp ? 2.0 : 1.0;
+
+    lh__dims_make(&d, s);
+    norm = (model->norm_bias ? 2.0 : 1.0) * d.hidden;
+    out->layer = 2.0 * norm + d.hidden * (2.0 * d.queries + 2.0 * d.keys)
+                 + (gates + 1.0) * d.hidden * d.ffn;
+    if (model->attention_bias)
+        out->layer +=
+            d.queries + 2.0 * d.keys + (model->qkv_bias_only ? 0.0 : d.hidden);
+    if (model->mlp_bias)
+        out->layer += gates * d.ffn + d.hidden;
+    if (model->qk_norm)
+        out->layer += 2.0 * d.head_dim;
+    out->embedding = d.vocab * d.hidden + (double)model->positions * d.hidden;
+    out->head = norm;
+    if (!model->tied_embeddings || s->plan.pipeline > 1)
+        out->head += d.vocab * d.hidden;
+}
+
+/* ---- GEMMs ------------------------------------------------------------------
+ */
+
+static void gemm_forward(struct lh__work *work, const struct lh_device *device,
+                         double m, double n, double k)
+{
+    struct lh__gemm gemm = {.batch = 1.0, .m = m, .n = n, .k = k};
+
+    lh__work_gemm(work, device, &gemm);
+}
+
+static void gemm_backward(struct lh__work *work, const struct lh_device *device,
+                          double m, double n, double k)
+{
+    struct lh__gemm input = {.batch = 1.0, .m = m, .n = k, .k = n};
+    struct lh__gemm weights = {
+        .batch = 1.0, .m = k, .n = n, .k = m, .accumulate = true};
+
+    lh__work_gemm(work, device, &input);
+    lh__work_gemm(work, device, &weights);
+}
+
+static void gemm(struct lh__work *work, const struct lh_device *device,
+                 const double mnk[3], bool backward)
+{
+    if (backward)
+        gemm_backward(work, device, mnk[0], mnk[1], mnk[2]);
+    else
+        gemm_forward(work, device, mnk[0], mnk[1], mnk[2]);
+}
+
+/* ---- segments
+ * ----------------------------------------------------------------- */
+
+/* Norm before and residual (with dropout) after a block, on T h / S values of
+ * two bytes.  Norm: in, out; backward: dy, x in, dx out.  Residual: two in,
+ * one out; backward: the two gradients are added where they meet. */
+static void norm_and_residual(struct lh__work *work, const struct lh__fit *fit,
+                              const struct lh_device *device, bool backward)
+{
+    double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
+    double mask = fit->scenario->stack.fused_attention ? 0.0 : 1.0;
+
+    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
+    lh__work_bytes(work, device, 6.0 * values + mask * values);
+    if (backward && mask > 0.0) /* the dropout's gradient is its own kernel */
+        lh__work_bytes(work, device, 4.0 * values + mask * values);
+}
+
+static void core_make(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool fused = fit->scenario->stack.fused_attention;
+    struct lh__core core = {
+        .batch = d->micro_batch,
+        .rows = d->sequence,
+        .heads = d->heads,
+        .kv_heads = d->kv_heads,
+        .head_dim = d->head_dim,
+        .fused = fused,
+        .dropout = !fused,
+    };
+
+    lh__work_core(work, device, &core, backward);
+}
+
+static void attention(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    const struct lh_model *model = &fit->scenario->model;
+    double qk_values = d->tokens * (d->queries + d->keys);
+
+    norm_and_residual(work, fit, device, backward);
+    gemm(work, device,
+         (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
+         backward);
+    if (model->qk_norm)
+        lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * qk_values);
+    if (model->positions == 0) /* rotary: in and out */
+        lh__work_bytes(work, device, 4.0 * qk_values);
+    core_make(work, fit, device, backward);
+    gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+}
+
+static void mlp(struct lh__work *work, const struct lh__fit *fit,
+                const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool gated = fit->scenario->model.gated_mlp;
+    double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
+
+    norm_and_residual(work, fit, device, backward);
+    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
+         backward);
+    /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
+    lh__work_bytes(work, device,
+                   2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
+    gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+}
+
+/* Rows of the table in and out; backward adds to an fp32 gradient. */
+static void embedding(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    double values = fit->dims.tokens * fit->dims.hidden;
+
+    lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
+}
+
+/* Bytes a logit: forward the cast to fp32 (2 + 4), the maximum (4), the
+ * exponentials in place and their sum (8); backward the gradient in place (8)
+ * and the cast back (4 + 2).  Unfused, as in Megatron-LM's vocab-parallel
+ * cross-entropy. */
+static void head(struct lh__work *work, const struct lh__fit *fit,
+                 const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    double values = d->tokens * d->hidden / d->shards;
+
+    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
+    gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
+    lh__work_bytes(work, device,
+                   (backward ? 14.0 : 18.0) * d->tokens * d->vocab);
+}
+
+void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
+                    const struct lh_device *device)
+{
+    *out = (struct lh__costs){0};
+    attention(&out->attention_forward, fit, device, false);
+    attention(&out->attention_backward, fit, device, true);
+    core_make(&out->core, fit, device, false);
+    mlp(&out->mlp_forward, fit, device, false);
+    mlp(&out->mlp_backward, fit, device, true);
+    embedding(&out->embedding_forward, fit, device, false);
+    embedding(&out->embedding_backward, fit, device, true);
+    head(&out->head_forward, fit, device, false);
+    head(&out->head_backward, fit, device, true);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to workloads/: what the files that make a step program share.
+ *
+ *   fit.c          does the plan fit; stages, chunks, sizes   -> lh__fit
+ *   transformer.c  layer -> segments on a device              -> lh__costs
+ *   schedules/     order of a stage's passes                  -> lh__slots
+ *   builder.c      ops, dependencies and rows of a template   <- lh__builder
+ *   pass.c         one micro-batch through one chunk
+ *   sync/          gradients, optimiser, weights
+ *   program.c      all of it in order
+ */
+#ifndef LH_WORKLOADS_WORKLOAD_H
+#define LH_WORKLOADS_WORKLOAD_H
+
+#include "kernels.h"
+
+#include <longhaul/program.h>
+
+/* ---- the plan, applied to the model ----------------------------------------
+ */
+
+/* Sizes that costs, memory and messages are made of; double because they are
+ * only multiplied. */
+struct lh__dims {
+    double tensor;      /* t */
+    double shards;      /* t with sequence parallelism, else 1 */
+    double micro_batch; /* sequences, b */
+    double sequence;    /* tokens, s */
+    double tokens;      /* b s */
+    double hidden;
+    double heads, kv_heads, head_dim; /* heads of one accelerator */
+    double queries, keys;             /* heads x head_dim, of one accelerator */
+    double ffn, vocab;                /* of one accelerator */
+};
+
+/* A chunk is the consecutive layers that one stage runs in one go. */
+struct lh__chunk {
+    int first_layer;
+    int n_layers;
+    bool embedding; /* before its first layer */
+    bool head;      /* final norm, logits and loss after its last */
+};
+
+/* Parameters that one accelerator holds. */
+struct lh__shares {
+    double layer, embedding, head;
+};
+
+/* A chunk's units in the order its backward finishes them: [head], layers
+ * from the last to the first, [embedding]. */
+int lh__chunk_units(const struct lh__chunk *chunk);
+bool lh__unit_is_head(const struct lh__chunk *chunk, int unit);
+bool lh__unit_is_embedding(const struct lh__chunk *chunk, int unit);
+int lh__unit_layer(const struct lh__chunk *chunk, int unit); /* of the model */
+
+struct lh__fit {
+    const struct lh_scenario *scenario;
+    struct lh__dims dims;
+    struct lh__shares shares;
+    int n_stages;        /* p */
+    int n_chunks;        /* v, of a stage */
+    int n_micro_batches; /* m */
+    int64_t data;
+    struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
+                                 stage s is c x p + s */
+};
+
+enum lh_status lh__fit_make(struct lh__fit *out,
+                            const struct lh_scenario *scenario,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
+                                      int chunk);
+double lh__unit_parameters(const struct lh__fit *fit,
+                           const struct lh__chunk *chunk, int unit);
+double lh__stage_parameters(const struct lh__fit *fit, int stage);
+/* Word embeddings that the first and the last stage both hold. */
+bool lh__fit_ties_stages(const struct lh__fit *fit);
+
+/* ---- transformer.c
+ * ------------------------------------------------------------ */
+
+struct lh__costs {
+    struct lh__work attention_forward, attention_backward;
+    struct lh__work core; /* forward of the attention core */
+    struct lh__work mlp_forward, mlp_backward;
+    struct lh__work embedding_forward, embedding_backward;
+    struct lh__work head_forward, head_backward;
+};
+
+void lh__dims_make(struct lh__dims *out, const struct lh_scenario *scenario);
+void lh__shares_make(struct lh__shares *out,
+                     const struct lh_scenario *scenario);
+void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
+                    const struct lh_device *device);
+
+/* ---- schedules/
+ * ---------------------------------------------------------------- */
+
+struct lh__slot {
+    bool backward;
+    int chunk;
+    int micro_batch;
+};
+
+struct lh__slots {
+    int n;
+    struct lh__slot *at; /* [2 v m] */
+};
+
+/* What a schedule may know. */
+struct lh__pipeline {
+    int n_stages, stage, n_chunks, n_micro_batches;
+};
+
+typedef void (*lh__schedule_fn)(struct lh__slots *slots,
+                                const struct lh__pipeline *pipeline);
+void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
+                    struct lh_ctx *ctx);
+void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
+                   int micro_batch);
+
+/* ---- memory.c, flops.c
+ * --------------------------------------------------------- */
+
+void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
+                     int stage, struct lh_ctx *ctx);
+/* Bytes that one layer keeps from forward to backward for one micro-batch. */
+double lh__layer_activation_bytes(const struct lh__fit *fit);
+
+/* FLOPs of a step: the model's, and with recomputation. */
+void lh__flops_make(double *model_flops, double *hardware_flops,
+                    const struct lh_scenario *scenario);
+
+/* ---- builder.c
+ * ------------------------------------------------------------------- */
+
+struct lh__rows {
+    struct lh_comm *at;
+    size_t capacity;
+    int32_t n;
+};
+
+/* Units [first, last] of a chunk whose gradients travel together; chunk -1:
+ * the whole stage. */
+struct lh__bucket {
+    int chunk;
+    int first_unit, last_unit;
+    double parameters;
+    int32_t backward; /* op that completes it in this step, -1 */
+    int32_t gate;     /* op of the next step that needs its weights, -1 */
+};
+
+enum { LH__NO_OP = INT32_MIN };
+
+/* Makes one template.  Ops are emitted in program order; an op waits for the
+ * one before it in the flow of data where that is on another stream. */
+struct lh__builder {
+    struct lh_ctx *ctx;
+    const struct lh__fit *fit;
+    const struct lh_device *device;
+    int stage;
+    struct lh__costs costs;
+
+    struct lh_op *ops;
+    size_t ops_capacity;
+    int32_t n_ops;
+    int32_t (*deps)[2]; /* op, what it waits for */
+    size_t deps_capacity;
+    int32_t n_deps;
+
+    int32_t flow; /* op that the next one continues, LH__NO_OP */
+    int32_t last_compute;
+    int32_t waits[8]; /* more that the next op waits for */
+    int n_waits;
+    int gate; /* bucket whose weights the next compute op needs */
+
+    bool pending; /* a compute op that may still grow */
+    bool merge;   /* tensor == 1: a chunk's layers are one op */
+    struct lh_op pending_op;
+    struct lh__work pending_work;
+
+    int micro_batch; /* of the pass being emitted */
+
+    struct lh__rows *rows; /* of the program */
+    int32_t next_row;      /* of this stage */
+    const int32_t *sends;  /* [2][v p - 1][m] rows, forward then backward */
+    int32_t norm_row;      /* -1: none */
+    int32_t tied_rows;     /* two rows, -1: none */
+
+    int n_buckets;
+    struct lh__bucket *buckets;
+    int32_t *loss; /* [m] last op of the forward with the head */
+};
+
+/* Adds work to the open compute op, or opens one. */
+void lh__emit_work(struct lh__builder *b, const struct lh__work *work,
+                   enum lh_category category, enum lh_task task, int layer);
+/* Closes the open compute op. */
+void lh__emit_flush(struct lh__builder *b);
+
+struct lh__comm_spec {
+    struct lh_comm comm; /* used where row is -1: a row of this stage */
+    int32_t row;
+    enum lh_stream stream;
+    enum lh_task task;
+    enum lh_role role;
+    int layer;
+};
+/* Returns the op; the flow continues from it. */
+int32_t lh__emit_comm(struct lh__builder *b, const struct lh__comm_spec *spec);
+
+/* The next op waits for `op` as well (LH__NO_OP: nothing). */
+void lh__emit_wait(struct lh__builder *b, int32_t op);
+/* Breaks the flow of data: the next op continues nothing. */
+void lh__emit_cut(struct lh__builder *b);
+void lh__emit_dep(struct lh__builder *b, int32_t op, int32_t dep);
+int32_t lh__rows_add(struct lh__rows *rows, const struct lh_comm *comm,
+                     struct lh_arena *arena);
+void lh__builder_finish(struct lh_template *out, struct lh__builder *b);
+
+/* ---- pass.c
+ * ------------------------------------------------------------------------ */
+
+void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
+/* last: the chunk's last backward of the step. */
+void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
+
+/* ---- sync/every_step.c
+ * -------------------------------------------------------------- */
+
+/* Rows that stages share: the gradient norm, tied embeddings. */
+void lh__sync_rows(struct lh__builder *b);
+void lh__sync_buckets(struct lh__builder *b);
+/* A bucket's last gradient is there (the open op is closed). */
+void lh__sync_bucket_done(struct lh__builder *b, int bucket);
+/* The end of the step: what is left to reduce, optimiser, weights. */
+void lh__sync_finish(struct lh__builder *b);
+
+#endif
