@@ -33,7 +33,7 @@ enum { AXIS_MAX = 65536 };
 
 static const struct lh__key keys[] = {
     {"longhaul", LH__COUNT, LH__REQUIRED, .offset = ROOT(extra.version),
-     .min = 1, .max = 1, .example = "1",
+     .min = 1, .max = 1e6, .supported_max = "1", .example = "1",
      .help = "Version of the format of this file."},
     {"name", LH__TEXT, .offset = ROOT(s.name),
      .derived = "the name of the file, without its ending",
@@ -42,6 +42,7 @@ static const struct lh__key keys[] = {
      .fallback = "1", .help = "Seed of every random draw."},
 
     {"model", LH__GROUP, LH__REQUIRED, .bare = "name",
+     .example = "llama-3.1-8b",
      .help = "The model: a name, or a file that describes it."},
     {"model.name", LH__NAME, .offset = ROOT(extra.model_name),
      .derived = "none; either name or config must be given",
@@ -141,6 +142,7 @@ static const struct lh__key keys[] = {
 
     {"sites", LH__GROUPS, LH__REQUIRED, .offset = ROOT(s.sites),
      .count = ROOT(s.n_sites), .size = sizeof(struct lh_site), .n_min = 1,
+     .n_max = 1000,
      .help = "The places where accelerators stand."},
     {"sites[].name", LH__NAME, .offset = SITE(name),
      .derived = "site0, site1, ...", .example = "ashburn",
@@ -221,7 +223,7 @@ static const struct lh__key keys[] = {
      .help = "Label of the map's node where the site is joined."},
 
     {"fibres", LH__GROUPS, .offset = ROOT(s.fibres), .count = ROOT(s.n_fibres),
-     .size = sizeof(struct lh_fibre), .derived = "none",
+     .size = sizeof(struct lh_fibre), .n_max = 10000, .derived = "none",
      .help = "Connections between sites, given one by one."},
     {"fibres[].between", LH__PAIR, LH__REQUIRED, .offset = FIBRE(site_a),
      .count = FIBRE(site_b), .example = "[ashburn, memphis]",

@@ -27,11 +27,10 @@ static const char *prefix(const struct lh__reader *r,
     return "";
 }
 
-#define FAULT(r, value, shown, fmt, ...)                                      \
+#define FAULT(r, value, ...)                                                  \
     do {                                                                      \
         (value)->bad = true;                                                  \
-        lh_error((r)->ctx, (value)->where, "%s" fmt,                          \
-                 prefix((r), (value), (shown)), __VA_ARGS__);                 \
+        lh_error((r)->ctx, (value)->where, __VA_ARGS__);                      \
     } while (0)
 
 static void fault_unsupported(struct lh__reader *r, struct lh__value *value,
@@ -49,12 +48,12 @@ static bool check_scalar(struct lh__reader *r, const struct lh__key *key,
     const char *domain = lh__key_domain(key, r->ctx->arena);
 
     if (value->kind != LH__SCALAR) {
-        FAULT(r, value, shown, "%s is %s; it must be %s", shown,
+        FAULT(r, value, "%s is %s; it must be %s", shown,
               lh__kind_name(value->kind), domain);
         return false;
     }
     if (!*value->text) {
-        FAULT(r, value, shown, "%s has no value; write %s", shown, domain);
+        FAULT(r, value, "%s has no value; write %s", shown, domain);
         return false;
     }
     return true;
@@ -123,13 +122,13 @@ static bool check_range(struct lh__reader *r, const struct lh__key *key,
     struct lh_arena *arena = r->ctx->arena;
 
     if (number < key->min || (positive && number == key->min)) {
-        FAULT(r, value, shown, "%s must be %s %s; it is %s", shown,
+        FAULT(r, value, "%s must be %s %s; it is %s", shown,
               positive ? "above" : "at least",
               limit_text(key, key->min, arena), value->text);
         return false;
     }
     if (key->max > 0 && number > key->max) {
-        FAULT(r, value, shown, "%s must be at most %s; it is %s", shown,
+        FAULT(r, value, "%s must be at most %s; it is %s", shown,
               limit_text(key, key->max, arena), value->text);
         return false;
     }
@@ -145,7 +144,7 @@ static bool read_count(int64_t *out, struct lh__reader *r,
     if (!check_scalar(r, key, value, shown))
         return false;
     if (!parse_count(&count, value->text)) {
-        FAULT(r, value, shown,
+        FAULT(r, value,
               "'%s' is not a whole number; %s is written in digits alone",
               value->text, shown);
         return false;
@@ -169,7 +168,7 @@ static bool read_number(double *out, struct lh__reader *r,
     if (!check_scalar(r, key, value, shown))
         return false;
     if (!parse_number(&number, value->text)) {
-        FAULT(r, value, shown, "'%s' is not a number; %s has no unit",
+        FAULT(r, value, "'%s' is not a number; %s has no unit",
               value->text, shown);
         return false;
     }
@@ -190,7 +189,7 @@ static void read_quantity(double *out, struct lh__reader *r,
         return;
     if (lh_units_read(&number, value->text, key->dimension, r->ctx->arena,
                       &why) != LH_OK) {
-        FAULT(r, value, shown, "%s", why);
+        FAULT(r, value, "%s%s", prefix(r, value, shown), why);
         return;
     }
     if (check_range(r, key, value, shown, number))
@@ -212,11 +211,11 @@ static void fault_choice(struct lh__reader *r, const struct lh__key *key,
     }
     const char *near = lh_nearest(value->text, words, n);
     if (near)
-        FAULT(r, value, shown,
+        FAULT(r, value,
               "unknown value '%s' of %s; did you mean '%s'?", value->text,
               shown, near);
     else
-        FAULT(r, value, shown, "unknown value '%s' of %s; it must be %s",
+        FAULT(r, value, "unknown value '%s' of %s; it must be %s",
               value->text, shown, lh__key_domain(key, r->ctx->arena));
 }
 
@@ -254,7 +253,7 @@ static void read_flag(bool *out, struct lh__reader *r,
         return;
     bool yes = strcmp(value->text, "true") == 0;
     if (!yes && strcmp(value->text, "false") != 0) {
-        FAULT(r, value, shown, "'%s' is not a flag; %s must be true or false",
+        FAULT(r, value, "'%s' is not a flag; %s must be true or false",
               value->text, shown);
     } else if (yes && key->supported_max) {
         fault_unsupported(r, value, shown);
@@ -273,7 +272,7 @@ static void read_text(const char **out, struct lh__reader *r,
     if (!check_scalar(r, key, value, shown))
         return;
     if (key->type == LH__NAME && value->text[strspn(value->text, letters)])
-        FAULT(r, value, shown,
+        FAULT(r, value,
               "'%s' is not a name; %s holds letters, digits, '.', '_' and '-'",
               value->text, shown);
     else if (key->type == LH__FILE)
@@ -288,13 +287,13 @@ static bool check_list(struct lh__reader *r, const struct lh__key *key,
                        struct lh__value *value, const char *shown)
 {
     if (value->kind != LH__LIST) {
-        FAULT(r, value, shown, "%s is %s; it must be %s", shown,
+        FAULT(r, value, "%s is %s; it must be %s", shown,
               lh__kind_name(value->kind),
               lh__key_domain(key, r->ctx->arena));
         return false;
     }
     if (value->n < key->n_min || (key->n_max > 0 && value->n > key->n_max)) {
-        FAULT(r, value, shown, "%s has %d entries; it must have %s %d", shown,
+        FAULT(r, value, "%s has %d entries; it must have %s %d", shown,
               value->n, value->n < key->n_min ? "at least" : "at most",
               value->n < key->n_min ? key->n_min : key->n_max);
         return false;
@@ -352,7 +351,7 @@ static void read_location(struct lh__reader *r, const struct lh__key *key,
     double *degrees = (double *)(void *)((char *)object + key->offset);
 
     if (value->kind != LH__LIST || value->n != 2) {
-        FAULT(r, value, shown,
+        FAULT(r, value,
               "%s must be [degrees north, degrees east], e.g. %s", shown,
               key->example);
         return;
@@ -372,7 +371,7 @@ static void check_pair(struct lh__reader *r, const struct lh__key *key,
     const char *text;
 
     if (value->kind != LH__LIST || value->n != 2) {
-        FAULT(r, value, shown, "%s must name two sites, e.g. %s", shown,
+        FAULT(r, value, "%s must name two sites, e.g. %s", shown,
               key->example);
         return;
     }
@@ -524,8 +523,13 @@ static void check_missing(struct lh__reader *r, const struct lh__key *key,
         if (near && strcmp(near, name) == 0)
             return;
     }
-    lh_error(r->ctx, group->where, "missing key '%s'%s%s: %s", name,
-             *shown ? " in " : "", shown, lh__key_domain(key, r->ctx->arena));
+    lh_error(r->ctx, group->where, "missing key '%s'%s%s%s%s%s", name,
+             *shown ? " in " : "", shown,
+             key->example ? lh_format(r->ctx->arena, "; e.g. '%s: ", name)
+                          : ": ",
+             key->example ? key->example
+                          : lh__key_domain(key, r->ctx->arena),
+             key->example ? "'" : "");
     if (*shown) /* the whole scenario is not at fault by it */
         group->bad = true;
 }
@@ -580,9 +584,9 @@ static struct lh__value *group_mapping(struct lh__reader *r,
     if (value->kind == LH__MAPPING)
         return value;
     if (scalar && !*value->text)
-        FAULT(r, value, shown, "%s has no value; it must be a mapping", what);
+        FAULT(r, value, "%s has no value; it must be a mapping", what);
     else
-        FAULT(r, value, shown, "%s is %s; it must be a mapping", what,
+        FAULT(r, value, "%s is %s; it must be a mapping", what,
               lh__kind_name(value->kind));
     return NULL;
 }

@@ -165,14 +165,15 @@ static void resolve_site(struct lh__reader *r, int i)
 static int find_site(struct lh__reader *r, const struct lh__value *name)
 {
     const struct lh_scenario *s = &r->root->s;
-    const char **names = LH_NEW(r->ctx->arena, const char *, s->n_sites);
+    const char **names;
 
     for (int i = 0; i < s->n_sites; i++) {
-        names[i] = s->sites[i].name;
-        if (strcmp(names[i], name->text) == 0)
+        if (strcmp(s->sites[i].name, name->text) == 0)
             return i;
     }
+    names = LH_NEW(r->ctx->arena, const char *, s->n_sites);
     for (int i = 0; i < s->n_sites; i++) {
+        names[i] = s->sites[i].name;
         if (!lh__value_ok(lh__value_at(r->values, site_path(r, i, "name"))))
             return -1; /* it may be this one, whose name is at fault */
     }
@@ -271,6 +272,25 @@ static void check_joined(struct lh__reader *r)
     }
 }
 
+/* Is all that could join the sites as it was meant? */
+static bool fibres_known(const struct lh__reader *r)
+{
+    static const char *const keys[] = {"fibres", "fibre_layout", "tables"};
+    const struct lh__value *sites = lh__value_get(r->values, "sites");
+
+    if (r->values->bad)
+        return false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (!lh__value_ok(lh__value_get(r->values, keys[i])))
+            return false;
+    }
+    for (int i = 0; i < sites->n; i++) {
+        if (sites->items[i]->kind != LH__MAPPING || sites->items[i]->bad)
+            return false;
+    }
+    return true;
+}
+
 static void resolve_fibres(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
@@ -278,11 +298,7 @@ static void resolve_fibres(struct lh__reader *r)
     for (int i = 0; i < s->n_fibres; i++)
         resolve_fibre(r, i);
     check_layout(r);
-    if (s->n_sites > 1 && s->layout.kind == LH_LAYOUT_NONE &&
-        lh__value_ok(lh__value_get(r->values, "fibres")) &&
-        lh__value_ok(lh__value_get(r->values, "fibre_layout")) &&
-        lh__value_ok(lh__value_get(r->values, "tables")) &&
-        !r->values->bad)
+    if (s->n_sites > 1 && s->layout.kind == LH_LAYOUT_NONE && fibres_known(r))
         check_joined(r);
 }
 

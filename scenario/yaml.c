@@ -95,9 +95,13 @@ static void report_syntax(struct reader *r)
         lh_error(r->ctx, where_of(r, y->problem_mark), "%s", problem);
         return;
     }
-    lh_error(r->ctx, where_of(r, y->problem_mark), "%s %s that begins at %d:%d",
-             problem, y->context, (int)y->context_mark.line + 1,
-             (int)y->context_mark.column + 1);
+    if (r->place.line == 0) {
+        lh_error(r->ctx, r->place, "%s %s", problem, y->context);
+        return;
+    }
+    lh_error(r->ctx, where_of(r, y->problem_mark),
+             "%s %s that begins at %d:%d", problem, y->context,
+             (int)y->context_mark.line + 1, (int)y->context_mark.column + 1);
 }
 
 static bool next_event(yaml_event_t *event, struct reader *r)
@@ -108,7 +112,8 @@ static bool next_event(yaml_event_t *event, struct reader *r)
     return false;
 }
 
-/* Line breaks and controls inside a value would not survive being echoed.  U+2028, U+2029, U+FFFE and U+FFFF are among them. */
+/* Line breaks and controls inside a value would not survive being echoed;
+ * U+2028, U+2029, U+FEFF, U+FFFE and U+FFFF are among them. */
 static bool has_control(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

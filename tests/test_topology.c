@@ -14,9 +14,9 @@
 
 #include <longhaul/topology.h>
 
-#define ZOO LH_SRCDIR "/../shared/inputs/topology-zoo/"
+#define ZOO  LH_SRCDIR "/../shared/inputs/topology-zoo/"
 #define MAPS LH_SRCDIR "/examples/maps/"
-#define US 1e-6
+#define US   1e-6
 #define GBIT 0.125e9
 
 enum { SITES_MAX = 16 };
@@ -32,11 +32,20 @@ struct bed {
 };
 
 static const struct lh_fabric rails_fabric = {
-    .name = "test-rails", .kind = LH_FABRIC_RAILS, .scale_up_gpus = 8,
-    .scale_up_bytes_per_s = 400e9, .scale_up_latency_s = 2 * US,
-    .scale_up_frac = 0.75, .nic_bytes_per_s = 50e9, .nic_latency_s = 1 * US,
-    .nic_frac = 0.9, .switch_latency_s = 0.5 * US, .spread_frac = 0.8,
-    .n_levels = 1, .group = {4}, .n_oversubscription = 1,
+    .name = "test-rails",
+    .kind = LH_FABRIC_RAILS,
+    .scale_up_gpus = 8,
+    .scale_up_bytes_per_s = 400e9,
+    .scale_up_latency_s = 2 * US,
+    .scale_up_frac = 0.75,
+    .nic_bytes_per_s = 50e9,
+    .nic_latency_s = 1 * US,
+    .nic_frac = 0.9,
+    .switch_latency_s = 0.5 * US,
+    .spread_frac = 0.8,
+    .n_levels = 1,
+    .group = {4},
+    .n_oversubscription = 1,
     .oversubscription = {2},
 };
 
@@ -66,7 +75,7 @@ static void bed_begin(struct bed *b, int n_sites, enum lh_fabric_kind kind,
                       int64_t gpus)
 {
     static const char *const names[SITES_MAX] = {
-        "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7",
+        "s0", "s1", "s2",  "s3",  "s4",  "s5",  "s6",  "s7",
         "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15",
     };
 
@@ -83,8 +92,11 @@ static void bed_begin(struct bed *b, int n_sites, enum lh_fabric_kind kind,
         b->sites[i].where = (struct lh_where){"t.yaml", 10 + i, 3};
     }
     b->scenario.layout = (struct lh_layout){
-        .kind = LH_LAYOUT_NONE, .length_m = 100e3, .route_factor = 1.5,
-        .bytes_per_s = 10 * GBIT, .where = {"t.yaml", 5, 1},
+        .kind = LH_LAYOUT_NONE,
+        .length_m = 100e3,
+        .route_factor = 1.5,
+        .bytes_per_s = 10 * GBIT,
+        .where = {"t.yaml", 5, 1},
     };
 }
 
@@ -92,9 +104,13 @@ static void fibre_add(struct bed *b, int from, int to, double length_m,
                       double bytes_per_s)
 {
     b->fibres[b->scenario.n_fibres++] = (struct lh_fibre){
-        .site_a = from, .site_b = to, .length_m = length_m,
-        .route_factor = 1.5, .bytes_per_s = bytes_per_s,
-        .equipment_latency_s = 20 * US, .transport = LH_TRANSPORT_IDEAL,
+        .site_a = from,
+        .site_b = to,
+        .length_m = length_m,
+        .route_factor = 1.5,
+        .bytes_per_s = bytes_per_s,
+        .equipment_latency_s = 20 * US,
+        .transport = LH_TRANSPORT_IDEAL,
         .where = {"t.yaml", 20, 5},
     };
 }
@@ -174,7 +190,7 @@ static const char *message(const struct bed *b, int i)
     return i < lh_diag_total(&b->ctx) ? lh_diag_at(&b->ctx, i)->text : "";
 }
 
-/* ---- inside a site -------------------------------------------------------------- */
+/* ---- inside a site ------------------------------------------------------- */
 
 static void switch_joins_all(void)
 {
@@ -185,8 +201,7 @@ static void switch_joins_all(void)
     LH_CHECK(lh_topology_link_count(b.t) == 10);
     LH_CHECK(links_of(&b, LH_LINK_NIC) == 10);
     LH_CHECK_NEAR(sum_of(&b, LH_LINK_NIC), 10 * 45e9, 1e-14);
-    LH_CHECK_TEXT(path_text(&b, 1, 4),
-                  "s0/gpu1->switch | s0/switch->gpu4");
+    LH_CHECK_TEXT(path_text(&b, 1, 4), "s0/gpu1->switch | s0/switch->gpu4");
     LH_CHECK_NEAR(path_latency_s(&b, 1, 4), 2 * US, 1e-12);
     LH_CHECK(lh_topology_accelerator_domain(b.t, 4) == 4);
     bed_end(&b);
@@ -323,12 +338,12 @@ static void wrong_fabrics_are_refused(void)
     LH_CHECK_TEXT(message(&b, 0),
                   "site 's0': fabric: nic_bandwidth is out of range");
     LH_CHECK_TEXT(message(&b, 1), "site 's0': fabric: group[1] is 0; it must "
-                  "be at least 1");
+                                  "be at least 1");
     LH_CHECK(strstr(message(&b, 2), "one level of pods") != NULL);
     bed_end(&b);
 }
 
-/* ---- between sites ------------------------------------------------------------------- */
+/* ---- between sites ------------------------------------------------------- */
 
 static void two_sites_by_hand(void)
 {
@@ -371,8 +386,8 @@ static void gateways_limit_in_total(void)
                   "s1/node0/gpu0->leaf0 | s1/leaf0->gateway | fibre s1->s0 | "
                   "s0/gateway->border | s0/border->pod0/leaf2 | "
                   "s0/pod0/leaf2->node0/gpu2");
-    LH_CHECK_NEAR(path_latency_s(&b, 16, 2),
-                  2 * US + 1 * US + 4.9e-3 + 20 * US, 1e-12);
+    LH_CHECK_NEAR(path_latency_s(&b, 16, 2), 2 * US + 1 * US + 4.9e-3 + 20 * US,
+                  1e-12);
     LH_CHECK_NEAR(lh_topology_cut(b.t, 0, 1), 20e9, 1e-9);
     bed_end(&b);
 }
@@ -423,7 +438,8 @@ static void unknown_lengths_are_refused(void)
     fibre_add(&b, 0, 1, -1, 400 * GBIT);
     LH_CHECK(!bed_build(&b) && b.st == LH_BAD_INPUT);
     LH_CHECK(lh_diag_total(&b.ctx) == 1);
-    LH_CHECK_TEXT(message(&b, 0), "the fibre between 's0' and 's1' has no "
+    LH_CHECK_TEXT(message(&b, 0),
+                  "the fibre between 's0' and 's1' has no "
                   "length, and 's1' no location to compute it from");
     LH_CHECK(lh_diag_at(&b.ctx, 0)->where.line == 20);
     bed_end(&b);
@@ -441,7 +457,8 @@ static void parallel_fibres(void)
     LH_CHECK(links_of(&b, LH_LINK_WAN) == 4);
     LH_CHECK_NEAR(capacity_of(&b, "fibre s0->s1"), 50e9, 1e-14);
     LH_CHECK_NEAR(capacity_of(&b, "fibre s0->s1 #2"), 1.25e9, 1e-14);
-    LH_CHECK_TEXT(path_text(&b, 0, 2), "s0/gpu0->switch | s0/switch->gateway "
+    LH_CHECK_TEXT(path_text(&b, 0, 2),
+                  "s0/gpu0->switch | s0/switch->gateway "
                   "| fibre s0->s1 #2 | s1/gateway->switch | s1/switch->gpu0");
     LH_CHECK_NEAR(lh_topology_cut(b.t, 0, 1), 51.25e9, 1e-9);
     bed_end(&b);
@@ -454,9 +471,8 @@ static void layouts_have_their_fibres(void)
         int n_sites;
         int n_fibres;
     } cases[] = {
-        {LH_LAYOUT_MESH, 5, 10}, {LH_LAYOUT_RING, 5, 5},
-        {LH_LAYOUT_HUB, 5, 4},   {LH_LAYOUT_TREE, 5, 4},
-        {LH_LAYOUT_MESH, 2, 1},  {LH_LAYOUT_RING, 2, 1},
+        {LH_LAYOUT_MESH, 5, 10}, {LH_LAYOUT_RING, 5, 5}, {LH_LAYOUT_HUB, 5, 4},
+        {LH_LAYOUT_TREE, 5, 4},  {LH_LAYOUT_MESH, 2, 1}, {LH_LAYOUT_RING, 2, 1},
         {LH_LAYOUT_RING, 3, 3},
     };
 
@@ -479,8 +495,8 @@ static void routes_take_least_latency(void)
     b.scenario.layout.kind = LH_LAYOUT_RING;
     LH_REQUIRE(bed_build(&b));
     /* two equal ways round: the lowest link id at the fork is 0 -> 1 */
-    LH_CHECK(strstr(path_text(&b, 0, 2),
-                    "fibre s0->s1 | fibre s1->s2") != NULL);
+    LH_CHECK(strstr(path_text(&b, 0, 2), "fibre s0->s1 | fibre s1->s2")
+             != NULL);
     LH_CHECK(strstr(path_text(&b, 0, 3), "fibre s0->s3") != NULL);
     LH_CHECK_NEAR(path_latency_s(&b, 0, 2), 3 * US + 2 * 0.49e-3, 1e-12);
     /* a ring has two disjoint ways, each of the layout's bandwidth */
@@ -523,13 +539,14 @@ static void lone_sites_are_refused(void)
     fibre_add(&b, 0, 2, 1e3, GBIT);
     LH_CHECK(!bed_build(&b) && b.st == LH_BAD_INPUT);
     LH_CHECK(lh_diag_count(&b.ctx, LH_ERROR) == 2);
-    LH_CHECK_TEXT(message(&b, 0), "no fibre joins site 's1' to site 's0'; "
+    LH_CHECK_TEXT(message(&b, 0),
+                  "no fibre joins site 's1' to site 's0'; "
                   "give fibres or a fibre_layout that join all sites");
     LH_CHECK(lh_diag_at(&b.ctx, 1)->where.line == 13);
     bed_end(&b);
 }
 
-/* ---- maps -------------------------------------------------------------------------------- */
+/* ---- maps ---------------------------------------------------------------- */
 
 static void bed_map(struct bed *b, const char *file, const char *node_a,
                     const char *node_b)
@@ -547,8 +564,8 @@ static void bed_map_text(struct bed *b, const char *name, const char *text)
     static char path[256];
     FILE *file;
 
-    snprintf(path, sizeof path, "/tmp/lh-test-topology-%ld-%s",
-             (long)getpid(), name);
+    snprintf(path, sizeof path, "/tmp/lh-test-topology-%ld-%s", (long)getpid(),
+             name);
     file = fopen(path, "w");
     LH_REQUIRE(file != NULL);
     LH_REQUIRE(fputs(text, file) >= 0 && fclose(file) == 0);
@@ -569,7 +586,8 @@ static void our_maps_read(void)
     b.sites[0].name = "ashburn"; /* letters' case does not count */
     b.sites[1].name = "memphis";
     LH_REQUIRE(bed_build(&b));
-    LH_CHECK_TEXT(path_text(&b, 0, 1), "ashburn/gpu0->switch | "
+    LH_CHECK_TEXT(path_text(&b, 0, 1),
+                  "ashburn/gpu0->switch | "
                   "ashburn/switch->gateway | fibre ashburn->Atlanta | "
                   "fibre Atlanta->memphis | memphis/gateway->switch | "
                   "memphis/switch->gpu0");
@@ -582,16 +600,17 @@ static void our_maps_read(void)
     bed_map(&b, MAPS "europe.graphml", "Dublin", "stockholm");
     LH_REQUIRE(bed_build(&b));
     LH_CHECK(strstr(message(&b, lh_diag_total(&b.ctx) - 1),
-                    "1 of the nodes used have no coordinates") != NULL);
+                    "1 of the nodes used have no coordinates")
+             != NULL);
     LH_CHECK(strstr(path_text(&b, 0, 1), "fibre Hut 7->s1") != NULL);
     bed_end(&b);
 }
 
 static const char *const zoo[] = {
-    "Abilene.graphml", "Abilene.gml", "Agis.graphml", "AttMpls.graphml",
-    "Esnet.graphml", "Geant2010.graphml", "Geant2012.graphml",
-    "Internet2.graphml", "Renater2010.graphml", "Sprint.graphml",
-    "Uninett2011.graphml",
+    "Abilene.graphml",   "Abilene.gml",         "Agis.graphml",
+    "AttMpls.graphml",   "Esnet.graphml",       "Geant2010.graphml",
+    "Geant2012.graphml", "Internet2.graphml",   "Renater2010.graphml",
+    "Sprint.graphml",    "Uninett2011.graphml",
 };
 
 static bool zoo_is_here(void)
@@ -691,7 +710,8 @@ static void map_bandwidths(void)
     LH_CHECK(!bed_build(&b));
     LH_CHECK(strstr(message(&b, lh_diag_total(&b.ctx) - 1),
                     "state no bandwidth, e.g. 'New York' to 'Chicago'; give "
-                    "fibre_layout one, e.g. 'bandwidth: 400 Gbit/s'") != NULL);
+                    "fibre_layout one, e.g. 'bandwidth: 400 Gbit/s'")
+             != NULL);
     bed_end(&b);
 }
 
@@ -702,9 +722,11 @@ static void malformed_maps_are_refused(void)
         int line;
         const char *text;
     } cases[] = {
-        {"malformed/Psnc.graphml", 226, "this GraphML file cannot be read: "
+        {"malformed/Psnc.graphml", 226,
+         "this GraphML file cannot be read: "
          "Opening and ending tag mismatch: node line 221 and noczecin"},
-        {"malformed/Uninett.graphml", 208, "this GraphML file cannot be read: "
+        {"malformed/Uninett.graphml", 208,
+         "this GraphML file cannot be read: "
          "Opening and ending tag mismatch: data line 202 and node"},
     };
 
@@ -723,7 +745,8 @@ static void malformed_maps_are_refused(void)
 
 static void broken_maps_are_refused(void)
 {
-#define HEAD "<graphml><key id=\"r\" for=\"edge\" attr.name=\"LinkSpeedRaw\" " \
+#define HEAD                                                                   \
+    "<graphml><key id=\"r\" for=\"edge\" attr.name=\"LinkSpeedRaw\" "          \
     "attr.type=\"string\"/>"
     static const struct {
         const char *name, *text, *message;
@@ -736,15 +759,20 @@ static void broken_maps_are_refused(void)
         {"4.gml", "graph [ node [ id 0 ] edge [ source 0 target 9 ] ]",
          "this GML file cannot be read: Unknown target node id found in an "
          "edge in GML file, line 1."},
-        {"5.graphml", HEAD "<graph><node id=\"a\"/><node id=\"b\"/>"
+        {"5.graphml",
+         HEAD
+         "<graph><node id=\"a\"/><node id=\"b\"/>"
          "<edge source=\"a\" target=\"b\"><data key=\"r\">fast</data></edge>"
          "</graph></graphml>",
          "edge 0: LinkSpeedRaw 'fast' is not a number"},
-        {"6.graphml", HEAD "<graph><node id=\"a\"/><node id=\"b\"/>"
-         "<edge source=\"a\" target=\"b\"><data key=\"r\">-4</data></edge>"
-         "</graph></graphml>", "the edge between 'a' and 'b' has a negative "
+        {"6.graphml",
+         HEAD "<graph><node id=\"a\"/><node id=\"b\"/>"
+              "<edge source=\"a\" target=\"b\"><data key=\"r\">-4</data></edge>"
+              "</graph></graphml>",
+         "the edge between 'a' and 'b' has a negative "
          "or infinite bandwidth or length"},
-        {"7.graphml", "<graphml><key id=\"x\" for=\"node\" "
+        {"7.graphml",
+         "<graphml><key id=\"x\" for=\"node\" "
          "attr.name=\"label\" attr.type=\"integer\"/><graph/></graphml>",
          "this GraphML file cannot be read: Unknown attribute type "
          "'integer'."},
@@ -782,10 +810,12 @@ static void sites_need_a_node(void)
 
     bed_map(&b, MAPS "america.graphml", "Chigaco", NULL);
     LH_CHECK(!bed_build(&b) && b.st == LH_BAD_INPUT);
-    LH_CHECK_TEXT(message(&b, 0), "site 's0': the map " MAPS "america.graphml "
+    LH_CHECK_TEXT(message(&b, 0),
+                  "site 's0': the map " MAPS "america.graphml "
                   "has no node 'Chigaco'; did you mean 'Chicago'?");
     LH_CHECK(strstr(message(&b, 1), "it has no location to find the nearest "
-                    "one; give node: LABEL") != NULL);
+                                    "one; give node: LABEL")
+             != NULL);
     bed_end(&b);
 }
 
@@ -800,9 +830,10 @@ static void sites_attach_to_the_nearest(void)
     LH_REQUIRE(bed_build(&b));
     LH_CHECK(isinf(capacity_of(&b, "fibre s1->Memphis")));
     LH_CHECK(strstr(message(&b, 0), "site 's1' is joined to the nearest node "
-                    "of the map, 'Memphis', by a fibre of 136.") != NULL
+                                    "of the map, 'Memphis', by a fibre of 136.")
+                 != NULL
              || strstr(message(&b, 1), "'Memphis', by a fibre of 136.")
-                != NULL);
+                    != NULL);
     bed_end(&b);
 }
 
@@ -822,7 +853,9 @@ static void unused_nodes_do_not_matter(void)
     struct bed b;
 
     /* b - c: a stub without coordinates; d: a part of its own; e-e: a loop */
-    bed_map_text(&b, "stub.graphml", "<graphml>"
+    bed_map_text(
+        &b, "stub.graphml",
+        "<graphml>"
         "<key id=\"x\" for=\"edge\" attr.name=\"length_km\" "
         "attr.type=\"double\"/>"
         "<graph edgedefault=\"undirected\"><node id=\"a\"/><node id=\"b\"/>"
@@ -833,7 +866,8 @@ static void unused_nodes_do_not_matter(void)
     LH_REQUIRE(bed_build(&b));
     LH_CHECK(links_of(&b, LH_LINK_WAN) == 2);
     LH_CHECK_NEAR(path_latency_s(&b, 0, 1), 3 * US + 0.49e-3, 1e-12);
-    LH_CHECK_TEXT(message(&b, 0), "2 of 5 nodes and 1 of 4 edges lie on routes "
+    LH_CHECK_TEXT(message(&b, 0),
+                  "2 of 5 nodes and 1 of 4 edges lie on routes "
                   "between the sites; the others are left out (an edge from a "
                   "node to itself never lies on a route)");
     bed_map_end(&b);
@@ -843,7 +877,9 @@ static void directed_maps_pair_their_edges(void)
 {
     struct bed b;
 
-    bed_map_text(&b, "directed.graphml", "<graphml>"
+    bed_map_text(
+        &b, "directed.graphml",
+        "<graphml>"
         "<key id=\"x\" for=\"edge\" attr.name=\"length_km\" "
         "attr.type=\"double\"/><key id=\"r\" for=\"edge\" "
         "attr.name=\"bandwidth_bits_per_s\" attr.type=\"double\"/>"
@@ -861,7 +897,8 @@ static void directed_maps_pair_their_edges(void)
     LH_CHECK_NEAR(capacity_of(&b, "fibre s1->s0"), 2e9, 1e-14);
     LH_CHECK(links_of(&b, LH_LINK_WAN) == 6);
     LH_CHECK(strstr(message(&b, 0), "2 edges of this directed map have no "
-                    "opposite") != NULL);
+                                    "opposite")
+             != NULL);
     LH_CHECK_NEAR(lh_topology_cut(b.t, 0, 1), 1e9 + 10 * GBIT, 1e-9);
     LH_CHECK_NEAR(lh_topology_cut(b.t, 1, 0), 2e9 + 10 * GBIT, 1e-9);
     bed_map_end(&b);
@@ -871,7 +908,9 @@ static void labels_become_unique(void)
 {
     struct bed b;
 
-    bed_map_text(&b, "labels.graphml", "<graphml>"
+    bed_map_text(
+        &b, "labels.graphml",
+        "<graphml>"
         "<key id=\"l\" for=\"node\" attr.name=\"label\" attr.type=\"string\"/>"
         "<graph edgedefault=\"undirected\">"
         "<node id=\"0\"><data key=\"l\">a</data></node>"
@@ -884,12 +923,14 @@ static void labels_become_unique(void)
         "</graph></graphml>");
     b.scenario.layout.length_m = 1e3;
     LH_REQUIRE(bed_build(&b));
-    LH_CHECK(strstr(path_text(&b, 0, 1), "fibre s0->x | fibre x->x (node 2) | "
-                    "fibre x (node 2)->b-_a _2 | fibre b-_a _2->s1") != NULL);
+    LH_CHECK(strstr(path_text(&b, 0, 1),
+                    "fibre s0->x | fibre x->x (node 2) | "
+                    "fibre x (node 2)->b-_a _2 | fibre b-_a _2->s1")
+             != NULL);
     bed_map_end(&b);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole ----------------------------------------------------------- */
 
 static void prints_are_stable(void)
 {
@@ -907,11 +948,14 @@ static void prints_are_stable(void)
     lh_topology_print(&again, b.t);
     LH_CHECK_TEXT(text.s, again.s);
     LH_CHECK(strstr(text.s, "site s0: 2 accelerators in 1 node of 8, rails "
-                    "(test-rails), 2 leaf switches\n") != NULL);
+                            "(test-rails), 2 leaf switches\n")
+             != NULL);
     LH_CHECK(strstr(text.s, "fibre s0 - s1: 1000 km, RTT 9.84 ms, 400 Gbit/s, "
-                    "ideal\n") != NULL);
+                            "ideal\n")
+             != NULL);
     LH_CHECK(strstr(text.s, "route s0 -> s1: 1 fibre, RTT 9.84 ms, cut 400 "
-                    "Gbit/s there, 400 Gbit/s back\n") != NULL);
+                            "Gbit/s there, 400 Gbit/s back\n")
+             != NULL);
     LH_CHECK(strstr(text.s, "s0/node0/gpu1->nvswitch\n") != NULL);
     bed_end(&b);
 }
@@ -928,7 +972,7 @@ static void large_sites_are_cheap(void)
     LH_REQUIRE(lh_topology_build(&b.t, &b.scenario, &b.ctx) == LH_OK);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     double cpu_s = (double)(end.tv_sec - begin.tv_sec)
-        + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+                   + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
     /* 0.02 s on the machine of 2026; a sanitizer build takes some 10 x */
     LH_CHECK(cpu_s < 1.0);
     LH_CHECK(links_of(&b, LH_LINK_NIC) == 2 * 16384);
@@ -949,7 +993,8 @@ static void table_rows_build(void)
         bed_begin(&b, 1, LH_FABRIC_SWITCH, 300);
         LH_REQUIRE(lh_fabric_by_name(&b.sites[0].fabric,
                                      lh_csv_cell(&csv, i, 0), LH_NOWHERE,
-                                     &b.ctx) == LH_OK);
+                                     &b.ctx)
+                   == LH_OK);
         LH_CHECK(bed_build(&b));
         LH_CHECK(lh_diag_total(&b.ctx) == 0);
         bed_end(&b);

@@ -408,13 +408,15 @@ static void traces_every_record(void)
 {
     struct fixture f;
     json_t *whole;
+    json_t *events;
     json_t *event;
     double ends_us[2][LH_STREAMS] = {{0}};
     size_t i;
     int n = 0;
 
     begin(&f);
-    json_array_foreach(trace_events(&f, &whole), i, event) {
+    events = trace_events(&f, &whole);
+    json_array_foreach(events, i, event) {
         int class = (int)real_at(event, "pid") - 1;
         int stream = (int)real_at(event, "tid") - 1;
         if (strcmp(text_at(event, "ph"), "X") != 0) {
@@ -444,6 +446,7 @@ static void counts_the_fibre(void)
 {
     struct fixture f;
     json_t *whole;
+    json_t *events;
     json_t *event;
     double last_us = 0;
     double rate = 0;
@@ -451,7 +454,8 @@ static void counts_the_fibre(void)
     size_t i;
 
     begin(&f);
-    json_array_foreach(trace_events(&f, &whole), i, event) {
+    events = trace_events(&f, &whole);
+    json_array_foreach(events, i, event) {
         if (strcmp(text_at(event, "ph"), "C") == 0) {
             bytes += rate * (real_at(event, "ts") - last_us) * 1e-6;
             last_us = real_at(event, "ts");

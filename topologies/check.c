@@ -31,8 +31,10 @@ static enum lh_status links_check(const struct lh_topology *t,
                                   struct lh_ctx *ctx)
 {
     if (t->n_links != igraph_ecount(&t->graph) || t->n_links % 2 != 0) {
-        lh_error(ctx, LH_NOWHERE, "internal error: topology: %d links, %lld "
-                 "edges", t->n_links, (long long)igraph_ecount(&t->graph));
+        lh_error(ctx, LH_NOWHERE,
+                 "internal error: topology: %d links, %lld "
+                 "edges",
+                 t->n_links, (long long)igraph_ecount(&t->graph));
         return LH_FAILED;
     }
     for (lh_link l = 0; l < t->n_links; l++) {
@@ -64,8 +66,10 @@ static enum lh_status names_check(const struct lh_topology *t,
     qsort(names, n, sizeof *names, compare_names);
     for (size_t i = 1; i < n; i++)
         if (strcmp(names[i - 1], names[i]) == 0) {
-            lh_error(ctx, LH_NOWHERE, "internal error: topology: two links "
-                     "have the name '%s'", names[i]);
+            lh_error(ctx, LH_NOWHERE,
+                     "internal error: topology: two links "
+                     "have the name '%s'",
+                     names[i]);
             return LH_FAILED;
         }
     return LH_OK;
@@ -75,8 +79,8 @@ static enum lh_status reach_check(const struct lh_topology *t,
                                   struct lh_ctx *ctx)
 {
     igraph_vector_int_t part;
-    enum lh_status st = lh__igraph_status(ctx, "topology",
-                                          igraph_vector_int_init(&part, 0));
+    enum lh_status st =
+        lh__igraph_status(ctx, "topology", igraph_vector_int_init(&part, 0));
 
     if (st != LH_OK)
         return st;
@@ -85,8 +89,10 @@ static enum lh_status reach_check(const struct lh_topology *t,
                                                        NULL, IGRAPH_STRONG));
     for (int64_t a = 1; st == LH_OK && a < t->n_accelerators; a++)
         if (VECTOR(part)[a] != VECTOR(part)[0]) {
-            lh_error(ctx, LH_NOWHERE, "internal error: topology: accelerator "
-                     "%lld cannot reach accelerator 0", (long long)a);
+            lh_error(ctx, LH_NOWHERE,
+                     "internal error: topology: accelerator "
+                     "%lld cannot reach accelerator 0",
+                     (long long)a);
             st = LH_FAILED;
         }
     igraph_vector_int_destroy(&part);
@@ -127,36 +133,37 @@ static const char *path_fault(const struct lh_topology *t, int64_t from,
 static int64_t sample(const struct lh_topology *t, int k, int n, int shift)
 {
     return (int64_t)(((double)k / n) * (double)t->n_accelerators + shift)
-        % t->n_accelerators;
+           % t->n_accelerators;
 }
 
 static enum lh_status source_check(const struct lh_topology *t, int64_t from,
-                                   int n_targets, int shift,
-                                   struct lh_ctx *ctx)
+                                   int n_targets, int shift, struct lh_ctx *ctx)
 {
     igraph_vector_t weights;
     igraph_matrix_t shortest;
-    enum lh_status st = lh__igraph_status(ctx, "topology",
-                                          igraph_matrix_init(&shortest, 0, 0));
+    enum lh_status st =
+        lh__igraph_status(ctx, "topology", igraph_matrix_init(&shortest, 0, 0));
 
     if (st != LH_OK)
         return st;
     igraph_vector_view(&weights, t->latency_s, t->n_links);
-    st = lh__igraph_status(ctx, "topology",
-                           igraph_distances_dijkstra(
-                               &t->graph, &shortest,
-                               igraph_vss_1((igraph_integer_t)from),
-                               igraph_vss_all(), &weights, IGRAPH_OUT));
+    st = lh__igraph_status(
+        ctx, "topology",
+        igraph_distances_dijkstra(&t->graph, &shortest,
+                                  igraph_vss_1((igraph_integer_t)from),
+                                  igraph_vss_all(), &weights, IGRAPH_OUT));
     for (int k = 0; st == LH_OK && k < n_targets; k++) {
         int64_t to = sample(t, k, n_targets, shift);
-        const char *what = to == from
-            ? NULL : path_fault(t, from, to, MATRIX(shortest, 0, to));
+        const char *what =
+            to == from ? NULL
+                       : path_fault(t, from, to, MATRIX(shortest, 0, to));
 
         if (what == NULL)
             continue;
-        lh_error(ctx, LH_NOWHERE, "internal error: topology: path from "
-                 "accelerator %lld to %lld: %s", (long long)from,
-                 (long long)to, what);
+        lh_error(ctx, LH_NOWHERE,
+                 "internal error: topology: path from "
+                 "accelerator %lld to %lld: %s",
+                 (long long)from, (long long)to, what);
         st = LH_FAILED;
     }
     igraph_matrix_destroy(&shortest);

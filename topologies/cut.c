@@ -32,8 +32,8 @@ static igraph_error_t wan_graph(igraph_t *graph, igraph_vector_t *capacity,
 
             VECTOR(ends)[4 * i + 2 * way] = way ? f->b : f->a;
             VECTOR(ends)[4 * i + 2 * way + 1] = way ? f->a : f->b;
-            VECTOR(*capacity)[2 * i + way] = isfinite(limit) ? limit
-                                                             : unlimited;
+            VECTOR(*capacity)
+            [2 * i + way] = isfinite(limit) ? limit : unlimited;
         }
     }
     error = igraph_create(graph, &ends, wan->n_nodes, IGRAPH_DIRECTED);

@@ -40,8 +40,7 @@ void lh__fat_tree_shape(struct lh__shape *out, const struct lh_fabric *fabric,
     *out = (struct lh__shape){.scale_up_gpus = size, .n_rails = 1};
     out->leaf_nodes = fabric->n_levels > 0 ? fabric->group[0] : below;
     for (;; level++) {
-        int64_t group = level < fabric->n_levels ? fabric->group[level]
-                                                 : below;
+        int64_t group = level < fabric->n_levels ? fabric->group[level] : below;
         out->count[level] = (below + group - 1) / group;
         if (level > 0)
             out->children[level - 1] = group;

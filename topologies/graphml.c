@@ -20,7 +20,7 @@
 
 #include "topology.h"
 
-/* ---- what igraph says ------------------------------------------------------------ */
+/* ---- what igraph says ---------------------------------------------------- */
 
 /* igraph's handlers carry no user data, so this is the one place where words
  * wait between two of our functions: set empty before reading, read after. */
@@ -65,7 +65,8 @@ static void refuse(const struct lh__map *map, bool gml, igraph_error_t error,
     const char *text = said_text(said, &where.line);
 
     if (!gml && error == IGRAPH_EINVAL)
-        lh_error(ctx, where, "this is not a GraphML file: there is no <graph> "
+        lh_error(ctx, where,
+                 "this is not a GraphML file: there is no <graph> "
                  "in it");
     else
         lh_error(ctx, where, "this %s file cannot be read: %s", format,
@@ -109,7 +110,7 @@ static enum lh_status graph_read(igraph_t *graph, const struct lh__map *map,
     return LH_BAD_INPUT;
 }
 
-/* ---- attributes ----------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 /* Attributes of the nodes or of the edges of a graph that was read. */
 struct attributes {
@@ -122,15 +123,15 @@ struct attributes {
 static const char *text_at(const struct attributes *a, const char *name, int i)
 {
     return a->of == IGRAPH_ATTRIBUTE_VERTEX
-        ? igraph_cattribute_VAS(a->graph, name, i)
-        : igraph_cattribute_EAS(a->graph, name, i);
+               ? igraph_cattribute_VAS(a->graph, name, i)
+               : igraph_cattribute_EAS(a->graph, name, i);
 }
 
 static double number_at(const struct attributes *a, const char *name, int i)
 {
     return a->of == IGRAPH_ATTRIBUTE_VERTEX
-        ? igraph_cattribute_VAN(a->graph, name, i)
-        : igraph_cattribute_EAN(a->graph, name, i);
+               ? igraph_cattribute_VAN(a->graph, name, i)
+               : igraph_cattribute_EAN(a->graph, name, i);
 }
 
 /* Type of an attribute; IGRAPH_ATTRIBUTE_UNSPECIFIED: there is none. */
@@ -211,8 +212,8 @@ static void labels(struct lh__map *map, const struct attributes *a,
                 map->label[i] = lh_strdup(arena, text_at(a, keys[k], i));
             else if (type == IGRAPH_ATTRIBUTE_NUMERIC
                      && isfinite(number_at(a, keys[k], i)))
-                map->label[i] = lh_format(arena, "%.15g",
-                                          number_at(a, keys[k], i));
+                map->label[i] =
+                    lh_format(arena, "%.15g", number_at(a, keys[k], i));
         }
     }
 }
@@ -262,15 +263,15 @@ static enum lh_status edges_read(struct lh__map *map, const igraph_t *graph,
         double bits_per_s = own[i] > 0 ? own[i] : zoo[i];
 
         /* igraph turns the ends of undirected edges: the lower one first */
-        map->from[i] = (int)(map->directed ? IGRAPH_FROM(graph, i)
-                                           : IGRAPH_TO(graph, i));
-        map->to[i] = (int)(map->directed ? IGRAPH_TO(graph, i)
-                                         : IGRAPH_FROM(graph, i));
+        map->from[i] =
+            (int)(map->directed ? IGRAPH_FROM(graph, i) : IGRAPH_TO(graph, i));
+        map->to[i] =
+            (int)(map->directed ? IGRAPH_TO(graph, i) : IGRAPH_FROM(graph, i));
         if (bits_per_s < 0 || km[i] < 0 || isinf(bits_per_s) || isinf(km[i])) {
             lh_error(ctx, (struct lh_where){map->file, 0, 0},
                      "the edge between '%s' and '%s' has a negative or "
-                     "infinite bandwidth or length", map->label[map->from[i]],
-                     map->label[map->to[i]]);
+                     "infinite bandwidth or length",
+                     map->label[map->from[i]], map->label[map->to[i]]);
             return LH_BAD_INPUT;
         }
         map->bytes_per_s[i] = bits_per_s > 0 ? bits_per_s / 8 : 0;
@@ -283,8 +284,8 @@ enum lh_status lh__map_read(struct lh__map *out, const char *file,
                             struct lh_ctx *ctx)
 {
     /* Without this table igraph forgets every attribute it reads. */
-    igraph_attribute_table_t *table
-        = igraph_set_attribute_table(&igraph_cattribute_table);
+    igraph_attribute_table_t *table =
+        igraph_set_attribute_table(&igraph_cattribute_table);
     struct lh__handlers saved = lh__igraph_begin(hear);
     struct lh__map map = {.file = file};
     igraph_t graph;

@@ -39,13 +39,14 @@ enum lh_status lh__fibre_constants(struct lh__wan *wan, struct lh_ctx *ctx)
     int column = lh_csv_column(&csv, "value");
     where.file = csv.file;
     if (row < 0 || column < 0) {
-        lh_error(ctx, where, "a row 'latency_per_km' and a column 'value' are "
+        lh_error(ctx, where,
+                 "a row 'latency_per_km' and a column 'value' are "
                  "needed");
         return LH_BAD_INPUT;
     }
     where.line = csv.lines[row];
-    st = lh_units_read(&latency_s, lh_csv_cell(&csv, row, column),
-                       LH_DIM_TIME, ctx->arena, &why);
+    st = lh_units_read(&latency_s, lh_csv_cell(&csv, row, column), LH_DIM_TIME,
+                       ctx->arena, &why);
     if (st == LH_OK && latency_s > 0) {
         wan->latency_s_per_m = latency_s / 1000.0;
         return LH_OK;

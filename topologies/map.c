@@ -30,11 +30,11 @@ struct chart {
     struct lh__wan *wan;
     const struct lh_scenario *scenario;
     struct lh__map map;
-    int *site_node;      /* [n_sites] map node */
-    bool *by_name;       /* [n_sites] */
-    bool *used_edge;     /* [n_edges] */
-    bool *used_node;     /* [n_nodes] an end of a used edge, or a site's */
-    int *wan_node;       /* [n_nodes] -1: not used */
+    int *site_node;  /* [n_sites] map node */
+    bool *by_name;   /* [n_sites] */
+    bool *used_edge; /* [n_edges] */
+    bool *used_node; /* [n_nodes] an end of a used edge, or a site's */
+    int *wan_node;   /* [n_nodes] -1: not used */
 };
 
 static struct lh_where map_where(const struct chart *c)
@@ -42,7 +42,7 @@ static struct lh_where map_where(const struct chart *c)
     return (struct lh_where){c->map.file, 0, 0};
 }
 
-/* ---- sites ------------------------------------------------------------------------ */
+/* ---- sites --------------------------------------------------------------- */
 
 static int node_named(const struct lh__map *map, const char *name)
 {
@@ -78,18 +78,21 @@ static void no_node(const struct chart *c, const struct lh_site *site,
 {
     const char *name = site->node != NULL ? site->node : site->name;
     const char *near = lh_nearest(name, c->map.label, c->map.n_nodes);
-    const char *hint = near == NULL
-        ? "" : lh_format(ctx->arena, "; did you mean '%s'?", near);
+    const char *hint =
+        near == NULL ? "" : lh_format(ctx->arena, "; did you mean '%s'?", near);
 
     if (site->node != NULL)
         lh_error(ctx, site->where, "site '%s': the map %s has no node '%s'%s",
                  site->name, c->map.file, name, hint);
     else
-        lh_error(ctx, site->where, "site '%s' is no node of the map %s, and "
-                 "%s; give node: LABEL%s", site->name, c->map.file,
+        lh_error(ctx, site->where,
+                 "site '%s' is no node of the map %s, and "
+                 "%s; give node: LABEL%s",
+                 site->name, c->map.file,
                  site->has_location ? "no node of it has coordinates"
                                     : "it has no location to find the "
-                                      "nearest one", hint);
+                                      "nearest one",
+                 hint);
 }
 
 static enum lh_status sites_attach(struct chart *c, struct lh_ctx *ctx)
@@ -99,8 +102,8 @@ static enum lh_status sites_attach(struct chart *c, struct lh_ctx *ctx)
     for (int i = 0; i < c->scenario->n_sites; i++) {
         const struct lh_site *site = &c->scenario->sites[i];
 
-        c->site_node[i] = node_named(&c->map, site->node != NULL
-                                     ? site->node : site->name);
+        c->site_node[i] =
+            node_named(&c->map, site->node != NULL ? site->node : site->name);
         c->by_name[i] = c->site_node[i] >= 0;
         if (!c->by_name[i] && site->node == NULL)
             c->site_node[i] = node_nearest(c, i);
@@ -112,9 +115,10 @@ static enum lh_status sites_attach(struct chart *c, struct lh_ctx *ctx)
     return st;
 }
 
-/* ---- what routes can use --------------------------------------------------------------- */
+/* ---- what routes can use ------------------------------------------------- */
 
-/* The map without self-loops, and one more vertex joined to the sites' nodes. */
+/* The map without self-loops, and one more vertex joined to the sites' nodes.
+ */
 static igraph_error_t closed_graph(igraph_t *graph, const struct chart *c)
 {
     igraph_vector_int_t ends;
@@ -135,8 +139,8 @@ static igraph_error_t closed_graph(igraph_t *graph, const struct chart *c)
             error = igraph_vector_int_push_back(&ends, c->map.n_nodes);
     }
     if (error == IGRAPH_SUCCESS)
-        error = igraph_create(graph, &ends, c->map.n_nodes + 1,
-                              IGRAPH_UNDIRECTED);
+        error =
+            igraph_create(graph, &ends, c->map.n_nodes + 1, IGRAPH_UNDIRECTED);
     igraph_vector_int_destroy(&ends);
     return error;
 }
@@ -150,8 +154,7 @@ static void block_use(struct chart *c, const igraph_vector_int_t *block,
     if (stamp[c->map.n_nodes] != number)
         return;
     for (int i = 0; i < c->map.n_edges; i++)
-        if (c->map.from[i] != c->map.to[i]
-            && stamp[c->map.from[i]] == number
+        if (c->map.from[i] != c->map.to[i] && stamp[c->map.from[i]] == number
             && stamp[c->map.to[i]] == number)
             c->used_edge[i] = true;
 }
@@ -169,8 +172,8 @@ static enum lh_status edges_use(struct chart *c, struct lh_ctx *ctx)
     error = igraph_vector_int_list_init(&blocks, 0);
     if (error != IGRAPH_SUCCESS)
         goto out;
-    error = igraph_biconnected_components(&graph, &n, NULL, NULL, &blocks,
-                                          NULL);
+    error =
+        igraph_biconnected_components(&graph, &n, NULL, NULL, &blocks, NULL);
     for (igraph_integer_t i = 0; error == IGRAPH_SUCCESS && i < n; i++)
         block_use(c, igraph_vector_int_list_get_ptr(&blocks, i), stamp,
                   (int)i + 1);
@@ -197,14 +200,16 @@ static void nodes_use(struct chart *c, struct lh_ctx *ctx)
     for (int i = 0; i < c->map.n_nodes; i++)
         n_nodes += c->used_node[i];
     if (n_nodes < c->map.n_nodes || n_edges < c->map.n_edges)
-        lh_note(ctx, map_where(c), "%d of %d nodes and %d of %d edges lie on "
-                "routes between the sites; the others are left out%s", n_nodes,
-                c->map.n_nodes, n_edges, c->map.n_edges,
+        lh_note(ctx, map_where(c),
+                "%d of %d nodes and %d of %d edges lie on "
+                "routes between the sites; the others are left out%s",
+                n_nodes, c->map.n_nodes, n_edges, c->map.n_edges,
                 n_loops > 0 ? " (an edge from a node to itself never lies on "
-                              "a route)" : "");
+                              "a route)"
+                            : "");
 }
 
-/* ---- coordinates ------------------------------------------------------------------------- */
+/* ---- coordinates --------------------------------------------------------- */
 
 struct vector {
     double x, y, z;
@@ -289,10 +294,11 @@ static enum lh_status lost_report(const struct chart *c, const bool *missing,
     }
     if (n == 0)
         return LH_OK;
-    lh_error(ctx, map_where(c), "%d node%s that routes between the sites can "
+    lh_error(ctx, map_where(c),
+             "%d node%s that routes between the sites can "
              "use ha%s no coordinates, nor ha%s any node joined to %s: %s%s; "
-             "give fibre_layout a length", n, n == 1 ? "" : "s",
-             n == 1 ? "s" : "ve", n == 1 ? "s" : "ve",
+             "give fibre_layout a length",
+             n, n == 1 ? "" : "s", n == 1 ? "s" : "ve", n == 1 ? "s" : "ve",
              n == 1 ? "it" : "them", names.s, n > 3 ? ", .." : "");
     return LH_BAD_INPUT;
 }
@@ -317,7 +323,8 @@ static enum lh_status nodes_locate(struct chart *c, struct lh_ctx *ctx)
     int n_missing = count(missing, c->map.n_nodes);
     if (n_missing == 0 || c->scenario->layout.length_m >= 0) {
         if (n_missing > 0)
-            lh_note(ctx, map_where(c), "%d of the nodes used have no "
+            lh_note(ctx, map_where(c),
+                    "%d of the nodes used have no "
                     "coordinates: fibres to them have fibre_layout's length",
                     n_missing);
         return LH_OK;
@@ -326,12 +333,14 @@ static enum lh_status nodes_locate(struct chart *c, struct lh_ctx *ctx)
         continue;
     enum lh_status st = lost_report(c, missing, ctx);
     if (st == LH_OK)
-        lh_note(ctx, map_where(c), "%d of the nodes used have no coordinates: "
-                "placed at the mean of their neighbours", n_missing);
+        lh_note(ctx, map_where(c),
+                "%d of the nodes used have no coordinates: "
+                "placed at the mean of their neighbours",
+                n_missing);
     return st;
 }
 
-/* ---- nodes and fibres of the WAN ----------------------------------------------------------- */
+/* ---- nodes and fibres of the WAN ----------------------------------------- */
 
 static bool name_taken(const struct lh__wan *wan, const char *name)
 {
@@ -376,9 +385,12 @@ static void nodes_add(struct chart *c, struct lh_ctx *ctx)
     }
     for (int i = 0; i < c->map.n_nodes; i++)
         if (c->used_node[i] && c->wan_node[i] < 0)
-            c->wan_node[i] = lh__wan_node_add(c->wan, (struct lh__wan_node){
-                node_name(c, i, ctx), c->map.located[i],
-                c->map.latitude_deg[i], c->map.longitude_deg[i]}, ctx);
+            c->wan_node[i] = lh__wan_node_add(
+                c->wan,
+                (struct lh__wan_node){node_name(c, i, ctx), c->map.located[i],
+                                      c->map.latitude_deg[i],
+                                      c->map.longitude_deg[i]},
+                ctx);
 }
 
 /* The opposite edge of a directed map, later in the file; -1: none. */
@@ -422,8 +434,7 @@ static enum lh_status edge_add(struct chart *c, int edge, int back,
     return lh__wan_add(c->wan, &span, ctx);
 }
 
-static enum lh_status bandwidth_check(const struct chart *c,
-                                      struct lh_ctx *ctx)
+static enum lh_status bandwidth_check(const struct chart *c, struct lh_ctx *ctx)
 {
     int n = 0, n_used = 0, first = -1;
 
@@ -436,10 +447,12 @@ static enum lh_status bandwidth_check(const struct chart *c,
     }
     if (n == 0)
         return LH_OK;
-    lh_error(ctx, c->scenario->layout.where, "%d of %d edges used of the map "
+    lh_error(ctx, c->scenario->layout.where,
+             "%d of %d edges used of the map "
              "%s state no bandwidth, e.g. '%s' to '%s'; give fibre_layout one, "
-             "e.g. 'bandwidth: 400 Gbit/s'", n, n_used, c->map.file,
-             c->map.label[c->map.from[first]], c->map.label[c->map.to[first]]);
+             "e.g. 'bandwidth: 400 Gbit/s'",
+             n, n_used, c->map.file, c->map.label[c->map.from[first]],
+             c->map.label[c->map.to[first]]);
     return LH_BAD_INPUT;
 }
 
@@ -463,13 +476,14 @@ static enum lh_status edges_add(struct chart *c, struct lh_ctx *ctx)
         st = edge_add(c, i, back, ctx);
     }
     if (n_one_way > 0)
-        lh_note(ctx, map_where(c), "%d edges of this directed map have no "
+        lh_note(ctx, map_where(c),
+                "%d edges of this directed map have no "
                 "opposite: each is taken for a fibre of both directions",
                 n_one_way);
     return st;
 }
 
-/* ---- tails ------------------------------------------------------------------------------------ */
+/* ---- tails --------------------------------------------------------------- */
 
 static enum lh_status tail_add(struct chart *c, int site, struct lh_ctx *ctx)
 {
@@ -488,11 +502,14 @@ static enum lh_status tail_add(struct chart *c, int site, struct lh_ctx *ctx)
     if (span.a == span.b)
         return LH_OK;
     if (!c->by_name[site])
-        lh_note(ctx, s->where, "site '%s' is joined to the nearest node of "
-                "the map, '%s', by a fibre of %s", s->name, c->map.label[node],
-                lh_units_human(ctx->arena, span.route_factor
-                               * lh__geodesic_m(&c->wan->nodes[site],
-                                                &c->wan->nodes[span.b]),
+        lh_note(ctx, s->where,
+                "site '%s' is joined to the nearest node of "
+                "the map, '%s', by a fibre of %s",
+                s->name, c->map.label[node],
+                lh_units_human(ctx->arena,
+                               span.route_factor
+                                   * lh__geodesic_m(&c->wan->nodes[site],
+                                                    &c->wan->nodes[span.b]),
                                LH_DIM_LENGTH));
     return lh__wan_add(c->wan, &span, ctx);
 }

@@ -34,20 +34,18 @@ static const char *switch_name(struct lh_arena *arena,
     if (site->fabric.kind == LH_FABRIC_SWITCH)
         return "switch";
     if (level == 0 && site->fabric.kind == LH_FABRIC_RAILS)
-        return in_pod
-            ? lh_format(arena, "leaf%lld",
-                        (long long)(index % shape->n_rails))
-            : lh_format(arena, "pod%lld/leaf%lld",
-                        (long long)(index / shape->n_rails),
-                        (long long)(index % shape->n_rails));
+        return in_pod ? lh_format(arena, "leaf%lld",
+                                  (long long)(index % shape->n_rails))
+                      : lh_format(arena, "pod%lld/leaf%lld",
+                                  (long long)(index / shape->n_rails),
+                                  (long long)(index % shape->n_rails));
     if (level > 0 && shape->count[level] == 1)
         return word;
     return lh_format(arena, "%s%d", word, index);
 }
 
-static const char *gpu_name(struct lh_arena *arena,
-                            const struct lh__site *site, int32_t index,
-                            bool in_node)
+static const char *gpu_name(struct lh_arena *arena, const struct lh__site *site,
+                            int32_t index, bool in_node)
 {
     int64_t size = site->shape.scale_up_gpus;
 
@@ -73,16 +71,14 @@ static const char *vertex_name(struct lh_arena *arena,
         return gpu_name(arena, site, index, near == LH__NVSWITCH);
     case LH__NVSWITCH:
         return near == LH__ACCELERATOR
-            ? "nvswitch" : lh_format(arena, "node%d/nvswitch", index);
+                   ? "nvswitch"
+                   : lh_format(arena, "node%d/nvswitch", index);
     case LH__SWITCH:
         return switch_name(arena, site, t->vertex_level[v], index,
                            near == LH__ACCELERATOR);
-    case LH__GATEWAY:
-        return "gateway";
-    case LH__BORDER:
-        return "border";
-    case LH__MAP_NODE:
-        break;
+    case LH__GATEWAY: return "gateway";
+    case LH__BORDER: return "border";
+    case LH__MAP_NODE: break;
     }
     return "";
 }

@@ -27,8 +27,8 @@ static const char *const fabric_names[] = {
 static const char *rate(const struct lh_text *out, double bytes_per_s)
 {
     return isfinite(bytes_per_s)
-        ? lh_units_human(out->arena, bytes_per_s, LH_DIM_BANDWIDTH)
-        : "no limit";
+               ? lh_units_human(out->arena, bytes_per_s, LH_DIM_BANDWIDTH)
+               : "no limit";
 }
 
 static const char *duration(const struct lh_text *out, double seconds)
@@ -44,8 +44,8 @@ static const char *distance(const struct lh_text *out, double metres)
 static bool equal_links(const struct lh_topology *t, lh_link a, lh_link b)
 {
     return t->link_kind[a] == t->link_kind[b]
-        && t->latency_s[a] == t->latency_s[b]
-        && t->capacity_bytes_per_s[a] == t->capacity_bytes_per_s[b];
+           && t->latency_s[a] == t->latency_s[b]
+           && t->capacity_bytes_per_s[a] == t->capacity_bytes_per_s[b];
 }
 
 /* Links of a site come ordered by class, so equal ones are neighbours. */
@@ -81,9 +81,11 @@ static void site_print(struct lh_text *out, const struct lh_topology *t,
     for (int k = 0; k < shape->n_levels; k++)
         lh_text_printf(out, ", %lld %s%s", (long long)shape->count[k],
                        site->fabric.kind == LH_FABRIC_SWITCH
-                           ? "switch" : lh__level_name(k),
+                           ? "switch"
+                           : lh__level_name(k),
                        shape->count[k] == 1 ? ""
-                       : k == 0 ? " switches" : " layers");
+                       : k == 0             ? " switches"
+                                            : " layers");
     lh_text_add(out, "\n");
     classes_print(out, t, site);
 }
@@ -92,7 +94,8 @@ static void fibre_print(struct lh_text *out, const struct lh_topology *t,
                         const struct lh__fibre *f)
 {
     static const char *const transports[] = {
-        [LH_TRANSPORT_IDEAL] = "ideal", [LH_TRANSPORT_RDMA] = "rdma",
+        [LH_TRANSPORT_IDEAL] = "ideal",
+        [LH_TRANSPORT_RDMA] = "rdma",
         [LH_TRANSPORT_TCP] = "tcp",
     };
 
@@ -102,8 +105,8 @@ static void fibre_print(struct lh_text *out, const struct lh_topology *t,
         lh_text_printf(out, " #%d", f->ordinal);
     lh_text_printf(out, ": %s", distance(out, f->length_m));
     if (f->geodesic_m >= 0)
-        lh_text_printf(out, " (geodesic %s x %g)",
-                       distance(out, f->geodesic_m), f->route_factor);
+        lh_text_printf(out, " (geodesic %s x %g)", distance(out, f->geodesic_m),
+                       f->route_factor);
     lh_text_printf(out, ", RTT %s, %s", duration(out, 2 * f->latency_s),
                    rate(out, f->bytes_per_s[0]));
     if (f->bytes_per_s[1] != f->bytes_per_s[0])
@@ -114,8 +117,8 @@ static void fibre_print(struct lh_text *out, const struct lh_topology *t,
 }
 
 /* Round trips gateway to gateway; nodes passed on the way there. */
-static void route_print(struct lh_text *out, const struct lh_topology *t,
-                        int a, int b)
+static void route_print(struct lh_text *out, const struct lh_topology *t, int a,
+                        int b)
 {
     const struct lh__route *there = &t->routes[a * t->n_sites + b];
     const struct lh__route *back = &t->routes[b * t->n_sites + a];
@@ -125,8 +128,8 @@ static void route_print(struct lh_text *out, const struct lh_topology *t,
                    t->sites[b].name, there->n_links,
                    there->n_links == 1 ? "" : "s");
     for (int i = 0; i + 1 < there->n_links; i++) {
-        const struct lh__fibre *f
-            = &t->wan.fibres[(there->links[i] - t->first_wan) / 2];
+        const struct lh__fibre *f =
+            &t->wan.fibres[(there->links[i] - t->first_wan) / 2];
 
         at = f->a == at ? f->b : f->a;
         lh_text_printf(out, "%s%s", i == 0 ? " over " : ", ",
@@ -142,17 +145,18 @@ static void links_print(struct lh_text *out, const struct lh_topology *t)
 {
     lh_text_add(out, "links\n");
     for (lh_link l = 0; l < t->n_links; l++)
-        lh_text_printf(out, "  %4d  %-8s  %-12s  %-10s  %s\n", l,
-                       kind_names[t->link_kind[l]],
-                       rate(out, t->capacity_bytes_per_s[l]),
-                       duration(out, t->latency_s[l]),
-                       lh_topology_link_at(t, l).name);
+        lh_text_printf(
+            out, "  %4d  %-8s  %-12s  %-10s  %s\n", l,
+            kind_names[t->link_kind[l]], rate(out, t->capacity_bytes_per_s[l]),
+            duration(out, t->latency_s[l]), lh_topology_link_at(t, l).name);
 }
 
 void lh_topology_print(struct lh_text *out, const struct lh_topology *t)
 {
-    lh_text_printf(out, "topology: %lld accelerators, %d site%s, %d vertices, "
-                   "%d links\n", (long long)t->n_accelerators, t->n_sites,
+    lh_text_printf(out,
+                   "topology: %lld accelerators, %d site%s, %d vertices, "
+                   "%d links\n",
+                   (long long)t->n_accelerators, t->n_sites,
                    t->n_sites == 1 ? "" : "s", t->n_vertices, t->n_links);
     for (int i = 0; i < t->n_sites; i++)
         site_print(out, t, &t->sites[i]);

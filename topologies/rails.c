@@ -38,5 +38,6 @@ void lh__rails_shape(struct lh__shape *out, const struct lh_fabric *fabric,
     };
     if (pods > 1)
         out->up_bytes_per_s[0] = (double)pod_nodes * fabric->nic_bytes_per_s
-            / lh__oversubscription(fabric, 0) * fabric->spread_frac;
+                                 / lh__oversubscription(fabric, 0)
+                                 * fabric->spread_frac;
 }

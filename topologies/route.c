@@ -21,7 +21,7 @@
 
 #include "topology.h"
 
-/* ---- between sites ----------------------------------------------------------- */
+/* ---- between sites ------------------------------------------------------- */
 
 /* Fibres at a WAN node in CSR: fibre[first[w] .. first[w + 1]). */
 struct adjacency {
@@ -135,7 +135,8 @@ static enum lh_status route_make(struct lh_topology *t,
                                  struct lh_ctx *ctx)
 {
     if (d[from].n_links > LH__ROUTE_MAX) {
-        lh_error(ctx, LH_NOWHERE, "the route from site '%s' to site '%s' has "
+        lh_error(ctx, LH_NOWHERE,
+                 "the route from site '%s' to site '%s' has "
                  "%d fibres; more than %d are not supported by this version",
                  t->sites[from].name, t->sites[to].name, d[from].n_links,
                  (int)LH__ROUTE_MAX);
@@ -158,8 +159,8 @@ static enum lh_status joined_check(const struct lh_topology *t,
             continue;
         lh_error(ctx, scenario->sites[i].where,
                  "no fibre joins site '%s' to site '%s'; give fibres or a "
-                 "fibre_layout that join all sites", t->sites[i].name,
-                 t->sites[0].name);
+                 "fibre_layout that join all sites",
+                 t->sites[i].name, t->sites[0].name);
         st = LH_BAD_INPUT;
     }
     return st;
@@ -170,8 +171,8 @@ enum lh_status lh__routes_build(struct lh_topology *t,
                                 struct lh_ctx *ctx)
 {
     size_t n = (size_t)t->n_sites;
-    struct distance *d = LH_NEW(ctx->arena, struct distance,
-                                (size_t)t->wan.n_nodes);
+    struct distance *d =
+        LH_NEW(ctx->arena, struct distance, (size_t)t->wan.n_nodes);
     struct adjacency adj = adjacency_make(&t->wan, ctx->arena);
 
     t->routes = LH_NEW(ctx->arena, struct lh__route, n * n);
@@ -190,7 +191,7 @@ enum lh_status lh__routes_build(struct lh_topology *t,
     return LH_OK;
 }
 
-/* ---- inside a site -------------------------------------------------------------- */
+/* ---- inside a site ------------------------------------------------------- */
 
 /* An accelerator as seen from its site. */
 struct place {
@@ -212,7 +213,7 @@ static int64_t leaf_of(const struct place *p)
     const struct lh__shape *shape = &p->site->shape;
 
     return p->node / shape->leaf_nodes * shape->n_rails
-        + (shape->n_rails > 1 ? p->rail : 0);
+           + (shape->n_rails > 1 ? p->rail : 0);
 }
 
 /* Accelerators in the domain: the last one of a site may be partly filled. */

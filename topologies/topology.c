@@ -32,7 +32,7 @@ static shape_fn *const shapes[] = {
 #include "list.h"
 };
 
-/* ---- igraph's handlers --------------------------------------------------------- */
+/* ---- igraph's handlers --------------------------------------------------- */
 
 struct lh__handlers lh__igraph_begin(igraph_error_handler_t *error)
 {
@@ -58,7 +58,7 @@ enum lh_status lh__igraph_status(struct lh_ctx *ctx, const char *what,
     return LH_FAILED;
 }
 
-/* ---- values of a fabric ----------------------------------------------------------- */
+/* ---- values of a fabric -------------------------------------------------- */
 
 struct range {
     const char *key;
@@ -79,19 +79,23 @@ static void levels_check(const struct lh__site *site, struct lh_where where,
 
     for (int k = 0; k < f->n_levels; k++)
         if (f->group[k] < 1)
-            lh_error(ctx, where, "site '%s': fabric: group[%d] is %lld; it "
-                     "must be at least 1", site->name, k,
-                     (long long)f->group[k]);
+            lh_error(ctx, where,
+                     "site '%s': fabric: group[%d] is %lld; it "
+                     "must be at least 1",
+                     site->name, k, (long long)f->group[k]);
     for (int k = 0; k < f->n_oversubscription; k++)
         if (!(f->oversubscription[k] > 0) || !isfinite(f->oversubscription[k]))
-            lh_error(ctx, where, "site '%s': fabric: oversubscription[%d] is "
-                     "%g; it must be above 0", site->name, k,
-                     f->oversubscription[k]);
+            lh_error(ctx, where,
+                     "site '%s': fabric: oversubscription[%d] is "
+                     "%g; it must be above 0",
+                     site->name, k, f->oversubscription[k]);
     if (f->kind == LH_FABRIC_RAILS
         && (f->n_levels > 1 || f->n_oversubscription > 1))
-        lh_error(ctx, where, "site '%s': fabric: rails has one level of pods, "
+        lh_error(ctx, where,
+                 "site '%s': fabric: rails has one level of pods, "
                  "so it takes one group and one oversubscription; use kind "
-                 "fat-tree for more levels", site->name);
+                 "fat-tree for more levels",
+                 site->name);
 }
 
 /* The scenario's reader checks its keys; a fabric may also come from a
@@ -128,7 +132,7 @@ static enum lh_status fabric_check(const struct lh__site *site,
     return lh_diag_count(ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
 }
 
-/* ---- ids ------------------------------------------------------------------------------ */
+/* ---- ids ----------------------------------------------------------------- */
 
 static int top_level(const struct lh__site *site)
 {
@@ -153,8 +157,8 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
         site->first_switch[k] = (lh_node)*vertex;
         *vertex += shape->count[k];
     }
-    bool border = gateway && top_count(site) > 1
-        && isfinite(site->gateway_bytes_per_s);
+    bool border =
+        gateway && top_count(site) > 1 && isfinite(site->gateway_bytes_per_s);
     site->gateway = gateway ? (lh_node)(*vertex)++ : -1;
     site->border = border ? (lh_node)(*vertex)++ : -1;
 
@@ -212,7 +216,8 @@ static enum lh_status number(struct lh_topology *t, struct lh_ctx *ctx)
     int64_t link = 0;
 
     if (t->n_accelerators > INT32_MAX / 32) {
-        lh_error(ctx, LH_NOWHERE, "%lld accelerators in one graph are not "
+        lh_error(ctx, LH_NOWHERE,
+                 "%lld accelerators in one graph are not "
                  "supported by this version",
                  (long long)t->n_accelerators);
         return LH_BAD_INPUT;
@@ -225,7 +230,7 @@ static enum lh_status number(struct lh_topology *t, struct lh_ctx *ctx)
     return LH_OK;
 }
 
-/* ---- vertices ----------------------------------------------------------------------------- */
+/* ---- vertices ------------------------------------------------------------ */
 
 static void vertices_set(struct lh_topology *t, int site, int64_t first,
                          int64_t n, enum lh__vertex_kind kind, int level)
@@ -264,10 +269,10 @@ static void vertices_make(struct lh_topology *t)
     vertices_set(t, -1, t->n_vertices - n_map, n_map, LH__MAP_NODE, 0);
 }
 
-/* ---- links ---------------------------------------------------------------------------------- */
+/* ---- links --------------------------------------------------------------- */
 
 struct cable {
-    int64_t a, b;             /* vertices; the first link goes a to b */
+    int64_t a, b; /* vertices; the first link goes a to b */
     double bytes_per_s[2];
     double latency_s;
     enum lh_link_kind kind;
@@ -303,16 +308,20 @@ static void accelerators_add(struct builder *b, const struct lh__site *s)
     double nic = f->nic_bytes_per_s * f->nic_frac;
 
     for (int64_t i = 0; size > 1 && i < s->gpus; i++)
-        cable_add(b, &(struct cable){
-            s->first_accelerator + i, s->first_nvswitch + i / size,
-            {up, up}, f->scale_up_latency_s, LH_LINK_SCALE_UP});
+        cable_add(b, &(struct cable){s->first_accelerator + i,
+                                     s->first_nvswitch + i / size,
+                                     {up, up},
+                                     f->scale_up_latency_s,
+                                     LH_LINK_SCALE_UP});
     for (int64_t i = 0; i < s->gpus; i++) {
         int64_t leaf = i / size / s->shape.leaf_nodes * n_rails
-            + (n_rails > 1 ? i % size : 0);
+                       + (n_rails > 1 ? i % size : 0);
 
-        cable_add(b, &(struct cable){
-            s->first_accelerator + i, s->first_switch[0] + leaf,
-            {nic, nic}, f->nic_latency_s, LH_LINK_NIC});
+        cable_add(b, &(struct cable){s->first_accelerator + i,
+                                     s->first_switch[0] + leaf,
+                                     {nic, nic},
+                                     f->nic_latency_s,
+                                     LH_LINK_NIC});
     }
 }
 
@@ -325,10 +334,12 @@ static void switches_add(struct builder *b, const struct lh__site *s)
         double up = s->shape.up_bytes_per_s[k];
 
         for (int64_t j = 0; j < s->shape.count[k]; j++)
-            cable_add(b, &(struct cable){
-                s->first_switch[k] + j,
-                s->first_switch[k + 1] + j / s->shape.children[k],
-                {up, up}, s->fabric.switch_latency_s, kind[k < 2 ? k : 2]});
+            cable_add(b, &(struct cable){s->first_switch[k] + j,
+                                         s->first_switch[k + 1]
+                                             + j / s->shape.children[k],
+                                         {up, up},
+                                         s->fabric.switch_latency_s,
+                                         kind[k < 2 ? k : 2]});
     }
 }
 
@@ -341,12 +352,16 @@ static void gateway_add(struct builder *b, const struct lh__site *s)
     if (s->gateway < 0)
         return;
     for (int64_t j = 0; j < top_count(s); j++)
-        cable_add(b, &(struct cable){
-            first + j, s->border >= 0 ? s->border : s->gateway,
-            {spread, spread}, s->fabric.switch_latency_s, LH_LINK_GATEWAY});
+        cable_add(b, &(struct cable){first + j,
+                                     s->border >= 0 ? s->border : s->gateway,
+                                     {spread, spread},
+                                     s->fabric.switch_latency_s,
+                                     LH_LINK_GATEWAY});
     if (s->border >= 0)
-        cable_add(b, &(struct cable){
-            s->border, s->gateway, {limit, limit}, 0.0, LH_LINK_GATEWAY});
+        cable_add(
+            b,
+            &(struct cable){
+                s->border, s->gateway, {limit, limit}, 0.0, LH_LINK_GATEWAY});
 }
 
 static int64_t wan_vertex(const struct lh_topology *t, int node)
@@ -363,10 +378,11 @@ static void fibres_add(struct builder *b)
     for (int i = 0; i < t->wan.n_fibres; i++) {
         const struct lh__fibre *f = &t->wan.fibres[i];
 
-        cable_add(b, &(struct cable){
-            wan_vertex(t, f->a), wan_vertex(t, f->b),
-            {f->bytes_per_s[0], f->bytes_per_s[1]}, f->latency_s,
-            LH_LINK_WAN});
+        cable_add(b, &(struct cable){wan_vertex(t, f->a),
+                                     wan_vertex(t, f->b),
+                                     {f->bytes_per_s[0], f->bytes_per_s[1]},
+                                     f->latency_s,
+                                     LH_LINK_WAN});
     }
 }
 
@@ -391,14 +407,14 @@ static enum lh_status graph_make(struct lh_topology *t, struct lh_ctx *ctx)
         gateway_add(&b, &t->sites[i]);
     }
     fibres_add(&b);
-    st = lh__igraph_status(ctx, "topology",
-                           igraph_create(&t->graph, &ends, t->n_vertices,
-                                         IGRAPH_DIRECTED));
+    st = lh__igraph_status(
+        ctx, "topology",
+        igraph_create(&t->graph, &ends, t->n_vertices, IGRAPH_DIRECTED));
     igraph_vector_int_destroy(&ends);
     return st;
 }
 
-/* ---- public --------------------------------------------------------------------------------- */
+/* ---- public -------------------------------------------------------------- */
 
 enum lh_status lh_topology_build(struct lh_topology **out,
                                  const struct lh_scenario *scenario,
@@ -485,5 +501,5 @@ int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a)
     const struct lh__site *site = &t->sites[t->vertex_site[a]];
 
     return site->first_domain
-        + (a - site->first_accelerator) / site->shape.scale_up_gpus;
+           + (a - site->first_accelerator) / site->shape.scale_up_gpus;
 }

@@ -38,13 +38,13 @@ enum { LH__ROUTE_MAX = LH_PATH_MAX - 2 * LH__SITE_LINKS_MAX };
  *     (node / leaf_nodes) * n_rails + (n_rails > 1 ? i % S : 0)
  * Switch j of level k hangs under switch j / children[k] of level k + 1. */
 struct lh__shape {
-    int64_t scale_up_gpus;              /* S; 1: no scale-up switch        */
+    int64_t scale_up_gpus; /* S; 1: no scale-up switch        */
     int64_t leaf_nodes;
     int64_t n_rails;
-    int n_levels;                       /* >= 1                            */
-    int64_t count[LH__LEVELS];          /* switches of a level             */
-    int64_t children[LH__LEVELS];       /* [n_levels - 1]                  */
-    double up_bytes_per_s[LH__LEVELS];  /* [n_levels - 1] of one switch    */
+    int n_levels;                      /* >= 1                            */
+    int64_t count[LH__LEVELS];         /* switches of a level             */
+    int64_t children[LH__LEVELS];      /* [n_levels - 1]                  */
+    double up_bytes_per_s[LH__LEVELS]; /* [n_levels - 1] of one switch    */
 };
 
 struct lh__site {
@@ -52,15 +52,15 @@ struct lh__site {
     struct lh_fabric fabric;
     struct lh__shape shape;
     int64_t gpus;
-    int64_t nodes;                      /* scale-up domains                */
-    int64_t first_accelerator;          /* also its vertex                 */
+    int64_t nodes;             /* scale-up domains                */
+    int64_t first_accelerator; /* also its vertex                 */
     int64_t first_domain;
     double gateway_bytes_per_s;
-    lh_node first_nvswitch;             /* [nodes], if S > 1               */
-    lh_node first_switch[LH__LEVELS];   /* [count]                         */
-    lh_node gateway;                    /* -1: the only site               */
-    lh_node border;                     /* -1: the top level is one switch,
-                                           or the gateway has no limit     */
+    lh_node first_nvswitch;           /* [nodes], if S > 1               */
+    lh_node first_switch[LH__LEVELS]; /* [count]                         */
+    lh_node gateway;                  /* -1: the only site               */
+    lh_node border;                   /* -1: the top level is one switch,
+                                         or the gateway has no limit     */
     lh_link first_link, end_link;
     lh_link first_scale_up;
     lh_link first_nic;
@@ -69,7 +69,7 @@ struct lh__site {
     lh_link border_link;
 };
 
-/* ---- fibres ---------------------------------------------------------------- */
+/* ---- fibres -------------------------------------------------------------- */
 
 /* WAN node w < n_sites is the gateway of site w; the others are map nodes. */
 struct lh__wan_node {
@@ -83,13 +83,13 @@ struct lh__wan_node {
 struct lh__fibre {
     int a, b;
     double length_m;
-    double geodesic_m;        /* < 0: the length was given                 */
+    double geodesic_m; /* < 0: the length was given                 */
     double route_factor;
-    double latency_s;         /* one way                                   */
-    double bytes_per_s[2];    /* a to b, b to a                            */
+    double latency_s;      /* one way                                   */
+    double bytes_per_s[2]; /* a to b, b to a                            */
     enum lh_transport transport;
     int n_cables;
-    int ordinal;              /* 1: first between its ends                 */
+    int ordinal; /* 1: first between its ends                 */
 };
 
 struct lh__wan {
@@ -101,13 +101,13 @@ struct lh__wan {
     size_t fibre_capacity;
     struct lh__fibre *fibres;
     double latency_s_per_m;
-    const char *map;          /* file of a GraphML layout, or NULL         */
+    const char *map; /* file of a GraphML layout, or NULL         */
 };
 
 /* A fibre before its length and latency are known. */
 struct lh__span {
     int a, b;
-    double length_m;          /* < 0: geodesic x route_factor              */
+    double length_m; /* < 0: geodesic x route_factor              */
     double route_factor;
     double equipment_latency_s;
     double bytes_per_s[2];
@@ -123,7 +123,11 @@ struct lh__route {
 };
 
 enum lh__vertex_kind {
-    LH__ACCELERATOR, LH__NVSWITCH, LH__SWITCH, LH__GATEWAY, LH__BORDER,
+    LH__ACCELERATOR,
+    LH__NVSWITCH,
+    LH__SWITCH,
+    LH__GATEWAY,
+    LH__BORDER,
     LH__MAP_NODE,
 };
 
@@ -134,10 +138,10 @@ struct lh_topology {
     struct lh__site *sites;
     int64_t n_accelerators;
     lh_node n_vertices;
-    uint8_t *vertex_kind;     /* [n_vertices] enum lh__vertex_kind         */
-    uint8_t *vertex_level;    /* [n_vertices] of a switch                  */
-    int32_t *vertex_site;     /* [n_vertices] -1: a map node               */
-    int32_t *vertex_index;    /* [n_vertices] among its kind in its site   */
+    uint8_t *vertex_kind;  /* [n_vertices] enum lh__vertex_kind         */
+    uint8_t *vertex_level; /* [n_vertices] of a switch                  */
+    int32_t *vertex_site;  /* [n_vertices] -1: a map node               */
+    int32_t *vertex_index; /* [n_vertices] among its kind in its site   */
     lh_link n_links;
     double *capacity_bytes_per_s; /* [n_links] */
     double *latency_s;            /* [n_links] */
@@ -145,10 +149,10 @@ struct lh_topology {
     const char **link_name;       /* [n_links] made when first asked for   */
     lh_link first_wan;
     struct lh__wan wan;
-    struct lh__route *routes;     /* [n_sites * n_sites] from, to          */
+    struct lh__route *routes; /* [n_sites * n_sites] from, to          */
 };
 
-/* ---- inside the folder -------------------------------------------------------- */
+/* ---- inside the folder --------------------------------------------------- */
 
 /* igraph calls our code's error handler for its own faults; between begin and
  * end they only come back as return codes, and nothing is printed. */
@@ -174,8 +178,8 @@ double lh__oversubscription(const struct lh_fabric *fabric, int level);
 /* length.c */
 double lh__geodesic_m(const struct lh__wan_node *a,
                       const struct lh__wan_node *b);
-enum lh_status lh__fibre_constants(struct lh__wan *wan, struct lh_ctx *ctx)
-    LH_MUST_USE;
+enum lh_status lh__fibre_constants(struct lh__wan *wan,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
 
 /* wan.c */
 enum lh_status lh__wan_build(struct lh__wan *out,
@@ -192,14 +196,14 @@ struct lh__map {
     const char *file;
     bool directed;
     int n_nodes;
-    const char **label;       /* [n_nodes] never NULL, may be ""           */
-    bool *located;            /* [n_nodes] */
-    double *latitude_deg;     /* [n_nodes] */
-    double *longitude_deg;    /* [n_nodes] */
+    const char **label;    /* [n_nodes] never NULL, may be ""           */
+    bool *located;         /* [n_nodes] */
+    double *latitude_deg;  /* [n_nodes] */
+    double *longitude_deg; /* [n_nodes] */
     int n_edges;
-    int *from, *to;           /* [n_edges] */
-    double *bytes_per_s;      /* [n_edges] 0: the map states none          */
-    double *length_m;         /* [n_edges] < 0: the map states none        */
+    int *from, *to;      /* [n_edges] */
+    double *bytes_per_s; /* [n_edges] 0: the map states none          */
+    double *length_m;    /* [n_edges] < 0: the map states none        */
 };
 enum lh_status lh__map_read(struct lh__map *out, const char *file,
                             struct lh_ctx *ctx) LH_MUST_USE;

@@ -43,7 +43,8 @@ static enum lh_status fibre_measure(struct lh__fibre *fibre,
         const struct lh__wan_node *missing = a->has_location ? b : a;
 
         if (!a->has_location || !b->has_location) {
-            lh_error(ctx, span->where, "the fibre between '%s' and '%s' has no "
+            lh_error(ctx, span->where,
+                     "the fibre between '%s' and '%s' has no "
                      "length, and '%s' no location to compute it from",
                      a->name, b->name, missing->name);
             return LH_BAD_INPUT;
@@ -52,27 +53,29 @@ static enum lh_status fibre_measure(struct lh__fibre *fibre,
         fibre->route_factor = span->route_factor;
         fibre->length_m = fibre->geodesic_m * span->route_factor;
     }
-    fibre->latency_s = fibre->length_m * wan->latency_s_per_m
-        + span->equipment_latency_s;
+    fibre->latency_s =
+        fibre->length_m * wan->latency_s_per_m + span->equipment_latency_s;
     if (isfinite(fibre->latency_s) && fibre->latency_s >= 0)
         return LH_OK;
-    lh_error(ctx, span->where, "the latency of the fibre between '%s' and "
-             "'%s' is out of range", a->name, b->name);
+    lh_error(ctx, span->where,
+             "the latency of the fibre between '%s' and "
+             "'%s' is out of range",
+             a->name, b->name);
     return LH_BAD_INPUT;
 }
 
 static bool same_ends(const struct lh__fibre *f, const struct lh__span *span)
 {
     return (f->a == span->a && f->b == span->b)
-        || (f->a == span->b && f->b == span->a);
+           || (f->a == span->b && f->b == span->a);
 }
 
 /* Equality is exact on purpose: equal input gives equal doubles. */
 static bool same_bundle(const struct lh__fibre *f, const struct lh__fibre *g)
 {
     return f->length_m == g->length_m && f->latency_s == g->latency_s
-        && f->transport == g->transport
-        && (f->geodesic_m < 0) == (g->geodesic_m < 0);
+           && f->transport == g->transport
+           && (f->geodesic_m < 0) == (g->geodesic_m < 0);
 }
 
 enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
@@ -89,7 +92,8 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
     size_t n = (size_t)wan->n_fibres;
 
     if (!(span->bytes_per_s[0] > 0) || !(span->bytes_per_s[1] > 0)) {
-        lh_error(ctx, span->where, "the fibre between '%s' and '%s' has no "
+        lh_error(ctx, span->where,
+                 "the fibre between '%s' and '%s' has no "
                  "bandwidth; give one, e.g. 'bandwidth: 400 Gbit/s'",
                  wan->nodes[span->a].name, wan->nodes[span->b].name);
         return LH_BAD_INPUT;
@@ -117,7 +121,7 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
     return LH_OK;
 }
 
-/* ---- layouts ------------------------------------------------------------------ */
+/* ---- layouts ------------------------------------------------------------- */
 
 static enum lh_status layout_span(struct lh__wan *wan,
                                   const struct lh_layout *layout, int a, int b,
@@ -138,8 +142,8 @@ static enum lh_status layout_span(struct lh__wan *wan,
 }
 
 static enum lh_status mesh_add(struct lh__wan *wan,
-                                   const struct lh_scenario *scenario,
-                                   struct lh_ctx *ctx)
+                               const struct lh_scenario *scenario,
+                               struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
 
@@ -150,8 +154,8 @@ static enum lh_status mesh_add(struct lh__wan *wan,
 }
 
 static enum lh_status ring_add(struct lh__wan *wan,
-                                   const struct lh_scenario *scenario,
-                                   struct lh_ctx *ctx)
+                               const struct lh_scenario *scenario,
+                               struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
 
@@ -163,8 +167,8 @@ static enum lh_status ring_add(struct lh__wan *wan,
 }
 
 static enum lh_status hub_add(struct lh__wan *wan,
-                                  const struct lh_scenario *scenario,
-                                  struct lh_ctx *ctx)
+                              const struct lh_scenario *scenario,
+                              struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
 
@@ -174,8 +178,8 @@ static enum lh_status hub_add(struct lh__wan *wan,
 }
 
 static enum lh_status tree_add(struct lh__wan *wan,
-                                   const struct lh_scenario *scenario,
-                                   struct lh_ctx *ctx)
+                               const struct lh_scenario *scenario,
+                               struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
 
@@ -193,7 +197,7 @@ static layout_fn *const layouts[] = {
 #include "list.h"
 };
 
-/* ---- all of it ------------------------------------------------------------------ */
+/* ---- all of it ----------------------------------------------------------- */
 
 static enum lh_status by_hand(struct lh__wan *wan,
                               const struct lh_scenario *scenario,
@@ -231,9 +235,11 @@ enum lh_status lh__wan_build(struct lh__wan *out,
     for (int i = 0; i < scenario->n_sites; i++) {
         const struct lh_site *site = &scenario->sites[i];
 
-        lh__wan_node_add(out, (struct lh__wan_node){
-            site->name, site->has_location, site->latitude_deg,
-            site->longitude_deg}, ctx);
+        lh__wan_node_add(out,
+                         (struct lh__wan_node){site->name, site->has_location,
+                                               site->latitude_deg,
+                                               site->longitude_deg},
+                         ctx);
     }
     if (scenario->n_sites < 2)
         return LH_OK;

@@ -1,2 +1,2 @@
 # exit 1
-longhaul list outputs 2>&1 >/dev/full
+{ longhaul list outputs >/dev/full; } 2>&1
