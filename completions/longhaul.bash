@@ -65,7 +65,8 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
         fi
         ;;
     list) _longhaul_words "$3" "$kinds models stacks outputs" ;;
-    init) _longhaul_words "$3" "$(longhaul init --list 2>/dev/null)" ;;
+    init) _longhaul_words "$3" \
+        "$(longhaul init --list 2>/dev/null | cut -d' ' -f1)" ;;
     esac
 }
 

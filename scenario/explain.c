@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- one key in words ----------------------------------------------------- */
+/* ---- one key in words --------------------------------------------------- */
 
 static const char *default_text(const struct lh__key *key,
                                 struct lh_arena *arena)
@@ -29,20 +29,18 @@ static void put_limit(struct lh_text *out, const struct lh__key *key,
                       double limit)
 {
     if (key->type == LH__QUANTITY)
-        lh_text_add(out, lh_units_canonical(out->arena, limit,
-                                            key->dimension));
+        lh_text_add(out, lh_units_canonical(out->arena, limit, key->dimension));
     else
         lh_text_double(out, limit);
 }
 
 /* "1 to 65536", "above 0", ""; a list's is that of an entry. */
-static const char *range_text(const struct lh__key *key,
-                              struct lh_arena *arena)
+static const char *range_text(const struct lh__key *key, struct lh_arena *arena)
 {
     struct lh_text text = lh_text_new(arena);
-    bool number = key->type == LH__COUNT || key->type == LH__NUMBER ||
-                  key->type == LH__QUANTITY || key->type == LH__COUNTS ||
-                  key->type == LH__NUMBERS;
+    bool number = key->type == LH__COUNT || key->type == LH__NUMBER
+                  || key->type == LH__QUANTITY || key->type == LH__COUNTS
+                  || key->type == LH__NUMBERS;
 
     if (!number)
         return "";
@@ -66,9 +64,10 @@ static const char *unsupported_text(const struct lh__key *key,
     if (key->type == LH__LATER)
         return "in this version only [] is accepted";
     if (key->supported_max)
-        return lh_format(arena, key->type == LH__FLAG
-                                    ? "in this version only %s is accepted"
-                                    : "in this version at most %s",
+        return lh_format(arena,
+                         key->type == LH__FLAG
+                             ? "in this version only %s is accepted"
+                             : "in this version at most %s",
                          key->supported_max);
     if (key->n_supported == 0)
         return NULL;
@@ -77,8 +76,7 @@ static const char *unsupported_text(const struct lh__key *key,
     return lh_format(arena, "not in this version: %s", text.s);
 }
 
-static const char *when_text(const struct lh__key *key,
-                             struct lh_arena *arena)
+static const char *when_text(const struct lh__key *key, struct lh_arena *arena)
 {
     const char *equals = key->when ? strchr(key->when, '=') : NULL;
     char word[64];
@@ -125,8 +123,11 @@ static void explain_key(struct lh_text *out, const struct lh__key *key)
     if (key->when)
         put_row(out, "only if", when_text(key, arena));
     if (key->bare)
-        put_row(out, "short", lh_format(arena, "a single value stands for "
-                                        "its key '%s'", key->bare));
+        put_row(out, "short",
+                lh_format(arena,
+                          "a single value stands for "
+                          "its key '%s'",
+                          key->bare));
     if (!lh__key_is_group(key))
         return;
     lh_text_add(out, "  keys     ");
@@ -135,7 +136,7 @@ static void explain_key(struct lh_text *out, const struct lh__key *key)
     lh_text_add(out, "\n");
 }
 
-/* ---- explain ----------------------------------------------------------------- */
+/* ---- explain ------------------------------------------------------------ */
 
 /* "fibres[0].length" -> "fibres[].length" */
 static const char *general_path(struct lh_arena *arena, const char *path)
@@ -196,7 +197,7 @@ enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
     return n > 0 ? LH_OK : fault_key(key, path, ctx);
 }
 
-/* ---- docs/keys.md --------------------------------------------------------------- */
+/* ---- docs/keys.md ------------------------------------------------------- */
 
 static void put_cell(struct lh_text *out, const char *text)
 {
@@ -223,7 +224,8 @@ static const char *cell_text(const struct lh__key *key, struct lh_arena *arena)
 
 void lh_schema_print_markdown(struct lh_text *out, struct lh_ctx *ctx)
 {
-    lh_text_add(out,
+    lh_text_add(
+        out,
         "# Keys of a scenario\n\n"
         "Made from the table in scenario/keys.c by `longhaul explain "
         "--markdown`; do not edit.\n\n"
@@ -246,7 +248,7 @@ void lh_schema_print_markdown(struct lh_text *out, struct lh_ctx *ctx)
     }
 }
 
-/* ---- JSON Schema ------------------------------------------------------------------ */
+/* ---- JSON Schema -------------------------------------------------------- */
 
 struct schema_out {
     struct lh_text *out;
@@ -264,8 +266,8 @@ static void put_choices(struct schema_out *s, const struct lh__key *key)
     int n = key->n_supported;
 
     lh_text_add(s->out, "\"enum\": [");
-    for (int i = 0; (n == 0 || i < n) &&
-                    lh__choice_at(word, key->choices, i); i++)
+    for (int i = 0; (n == 0 || i < n) && lh__choice_at(word, key->choices, i);
+         i++)
         lh_text_printf(s->out, "%s\"%s\"", i ? ", " : "", word);
     lh_text_add(s->out, "]");
 }
@@ -274,8 +276,8 @@ static void put_bounds(struct schema_out *s, const struct lh__key *key)
 {
     double max = key->max;
 
-    lh_text_printf(s->out, ", \"%s\": ", key->flags & LH__POSITIVE
-                                             ? "exclusiveMinimum" : "minimum");
+    lh_text_printf(s->out, ", \"%s\": ",
+                   key->flags & LH__POSITIVE ? "exclusiveMinimum" : "minimum");
     lh_text_json_double(s->out, key->min);
     if (max > 0) {
         lh_text_add(s->out, ", \"maximum\": ");
@@ -314,9 +316,7 @@ static void put_type(struct schema_out *s, const struct lh__key *key)
                                                    : "\"type\": \"boolean\"");
         break;
     case LH__CHOICE:
-    case LH__WORD:
-        put_choices(s, key);
-        break;
+    case LH__WORD: put_choices(s, key); break;
     case LH__COUNTS:
     case LH__NUMBERS:
         lh_text_printf(s->out, "\"type\": %s, \"items\": {\"type\": \"%s\"}",
@@ -334,8 +334,7 @@ static void put_type(struct schema_out *s, const struct lh__key *key)
         lh_text_add(s->out, "\"type\": \"array\", \"maxItems\": 0");
         break;
     case LH__GROUP:
-    case LH__GROUPS:
-        break;
+    case LH__GROUPS: break;
     }
 }
 
@@ -344,8 +343,8 @@ static void put_help(struct schema_out *s, const struct lh__key *key)
     lh_text_add(s->out, "\"description\": ");
     lh_text_json_string(s->out, key->help);
     if (key->fallback && !lh__key_is_group(key) && key->type != LH__LATER) {
-        bool bare = key->type == LH__COUNT || key->type == LH__NUMBER ||
-                    (key->type == LH__FLAG && !key->choices);
+        bool bare = key->type == LH__COUNT || key->type == LH__NUMBER
+                    || (key->type == LH__FLAG && !key->choices);
         lh_text_add(s->out, ", \"default\": ");
         if (bare)
             lh_text_add(s->out, key->fallback);
@@ -362,8 +361,10 @@ static void put_property(struct schema_out *s, const struct lh__key *key)
     lh_text_add(s->out, "{");
     if (key->type == LH__GROUPS) {
         put_help(s, key);
-        lh_text_printf(s->out, ", \"type\": \"array\", \"minItems\": %d, "
-                       "\"items\": {", key->n_min);
+        lh_text_printf(s->out,
+                       ", \"type\": \"array\", \"minItems\": %d, "
+                       "\"items\": {",
+                       key->n_min);
         put_object(s, key);
         lh_text_add(s->out, "}");
     } else if (key->type == LH__GROUP && key->bare) {
@@ -414,7 +415,8 @@ void lh_schema_print_json_schema(struct lh_text *out, struct lh_ctx *ctx)
     struct schema_out s = {out, 2};
 
     (void)ctx;
-    lh_text_add(out,
+    lh_text_add(
+        out,
         "{\n"
         "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
         "  \"title\": \"longhaul scenario\",\n  ");

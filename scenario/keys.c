@@ -13,17 +13,17 @@
 
 #include <math.h>
 
-#define ROOT(field) offsetof(struct lh__root, field)
-#define SITE(field) offsetof(struct lh_site, field)
+#define ROOT(field)  offsetof(struct lh__root, field)
+#define SITE(field)  offsetof(struct lh_site, field)
 #define FIBRE(field) offsetof(struct lh_fibre, field)
 
-#define BYTES_PER_S .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
-#define SECONDS .type = LH__QUANTITY, .dimension = LH_DIM_TIME
-#define METRES .type = LH__QUANTITY, .dimension = LH_DIM_LENGTH
-#define BYTES .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
+#define BYTES_PER_S  .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
+#define SECONDS      .type = LH__QUANTITY, .dimension = LH_DIM_TIME
+#define METRES       .type = LH__QUANTITY, .dimension = LH_DIM_LENGTH
+#define BYTES        .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
 
-#define LAID "fibre_layout.kind=mesh|ring|hub|tree|graphml"
-#define SCALE_UP "sites[].fabric.kind=rails|fat-tree"
+#define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
+#define SCALE_UP     "sites[].fabric.kind=rails|fat-tree"
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
@@ -101,8 +101,8 @@ static const struct lh__key keys[] = {
      .help = "Data parallelism: replicas of the model.  Derived; where it is "
              "given it is checked."},
     {"plan.schedule", LH__CHOICE, .offset = ROOT(s.plan.schedule),
-     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe",
-     .n_supported = 3, .fallback = "1f1b",
+     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe", .n_supported = 3,
+     .fallback = "1f1b",
      .help = "Order of a pipeline's forward and backward passes."},
     {"plan.interleave", LH__COUNT, .offset = ROOT(s.plan.interleave), .min = 1,
      .max = 4096, .fallback = "1", .unit = "chunks",
@@ -110,8 +110,10 @@ static const struct lh__key keys[] = {
      .help = "Chunks of the model a pipeline stage holds."},
     {"plan.stage_layers", LH__COUNTS, .offset = ROOT(s.plan.stage_layers),
      .count = ROOT(s.plan.n_stage_layers), .min = 1, .max = 1e6,
-     .unit = "layers", .derived = "as even as possible; first and last stages "
-     "get the fewer", .example = "[7, 8, 8, 9]",
+     .unit = "layers",
+     .derived = "as even as possible; first and last stages "
+                "get the fewer",
+     .example = "[7, 8, 8, 9]",
      .help = "Layers of each of pipeline x interleave chunks, in the order of "
              "the model."},
     {"plan.zero", LH__COUNT, .offset = ROOT(s.plan.zero), .min = 0, .max = 3,
@@ -122,8 +124,8 @@ static const struct lh__key keys[] = {
      .choices = "none|selective|full", .fallback = "selective",
      .help = "What the backward pass computes again instead of keeping it: "
              "nothing, the attention core, or every layer."},
-    {"plan.sequence_parallel", LH__FLAG, .offset = ROOT(s.plan.sequence_parallel),
-     .fallback = "true",
+    {"plan.sequence_parallel", LH__FLAG,
+     .offset = ROOT(s.plan.sequence_parallel), .fallback = "true",
      .help = "Norms and residuals are split by tokens over the tensor group."},
     {"plan.overlap", LH__GROUP, .help = "What runs beside the computation."},
     {"plan.overlap.gradients", LH__FLAG,
@@ -142,8 +144,7 @@ static const struct lh__key keys[] = {
 
     {"sites", LH__GROUPS, LH__REQUIRED, .offset = ROOT(s.sites),
      .count = ROOT(s.n_sites), .size = sizeof(struct lh_site), .n_min = 1,
-     .n_max = 1000,
-     .help = "The places where accelerators stand."},
+     .n_max = 1000, .help = "The places where accelerators stand."},
     {"sites[].name", LH__NAME, .offset = SITE(name),
      .derived = "site0, site1, ...", .example = "ashburn",
      .help = "Name of the site: letters, digits, '.', '_' and '-'."},
@@ -179,9 +180,9 @@ static const struct lh__key keys[] = {
     {"sites[].fabric.scale_up_latency", .flags = LH__ROW, SECONDS,
      .offset = SITE(fabric.scale_up_latency_s), .max = 3600, .when = SCALE_UP,
      .help = "From an accelerator to its scale-up switch."},
-    {"sites[].fabric.scale_up_efficiency", LH__NUMBER,
-     LH__ROW | LH__POSITIVE, .offset = SITE(fabric.scale_up_frac),
-     .max = 1, .when = SCALE_UP, .unit = "share",
+    {"sites[].fabric.scale_up_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
+     .offset = SITE(fabric.scale_up_frac), .max = 1, .when = SCALE_UP,
+     .unit = "share",
      .help = "Share of scale_up_bandwidth that collectives reach."},
     {"sites[].fabric.nic_bandwidth", .flags = LH__ROW | LH__POSITIVE,
      BYTES_PER_S, .offset = SITE(fabric.nic_bytes_per_s), .max = 1e18,
@@ -258,8 +259,8 @@ static const struct lh__key keys[] = {
      .derived = "none; graphml needs it", .when = "fibre_layout.kind=graphml",
      .example = "maps/backbone.graphml", .help = "The map: GraphML or GML."},
     {"fibre_layout.length", METRES, .offset = ROOT(s.layout.length_m),
-     .absent = -1, .max = 1e9,
-     .when = LAID, .derived = "geodesic x route_factor",
+     .absent = -1, .max = 1e9, .when = LAID,
+     .derived = "geodesic x route_factor",
      .help = "Length of every fibre; of a map's, where neither it nor the "
              "coordinates of its ends are known."},
     {"fibre_layout.route_factor", LH__NUMBER,
@@ -284,8 +285,7 @@ static const struct lh__key keys[] = {
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
     {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
-     .choices = "every-step|diloco", .n_supported = 1,
-     .fallback = "every-step",
+     .choices = "every-step|diloco", .n_supported = 1, .fallback = "every-step",
      .help = "every-step: gradients are reduced in every step."},
     {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
      .choices = ALGORITHMS, .fallback = "auto",

@@ -599,6 +599,7 @@ static enum lh_status read_object(struct lh_model *out, struct config *c)
     struct lh_where where = {c->path, 0, 0};
     const struct family *family;
     struct lh_model model = {0};
+    const char *slash;
     json_t *nested;
     enum lh_status st;
 
@@ -622,7 +623,9 @@ static enum lh_status read_object(struct lh_model *out, struct config *c)
         return LH_BAD_INPUT;
     }
     model.name = name_from_path(c->path, c->ctx->arena);
-    model.source = c->path;
+    /* Without folders: the same however the scenario names the file. */
+    slash = strrchr(c->path, '/');
+    model.source = slash != NULL ? slash + 1 : c->path;
     read_shape(&model, c, family);
     if (lh_diag_count(c->ctx, LH_ERROR) > n_errors) {
         return LH_BAD_INPUT;

@@ -27,17 +27,18 @@ static bool axes_known(const struct lh__reader *r)
 {
     const struct lh__value *plan = lh__value_get(r->values, "plan");
 
-    return (!plan || (plan->kind == LH__MAPPING && !plan->bad)) &&
-           is_ok(r, "plan.tensor") && is_ok(r, "plan.pipeline") &&
-           is_ok(r, "plan.context");
+    return (!plan || (plan->kind == LH__MAPPING && !plan->bad))
+           && is_ok(r, "plan.tensor") && is_ok(r, "plan.pipeline")
+           && is_ok(r, "plan.context");
 }
 
 static bool gpus_known(const struct lh__reader *r)
 {
     for (int i = 0; i < r->root->s.n_sites; i++) {
-        const struct lh__value *site = lh__value_at(
-            r->values, lh_format(r->ctx->arena, "sites[%d]", i));
-        if (r->root->s.sites[i].gpus < 1 || !lh__value_ok(lh__value_get(site, "gpus")))
+        const struct lh__value *site =
+            lh__value_at(r->values, lh_format(r->ctx->arena, "sites[%d]", i));
+        if (r->root->s.sites[i].gpus < 1
+            || !lh__value_ok(lh__value_get(site, "gpus")))
             return false;
     }
     return true;
@@ -88,7 +89,8 @@ static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
         lh_error(r->ctx, lh__where_at(r, "sites"),
                  "%" PRId64 " accelerators are not a whole number of replicas "
                  "of %" PRId64 " (tensor x pipeline x context); with stages "
-                 "across sites all must be used", total, replica);
+                 "across sites all must be used",
+                 total, replica);
         return 0;
     }
     int64_t data = total / replica;
@@ -99,7 +101,8 @@ static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
         lh_error(r->ctx, gpus_where(r, i),
                  "the %" PRId64 " accelerators of site '%s' are not a whole "
                  "number of pipeline stages of %" PRId64 " (tensor x context "
-                 "x data)", s->sites[i].gpus, s->sites[i].name, stage);
+                 "x data)",
+                 s->sites[i].gpus, s->sites[i].name, stage);
         good = false;
     }
     return good ? data : 0;
@@ -110,11 +113,11 @@ static int64_t derive_data(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     int64_t replica = s->plan.tensor * s->plan.pipeline * s->plan.context;
     bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
-    int64_t data = stages ? replicas_of_stages(r, replica)
-                          : replicas_by_site(r, replica);
+    int64_t data =
+        stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
 
-    if (data > 0 && s->plan.data > 0 && s->plan.data != data &&
-        is_ok(r, "plan.data")) {
+    if (data > 0 && s->plan.data > 0 && s->plan.data != data
+        && is_ok(r, "plan.data")) {
         lh_error(r->ctx, lh__where_at(r, "plan.data"),
                  "plan.data is %" PRId64 ", but the accelerators make %" PRId64
                  " replicas of %" PRId64 " (tensor x pipeline x context)",
@@ -131,20 +134,19 @@ static void derive_batch(struct lh__reader *r)
     int64_t part = s->plan.data * s->training.micro_batch;
     int64_t batch = s->training.global_batch;
 
-    if (!is_ok(r, "training.global_batch") ||
-        !is_ok(r, "training.micro_batch"))
+    if (!is_ok(r, "training.global_batch") || !is_ok(r, "training.micro_batch"))
         return;
     if (batch == 0) {
         s->training.global_batch = batch = part * s->plan.pipeline;
     } else if (batch % part != 0) {
         lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
                  "global_batch %" PRId64 " is not a multiple of %" PRId64
-                 " (data %" PRId64 " x micro_batch %" PRId64 ")", batch, part,
-                 s->plan.data, s->training.micro_batch);
+                 " (data %" PRId64 " x micro_batch %" PRId64 ")",
+                 batch, part, s->plan.data, s->training.micro_batch);
         return;
     }
-    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED &&
-        batch / part % s->plan.pipeline != 0)
+    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED
+        && batch / part % s->plan.pipeline != 0)
         lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
                  "the interleaved schedule needs micro-batches in multiples "
                  "of pipeline; %" PRId64 " are not a multiple of %" PRId64,
@@ -177,7 +179,8 @@ static void check_stages(struct lh__reader *r)
     if (layers > 0 && layers < chunks) {
         lh_error(r->ctx, lh__where_at(r, "plan.pipeline"),
                  "the model's %" PRId64 " layers do not fill %" PRId64
-                 " stages (pipeline x interleave)", layers, chunks);
+                 " stages (pipeline x interleave)",
+                 layers, chunks);
         return;
     }
     if (s->plan.n_stage_layers == 0)
@@ -187,20 +190,21 @@ static void check_stages(struct lh__reader *r)
     if (s->plan.n_stage_layers != chunks)
         lh_error(r->ctx, lh__where_at(r, "plan.stage_layers"),
                  "stage_layers has %d entries for %" PRId64
-                 " stages (pipeline x interleave)", s->plan.n_stage_layers,
-                 chunks);
+                 " stages (pipeline x interleave)",
+                 s->plan.n_stage_layers, chunks);
     else if (layers > 0 && sum != layers)
         lh_error(r->ctx, lh__where_at(r, "plan.stage_layers"),
-                 "stage_layers makes %" PRId64 " layers; the model has %"
-                 PRId64, sum, layers);
+                 "stage_layers makes %" PRId64
+                 " layers; the model has %" PRId64,
+                 sum, layers);
 }
 
 void lh__resolve_plan(struct lh__reader *r)
 {
     if (!axes_known(r))
         return;
-    if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave") &&
-        is_ok(r, "plan.stage_layers"))
+    if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave")
+        && is_ok(r, "plan.stage_layers"))
         check_stages(r);
     if (!gpus_known(r) || !is_ok(r, "placement") || derive_data(r) == 0)
         return;

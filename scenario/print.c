@@ -18,17 +18,17 @@ struct emitter {
     struct lh_arena *arena;
     const struct lh__root *root;
     bool json;
-    int depth;      /* columns of the line to begin */
-    bool dash;      /* YAML: the next line opens an entry of a list */
-    bool first;     /* JSON: no comma before the next key */
+    int depth;  /* columns of the line to begin */
+    bool dash;  /* YAML: the next line opens an entry of a list */
+    bool first; /* JSON: no comma before the next key */
 };
 
-/* ---- values ---------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static bool looks_otherwise(const char *s)
 {
-    static const char *const words[] = {"true", "false", "yes", "no",
-                                        "on",   "off",   "null", "y", "n"};
+    static const char *const words[] = {"true", "false", "yes", "no", "on",
+                                        "off",  "null",  "y",   "n"};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(words[i], s) == 0)
@@ -47,8 +47,8 @@ static bool is_plain(const char *s)
     if (n == 0 || (!strchr(letters, s[0]) && s[0] != '/'))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!strchr(letters, s[i]) && !strchr("_./+-", s[i]) &&
-            !(s[i] == ' ' && i + 1 < n))
+        if (!strchr(letters, s[i]) && !strchr("_./+-", s[i])
+            && !(s[i] == ' ' && i + 1 < n))
             return false;
     }
     return !looks_otherwise(s);
@@ -95,9 +95,7 @@ static void put_value(struct emitter *e, const struct lh__key *key,
 
     switch (key->type) {
     case LH__COUNT:
-    case LH__NUMBER:
-        lh_text_add(e->out, text);
-        break;
+    case LH__NUMBER: lh_text_add(e->out, text); break;
     case LH__FLAG:
         if (key->choices)
             put_string(e, text);
@@ -108,24 +106,15 @@ static void put_value(struct emitter *e, const struct lh__key *key,
         lh_text_printf(e->out, strchr(text, ',') ? "[%s]" : "%s", text);
         break;
     case LH__COUNTS:
-    case LH__LOCATION:
-        lh_text_printf(e->out, "[%s]", text);
-        break;
-    case LH__PAIR:
-        put_pair(e, key, object);
-        break;
-    case LH__LATER:
-        lh_text_add(e->out, key->fallback);
-        break;
-    case LH__FILE:
-        put_string(e, absolute(e->arena, text));
-        break;
-    default:
-        put_string(e, text);
+    case LH__LOCATION: lh_text_printf(e->out, "[%s]", text); break;
+    case LH__PAIR: put_pair(e, key, object); break;
+    case LH__LATER: lh_text_add(e->out, key->fallback); break;
+    case LH__FILE: put_string(e, absolute(e->arena, text)); break;
+    default: put_string(e, text);
     }
 }
 
-/* ---- which keys ------------------------------------------------------------- */
+/* ---- which keys --------------------------------------------------------- */
 
 static bool is_shown(const struct emitter *e, const struct lh__key *key,
                      const void *object)
@@ -147,14 +136,14 @@ static bool is_shown(const struct emitter *e, const struct lh__key *key,
         return key->fallback != NULL;
     if (key->type == LH__GROUPS || key->type == LH__PAIR)
         return true;
-    if (!key->fallback &&
-        !lh__key_applies(key, e->root, object, e->arena, &because))
+    if (!key->fallback
+        && !lh__key_applies(key, e->root, object, e->arena, &because))
         return false;
     text = lh__key_text(key, object, e->arena);
     return text && (*text || key->flags & LH__ROW);
 }
 
-/* ---- lines -------------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 static void put_indent(struct emitter *e, int columns)
 {
@@ -253,7 +242,7 @@ static void put_keys(struct emitter *e, const struct lh__key *group,
     }
 }
 
-/* ---- doors ----------------------------------------------------------------------- */
+/* ---- doors -------------------------------------------------------------- */
 
 static struct lh__root root_of(const struct lh_scenario *s)
 {
@@ -262,8 +251,8 @@ static struct lh__root root_of(const struct lh_scenario *s)
     if (s->values)
         root.extra = s->values->extra;
     else
-        root.extra = (struct lh__extra){.version = 1,
-                                        .model_name = s->model.name};
+        root.extra =
+            (struct lh__extra){.version = 1, .model_name = s->model.name};
     return root;
 }
 
@@ -279,8 +268,11 @@ void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
                             int indent)
 {
     struct lh__root root = root_of(s);
-    struct emitter e = {.out = out, .arena = out->arena, .root = &root,
-                        .json = true, .depth = indent};
+    struct emitter e = {.out = out,
+                        .arena = out->arena,
+                        .root = &root,
+                        .json = true,
+                        .depth = indent};
 
     put_mapping(&e, NULL, &root);
 }

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- saying what is wrong -------------------------------------------------- */
+/* ---- saying what is wrong ----------------------------------------------- */
 
 /* The key in front of a message where its place alone does not name it. */
 static const char *prefix(const struct lh__reader *r,
@@ -27,10 +27,10 @@ static const char *prefix(const struct lh__reader *r,
     return "";
 }
 
-#define FAULT(r, value, ...)                                                  \
-    do {                                                                      \
-        (value)->bad = true;                                                  \
-        lh_error((r)->ctx, (value)->where, __VA_ARGS__);                      \
+#define FAULT(r, value, ...)                                                   \
+    do {                                                                       \
+        (value)->bad = true;                                                   \
+        lh_error((r)->ctx, (value)->where, __VA_ARGS__);                       \
     } while (0)
 
 static void fault_unsupported(struct lh__reader *r, struct lh__value *value,
@@ -59,7 +59,7 @@ static bool check_scalar(struct lh__reader *r, const struct lh__key *key,
     return true;
 }
 
-/* ---- numbers ---------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 /* [-] digits; saturates. */
 static bool parse_count(int64_t *out, const char *text)
@@ -123,8 +123,8 @@ static bool check_range(struct lh__reader *r, const struct lh__key *key,
 
     if (number < key->min || (positive && number == key->min)) {
         FAULT(r, value, "%s must be %s %s; it is %s", shown,
-              positive ? "above" : "at least",
-              limit_text(key, key->min, arena), value->text);
+              positive ? "above" : "at least", limit_text(key, key->min, arena),
+              value->text);
         return false;
     }
     if (key->max > 0 && number > key->max) {
@@ -168,8 +168,8 @@ static bool read_number(double *out, struct lh__reader *r,
     if (!check_scalar(r, key, value, shown))
         return false;
     if (!parse_number(&number, value->text)) {
-        FAULT(r, value, "'%s' is not a number; %s has no unit",
-              value->text, shown);
+        FAULT(r, value, "'%s' is not a number; %s has no unit", value->text,
+              shown);
         return false;
     }
     if (!check_range(r, key, value, shown, number))
@@ -187,8 +187,8 @@ static void read_quantity(double *out, struct lh__reader *r,
 
     if (!check_scalar(r, key, value, shown))
         return;
-    if (lh_units_read(&number, value->text, key->dimension, r->ctx->arena,
-                      &why) != LH_OK) {
+    if (lh_units_read(&number, value->text, key->dimension, r->ctx->arena, &why)
+        != LH_OK) {
         FAULT(r, value, "%s%s", prefix(r, value, shown), why);
         return;
     }
@@ -196,7 +196,7 @@ static void read_quantity(double *out, struct lh__reader *r,
         *out = number;
 }
 
-/* ---- words -------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static void fault_choice(struct lh__reader *r, const struct lh__key *key,
                          struct lh__value *value, const char *shown)
@@ -211,12 +211,11 @@ static void fault_choice(struct lh__reader *r, const struct lh__key *key,
     }
     const char *near = lh_nearest(value->text, words, n);
     if (near)
-        FAULT(r, value,
-              "unknown value '%s' of %s; did you mean '%s'?", value->text,
-              shown, near);
+        FAULT(r, value, "unknown value '%s' of %s; did you mean '%s'?",
+              value->text, shown, near);
     else
-        FAULT(r, value, "unknown value '%s' of %s; it must be %s",
-              value->text, shown, lh__key_domain(key, r->ctx->arena));
+        FAULT(r, value, "unknown value '%s' of %s; it must be %s", value->text,
+              shown, lh__key_domain(key, r->ctx->arena));
 }
 
 /* The index of the choice; -1: a fault, reported. */
@@ -281,15 +280,14 @@ static void read_text(const char **out, struct lh__reader *r,
         *out = value->text;
 }
 
-/* ---- lists ---------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 static bool check_list(struct lh__reader *r, const struct lh__key *key,
                        struct lh__value *value, const char *shown)
 {
     if (value->kind != LH__LIST) {
         FAULT(r, value, "%s is %s; it must be %s", shown,
-              lh__kind_name(value->kind),
-              lh__key_domain(key, r->ctx->arena));
+              lh__kind_name(value->kind), lh__key_domain(key, r->ctx->arena));
         return false;
     }
     if (value->n < key->n_min || (key->n_max > 0 && value->n > key->n_max)) {
@@ -351,9 +349,8 @@ static void read_location(struct lh__reader *r, const struct lh__key *key,
     double *degrees = (double *)(void *)((char *)object + key->offset);
 
     if (value->kind != LH__LIST || value->n != 2) {
-        FAULT(r, value,
-              "%s must be [degrees north, degrees east], e.g. %s", shown,
-              key->example);
+        FAULT(r, value, "%s must be [degrees north, degrees east], e.g. %s",
+              shown, key->example);
         return;
     }
     bool good = true;
@@ -371,8 +368,7 @@ static void check_pair(struct lh__reader *r, const struct lh__key *key,
     const char *text;
 
     if (value->kind != LH__LIST || value->n != 2) {
-        FAULT(r, value, "%s must name two sites, e.g. %s", shown,
-              key->example);
+        FAULT(r, value, "%s must name two sites, e.g. %s", shown, key->example);
         return;
     }
     for (int i = 0; i < 2; i++)
@@ -390,7 +386,7 @@ static void check_later(struct lh__reader *r, struct lh__value *value,
              shown);
 }
 
-/* ---- keys ------------------------------------------------------------------------ */
+/* ---- keys --------------------------------------------------------------- */
 
 static void read_leaf(struct lh__reader *r, const struct lh__key *key,
                       struct lh__value *value, void *object, const char *shown)
@@ -402,18 +398,10 @@ static void read_leaf(struct lh__reader *r, const struct lh__key *key,
     if (!value || value->bad)
         return;
     switch (key->type) {
-    case LH__COUNT:
-        read_count(at, r, key, value, shown);
-        break;
-    case LH__NUMBER:
-        read_number(at, r, key, value, shown);
-        break;
-    case LH__QUANTITY:
-        read_quantity(at, r, key, value, shown);
-        break;
-    case LH__FLAG:
-        read_flag(at, r, key, value, shown);
-        break;
+    case LH__COUNT: read_count(at, r, key, value, shown); break;
+    case LH__NUMBER: read_number(at, r, key, value, shown); break;
+    case LH__QUANTITY: read_quantity(at, r, key, value, shown); break;
+    case LH__FLAG: read_flag(at, r, key, value, shown); break;
     case LH__CHOICE:
         choice = read_choice(r, key, value, shown);
         if (choice >= 0)
@@ -425,25 +413,14 @@ static void read_leaf(struct lh__reader *r, const struct lh__key *key,
         break;
     case LH__NAME:
     case LH__TEXT:
-    case LH__FILE:
-        read_text(at, r, key, value, shown);
-        break;
+    case LH__FILE: read_text(at, r, key, value, shown); break;
     case LH__COUNTS:
-    case LH__NUMBERS:
-        read_list(r, key, value, object, shown);
-        break;
-    case LH__LOCATION:
-        read_location(r, key, value, object, shown);
-        break;
-    case LH__PAIR:
-        check_pair(r, key, value, shown);
-        break;
-    case LH__LATER:
-        check_later(r, value, shown);
-        break;
+    case LH__NUMBERS: read_list(r, key, value, object, shown); break;
+    case LH__LOCATION: read_location(r, key, value, object, shown); break;
+    case LH__PAIR: check_pair(r, key, value, shown); break;
+    case LH__LATER: check_later(r, value, shown); break;
     case LH__GROUP:
-    case LH__GROUPS:
-        break;
+    case LH__GROUPS: break;
     }
 }
 
@@ -472,8 +449,8 @@ static void fault_unknown(struct lh__reader *r, const struct lh__key *group,
     value->bad = true;
     if (near) {
         lh_error(r->ctx, value->places[i],
-                 "unknown key '%s'%s; did you mean '%s'?", value->names[i],
-                 in, near);
+                 "unknown key '%s'%s; did you mean '%s'?", value->names[i], in,
+                 near);
         return;
     }
     struct lh_text text = lh_text_new(r->ctx->arena);
@@ -527,8 +504,7 @@ static void check_missing(struct lh__reader *r, const struct lh__key *key,
              *shown ? " in " : "", shown,
              key->example ? lh_format(r->ctx->arena, "; e.g. '%s: ", name)
                           : ": ",
-             key->example ? key->example
-                          : lh__key_domain(key, r->ctx->arena),
+             key->example ? key->example : lh__key_domain(key, r->ctx->arena),
              key->example ? "'" : "");
     if (*shown) /* the whole scenario is not at fault by it */
         group->bad = true;
@@ -592,8 +568,7 @@ static struct lh__value *group_mapping(struct lh__reader *r,
 }
 
 static void read_group(struct lh__reader *r, const struct lh__key *group,
-                       struct lh__value *value, void *object,
-                       const char *shown)
+                       struct lh__value *value, void *object, const char *shown)
 {
     const struct lh__key *key = NULL;
 
@@ -603,9 +578,8 @@ static void read_group(struct lh__reader *r, const struct lh__key *group,
     while ((key = lh__key_next(group, key))) {
         const char *name = lh__key_name(key);
         struct lh__value *item = lh__value_get(value, name);
-        const char *path = *shown
-                               ? lh_format(r->ctx->arena, "%s.%s", shown, name)
-                               : name;
+        const char *path =
+            *shown ? lh_format(r->ctx->arena, "%s.%s", shown, name) : name;
         check_missing(r, key, value, shown);
         if (key->type == LH__GROUP)
             read_group(r, key, item, object, path);

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* ---- model, stack ---------------------------------------------------------- */
+/* ---- model, stack ------------------------------------------------------- */
 
 static void resolve_model(struct lh__reader *r)
 {
@@ -43,16 +43,16 @@ static void resolve_stack(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
 
-    if (lh__value_ok(lh__value_at(r->values, "training.stack")) &&
-        lh_stack_by_name(&s->stack, s->training.stack_name,
-                         lh__where_at(r, "training.stack"), r->ctx) != LH_OK)
+    if (lh__value_ok(lh__value_at(r->values, "training.stack"))
+        && lh_stack_by_name(&s->stack, s->training.stack_name,
+                            lh__where_at(r, "training.stack"), r->ctx)
+               != LH_OK)
         lh__mark_bad(r, "training.stack");
 }
 
-/* ---- sites -------------------------------------------------------------------- */
+/* ---- sites -------------------------------------------------------------- */
 
-static const char *site_path(const struct lh__reader *r, int i,
-                             const char *key)
+static const char *site_path(const struct lh__reader *r, int i, const char *key)
 {
     return lh_format(r->ctx->arena, "sites[%d]%s%s", i, *key ? "." : "", key);
 }
@@ -91,7 +91,9 @@ void lh__enter_fabric(struct lh__reader *r, const struct lh__value *value,
     if (lh_fabric_by_name(&site->fabric, row,
                           stated ? name->where
                                  : lh__where_at(r, site_path(r, i, "device")),
-                          r->ctx) != LH_OK && name)
+                          r->ctx)
+            != LH_OK
+        && name)
         name->bad = true;
 }
 
@@ -107,23 +109,30 @@ static void check_fabric(struct lh__reader *r, int i)
     if (!fabric->name) {
         if (usual_fabric(r->root->s.sites[i].device_name))
             return; /* its row is missing: said */
-        lh_error(r->ctx, where, "missing key 'fabric' in sites[%d]: device "
-                 "'%s' has no usual one", i,
-                 r->root->s.sites[i].device_name);
+        lh_error(r->ctx, where,
+                 "missing key 'fabric' in sites[%d]: device "
+                 "'%s' has no usual one",
+                 i, r->root->s.sites[i].device_name);
         return;
     }
     if (fabric->kind == LH_FABRIC_SWITCH)
         return;
     if (fabric->kind == LH_FABRIC_RAILS && fabric->n_levels != 1)
-        lh_error(r->ctx, where, "%s.group has %d numbers; rails need one, the "
-                 "nodes of a pod", path, fabric->n_levels);
+        lh_error(r->ctx, where,
+                 "%s.group has %d numbers; rails need one, the "
+                 "nodes of a pod",
+                 path, fabric->n_levels);
     else if (fabric->n_levels < 1)
-        lh_error(r->ctx, where, "%s.group is empty; a fat-tree needs one "
-                 "number a level", path);
+        lh_error(r->ctx, where,
+                 "%s.group is empty; a fat-tree needs one "
+                 "number a level",
+                 path);
     else if (fabric->n_oversubscription > fabric->n_levels)
-        lh_error(r->ctx, where, "%s.oversubscription has %d numbers for %d "
-                 "level%s", path, fabric->n_oversubscription,
-                 fabric->n_levels, fabric->n_levels == 1 ? "" : "s");
+        lh_error(r->ctx, where,
+                 "%s.oversubscription has %d numbers for %d "
+                 "level%s",
+                 path, fabric->n_oversubscription, fabric->n_levels,
+                 fabric->n_levels == 1 ? "" : "s");
 }
 
 static void check_site_name(struct lh__reader *r, int i)
@@ -153,14 +162,15 @@ static void resolve_site(struct lh__reader *r, int i)
     if (!site->device_name)
         return; /* missing: said */
     if (lh_device_by_name(&site->device, site->device_name,
-                          lh__where_at(r, device), r->ctx) != LH_OK) {
+                          lh__where_at(r, device), r->ctx)
+        != LH_OK) {
         lh__mark_bad(r, device);
         return;
     }
     check_fabric(r, i);
 }
 
-/* ---- fibres --------------------------------------------------------------------- */
+/* ---- fibres ------------------------------------------------------------- */
 
 static int find_site(struct lh__reader *r, const struct lh__value *name)
 {
@@ -178,22 +188,25 @@ static int find_site(struct lh__reader *r, const struct lh__value *name)
             return -1; /* it may be this one, whose name is at fault */
     }
     const char *near = lh_nearest(name->text, names, s->n_sites);
-    lh_error(r->ctx, name->where, "no site has the name '%s'%s%s%s",
-             name->text, near ? "; did you mean '" : "", near ? near : "",
+    lh_error(r->ctx, name->where, "no site has the name '%s'%s%s%s", name->text,
+             near ? "; did you mean '" : "", near ? near : "",
              near ? "'?" : "");
     return -1;
 }
 
-static bool check_located(struct lh__reader *r, int site,
-                          struct lh_where where, const char *what)
+static bool check_located(struct lh__reader *r, int site, struct lh_where where,
+                          const char *what)
 {
     const struct lh_site *at = &r->root->s.sites[site];
 
-    if (at->has_location ||
-        !lh__value_ok(lh__value_at(r->values, site_path(r, site, "location"))))
+    if (at->has_location
+        || !lh__value_ok(
+            lh__value_at(r->values, site_path(r, site, "location"))))
         return true;
-    lh_error(r->ctx, where, "%s has no length and site '%s' no location; give "
-             "one of them", what, at->name);
+    lh_error(r->ctx, where,
+             "%s has no length and site '%s' no location; give "
+             "one of them",
+             what, at->name);
     return false;
 }
 
@@ -234,7 +247,8 @@ static void check_layout(struct lh__reader *r)
         return;
     if (s->layout.kind == LH_LAYOUT_GRAPHML) {
         if (!s->layout.file)
-            lh_error(r->ctx, value->where, "missing key 'file' in "
+            lh_error(r->ctx, value->where,
+                     "missing key 'file' in "
                      "fibre_layout: the map that kind graphml reads");
         return;
     }
@@ -252,7 +266,8 @@ static void check_joined(struct lh__reader *r)
     if (s->n_fibres == 0) {
         lh_error(r->ctx, lh__where_at(r, "sites"),
                  "%d sites and nothing that joins them; give 'fibres' or "
-                 "'fibre_layout'", s->n_sites);
+                 "'fibre_layout'",
+                 s->n_sites);
         return;
     }
     group[0] = 1;
@@ -268,7 +283,8 @@ static void check_joined(struct lh__reader *r)
         if (!group[i])
             lh_error(r->ctx, s->sites[i].where,
                      "no fibre joins site '%s' to site '%s', not even over "
-                     "other sites", s->sites[i].name, s->sites[0].name);
+                     "other sites",
+                     s->sites[i].name, s->sites[0].name);
     }
 }
 
@@ -302,7 +318,7 @@ static void resolve_fibres(struct lh__reader *r)
         check_joined(r);
 }
 
-/* ---- all --------------------------------------------------------------------------- */
+/* ---- all ---------------------------------------------------------------- */
 
 void lh__resolve(struct lh__reader *r)
 {
@@ -324,12 +340,12 @@ static void warn_key(struct lh__reader *r, const struct lh__key *key,
 {
     const char *because = NULL;
 
-    if (lh__value_at(r->values, path) &&
-        !lh__key_applies(key, r->root, object, r->ctx->arena, &because) &&
-        (key->flags & LH__ROW ||
-         !lh__key_is_default(key, object, r->ctx->arena)))
-        lh_warn(r->ctx, lh__key_where(r, path),
-                "%s has no effect because %s", path, because);
+    if (lh__value_at(r->values, path)
+        && !lh__key_applies(key, r->root, object, r->ctx->arena, &because)
+        && (key->flags & LH__ROW
+            || !lh__key_is_default(key, object, r->ctx->arena)))
+        lh_warn(r->ctx, lh__key_where(r, path), "%s has no effect because %s",
+                path, because);
 }
 
 /* Calls back for every stored key with its object and full path. */
@@ -354,9 +370,9 @@ static void for_each_key(struct lh__reader *r,
         int n = *(int *)(void *)((char *)root + list->count);
         char *array = *(char **)(void *)((char *)root + list->offset);
         for (int i = 0; i < n; i++)
-            call(r, key, array + (size_t)i * list->size,
-                 lh_format(r->ctx->arena, "%s[%d].%s", list->path, i,
-                           mark + 3));
+            call(
+                r, key, array + (size_t)i * list->size,
+                lh_format(r->ctx->arena, "%s[%d].%s", list->path, i, mark + 3));
     }
 }
 

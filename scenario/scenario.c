@@ -23,16 +23,16 @@ const char *lh__join_path(struct lh_arena *arena, const char *dir,
 }
 
 /* The mapping and the last name of a path; NULL: no such mapping. */
-static struct lh__value *parent_of(const struct lh__reader *r,
-                                   const char *path, const char **name)
+static struct lh__value *parent_of(const struct lh__reader *r, const char *path,
+                                   const char **name)
 {
     const char *dot = strrchr(path, '.');
 
     *name = dot ? dot + 1 : path;
     if (!dot)
         return r->values;
-    return lh__value_at(r->values, lh_strndup(r->ctx->arena, path,
-                                              (size_t)(dot - path)));
+    return lh__value_at(r->values,
+                        lh_strndup(r->ctx->arena, path, (size_t)(dot - path)));
 }
 
 struct lh_where lh__where_at(const struct lh__reader *r, const char *path)
@@ -91,8 +91,8 @@ static void apply_settings(struct lh__reader *r,
 {
     for (int i = 0; i < n_settings; i++) {
         size_t n = strcspn(settings[i].path, ".[");
-        bool is_table = n == strlen("tables") &&
-                        strncmp(settings[i].path, "tables", n) == 0;
+        bool is_table = n == strlen("tables")
+                        && strncmp(settings[i].path, "tables", n) == 0;
         if (is_table == tables)
             lh__read_setting(r, &settings[i]);
     }
@@ -120,8 +120,8 @@ static enum lh_status read_source(struct lh_scenario *out,
         return LH_BAD_INPUT;
     }
     /* Faults of the text are counted below with all others. */
-    if (lh__yaml_parse(&r.values, source->text, source->n, place, ctx) ==
-        LH_FAILED)
+    if (lh__yaml_parse(&r.values, source->text, source->n, place, ctx)
+        == LH_FAILED)
         return LH_FAILED;
     if (!r.values)
         return LH_BAD_INPUT;
@@ -168,9 +168,8 @@ enum lh_status lh_scenario_read(struct lh_scenario *out, const char *path,
     if (st != LH_OK)
         return st;
     /* The folder with its slash: "/x.yaml" stands in "/". */
-    const char *dir = slash ? lh_strndup(ctx->arena, path,
-                                         (size_t)(slash - path) + 1)
-                            : "";
+    const char *dir =
+        slash ? lh_strndup(ctx->arena, path, (size_t)(slash - path) + 1) : "";
     struct source source = {path, dir, text, n, settings, n_settings};
     return read_source(out, &source, ctx);
 }

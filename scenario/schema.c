@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the tree of rows ---------------------------------------------------- */
+/* ---- the tree of rows --------------------------------------------------- */
 
 const struct lh__key *lh__key_find(const char *path)
 {
@@ -28,8 +28,8 @@ static bool is_child(const struct lh__key *parent, const struct lh__key *key)
     if (parent) {
         size_t n = strlen(parent->path);
         const char *link = parent->type == LH__GROUPS ? "[]." : ".";
-        if (strncmp(rest, parent->path, n) != 0 ||
-            strncmp(rest + n, link, strlen(link)) != 0)
+        if (strncmp(rest, parent->path, n) != 0
+            || strncmp(rest + n, link, strlen(link)) != 0)
             return false;
         rest += n + strlen(link);
     }
@@ -78,7 +78,7 @@ bool lh__choice_at(char out[static 64], const char *choices, int i)
     return true;
 }
 
-/* ---- words ---------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static const char *choices_text(const char *choices, struct lh_arena *arena)
 {
@@ -94,14 +94,10 @@ static const char *choices_text(const char *choices, struct lh_arena *arena)
 const char *lh__key_domain(const struct lh__key *key, struct lh_arena *arena)
 {
     switch (key->type) {
-    case LH__GROUP:
-        return "a mapping";
-    case LH__GROUPS:
-        return "a list of mappings";
-    case LH__COUNT:
-        return "a whole number";
-    case LH__NUMBER:
-        return "a number";
+    case LH__GROUP: return "a mapping";
+    case LH__GROUPS: return "a list of mappings";
+    case LH__COUNT: return "a whole number";
+    case LH__NUMBER: return "a number";
     case LH__QUANTITY:
         return lh_format(arena, "%s, e.g. '%s'",
                          lh_dimension_name(key->dimension),
@@ -110,29 +106,20 @@ const char *lh__key_domain(const struct lh__key *key, struct lh_arena *arena)
         return key->choices ? choices_text(key->choices, arena)
                             : "true or false";
     case LH__CHOICE:
-    case LH__WORD:
-        return choices_text(key->choices, arena);
-    case LH__NAME:
-        return "a name";
-    case LH__TEXT:
-        return "a text";
-    case LH__FILE:
-        return "a path, relative to the scenario's folder";
-    case LH__COUNTS:
-        return "a list of whole numbers";
-    case LH__NUMBERS:
-        return "a number or a list of numbers";
-    case LH__LOCATION:
-        return "[degrees north, degrees east]";
-    case LH__PAIR:
-        return "a list of two sites' names";
-    case LH__LATER:
-        return "not supported by this version";
+    case LH__WORD: return choices_text(key->choices, arena);
+    case LH__NAME: return "a name";
+    case LH__TEXT: return "a text";
+    case LH__FILE: return "a path, relative to the scenario's folder";
+    case LH__COUNTS: return "a list of whole numbers";
+    case LH__NUMBERS: return "a number or a list of numbers";
+    case LH__LOCATION: return "[degrees north, degrees east]";
+    case LH__PAIR: return "a list of two sites' names";
+    case LH__LATER: return "not supported by this version";
     }
     return "";
 }
 
-/* ---- stored values --------------------------------------------------------- */
+/* ---- stored values ------------------------------------------------------ */
 
 static int choice_index(const char *choices, const char *word)
 {
@@ -156,8 +143,9 @@ static double default_quantity(const struct lh__key *key,
     const char *why;
     double value = key->absent;
 
-    if (key->fallback && lh_units_read(&value, key->fallback, key->dimension,
-                                       arena, &why) != LH_OK)
+    if (key->fallback
+        && lh_units_read(&value, key->fallback, key->dimension, arena, &why)
+               != LH_OK)
         abort(); /* a row of keys.c is wrong */
     return value;
 }
@@ -190,29 +178,22 @@ void lh__key_store_default(const struct lh__key *key, void *object,
     case LH__WORD:
     case LH__NAME:
     case LH__TEXT:
-    case LH__FILE:
-        *(const char **)(void *)at = fallback;
-        break;
+    case LH__FILE: *(const char **)(void *)at = fallback; break;
     case LH__COUNTS:
-    case LH__NUMBERS:
-        *(int *)(void *)count = 0;
-        break;
-    case LH__LOCATION:
-        *(bool *)count = false;
-        break;
+    case LH__NUMBERS: *(int *)(void *)count = 0; break;
+    case LH__LOCATION: *(bool *)count = false; break;
     case LH__PAIR:
         *(int *)(void *)at = -1;
         *(int *)(void *)count = -1;
         break;
     case LH__GROUP:
     case LH__GROUPS:
-    case LH__LATER:
-        break;
+    case LH__LATER: break;
     }
 }
 
-static const char *list_text(const struct lh__key *key, const char *at,
-                             int n, struct lh_arena *arena)
+static const char *list_text(const struct lh__key *key, const char *at, int n,
+                             struct lh_arena *arena)
 {
     struct lh_text text = lh_text_new(arena);
     const void *array = key->flags & LH__INLINE || key->type == LH__LOCATION
@@ -274,13 +255,11 @@ const char *lh__key_text(const struct lh__key *key, const void *object,
     case LH__FLAG:
         return choice_text(flag_choices(key), *(const bool *)at, arena);
     case LH__CHOICE:
-        return choice_text(key->choices, *(const int *)(const void *)at,
-                           arena);
+        return choice_text(key->choices, *(const int *)(const void *)at, arena);
     case LH__WORD:
     case LH__NAME:
     case LH__TEXT:
-    case LH__FILE:
-        return *(const char *const *)(const void *)at;
+    case LH__FILE: return *(const char *const *)(const void *)at;
     case LH__COUNTS:
     case LH__NUMBERS:
         return list_text(key, at, *(const int *)(const void *)count, arena);
@@ -290,8 +269,7 @@ const char *lh__key_text(const struct lh__key *key, const void *object,
         return *(const int *)(const void *)count > 1 ? "many" : "one";
     case LH__GROUP:
     case LH__PAIR:
-    case LH__LATER:
-        break;
+    case LH__LATER: break;
     }
     return NULL;
 }
@@ -313,8 +291,7 @@ bool lh__key_is_default(const struct lh__key *key, const void *object,
     case LH__NUMBER:
         memcpy(&value, (const char *)object + key->offset, sizeof value);
         return value == strtod(key->fallback, NULL);
-    default:
-        return strcmp(text, key->fallback) == 0;
+    default: return strcmp(text, key->fallback) == 0;
     }
 }
 

@@ -17,31 +17,31 @@
 #include "values.h"
 
 enum lh__type {
-    LH__GROUP,     /* a mapping; its keys are the rows below it           */
-    LH__GROUPS,    /* a list of mappings: pointer at offset, int at count */
-    LH__COUNT,     /* int64_t: a whole number                             */
-    LH__NUMBER,    /* double without unit                                 */
-    LH__QUANTITY,  /* double of a dimension                               */
-    LH__FLAG,      /* bool: false | true, or the two words of `choices`    */
-    LH__CHOICE,    /* an enum in the order of `choices`                   */
-    LH__WORD,      /* const char *: one of `choices`                      */
-    LH__NAME,      /* const char *: letters, digits, '.', '_', '-'        */
-    LH__TEXT,      /* const char *: anything on one line                  */
-    LH__FILE,      /* const char *: a path; kept relative to the caller   */
-    LH__COUNTS,    /* int64_t *, or inline; int at count                  */
-    LH__NUMBERS,   /* double *, or inline; int at count; one may stand bare */
-    LH__LOCATION,  /* two doubles, degrees; bool at count                 */
-    LH__PAIR,      /* const char *[2]: names of two sites                 */
-    LH__LATER,     /* nothing but an empty list is supported              */
+    LH__GROUP,    /* a mapping; its keys are the rows below it           */
+    LH__GROUPS,   /* a list of mappings: pointer at offset, int at count */
+    LH__COUNT,    /* int64_t: a whole number                             */
+    LH__NUMBER,   /* double without unit                                 */
+    LH__QUANTITY, /* double of a dimension                               */
+    LH__FLAG,     /* bool: false | true, or the two words of `choices`    */
+    LH__CHOICE,   /* an enum in the order of `choices`                   */
+    LH__WORD,     /* const char *: one of `choices`                      */
+    LH__NAME,     /* const char *: letters, digits, '.', '_', '-'        */
+    LH__TEXT,     /* const char *: anything on one line                  */
+    LH__FILE,     /* const char *: a path; kept relative to the caller   */
+    LH__COUNTS,   /* int64_t *, or inline; int at count                  */
+    LH__NUMBERS,  /* double *, or inline; int at count; one may stand bare */
+    LH__LOCATION, /* two doubles, degrees; bool at count                 */
+    LH__PAIR,     /* const char *[2]: names of two sites                 */
+    LH__LATER,    /* nothing but an empty list is supported              */
 };
 
 enum {
-    LH__REQUIRED = 1,  /* has no default and must stand there             */
-    LH__POSITIVE = 2,  /* above min, not at it                            */
-    LH__ROW = 4,       /* the default is a cell of a data table, stored
-                          before the group's keys are read (`enter`)      */
-    LH__INLINE = 8,    /* the list is an array inside the struct          */
-    LH__SILENT = 16,   /* read, never echoed (what it makes is echoed)    */
+    LH__REQUIRED = 1, /* has no default and must stand there             */
+    LH__POSITIVE = 2, /* above min, not at it                            */
+    LH__ROW = 4,      /* the default is a cell of a data table, stored
+                         before the group's keys are read (`enter`)      */
+    LH__INLINE = 8,   /* the list is an array inside the struct          */
+    LH__SILENT = 16,  /* read, never echoed (what it makes is echoed)    */
 };
 
 /* What the keys say and struct lh_scenario does not keep. */
@@ -49,10 +49,8 @@ struct lh__extra {
     int64_t version;
     const char *model_name;
     const char *model_config;
-    int64_t data_stated;        /* 0: derived                             */
     const char *sites_file, *fibres_file;
     int routing;
-    double bucket_stated_bytes; /* < 0: derived */
 };
 
 struct lh__root {
@@ -74,23 +72,23 @@ struct lh__key {
     unsigned flags;
     enum lh_dimension dimension;
     size_t offset;
-    size_t count;               /* offset of the int or bool beside it    */
-    size_t size;                /* GROUPS: of an element; else 0          */
-    double min, max;            /* both 0: any that is not negative       */
-    int n_min, n_max;           /* lists: length; n_max 0: any            */
-    const char *choices;        /* "a|b|c"                                */
-    int n_supported;            /* CHOICE: the first ones; 0: all         */
-    double absent;              /* QUANTITY without default: stored so    */
-    const char *fallback;       /* the default as it would be written     */
-    const char *derived;        /* the default in words                   */
-    const char *supported_max;  /* COUNT: above is not supported; FLAG:
-                                   "false": true is not                   */
-    const char *bare;           /* GROUP: the key a single value stands for */
-    const char *when;           /* "plan.schedule=interleaved|x": else the
-                                   key has no effect                      */
-    const char *unit;           /* in words, of plain numbers             */
+    size_t count;              /* offset of the int or bool beside it    */
+    size_t size;               /* GROUPS: of an element; else 0          */
+    double min, max;           /* both 0: any that is not negative       */
+    int n_min, n_max;          /* lists: length; n_max 0: any            */
+    const char *choices;       /* "a|b|c"                                */
+    int n_supported;           /* CHOICE: the first ones; 0: all         */
+    double absent;             /* QUANTITY without default: stored so    */
+    const char *fallback;      /* the default as it would be written     */
+    const char *derived;       /* the default in words                   */
+    const char *supported_max; /* COUNT: above is not supported; FLAG:
+                                  "false": true is not                   */
+    const char *bare;          /* GROUP: the key a single value stands for */
+    const char *when;          /* "plan.schedule=interleaved|x": else the
+                                  key has no effect                      */
+    const char *unit;          /* in words, of plain numbers             */
     const char *help;
-    const char *example;        /* where the type's own says too little   */
+    const char *example; /* where the type's own says too little   */
     /* Called before a group's keys are read; value may be NULL. */
     void (*enter)(struct lh__reader *r, const struct lh__value *value,
                   void *object);

@@ -9,21 +9,23 @@
 #include <string.h>
 
 struct walk {
-    struct lh__value *at;       /* where the path has led so far */
+    struct lh__value *at; /* where the path has led so far */
     struct lh_where where;
-    char row[256];              /* path of the table: "sites[].fabric" */
-    const char *begin;          /* of the path */
+    char row[256];     /* path of the table: "sites[].fabric" */
+    const char *begin; /* of the path */
     struct lh__reader *r;
 };
 
-static bool extend_row(struct walk *w, const struct lh__step *step)
+/* A path too long for the table's is cut, and then is none of the table's. */
+static void extend_row(struct walk *w, const struct lh__step *step)
 {
     size_t n = strlen(w->row);
-    int added = step->name[0] ? snprintf(w->row + n, sizeof w->row - n,
-                                         "%s%s", n ? "." : "", step->name)
-                              : snprintf(w->row + n, sizeof w->row - n, "[]");
 
-    return added > 0 && (size_t)added < sizeof w->row - n;
+    if (step->name[0])
+        snprintf(w->row + n, sizeof w->row - n, "%s%s", n ? "." : "",
+                 step->name);
+    else
+        snprintf(w->row + n, sizeof w->row - n, "[]");
 }
 
 /* A single value that stands for a mapping becomes one. */
@@ -41,8 +43,7 @@ static void unfold_bare(struct walk *w)
 }
 
 /* The place a step leads to: NULL with a message if it cannot be there. */
-static struct lh__value **step_slot(struct walk *w,
-                                    const struct lh__step *step,
+static struct lh__value **step_slot(struct walk *w, const struct lh__step *step,
                                     const char *end)
 {
     struct lh_arena *arena = w->r->ctx->arena;
@@ -52,8 +53,7 @@ static struct lh__value **step_slot(struct walk *w,
         unfold_bare(w);
         if (w->at->kind != LH__MAPPING) {
             lh_error(w->r->ctx, w->where, "%.*s is %s; it has no key '%s'",
-                     n_shown, w->begin, lh__kind_name(w->at->kind),
-                     step->name);
+                     n_shown, w->begin, lh__kind_name(w->at->kind), step->name);
             return NULL;
         }
         if (!lh__value_get(w->at, step->name))
@@ -99,8 +99,7 @@ static void walk_and_put(struct walk *w, struct lh__value *value)
         const char *end = p;
         if (*p == '.' && p != w->begin)
             p++;
-        if (!lh__path_step(&step, &p) || (*p && *p != '.' && *p != '[') ||
-            !extend_row(w, &step)) {
+        if (!lh__path_step(&step, &p) || (*p && *p != '.' && *p != '[')) {
             lh_error(w->r->ctx, w->where,
                      "not a path; write one such as fibres[0].length");
             return;
@@ -108,6 +107,7 @@ static void walk_and_put(struct walk *w, struct lh__value *value)
         struct lh__value **slot = step_slot(w, &step, end);
         if (!slot)
             return;
+        extend_row(w, &step);
         if (!*p) {
             *slot = value;
             return;
@@ -132,8 +132,10 @@ void lh__read_setting(struct lh__reader *r, const struct lh_setting *setting)
     struct lh__value *value;
 
     w.where.file = lh_format(arena, "--set %s", setting->path);
-    if (lh__yaml_parse(&value, setting->value, strlen(setting->value),
-                       w.where, r->ctx) != LH_OK || !value)
+    if (lh__yaml_parse(&value, setting->value, strlen(setting->value), w.where,
+                       r->ctx)
+            != LH_OK
+        || !value)
         return;
     walk_and_put(&w, value);
 }

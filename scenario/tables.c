@@ -11,10 +11,10 @@
 #include <string.h>
 
 struct table {
-    const struct lh__key *group;   /* "sites" or "fibres"          */
+    const struct lh__key *group; /* "sites" or "fibres"          */
     struct lh_csv csv;
-    const char **paths;            /* [n_columns] "fabric.name"    */
-    int *parts;                    /* [n_columns] -1, or 0 | 1 of a pair */
+    const char **paths; /* [n_columns] "fabric.name"    */
+    int *parts;         /* [n_columns] -1, or 0 | 1 of a pair */
     struct lh__reader *r;
 };
 
@@ -28,8 +28,7 @@ static const struct {
     {"b", "between", 1},
 };
 
-static const struct lh__key *column_key(const struct table *t,
-                                        const char *path)
+static const struct lh__key *column_key(const struct table *t, const char *path)
 {
     const struct lh__key *key = lh__key_find(
         lh_format(t->r->ctx->arena, "%s[].%s", t->group->path, path));
@@ -44,8 +43,8 @@ static void name_column(struct table *t, int column)
     t->paths[column] = name;
     t->parts[column] = -1;
     for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
-        if (strcmp(halves[i].column, name) == 0 &&
-            column_key(t, halves[i].key)) {
+        if (strcmp(halves[i].column, name) == 0
+            && column_key(t, halves[i].key)) {
             t->paths[column] = halves[i].key;
             t->parts[column] = halves[i].part;
         }
@@ -61,9 +60,9 @@ static void fault_column(struct table *t, const char *name)
 
     for (int i = 0; i < lh__key_count() && n < 64; i++) {
         const struct lh__key *key = lh__key_at(i);
-        if (strncmp(key->path, t->group->path, skip - 3) == 0 &&
-            strncmp(key->path + skip - 3, "[].", 3) == 0 &&
-            !lh__key_is_group(key))
+        if (strncmp(key->path, t->group->path, skip - 3) == 0
+            && strncmp(key->path + skip - 3, "[].", 3) == 0
+            && !lh__key_is_group(key))
             words[n++] = key->path + skip;
     }
     const char *near = lh_nearest(name, words, n);
@@ -76,9 +75,9 @@ static void fault_column(struct table *t, const char *name)
 static bool is_repeated(const struct table *t, int column)
 {
     for (int i = 0; i < column; i++) {
-        if (strcmp(t->paths[i], t->paths[column]) == 0 &&
-            (t->parts[i] == t->parts[column] || t->parts[i] < 0 ||
-             t->parts[column] < 0))
+        if (strcmp(t->paths[i], t->paths[column]) == 0
+            && (t->parts[i] == t->parts[column] || t->parts[i] < 0
+                || t->parts[column] < 0))
             return true;
     }
     return false;
@@ -104,8 +103,10 @@ static bool check_columns(struct table *t)
         if (!column_key(t, t->paths[i]))
             fault_column(t, t->csv.columns[i]);
         else if (is_repeated(t, i))
-            lh_error(t->r->ctx, where, "column '%s' says again what another "
-                     "column says", t->csv.columns[i]);
+            lh_error(t->r->ctx, where,
+                     "column '%s' says again what another "
+                     "column says",
+                     t->csv.columns[i]);
     }
     if (lh_diag_count(t->r->ctx, LH_ERROR) > before)
         return false;
@@ -144,8 +145,8 @@ static struct lh__value *split_cell(struct lh_arena *arena,
 
 static bool is_list(const struct lh__key *key)
 {
-    return key->type == LH__COUNTS || key->type == LH__NUMBERS ||
-           key->type == LH__LOCATION || key->type == LH__PAIR;
+    return key->type == LH__COUNTS || key->type == LH__NUMBERS
+           || key->type == LH__LOCATION || key->type == LH__PAIR;
 }
 
 /* Makes the mappings on the way to the last part of path. */
@@ -235,8 +236,8 @@ static void read_table(struct lh__reader *r, const char *name)
         return;
     }
     list = lh__value_new(r->ctx->arena, LH__LIST, file->where);
-    list->bad = !fill(&t, list,
-                      lh__join_path(r->ctx->arena, r->dir, file->text));
+    list->bad =
+        !fill(&t, list, lh__join_path(r->ctx->arena, r->dir, file->text));
     lh__value_put(r->ctx->arena, r->values, t.group->path, file->where, list);
 }
 

@@ -41,9 +41,8 @@ void lh__value_put(struct lh_arena *arena, struct lh__value *mapping,
     size_t need = (size_t)mapping->n + 1;
     mapping->names = lh_grow(arena, mapping->names, &mapping->names_capacity,
                              need, sizeof mapping->names[0]);
-    mapping->places = lh_grow(arena, mapping->places,
-                              &mapping->places_capacity, need,
-                              sizeof mapping->places[0]);
+    mapping->places = lh_grow(arena, mapping->places, &mapping->places_capacity,
+                              need, sizeof mapping->places[0]);
     mapping->names[mapping->n] = name;
     mapping->places[mapping->n] = place;
     lh__value_append(arena, mapping, item);

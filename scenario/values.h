@@ -13,14 +13,14 @@ enum lh__kind { LH__SCALAR, LH__LIST, LH__MAPPING };
 struct lh__value {
     enum lh__kind kind;
     struct lh_where where;
-    bool bad;                 /* a fault was reported here: say no more */
-    bool plain;               /* SCALAR: not quoted */
-    const char *text;         /* SCALAR */
-    int n;                    /* LIST, MAPPING */
+    bool bad;         /* a fault was reported here: say no more */
+    bool plain;       /* SCALAR: not quoted */
+    const char *text; /* SCALAR */
+    int n;            /* LIST, MAPPING */
     size_t items_capacity, names_capacity, places_capacity;
     struct lh__value **items;
-    const char **names;       /* MAPPING */
-    struct lh_where *places;  /* MAPPING: where the names stand */
+    const char **names;      /* MAPPING */
+    struct lh_where *places; /* MAPPING: where the names stand */
 };
 
 enum { LH__DEPTH_MAX = 64 };

@@ -99,9 +99,9 @@ static void report_syntax(struct reader *r)
         lh_error(r->ctx, r->place, "%s %s", problem, y->context);
         return;
     }
-    lh_error(r->ctx, where_of(r, y->problem_mark),
-             "%s %s that begins at %d:%d", problem, y->context,
-             (int)y->context_mark.line + 1, (int)y->context_mark.column + 1);
+    lh_error(r->ctx, where_of(r, y->problem_mark), "%s %s that begins at %d:%d",
+             problem, y->context, (int)y->context_mark.line + 1,
+             (int)y->context_mark.column + 1);
 }
 
 static bool next_event(yaml_event_t *event, struct reader *r)
@@ -122,11 +122,12 @@ static bool has_control(const char *text, size_t n)
             return true;
         if (c == 0xc2 && i + 1 < n && (unsigned char)text[i + 1] < 0xa0)
             return true;
-        if (i + 2 < n && (memcmp(text + i, "\xe2\x80\xa8", 3) == 0 ||
-                          memcmp(text + i, "\xe2\x80\xa9", 3) == 0 ||
-                          memcmp(text + i, "\xef\xbf\xbe", 3) == 0 ||
-                          memcmp(text + i, "\xef\xbb\xbf", 3) == 0 ||
-                          memcmp(text + i, "\xef\xbf\xbf", 3) == 0))
+        if (i + 2 < n
+            && (memcmp(text + i, "\xe2\x80\xa8", 3) == 0
+                || memcmp(text + i, "\xe2\x80\xa9", 3) == 0
+                || memcmp(text + i, "\xef\xbf\xbe", 3) == 0
+                || memcmp(text + i, "\xef\xbb\xbf", 3) == 0
+                || memcmp(text + i, "\xef\xbf\xbf", 3) == 0))
             return true;
     }
     return false;
@@ -235,8 +236,8 @@ static bool fill_mapping(struct reader *r, struct lh__value *mapping, int depth)
             return false;
         put_pair(r, mapping, key, item);
         if (mapping->n > KEYS_MAX) {
-            lh_error(r->ctx, mapping->where,
-                     "more than %d keys in one mapping", KEYS_MAX);
+            lh_error(r->ctx, mapping->where, "more than %d keys in one mapping",
+                     KEYS_MAX);
             return false;
         }
     }
@@ -261,13 +262,12 @@ static struct lh__value *make_collection(struct reader *r,
     struct lh__value *value =
         lh__value_new(r->ctx->arena, is_list ? LH__LIST : LH__MAPPING,
                       where_of(r, event->start_mark));
-    bool plain =
-        is_list ? check_decoration(r, value->where,
-                                   event->data.sequence_start.anchor,
-                                   event->data.sequence_start.tag)
-                : check_decoration(r, value->where,
-                                   event->data.mapping_start.anchor,
-                                   event->data.mapping_start.tag);
+    bool plain = is_list ? check_decoration(r, value->where,
+                                            event->data.sequence_start.anchor,
+                                            event->data.sequence_start.tag)
+                         : check_decoration(r, value->where,
+                                            event->data.mapping_start.anchor,
+                                            event->data.mapping_start.tag);
 
     value->bad = !plain;
     if (depth >= LH__DEPTH_MAX) {
@@ -287,8 +287,8 @@ static struct lh__value *make_node(struct reader *r, yaml_event_t *event,
     struct lh__value *value = NULL;
 
     if (++r->n_values > VALUES_MAX) {
-        lh_error(r->ctx, where_of(r, event->start_mark),
-                 "more than %d values", VALUES_MAX);
+        lh_error(r->ctx, where_of(r, event->start_mark), "more than %d values",
+                 VALUES_MAX);
     } else if (event->type == YAML_SCALAR_EVENT) {
         value = make_scalar(r, event);
     } else if (event->type == YAML_ALIAS_EVENT) {

@@ -156,6 +156,20 @@ static void classes_make(struct placement *pl)
     out->n_records = out->class_first[n];
 }
 
+/* Every rank is simulated, so the size of what fits in memory is limited. */
+static enum lh_status records_check(const struct placement *pl)
+{
+    if (pl->out->n_records <= LH__RECORDS_MAX)
+        return LH_OK;
+    lh_error(pl->ctx, LH_NOWHERE,
+             "%lld ranks have %lld operations a step; this version simulates "
+             "every rank and takes at most %d operations: fewer accelerators "
+             "or micro-batches, e.g. --set sites[0].gpus=...",
+             (long long)pl->out->n_classes, (long long)pl->out->n_records,
+             LH__RECORDS_MAX);
+    return LH_UNREACHABLE;
+}
+
 /* ---- members of a group ----------------------------------------------------- */
 
 static void signatures_make(struct placement *pl)
@@ -413,6 +427,9 @@ enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
     if (st != LH_OK)
         return st;
     classes_make(&pl);
+    st = records_check(&pl);
+    if (st != LH_OK)
+        return st;
     signatures_make(&pl);
     st = groups_make(&pl);
     if (st != LH_OK)

@@ -17,6 +17,9 @@
 
 #include "flow.h"
 
+/* Operations of all ranks together that an unfolded step may have. */
+enum { LH__RECORDS_MAX = 1 << 24 };
+
 /* The accelerators of a shape, in rank order (a send: from, to). */
 struct lh__shape_members {
     int64_t n;

@@ -23,8 +23,8 @@ static const char *echo(struct lh_scenario *out, const char *text, size_t n,
 {
     struct lh_text echoed = lh_text_new(ctx->arena);
 
-    if (lh_scenario_read_text(out, "fuzz", text, n, nowhere, NULL, 0, ctx) !=
-        LH_OK)
+    if (lh_scenario_read_text(out, "fuzz", text, n, nowhere, NULL, 0, ctx)
+        != LH_OK)
         return NULL;
     lh_scenario_print_yaml(&echoed, out);
     return echoed.s;

@@ -9,10 +9,11 @@
 #include "../workloads/workload.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- scenarios by hand
- * ----------------------------------------------------------- */
+/* ---- scenarios by hand -------------------------------------------------- */
 
 static struct lh_ctx begin(void)
 {
@@ -126,8 +127,7 @@ static bool waits_for(const struct lh_template *t, int32_t op, int32_t dep)
     return false;
 }
 
-/* ---- stages
- * ------------------------------------------------------------------------ */
+/* ---- stages ------------------------------------------------------------- */
 
 static void splits_layers_fewer_at_the_ends(void)
 {
@@ -184,8 +184,7 @@ static void orders_axes_by_placement(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- schedules
- * ------------------------------------------------------------------------ */
+/* ---- schedules ---------------------------------------------------------- */
 
 /* "F0.1" = forward of chunk 0, micro-batch 1. */
 static const char *slots_text(enum lh_schedule schedule, int p, int stage,
@@ -226,8 +225,7 @@ static void orders_passes_as_published(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- longest path with instantaneous communication
- * ------------------------------------- */
+/* ---- longest path with instantaneous communication ---------------------- */
 
 enum { MAX_STAGES = 8 };
 
@@ -373,9 +371,7 @@ static void has_the_ideal_bubble(void)
     }
 }
 
-/* ---- op lists
- * ----------------------------------------------------------------------------
- */
+/* ---- op lists ----------------------------------------------------------- */
 
 static void merges_a_chunk_without_tensor(void)
 {
@@ -477,9 +473,7 @@ static void recomputes_what_it_says(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- gradients
- * ------------------------------------------------------------------------------
- */
+/* ---- gradients ---------------------------------------------------------- */
 
 static void reduces_the_whole_buffer_at_the_end(void)
 {
@@ -590,9 +584,7 @@ static void exchanges_tied_embeddings(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- figures
- * -------------------------------------------------------------------------------
- */
+/* ---- figures ------------------------------------------------------------ */
 
 static void holds_every_parameter_once(void)
 {
@@ -755,9 +747,7 @@ static void keeps_weights_and_optimizer(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- kernels
- * ---------------------------------------------------------------------------------
- */
+/* ---- kernels ------------------------------------------------------------ */
 
 /* korthikanti2022, table 4 (reference 01f): forward of one layer 7.7 ms, 7.2
  * with sequence parallelism; the two reductions of 100 MB over 8 at the
@@ -795,6 +785,137 @@ static void times_the_measured_layer(void)
     lh_ctx_end(&ctx);
 }
 
+/* ---- vTrain: 1,440 iterations of Megatron-LM on one node of A100 -------- */
+
+enum {
+    GPUS,
+    BATCH,
+    MICRO,
+    HIDDEN,
+    HEADS,
+    LAYERS,
+    ROWS,
+    TENSOR,
+    DATA,
+    PIPE,
+    MILLISECONDS,
+    VTRAIN_COLUMNS
+};
+
+/* The scenario of a row: full recomputation, as the memory of its larger rows
+ * needs. */
+static void vtrain_scenario(struct lh_scenario *s, const double *cell)
+{
+    s->model.layers = (int64_t)cell[LAYERS];
+    s->model.hidden = (int64_t)cell[HIDDEN];
+    s->model.heads = s->model.kv_heads = (int64_t)cell[HEADS];
+    s->model.head_dim = s->model.hidden / s->model.heads;
+    s->model.ffn = 4 * s->model.hidden;
+    s->plan.tensor = (int64_t)cell[TENSOR];
+    s->plan.pipeline = (int64_t)cell[PIPE];
+    s->training.micro_batch = (int64_t)cell[MICRO];
+    s->training.sequence_length = (int64_t)cell[ROWS];
+}
+
+static double seconds_of(const struct lh__work *work,
+                         const struct lh_device *device,
+                         const struct lh_scenario *s)
+{
+    double gap_s;
+
+    return lh__work_seconds(work, device, &s->stack, &gap_s);
+}
+
+/* Ring all-reduce over NVLink of A100: 25 us + bytes at 230 GB/s of bus. */
+static double reduce_seconds(double bytes, double n)
+{
+    return n > 1 ? 25e-6 + bytes * 2 * (n - 1) / n / 230e9 : 0.0;
+}
+
+/* 1F1B in closed form: the first or last stage sets the pace. */
+static double vtrain_seconds(const struct lh_scenario *s,
+                             const struct lh_device *device, const double *cell)
+{
+    struct lh__fit fit = {.scenario = s};
+    double p = cell[PIPE], m = cell[BATCH] / (cell[DATA] * cell[MICRO]);
+    double layer, ends[2], stage, parameters;
+    struct lh__costs c;
+
+    lh__dims_make(&fit.dims, s);
+    lh__shares_make(&fit.shares, s);
+    lh__costs_make(&c, &fit, device);
+    layer = 2 * seconds_of(&c.attention_forward, device, s)
+            + 2 * seconds_of(&c.mlp_forward, device, s)
+            + seconds_of(&c.attention_backward, device, s)
+            + seconds_of(&c.mlp_backward, device, s)
+            + 6
+                  * reduce_seconds(2 * fit.dims.tokens * fit.dims.hidden,
+                                   cell[TENSOR]);
+    ends[0] = seconds_of(&c.embedding_forward, device, s)
+              + seconds_of(&c.embedding_backward, device, s);
+    ends[1] = seconds_of(&c.head_forward, device, s)
+              + seconds_of(&c.head_backward, device, s);
+    stage = layer * cell[LAYERS] / p;
+    parameters = fit.shares.layer * cell[LAYERS] / p + fit.shares.embedding;
+    return (m - 1)
+               * (stage + (p > 1 ? fmax(ends[0], ends[1]) : ends[0] + ends[1]))
+           + p * stage + ends[0] + ends[1]
+           + 30 * parameters
+                 / (device->memory_bytes_per_s * device->memory_frac)
+           + reduce_seconds(4 * parameters, cell[DATA]);
+}
+
+/* By hand: the header row begins with '#', a comment to lh_csv. */
+static bool vtrain_row(double *cell, FILE *file)
+{
+    char line[256], *at = line;
+
+    if (fgets(line, sizeof line, file) == NULL)
+        return false;
+    for (int k = 0; k < VTRAIN_COLUMNS; k++) {
+        cell[k] = strtod(at, &at);
+        at += *at == ',';
+    }
+    return true;
+}
+
+static void times_single_node_iterations(void)
+{
+    FILE *file = fopen(LH_SRCDIR "/../shared/reference/vtrain/"
+                                 "single_node_iterations.csv",
+                       "r");
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    double sum = 0.0, sum_abs = 0.0, cell[VTRAIN_COLUMNS];
+    struct lh_device device;
+    int n = 0;
+
+    if (file == NULL) {
+        lh_unit_skip("no ../shared/reference/vtrain");
+        lh_ctx_end(&ctx);
+        return;
+    }
+    LH_CHECK(lh_device_by_name(&device, "a100-sxm", LH_NOWHERE, &ctx) == LH_OK);
+    LH_CHECK(lh_stack_by_name(&s.stack, "megatron-2022", LH_NOWHERE, &ctx)
+             == LH_OK);
+    s.model = gpt_22b;
+    vtrain_row(cell, file); /* the header */
+    for (; vtrain_row(cell, file); n++) {
+        double error;
+
+        vtrain_scenario(&s, cell);
+        error =
+            vtrain_seconds(&s, &device, cell) / (cell[MILLISECONDS] / 1e3) - 1;
+        sum += error;
+        sum_abs += fabs(error);
+    }
+    fclose(file);
+    LH_CHECK(n == 1440);
+    LH_CHECK(fabs(sum / n) < 0.05);
+    LH_CHECK(sum_abs / n < 0.10);
+    lh_ctx_end(&ctx);
+}
+
 static void quantises_gemms(void)
 {
     struct lh_ctx ctx = begin();
@@ -818,6 +939,7 @@ static void bounds_a_segment_by_dispatch(void)
     struct lh__work work = {.kernel_s = 1e-6, .n_kernels = 10};
     double gap_s;
 
+    s.stack.dispatch_s = 5e-6;
     LH_CHECK_NEAR(lh__work_seconds(&work, d, &s.stack, &gap_s), 50e-6, 1e-12);
     LH_CHECK_NEAR(gap_s, 49e-6, 1e-12);
     work.kernel_s = 1e-3;
@@ -826,8 +948,7 @@ static void bounds_a_segment_by_dispatch(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- devices, checks, errors
- * -------------------------------------------------------------------- */
+/* ---- devices, checks, errors -------------------------------------------- */
 
 static void makes_a_template_a_device(void)
 {
@@ -1059,6 +1180,7 @@ int main(void)
         {"keeps what is in flight", keeps_what_is_in_flight},
         {"keeps weights and optimizer", keeps_weights_and_optimizer},
         {"times the measured layer", times_the_measured_layer},
+        {"times single-node iterations", times_single_node_iterations},
         {"quantises GEMMs", quantises_gemms},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
         {"makes a template a device", makes_a_template_a_device},

@@ -32,8 +32,7 @@ static enum lh_status broken(struct lh_ctx *ctx, const struct lh_template *t,
     return LH_FAILED;
 }
 
-/* ---- shape
- * -------------------------------------------------------------------- */
+/* ---- shape -------------------------------------------------------------- */
 
 static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
 {
@@ -77,8 +76,7 @@ static enum lh_status check_op(const struct lh_program *p,
     return LH_OK;
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 /* Stages of a row, by role; -1: none yet. */
 struct row_use {
@@ -141,8 +139,7 @@ static enum lh_status check_rows(const struct lh_program *p, struct lh_ctx *ctx)
     return st;
 }
 
-/* ---- devices
- * -------------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------ */
 
 static bool op_equal(const struct lh_op *a, const struct lh_op *b)
 {
@@ -169,8 +166,7 @@ static enum lh_status check_devices(const struct lh_template *a,
     return LH_OK;
 }
 
-/* ---- order
- * ----------------------------------------------------------------------- */
+/* ---- order -------------------------------------------------------------- */
 
 /* The next op from *i on with a send row of this shift and role, or -1. */
 static int32_t next_send(const struct lh_program *p,
@@ -210,8 +206,7 @@ static enum lh_status check_order(const struct lh_program *p, int stage,
     }
 }
 
-/* ---- progress
- * ---------------------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------- */
 
 /* done[op] of one stage, and the next op of each stream. */
 struct stage_state {

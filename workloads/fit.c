@@ -211,8 +211,7 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
     }
 }
 
-/* ---- layers over chunks ---------------------------------------------------
- */
+/* ---- layers over chunks ------------------------------------------------- */
 
 static int64_t chunk_layers(const struct lh_scenario *s, int n, int i)
 {

@@ -41,9 +41,10 @@
 /* Tokens of a tile along the diagonal of a causal fused kernel. */
 #define CORE_TILE 128.0
 
-/* Rows at which a fused kernel reaches half of its long-row rate.  From the
- * forward curves at head_dim 128, causal, of Shah et al. 2024, figure 5, with
- * the diagonal taken out. */
+/* Rows at which a fused causal kernel reaches half of its long-row rate.
+ * Assumption: without a mask, Shah et al. 2024, figure 5, head_dim 128 (467,
+ * 565, 625, 638, 646, 648 TFLOP/s on 512 to 16k rows) gives about 180; with
+ * one, half of the tiles are gone and short rows fill the device later. */
 #define CORE_HALF_ROWS 450.0
 
 /* Output tile as a share of the device's usual one, and the ceiling it has

@@ -127,8 +127,7 @@ static void layer_backward(struct lh__builder *b, int layer)
     reduce(b, &lap);
 }
 
-/* ---- the ends of the model
- * ---------------------------------------------------- */
+/* ---- the ends of the model ---------------------------------------------- */
 
 static void embedding(struct lh__builder *b, bool backward)
 {
@@ -159,8 +158,7 @@ static void head(struct lh__builder *b, bool backward)
     }
 }
 
-/* ---- pipeline
- * -------------------------------------------------------------------- */
+/* ---- pipeline ----------------------------------------------------------- */
 
 /* The transfer over boundary k, between the k-th and the next chunk of the
  * model. */

@@ -39,10 +39,11 @@ static const char *human(const struct lh_text *out, double value,
 static void print_header(struct lh_text *out, const struct lh_program *p)
 {
     lh_text_printf(out,
-                   "program: %" PRId64 " ranks, %d stages, %d templates,"
+                   "program: %" PRId64 " ranks, %d stage%s, %d template%s,"
                    " %d communication rows\n",
-                   lh_axes_ranks(&p->axes), p->n_stages, p->n_templates,
-                   (int)p->n_comms);
+                   lh_axes_ranks(&p->axes), p->n_stages,
+                   p->n_stages == 1 ? "" : "s", p->n_templates,
+                   p->n_templates == 1 ? "" : "s", (int)p->n_comms);
     lh_text_add(out, "axes:");
     for (int i = 0; i < LH_AXES; i++)
         lh_text_printf(out, " %s %" PRId64 " (stride %" PRId64 ")",

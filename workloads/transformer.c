@@ -78,8 +78,7 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
         out->head += d.vocab * d.hidden;
 }
 
-/* ---- GEMMs ------------------------------------------------------------------
- */
+/* ---- GEMMs -------------------------------------------------------------- */
 
 static void gemm_forward(struct lh__work *work, const struct lh_device *device,
                          double m, double n, double k)
@@ -109,8 +108,7 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
         gemm_forward(work, device, mnk[0], mnk[1], mnk[2]);
 }
 
-/* ---- segments
- * ----------------------------------------------------------------- */
+/* ---- segments ----------------------------------------------------------- */
 
 /* Norm before and residual (with dropout) after a block, on T h / S values of
  * two bytes.  Norm: in, out; backward: dy, x in, dx out.  Residual: two in,

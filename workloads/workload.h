@@ -17,8 +17,7 @@
 
 #include <longhaul/program.h>
 
-/* ---- the plan, applied to the model ----------------------------------------
- */
+/* ---- the plan, applied to the model ------------------------------------- */
 
 /* Sizes that costs, memory and messages are made of; double because they are
  * only multiplied. */
@@ -77,8 +76,7 @@ double lh__stage_parameters(const struct lh__fit *fit, int stage);
 /* Word embeddings that the first and the last stage both hold. */
 bool lh__fit_ties_stages(const struct lh__fit *fit);
 
-/* ---- transformer.c
- * ------------------------------------------------------------ */
+/* ---- transformer.c ------------------------------------------------------ */
 
 struct lh__costs {
     struct lh__work attention_forward, attention_backward;
@@ -94,8 +92,7 @@ void lh__shares_make(struct lh__shares *out,
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device);
 
-/* ---- schedules/
- * ---------------------------------------------------------------- */
+/* ---- schedules/ --------------------------------------------------------- */
 
 struct lh__slot {
     bool backward;
@@ -120,8 +117,7 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
 void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
                    int micro_batch);
 
-/* ---- memory.c, flops.c
- * --------------------------------------------------------- */
+/* ---- memory.c, flops.c -------------------------------------------------- */
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx);
@@ -132,8 +128,7 @@ double lh__layer_activation_bytes(const struct lh__fit *fit);
 void lh__flops_make(double *model_flops, double *hardware_flops,
                     const struct lh_scenario *scenario);
 
-/* ---- builder.c
- * ------------------------------------------------------------------- */
+/* ---- builder.c ---------------------------------------------------------- */
 
 struct lh__rows {
     struct lh_comm *at;
@@ -219,15 +214,13 @@ int32_t lh__rows_add(struct lh__rows *rows, const struct lh_comm *comm,
                      struct lh_arena *arena);
 void lh__builder_finish(struct lh_template *out, struct lh__builder *b);
 
-/* ---- pass.c
- * ------------------------------------------------------------------------ */
+/* ---- pass.c ------------------------------------------------------------- */
 
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
 /* last: the chunk's last backward of the step. */
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
 
-/* ---- sync/every_step.c
- * -------------------------------------------------------------- */
+/* ---- sync/every_step.c -------------------------------------------------- */
 
 /* Rows that stages share: the gradient norm, tied embeddings. */
 void lh__sync_rows(struct lh__builder *b);

@@ -83,8 +83,7 @@ void lh__sync_rows(struct lh__builder *b)
     b->tied_rows = tied_rows_make(b);
 }
 
-/* ---- buckets
- * ------------------------------------------------------------------ */
+/* ---- buckets ------------------------------------------------------------ */
 
 static struct lh__bucket *bucket_add(struct lh__builder *b, int chunk, int unit)
 {
@@ -134,8 +133,7 @@ void lh__sync_buckets(struct lh__builder *b)
         fill_buckets(b, c);
 }
 
-/* ---- communication over the data axis
- * ------------------------------------------ */
+/* ---- communication over the data axis ----------------------------------- */
 
 static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
                          double bytes, enum lh_task task)
