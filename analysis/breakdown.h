@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The parts of lh_result_make().
+ */
 #ifndef LH_ANALYSIS_BREAKDOWN_H
 #define LH_ANALYSIS_BREAKDOWN_H
 

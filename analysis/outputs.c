@@ -69,8 +69,8 @@ struct lh_fullest lh_memory_fullest(const struct lh_program *program,
             const struct lh_device *device = &scenario->sites[site].device;
             double bytes = program->memory[stage].total;
             double share = bytes / device->memory_bytes;
-            if (share > most &&
-                site_holds_stage(scenario, program, site, stage)) {
+            if (share > most
+                && site_holds_stage(scenario, program, site, stage)) {
                 most = share;
                 fullest = (struct lh_fullest){stage, device, bytes};
             }
@@ -102,8 +102,8 @@ const struct lh_link_use *lh__busiest(const struct lh_result *result,
     for (int i = 0; i < result->n_links; i++) {
         const struct lh_link_use *link = &result->links[i];
         bool wan = link->kind == LH_LINK_WAN;
-        if ((where == LH__ON_WAN && !wan) || (where == LH__IN_SITES && wan) ||
-            !(link->busy_frac > 0)) {
+        if ((where == LH__ON_WAN && !wan) || (where == LH__IN_SITES && wan)
+            || !(link->busy_frac > 0)) {
             continue;
         }
         if (best == NULL || link->busy_frac > best->busy_frac) {

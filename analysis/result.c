@@ -18,13 +18,15 @@ static double peak_flops_per_s(const struct lh_trace *trace,
     return sum;
 }
 
-static bool fits(const struct lh_program *program)
+static bool fits(const struct lh_trace *trace,
+                 const struct lh_program *program)
 {
-    for (int s = 0; s < program->n_stages; s++) {
-        for (int d = 0; d < program->n_devices; d++) {
-            if (program->memory[s].total > program->devices[d]->memory_bytes)
-                return false;
-        }
+    for (int32_t c = 0; c < trace->n_classes; c++) {
+        const struct lh_template *t =
+            &program->templates[trace->class_template[c]];
+        if (program->memory[t->stage].total >
+            program->devices[t->device]->memory_bytes)
+            return false;
     }
     return true;
 }
@@ -43,7 +45,7 @@ enum lh_status lh_result_make(struct lh_result *out,
         .rank_classes = trace->n_classes,
         .group_classes = trace->n_groups,
         .link_classes = trace->n_link_classes,
-        .fits = fits(program)};
+        .fits = fits(trace, program)};
     double step_s = trace->step_time_s;
     double peak = peak_flops_per_s(trace, program);
     out->tokens_per_s = (double)program->tokens / step_s;

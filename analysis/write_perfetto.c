@@ -39,18 +39,18 @@ static const char *const stream_names[LH_STREAMS] = {
 };
 
 static const char *const task_names[] = {
-    [LH_TASK_FORWARD] = "forward",       [LH_TASK_BACKWARD] = "backward",
-    [LH_TASK_RECOMPUTE] = "recompute",   [LH_TASK_EMBEDDING] = "embedding",
-    [LH_TASK_HEAD] = "head",             [LH_TASK_OPTIMIZER] = "optimizer",
-    [LH_TASK_GRADIENTS] = "gradients",   [LH_TASK_NORM] = "gradient norm",
-    [LH_TASK_WEIGHTS] = "weights",       [LH_TASK_ACTIVATIONS] = "activations",
+    [LH_TASK_FORWARD] = "forward",     [LH_TASK_BACKWARD] = "backward",
+    [LH_TASK_RECOMPUTE] = "recompute", [LH_TASK_EMBEDDING] = "embedding",
+    [LH_TASK_HEAD] = "head",           [LH_TASK_OPTIMIZER] = "optimizer",
+    [LH_TASK_GRADIENTS] = "gradients", [LH_TASK_NORM] = "gradient norm",
+    [LH_TASK_WEIGHTS] = "weights",     [LH_TASK_ACTIVATIONS] = "activations",
 };
 
 struct writer {
     struct lh_text *out;
     const struct lh_report *report;
-    double zero_s;  /* start of the first record */
-    bool any;       /* an event was written */
+    double zero_s; /* start of the first record */
+    bool any;      /* an event was written */
 };
 
 static int64_t ns(const struct writer *w, double time_s)
@@ -67,15 +67,14 @@ static void add_us(struct lh_text *out, int64_t t_ns)
 static void begin_event(struct writer *w, const char *phase, int64_t pid,
                         int tid)
 {
-    lh_text_printf(w->out, "%s\n{\"ph\":\"%s\",\"pid\":%" PRId64
-                           ",\"tid\":%d",
+    lh_text_printf(w->out, "%s\n{\"ph\":\"%s\",\"pid\":%" PRId64 ",\"tid\":%d",
                    w->any ? "," : "", phase, pid, tid);
     w->any = true;
 }
 
 /* kind: "process_name" or "thread_name". */
-static void write_name(struct writer *w, const char *kind, int64_t pid,
-                       int tid, const char *name)
+static void write_name(struct writer *w, const char *kind, int64_t pid, int tid,
+                       const char *name)
 {
     begin_event(w, "M", pid, tid);
     lh_text_printf(w->out, ",\"name\":\"%s\",\"args\":{\"name\":", kind);
@@ -104,8 +103,7 @@ static const char *op_name(const struct writer *w, const struct lh_op *op)
     return name.s;
 }
 
-static void write_args(struct writer *w, int64_t record,
-                       const struct lh_op *op)
+static void write_args(struct writer *w, int64_t record, const struct lh_op *op)
 {
     const struct lh_trace *t = w->report->trace;
     int32_t group = t->group[record];
@@ -155,15 +153,14 @@ static void write_class(struct writer *w, int32_t c)
     int64_t pid = FIRST_PID + c;
     bool used[LH_STREAMS] = {false};
 
-    write_name(w, "process_name", pid, 0,
-               lh_format(w->out->arena, "rank %" PRId64 "%s, %s",
-                         t->class_rank[c],
-                         t->class_size[c] > 1
-                             ? lh_format(w->out->arena,
-                                         " and %" PRId64 " like it",
-                                         t->class_size[c] - 1)
-                             : "",
-                         template->name));
+    write_name(
+        w, "process_name", pid, 0,
+        lh_format(w->out->arena, "rank %" PRId64 "%s, %s", t->class_rank[c],
+                  t->class_size[c] > 1
+                      ? lh_format(w->out->arena, " and %" PRId64 " like it",
+                                  t->class_size[c] - 1)
+                      : "",
+                  template->name));
     for (int32_t o = 0; o < template->n_ops; o++) {
         const struct lh_op *op = &template->ops[o];
         if (!used[op->stream]) {
@@ -175,7 +172,7 @@ static void write_class(struct writer *w, int32_t c)
     }
 }
 
-/* ---- the counter of WAN use --------------------------------------------------- */
+/* ---- the counter of WAN use -------------------------------------------- */
 
 struct change {
     int64_t t_ns;
@@ -242,8 +239,8 @@ static struct change *wan_changes(const struct writer *w, size_t *n_out)
     group_times(t, start_s, end_s);
     for (int32_t g = 0; g < t->n_groups; g++) {
         if (t->group_wan[g] && end_s[g] > start_s[g]) {
-            share[g] = (double)t->group_count[g] *
-                       w->report->program->comms[t->group_comm[g]].bytes;
+            share[g] = (double)t->group_count[g]
+                       * w->report->program->comms[t->group_comm[g]].bytes;
             sum += share[g];
         }
     }
@@ -301,8 +298,8 @@ static double first_instant(const struct lh_trace *t)
 
 void lh_write_perfetto(struct lh_text *out, const struct lh_report *report)
 {
-    struct writer w = {.out = out, .report = report,
-                       .zero_s = first_instant(report->trace)};
+    struct writer w = {
+        .out = out, .report = report, .zero_s = first_instant(report->trace)};
 
     lh_text_add(out, "{\"displayTimeUnit\":\"ms\",\n\"otherData\":"
                      "{\"schema\":\"longhaul.trace/1\",\"scenario\":");

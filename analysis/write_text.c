@@ -35,7 +35,7 @@ static const char *const labels[LH_CATEGORIES] = {
     [LH_OTHER] = "launch gaps",
 };
 
-/* ---- columns --------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------- */
 
 /* Code points: what is printed here is one column each. */
 static int columns(const char *s)
@@ -77,7 +77,7 @@ static const char *padded(struct lh_arena *arena, const char *s, int n)
     return lh_format(arena, "%s%*s", s, blanks > 1 ? blanks : 1, "");
 }
 
-/* ---- figures ---------------------------------------------------------------- */
+/* ---- figures ----------------------------------------------------------- */
 
 /* 1.74 M, 8.03 G as "8.03 B": counts of people, not of bytes. */
 static const char *count_text(struct lh_arena *arena, double n)
@@ -133,7 +133,7 @@ static const char *dashed(struct lh_arena *arena, const char *name)
                                      name, arrow + 2);
 }
 
-/* ---- what was run ------------------------------------------------------------ */
+/* ---- what was run ------------------------------------------------------ */
 
 static void write_model(struct lh_text *out, const struct lh_model *m)
 {
@@ -167,8 +167,7 @@ static void add_machines(struct lh_text *text, const struct lh_scenario *s)
         }
         if (!seen) {
             lh_text_printf(text, "%s%s %s", i > 0 ? " + " : "",
-                           grouped(text->arena, gpus),
-                           s->sites[i].device_name);
+                           grouped(text->arena, gpus), s->sites[i].device_name);
         }
     }
     lh_text_printf(text, " in %d site%s", s->n_sites,
@@ -218,10 +217,10 @@ static void write_fibre(struct lh_text *out, const struct lh_link_info *link)
         lh_text_printf(&text, "  %s",
                        lh_units_human(arena, link->length_m, LH_DIM_LENGTH));
     }
-    lh_text_printf(&text, "  RTT %s  %s each way",
-                   lh_units_human(arena, 2 * link->latency_s, LH_DIM_TIME),
-                   lh_units_human(arena, link->capacity_bytes_per_s,
-                                  LH_DIM_BANDWIDTH));
+    lh_text_printf(
+        &text, "  RTT %s  %s each way",
+        lh_units_human(arena, 2 * link->latency_s, LH_DIM_TIME),
+        lh_units_human(arena, link->capacity_bytes_per_s, LH_DIM_BANDWIDTH));
     line(out, text.s);
 }
 
@@ -249,7 +248,7 @@ static void write_fibres(struct lh_text *out, const struct lh_topology *t)
     }
 }
 
-/* ---- where the time goes ------------------------------------------------------ */
+/* ---- where the time goes ----------------------------------------------- */
 
 static void write_step(struct lh_text *out, const struct lh_report *report)
 {
@@ -265,22 +264,22 @@ static void write_step(struct lh_text *out, const struct lh_report *report)
                        "  %+5.1f %% over the same accelerators in one site"
                        " (%s)",
                        100 * (r->step_time_s / one->step_time_s - 1),
-                       seconds_text(arena, one->step_time_s,
-                                    one->step_time_s));
+                       seconds_text(arena, one->step_time_s, one->step_time_s));
     }
     line(out, text.s);
     if (!r->steady) {
         lh_text_printf(out,
                        "not steady: the last of %d steps, which did not "
-                       "repeat\n", r->steps_simulated);
+                       "repeat\n",
+                       r->steps_simulated);
     }
 }
 
 static bool is_comm(int category)
 {
-    return category == LH_TENSOR_COMM || category == LH_EXPERT_COMM ||
-           category == LH_CONTEXT_COMM || category == LH_PIPELINE_COMM ||
-           category == LH_DATA_COMM || category == LH_WAN_COMM;
+    return category == LH_TENSOR_COMM || category == LH_EXPERT_COMM
+           || category == LH_CONTEXT_COMM || category == LH_PIPELINE_COMM
+           || category == LH_DATA_COMM || category == LH_WAN_COMM;
 }
 
 /* The communication that costs most, -1 where none costs 1 % of the step. */
@@ -289,8 +288,8 @@ static int worst_comm(const struct lh_result *r)
     int worst = -1;
 
     for (int i = 0; i < LH_CATEGORIES; i++) {
-        if (is_comm(i) && r->breakdown_s[i] >= 0.01 * r->step_time_s &&
-            (worst < 0 || r->breakdown_s[i] > r->breakdown_s[worst])) {
+        if (is_comm(i) && r->breakdown_s[i] >= 0.01 * r->step_time_s
+            && (worst < 0 || r->breakdown_s[i] > r->breakdown_s[worst])) {
             worst = i;
         }
     }
@@ -300,9 +299,9 @@ static int worst_comm(const struct lh_result *r)
 /* The arrow, as long as there is room for. */
 static void add_arrow(struct lh_text *text, const struct lh_link_use *link)
 {
-    const char *says = lh_format(text->arena, "%s, %.0f %% busy",
-                                 dashed(text->arena, link->name),
-                                 100 * link->busy_frac);
+    const char *says =
+        lh_format(text->arena, "%s, %.0f %% busy",
+                  dashed(text->arena, link->name), 100 * link->busy_frac);
     const char *arrow = "  ← bottleneck: ";
 
     if (columns(text->s) + columns(arrow) + columns(says) > COLUMNS) {
@@ -342,7 +341,7 @@ static void write_breakdown(struct lh_text *out, const struct lh_result *r)
     }
 }
 
-/* ---- figures of the whole, links, bound ---------------------------------------- */
+/* ---- figures of the whole, links, bound -------------------------------- */
 
 static void write_figures(struct lh_text *out, const struct lh_report *report)
 {
@@ -371,8 +370,7 @@ static void write_bound(struct lh_text *out, const struct lh_report *report)
     struct lh_text text = lh_text_new(arena);
     double step_s = r->step_time_s;
 
-    lh_text_printf(&text, "bound %s",
-                   seconds_text(arena, b->bound_s, step_s));
+    lh_text_printf(&text, "bound %s", seconds_text(arena, b->bound_s, step_s));
     if (b->bound_s > 0) {
         lh_text_printf(&text, ", step %.2f x it", step_s / b->bound_s);
     }
@@ -408,16 +406,14 @@ static void write_links(struct lh_text *out, const struct lh_report *report)
     for (int i = 0; i < n; i++) {
         const struct lh_link_use *link = &report->result->links[i];
         const char *capacity =
-            isfinite(link->capacity_bytes_per_s)
-                ? lh_units_human(arena, link->capacity_bytes_per_s,
-                                 LH_DIM_BANDWIDTH)
-                : "no limit";
+            isfinite(link->capacity_bytes_per_s) ? lh_units_human(
+                arena, link->capacity_bytes_per_s, LH_DIM_BANDWIDTH)
+                                                 : "no limit";
         if (!(link->bytes > 0)) {
             continue; /* idle links are no news */
         }
         lh_text_printf(out, "%s%-9s %7" PRId64 "  %-13s %-10s %4.1f %%\n",
-                       padded(arena, clip(arena, link->name, width - 2),
-                              width),
+                       padded(arena, clip(arena, link->name, width - 2), width),
                        lh__link_kind_name(link->kind), link->count, capacity,
                        lh_units_human(arena, link->bytes, LH_DIM_BYTES),
                        100 * link->busy_frac);

@@ -18,19 +18,19 @@ enum {
 
 /* One command: LH_COMMAND(name, summary); lh__cmd_NAME() is in cmd_NAME.c.
  * argv[0] is "longhaul NAME". */
-#define LH__COMMANDS                                                         \
-    LH_COMMAND(run, "simulate a step and print where its time goes")         \
-    LH_COMMAND(check, "read a scenario, build everything, simulate nothing") \
-    LH_COMMAND(show, "print a stage: scenario, topology, program or trace")  \
-    LH_COMMAND(list, "print what can be chosen: topologies, models, ...")    \
-    LH_COMMAND(explain, "print what a key of the scenario means")            \
+#define LH__COMMANDS                                                           \
+    LH_COMMAND(run, "simulate a step and print where its time goes")           \
+    LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
+    LH_COMMAND(show, "print a stage: scenario, topology, program or trace")    \
+    LH_COMMAND(list, "print what can be chosen: topologies, models, ...")      \
+    LH_COMMAND(explain, "print what a key of the scenario means")              \
     LH_COMMAND(init, "print a commented example scenario to start from")
 
 #define LH_COMMAND(name, summary) int lh__cmd_##name(int argc, char **argv);
 LH__COMMANDS
 #undef LH_COMMAND
 
-/* ---- the scenario and its options ---------------------------------------- */
+/* ---- the scenario and its options -------------------------------------- */
 
 /* What --set, --data and the FILE argument say. */
 struct lh__input {
@@ -58,7 +58,7 @@ enum lh_status lh__stages_build(struct lh__stages *stages,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh__stages_free(struct lh__stages *stages);
 
-/* ---- what goes out --------------------------------------------------------- */
+/* ---- what goes out ----------------------------------------------------- */
 
 /* Messages to standard error, sorted by place. */
 void lh__print_messages(const struct lh_ctx *ctx);

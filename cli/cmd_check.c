@@ -28,8 +28,8 @@ static void summary(struct lh_text *out, const struct lh__stages *stages,
 
     lh_text_printf(out, "%s: ok: %s, %" PRId64 " accelerators in %d site%s, ",
                    path, s->model.name,
-                   lh_topology_accelerator_count(stages->topology),
-                   s->n_sites, s->n_sites == 1 ? "" : "s");
+                   lh_topology_accelerator_count(stages->topology), s->n_sites,
+                   s->n_sites == 1 ? "" : "s");
     lh_text_printf(out,
                    "TP %" PRId64 " PP %" PRId64 " DP %" PRId64
                    ", memory %.1f of %.1f GiB\n",
@@ -43,10 +43,14 @@ int lh__cmd_check(int argc, char **argv)
     static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
                                                  {0}};
     static const struct argp argp = {
-        NULL, parse, "FILE",
+        NULL,
+        parse,
+        "FILE",
         "Reads the scenario FILE and builds everything, without simulating.  "
         "Prints one line if all is well, else every fault at once.",
-        children, 0, 0};
+        children,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh__input input = {.ctx = &ctx};
     struct lh__stages stages = {.topology = NULL};

@@ -17,8 +17,7 @@ static const struct argp_option options[] = {
     {"all", OPTION_ALL, 0, 0, "Every key", 0},
     {"json-schema", OPTION_JSON_SCHEMA, 0, 0,
      "The JSON Schema of scenarios, for editors", 0},
-    {"markdown", OPTION_MARKDOWN, 0, 0, "The reference page, docs/keys.md",
-     0},
+    {"markdown", OPTION_MARKDOWN, 0, 0, "The reference page, docs/keys.md", 0},
     {0},
 };
 
@@ -47,13 +46,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                               "--all");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static enum lh_status print(struct lh_text *out,
-                            const struct explain *explain)
+static enum lh_status print(struct lh_text *out, const struct explain *explain)
 {
     switch (explain->form) {
     case OPTION_JSON_SCHEMA:
@@ -62,17 +59,20 @@ static enum lh_status print(struct lh_text *out,
     case OPTION_MARKDOWN:
         lh_schema_print_markdown(out, explain->ctx);
         return LH_OK;
-    default:
-        return lh_schema_explain(out, explain->key, explain->ctx);
+    default: return lh_schema_explain(out, explain->key, explain->ctx);
     }
 }
 
 int lh__cmd_explain(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "KEY\n--all\n--json-schema\n--markdown",
+        options,
+        parse,
+        "KEY\n--all\n--json-schema\n--markdown",
         "Prints what a key of the scenario means: unit, range, default.",
-        0, 0, 0};
+        0,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct explain explain = {.ctx = &ctx};
     struct lh_text text = lh_text_new(ctx.arena);

@@ -29,17 +29,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct init *init = state->input;
 
     switch (key) {
-    case OPTION_LIST:
-        init->list = true;
-        return 0;
+    case OPTION_LIST: init->list = true; return 0;
     case ARGP_KEY_ARG:
         if (init->name != NULL) {
             argp_error(state, "one example at a time, not also '%s'", arg);
         }
         init->name = arg;
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -51,10 +48,9 @@ static int examples(const char **names, struct lh_ctx *ctx)
 
     for (int i = 0; (file = lh_data_name_at(i)) != NULL; i++) {
         size_t length = strlen(file);
-        if (length > strlen(suffix) && n < MAX_EXAMPLES &&
-            strcmp(file + length - strlen(suffix), suffix) == 0) {
-            names[n++] = lh_strndup(ctx->arena, file,
-                                    length - strlen(suffix));
+        if (length > strlen(suffix) && n < MAX_EXAMPLES
+            && strcmp(file + length - strlen(suffix), suffix) == 0) {
+            names[n++] = lh_strndup(ctx->arena, file, length - strlen(suffix));
         }
     }
     return n;
@@ -69,9 +65,9 @@ static const char *find(const char *wanted, const char *const *names, int n)
         if (strcmp(names[i], wanted) == 0) {
             return names[i];
         }
-        if (wanted[0] != '\0' && strstr(names[i], wanted) != NULL &&
-            (best == NULL || length < strlen(best) ||
-             (length == strlen(best) && strcmp(names[i], best) < 0))) {
+        if (wanted[0] != '\0' && strstr(names[i], wanted) != NULL
+            && (best == NULL || length < strlen(best)
+                || (length == strlen(best) && strcmp(names[i], best) < 0))) {
             best = names[i];
         }
     }
@@ -110,14 +106,13 @@ static enum lh_status print_example(struct lh_text *out,
     const char *near = lh_nearest(wanted, names, n);
 
     if (name != NULL) {
-        lh_text_add(out, lh_data_text(lh_format(ctx->arena, "%s%s", name,
-                                                suffix)));
+        lh_text_add(out,
+                    lh_data_text(lh_format(ctx->arena, "%s%s", name, suffix)));
         return LH_OK;
     }
     if (near != NULL) {
         lh_error(ctx, LH_NOWHERE,
-                 "there is no example '%s'; did you mean '%s'?", wanted,
-                 near);
+                 "there is no example '%s'; did you mean '%s'?", wanted, near);
     } else {
         lh_error(ctx, LH_NOWHERE,
                  "there is no example '%s'; see `longhaul init --list'",
@@ -129,9 +124,14 @@ static enum lh_status print_example(struct lh_text *out,
 int lh__cmd_init(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "[NAME]",
+        options,
+        parse,
+        "[NAME]",
         "Prints a commented example scenario: NAME, or two sites joined by a "
-        "fibre.", 0, 0, 0};
+        "fibre.",
+        0,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct init init = {.ctx = &ctx};
     struct lh_text text = lh_text_new(ctx.arena);

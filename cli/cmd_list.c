@@ -47,10 +47,9 @@ static void print(struct lh_text *out, const struct table *table)
     }
 }
 
-/* ---- from the lists of the program ------------------------------------------ */
+/* ---- from the lists of the program ------------------------------------- */
 
-static void add_choice(struct table *table, const char *name,
-                       const char *help)
+static void add_choice(struct table *table, const char *name, const char *help)
 {
     add(table, name);
     add(table, help);
@@ -96,7 +95,7 @@ static enum lh_status add_outputs(struct table *table, struct lh_ctx *ctx)
     return LH_OK;
 }
 
-/* ---- from the data tables ----------------------------------------------------- */
+/* ---- from the data tables ---------------------------------------------- */
 
 /* The columns of data/NAME.csv that are the heads of the table. */
 static enum lh_status add_rows(struct table *table, const char *name,
@@ -122,8 +121,7 @@ static enum lh_status add_rows(struct table *table, const char *name,
     return LH_OK;
 }
 
-static enum lh_status add_accelerators(struct table *table,
-                                       struct lh_ctx *ctx)
+static enum lh_status add_accelerators(struct table *table, struct lh_ctx *ctx)
 {
     return add_rows(table, "accelerators", ctx);
 }
@@ -170,20 +168,26 @@ static const struct {
     {"topologies", add_topologies, 2, {"name", "what"}},
     {"collectives", add_collectives, 2, {"name", "what"}},
     {"schedules", add_schedules, 2, {"name", "what"}},
-    {"accelerators", add_accelerators, 5,
+    {"accelerators",
+     add_accelerators,
+     5,
      {"name", "bf16_peak", "memory", "memory_bandwidth", "source"}},
-    {"fabrics", add_fabrics, 6,
+    {"fabrics",
+     add_fabrics,
+     6,
      {"name", "kind", "scale_up_gpus", "scale_up_bandwidth", "nic_bandwidth",
       "source"}},
     {"models", add_models, 4, {"name", "parameters", "active", "source"}},
-    {"stacks", add_stacks, 5,
+    {"stacks",
+     add_stacks,
+     5,
      {"name", "dispatch", "collective_base", "reserved", "source"}},
     {"outputs", add_outputs, 2, {"name", "what"}},
 };
 
 enum { N_LISTS = (int)(sizeof lists / sizeof lists[0]) };
 
-/* ---- the command ---------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------- */
 
 struct list {
     struct lh_ctx *ctx;
@@ -202,9 +206,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     const char *names[N_LISTS];
 
     switch (key) {
-    case OPTION_DATA:
-        list->ctx->data_dir = arg;
-        return 0;
+    case OPTION_DATA: list->ctx->data_dir = arg; return 0;
     case ARGP_KEY_ARG:
         if (list->which >= 0) {
             argp_error(state, "one list at a time, not also '%s'", arg);
@@ -217,8 +219,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             lh__choice_error(state, "list", arg, names, N_LISTS);
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -251,11 +252,15 @@ static enum lh_status print_all(struct lh_text *out, struct lh_ctx *ctx)
 int lh__cmd_list(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "[LIST]",
+        options,
+        parse,
+        "[LIST]",
         "Prints what can be chosen by name.  LIST is topologies, "
         "collectives, schedules, accelerators, fabrics, models, stacks or "
         "outputs; without it everything is printed.",
-        0, 0, 0};
+        0,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct list list = {.ctx = &ctx, .which = -1};
     struct lh_text text = lh_text_new(ctx.arena);

@@ -56,8 +56,8 @@ static int read_count(const struct argp_state *state, const char *option,
 
     errno = 0;
     n = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-        n < least || n > INT_MAX) {
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0
+        || n < least || n > INT_MAX) {
         argp_error(state, "%s needs a whole number of at least %d, not '%s'",
                    option, least, text);
         return least;
@@ -86,31 +86,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct run *run = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &run->input;
-        return 0;
-    case 'o':
-        run->output = read_output(state, arg);
-        return 0;
-    case 'j':
-        run->jobs = read_count(state, "--jobs", arg, 1);
-        return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &run->input; return 0;
+    case 'o': run->output = read_output(state, arg); return 0;
+    case 'j': run->jobs = read_count(state, "--jobs", arg, 1); return 0;
     case OPTION_LINKS:
-        run->max_links = strcmp(arg, "all") == 0
-                             ? -1
-                             : read_count(state, "--links", arg, 0);
+        run->max_links =
+            strcmp(arg, "all") == 0 ? -1 : read_count(state, "--links", arg, 0);
         return 0;
-    case OPTION_TRACE:
-        run->trace_path = arg;
-        return 0;
-    case OPTION_TIMING:
-        run->timing = true;
-        return 0;
-    case OPTION_STRICT:
-        run->strict = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    case OPTION_TRACE: run->trace_path = arg; return 0;
+    case OPTION_TIMING: run->timing = true; return 0;
+    case OPTION_STRICT: run->strict = true; return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -140,16 +126,16 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     enum lh_status st;
 
     for (int i = 0; i < s->n; i++) {
-        points[i] = (struct lh_sim_point){&s->stages[i].scenario,
-                                          &s->stages[i].program,
-                                          s->stages[i].topology};
+        points[i] =
+            (struct lh_sim_point){&s->stages[i].scenario, &s->stages[i].program,
+                                  s->stages[i].topology};
     }
     st = lh_sim_run_many(s->traces, statuses, points, s->n, run->jobs,
                          run->input.ctx);
     for (int i = 0; i < s->n && st == LH_OK; i++) {
-        st = lh_result_make(&s->results[i], &s->traces[i],
-                            &s->stages[i].program, s->stages[i].topology,
-                            run->input.ctx);
+        st =
+            lh_result_make(&s->results[i], &s->traces[i], &s->stages[i].program,
+                           s->stages[i].topology, run->input.ctx);
     }
     return st;
 }
@@ -166,8 +152,8 @@ static void warn_of_memory(const struct simulated *s, struct lh_ctx *ctx)
         lh_warn(ctx, (struct lh_where){scenario->file, 0, 0},
                 "the plan does not fit: stage %d of %d needs %.1f GiB on an "
                 "accelerator, %s has %.1f GiB",
-                m.stage, program->n_stages, m.bytes / gib,
-                m.device->name, m.device->memory_bytes / gib);
+                m.stage, program->n_stages, m.bytes / gib, m.device->name,
+                m.device->memory_bytes / gib);
     }
 }
 
@@ -182,8 +168,8 @@ static int write_results(const struct simulated *s, const struct run *run)
         .trace = &s->traces[HERE],
         .result = &s->results[HERE],
         .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
-        .max_links = run->max_links == UNSAID ? run->output->max_links
-                                              : run->max_links,
+        .max_links =
+            run->max_links == UNSAID ? run->output->max_links : run->max_links,
         .timing = run->timing,
     };
     struct lh_text text = lh_text_new(arena);
@@ -215,10 +201,14 @@ int lh__cmd_run(int argc, char **argv)
     static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
                                                  {0}};
     static const struct argp argp = {
-        options, parse, "FILE",
+        options,
+        parse,
+        "FILE",
         "Simulates one training step of the scenario FILE, and of the same "
         "accelerators in one site, and prints where the time goes.",
-        children, 0, 0};
+        children,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct run run = {.input = {.ctx = &ctx},
                       .output = lh_output_at(0),

@@ -44,9 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct show *show = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &show->input;
-        return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &show->input; return 0;
     case 'o':
         show->json = strcmp(arg, "json") == 0;
         if (!show->json && strcmp(arg, "text") != 0) {
@@ -64,14 +62,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                           "or trace");
         return 0;
     case ARGP_KEY_END:
-        if (show->json && show->what != N_WHAT &&
-            show->what != WHAT_SCENARIO) {
-            argp_error(state, "'%s' is shown as text only",
-                       whats[show->what]);
+        if (show->json && show->what != N_WHAT && show->what != WHAT_SCENARIO) {
+            argp_error(state, "'%s' is shown as text only", whats[show->what]);
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -110,16 +105,11 @@ static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
             lh_scenario_print_yaml(out, &stages->scenario);
         }
         return LH_OK;
-    case WHAT_TOPOLOGY:
-        lh_topology_print(out, stages->topology);
-        return LH_OK;
-    case WHAT_PROGRAM:
-        lh_program_print(out, &stages->program);
-        return LH_OK;
+    case WHAT_TOPOLOGY: lh_topology_print(out, stages->topology); return LH_OK;
+    case WHAT_PROGRAM: lh_program_print(out, &stages->program); return LH_OK;
     case WHAT_TRACE:
     case N_WHAT:
-    default:
-        return print_trace(out, stages, show->input.ctx);
+    default: return print_trace(out, stages, show->input.ctx);
     }
 }
 
@@ -128,8 +118,13 @@ int lh__cmd_show(int argc, char **argv)
     static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
                                                  {0}};
     static const struct argp argp = {
-        options, parse, "scenario|topology|program|trace FILE",
-        "Prints what one stage makes of the scenario FILE.", children, 0, 0};
+        options,
+        parse,
+        "scenario|topology|program|trace FILE",
+        "Prints what one stage makes of the scenario FILE.",
+        children,
+        0,
+        0};
     struct lh_ctx ctx = lh_ctx_begin();
     struct show show = {.input = {.ctx = &ctx}, .what = N_WHAT};
     struct lh__stages stages = {.topology = NULL};

@@ -16,7 +16,7 @@
 
 #include "cli.h"
 
-/* ---- the scenario and its options ---------------------------------------- */
+/* ---- the scenario and its options -------------------------------------- */
 
 enum { OPTION_SET = 1000, OPTION_DATA };
 
@@ -38,10 +38,8 @@ static void add_setting(struct lh__input *input, char *arg,
         argp_error(state, "--set needs PATH=VALUE, not '%s'", arg);
         return;
     }
-    input->settings = lh_grow(arena, input->settings,
-                              &input->setting_capacity,
-                              input->n_settings + 1,
-                              sizeof *input->settings);
+    input->settings = lh_grow(arena, input->settings, &input->setting_capacity,
+                              input->n_settings + 1, sizeof *input->settings);
     input->settings[input->n_settings++] = (struct lh_setting){
         lh_strndup(arena, arg, (size_t)(equals - arg)),
         lh_strdup(arena, equals + 1),
@@ -53,12 +51,8 @@ static error_t parse_input(int key, char *arg, struct argp_state *state)
     struct lh__input *input = state->input;
 
     switch (key) {
-    case OPTION_SET:
-        add_setting(input, arg, state);
-        return 0;
-    case OPTION_DATA:
-        input->ctx->data_dir = arg;
-        return 0;
+    case OPTION_SET: add_setting(input, arg, state); return 0;
+    case OPTION_DATA: input->ctx->data_dir = arg; return 0;
     case ARGP_KEY_ARG:
         if (input->path != NULL) {
             argp_error(state, "one scenario at a time, not also '%s'", arg);
@@ -71,13 +65,11 @@ static error_t parse_input(int key, char *arg, struct argp_state *state)
                               "input)");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp lh__input_argp = {input_options, parse_input, 0, 0, 0, 0,
-                                    0};
+const struct argp lh__input_argp = {input_options, parse_input, 0, 0, 0, 0, 0};
 
 static char *read_stdin(size_t *n, struct lh_ctx *ctx)
 {
@@ -117,8 +109,7 @@ enum lh_status lh__stages_read(struct lh__stages *out,
         return LH_BAD_INPUT;
     }
     return lh_scenario_read_text(&out->scenario, "<stdin>", text, n, ".",
-                                 input->settings, (int)input->n_settings,
-                                 ctx);
+                                 input->settings, (int)input->n_settings, ctx);
 }
 
 enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
@@ -150,7 +141,7 @@ void lh__stages_free(struct lh__stages *stages)
     stages->topology = NULL;
 }
 
-/* ---- messages -------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------- */
 
 struct placed {
     const struct lh_message *message;
@@ -186,9 +177,9 @@ static int by_place(const void *a, const void *b)
 
 static bool same(const struct lh_message *a, const struct lh_message *b)
 {
-    return a->severity == b->severity &&
-           compare_places(&a->where, &b->where) == 0 &&
-           strcmp(a->text, b->text) == 0;
+    return a->severity == b->severity
+           && compare_places(&a->where, &b->where) == 0
+           && strcmp(a->text, b->text) == 0;
 }
 
 static void print_message(const struct lh_message *message)
@@ -207,8 +198,7 @@ static void print_message(const struct lh_message *message)
         }
         fputc(' ', stderr);
     }
-    fprintf(stderr, "%s: %s\n", severities[message->severity],
-            message->text);
+    fprintf(stderr, "%s: %s\n", severities[message->severity], message->text);
 }
 
 void lh__print_messages(const struct lh_ctx *ctx)
@@ -228,7 +218,7 @@ void lh__print_messages(const struct lh_ctx *ctx)
     }
 }
 
-/* ---- results --------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------- */
 
 static int write_failed(const char *what)
 {
@@ -239,8 +229,7 @@ static int write_failed(const char *what)
 
 int lh__print_result(const struct lh_text *text)
 {
-    if (fwrite(text->s, 1, text->n, stdout) != text->n ||
-        fflush(stdout) != 0) {
+    if (fwrite(text->s, 1, text->n, stdout) != text->n || fflush(stdout) != 0) {
         return write_failed("standard output");
     }
     /* Some file systems say only now that there was no room. */
@@ -268,14 +257,11 @@ int lh__print_file(const char *path, const struct lh_text *text)
 int lh__exit_status(enum lh_status st)
 {
     switch (st) {
-    case LH_OK:
-        return LH__EXIT_OK;
-    case LH_BAD_INPUT:
-        return LH__EXIT_INPUT;
+    case LH_OK: return LH__EXIT_OK;
+    case LH_BAD_INPUT: return LH__EXIT_INPUT;
     case LH_UNREACHABLE:
     case LH_FAILED:
-    default:
-        return LH__EXIT_NO;
+    default: return LH__EXIT_NO;
     }
 }
 

@@ -55,8 +55,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "a command is needed");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -125,7 +124,8 @@ static int run_command(struct lh_ctx *ctx, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct lh_ctx ctx = lh_ctx_begin();
-    struct argp argp = {.options = options, .parser = parse,
+    struct argp argp = {.options = options,
+                        .parser = parse,
                         .args_doc = "COMMAND [ARGUMENT...]"};
     int command = -1;
     int status = LH__EXIT_OK;

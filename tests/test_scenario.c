@@ -576,7 +576,7 @@ static void explains_keys(void)
     text = lh_text_new(ctx.arena);
     LH_CHECK(lh_schema_explain(&text, "bandwidth", &ctx) == LH_OK);
     LH_CHECK(strstr(text.s, "fibre_layout.bandwidth\n") != NULL);
-    LH_CHECK(lh_schema_explain(&text, "bandwith", &ctx) == LH_BAD_INPUT);
+    LH_CHECK(lh_schema_explain(&text, "bandwidthh", &ctx) == LH_BAD_INPUT);
     LH_CHECK(has_message(&ctx, LH_ERROR, "did you mean 'bandwidth'?"));
     lh_ctx_end(&ctx);
 }

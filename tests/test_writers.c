@@ -39,11 +39,21 @@ struct fixture {
 };
 
 static struct lh_op ops[2] = {
-    {.kind = LH_OP_COMPUTE, .stream = LH_STREAM_COMPUTE,
-     .category = LH_COMPUTE, .task = LH_TASK_FORWARD, .comm = -1,
-     .seconds = 3, .micro_batch = 2, .layer = 5},
-    {.kind = LH_OP_COMM, .stream = LH_STREAM_DATA, .category = LH_DATA_COMM,
-     .task = LH_TASK_GRADIENTS, .comm = 0, .micro_batch = -1, .layer = -1},
+    {.kind = LH_OP_COMPUTE,
+     .stream = LH_STREAM_COMPUTE,
+     .category = LH_COMPUTE,
+     .task = LH_TASK_FORWARD,
+     .comm = -1,
+     .seconds = 3,
+     .micro_batch = 2,
+     .layer = 5},
+    {.kind = LH_OP_COMM,
+     .stream = LH_STREAM_DATA,
+     .category = LH_DATA_COMM,
+     .task = LH_TASK_GRADIENTS,
+     .comm = 0,
+     .micro_batch = -1,
+     .layer = -1},
 };
 static struct lh_comm comm = {.collective = LH_ALL_REDUCE,
                               .axes = LH_AXIS_BIT(LH_AXIS_DATA),
@@ -63,10 +73,14 @@ static void fill_program(struct fixture *f)
 {
     f->program = (struct lh_program){
         .axes = {.size = {4, 1, 1, 4}, .stride = {1, 4, 4, 4}},
-        .n_templates = 1, .templates = &template,
-        .n_comms = 1, .comms = &comm,
-        .n_stages = 1, .memory = &memory,
-        .micro_batches = 4, .tokens = 131072,
+        .n_templates = 1,
+        .templates = &template,
+        .n_comms = 1,
+        .comms = &comm,
+        .n_stages = 1,
+        .memory = &memory,
+        .micro_batches = 4,
+        .tokens = 131072,
     };
 }
 
@@ -88,15 +102,27 @@ static void fill_trace(struct fixture *f)
     int n_links = lh_topology_link_count(f->topology);
 
     f->trace = (struct lh_trace){
-        .n_classes = 2, .class_size = class_size, .class_rank = class_rank,
-        .class_template = class_template, .class_first = class_first,
-        .n_records = 4, .posted_s = posted_s, .start_s = start_s,
-        .end_s = end_s, .late = late, .group = group,
-        .n_groups = 1, .group_wan = group_wan,
-        .group_algorithm = group_algorithm, .group_count = group_count,
-        .group_comm = group_comm, .n_links = n_links,
+        .n_classes = 2,
+        .class_size = class_size,
+        .class_rank = class_rank,
+        .class_template = class_template,
+        .class_first = class_first,
+        .n_records = 4,
+        .posted_s = posted_s,
+        .start_s = start_s,
+        .end_s = end_s,
+        .late = late,
+        .group = group,
+        .n_groups = 1,
+        .group_wan = group_wan,
+        .group_algorithm = group_algorithm,
+        .group_count = group_count,
+        .group_comm = group_comm,
+        .n_links = n_links,
         .link_bytes = LH_NEW(f->ctx.arena, double, n_links),
-        .steady = true, .step_time_s = 4, .wall_s = 0.125,
+        .steady = true,
+        .step_time_s = 4,
+        .wall_s = 0.125,
     };
     for (int i = 0; i < n_links; i++) {
         f->trace.link_bytes[i] = 5e9;
@@ -113,10 +139,19 @@ static void fill_results(struct fixture *f)
     };
 
     f->result = (struct lh_result){
-        .step_time_s = 4, .tokens_per_s = 32768, .mfu = 0.375, .hfu = 0.5,
-        .fits = true, .steady = true, .steps_simulated = 3, .n_links = 3,
-        .links = links, .bound = {3, 0.8, 3, "fibre ashburn->memphis"},
-        .events = 77, .rank_classes = 2, .group_classes = 1,
+        .step_time_s = 4,
+        .tokens_per_s = 32768,
+        .mfu = 0.375,
+        .hfu = 0.5,
+        .fits = true,
+        .steady = true,
+        .steps_simulated = 3,
+        .n_links = 3,
+        .links = links,
+        .bound = {3, 0.8, 3, "fibre ashburn->memphis"},
+        .events = 77,
+        .rank_classes = 2,
+        .group_classes = 1,
         .link_classes = 3,
     };
     f->result.breakdown_s[LH_COMPUTE] = 3;
@@ -144,9 +179,9 @@ static void begin(struct fixture *f)
     fill_program(f);
     fill_trace(f);
     fill_results(f);
-    f->report = (struct lh_report){
-        &f->scenario, &f->program,  f->topology, &f->trace,
-        &f->result,   &f->one_site, -1,              false};
+    f->report =
+        (struct lh_report){&f->scenario, &f->program,  f->topology, &f->trace,
+                           &f->result,   &f->one_site, -1,          false};
 }
 
 static void end(struct fixture *f)
@@ -163,7 +198,7 @@ static char *written(struct fixture *f, const char *output)
     return text.s;
 }
 
-/* ---- text ------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------- */
 
 static bool has_line(const char *text, const char *line)
 {
@@ -197,8 +232,8 @@ static void says_it_in_text(void)
                             "  ← bottleneck: fibre ashburn–memphis, "
                             "20 % busy"));
     LH_CHECK(strstr(text, "optimizer") == NULL);
-    LH_CHECK(strstr(text, "MFU 37.5 % (one site 46.9 %)   memory 25.0 of ") !=
-             NULL);
+    LH_CHECK(strstr(text, "MFU 37.5 % (one site 46.9 %)   memory 25.0 of ")
+             != NULL);
     LH_CHECK(has_line(text, "bound 3.000 s, step 1.33 x it: compute "
                             "3.000 s, network 0.800 s "
                             "(fibre ashburn–memphis)"));
@@ -218,7 +253,8 @@ static void points_into_the_site(void)
     f.result.breakdown_s[LH_TENSOR_COMM] = 0.75;
     text = written(&f, "text");
     LH_CHECK(strstr(text, "###  ← bottleneck: ashburn/node0/gpu0–nvswitch, "
-                          "5 % busy\n") != NULL);
+                          "5 % busy\n")
+             != NULL);
     LH_CHECK(strstr(text, "one site") == NULL);
     LH_CHECK(strstr(text, "(does not fit)") != NULL);
     end(&f);
@@ -253,7 +289,7 @@ static void keeps_to_100_columns(void)
     end(&f);
 }
 
-/* ---- JSON -------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------- */
 
 static json_t *parsed(const char *text)
 {
@@ -278,7 +314,8 @@ static void check_keys(const json_t *object, const char *expected)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value)
+    {
         if (keys[0] != '\0') {
             strcat(keys, " ");
         }
@@ -334,8 +371,8 @@ static void writes_json_values(void)
     LH_CHECK(real_at(json, "bound_s") == 3);
     links = json_object_get(json, "links");
     LH_CHECK(json_array_size(links) == 3);
-    LH_CHECK(json_is_null(json_object_get(json_array_get(links, 2),
-                                          "capacity_bytes_per_s")));
+    LH_CHECK(json_is_null(
+        json_object_get(json_array_get(links, 2), "capacity_bytes_per_s")));
     one = json_object_get(json, "one_site");
     LH_CHECK(real_at(one, "step_time_s") == 3.2);
     LH_CHECK_NEAR(real_at(one, "efficiency"), 3.2 / (0.1 + 0.2), 1e-15);
@@ -364,7 +401,7 @@ static void cuts_the_links(void)
     end(&f);
 }
 
-/* ---- CSV --------------------------------------------------------------------- */
+/* ---- CSV --------------------------------------------------------------- */
 
 static void writes_csv(void)
 {
@@ -386,7 +423,7 @@ static void writes_csv(void)
     end(&f);
 }
 
-/* ---- trace ------------------------------------------------------------------- */
+/* ---- trace ------------------------------------------------------------- */
 
 static json_t *trace_events(struct fixture *f, json_t **whole)
 {
@@ -416,22 +453,22 @@ static void traces_every_record(void)
 
     begin(&f);
     events = trace_events(&f, &whole);
-    json_array_foreach(events, i, event) {
+    json_array_foreach(events, i, event)
+    {
         int class = (int)real_at(event, "pid") - 1;
         int stream = (int)real_at(event, "tid") - 1;
         if (strcmp(text_at(event, "ph"), "X") != 0) {
             continue;
         }
-        LH_REQUIRE(class >= 0 && class < 2 && stream >= 0 &&
-                   stream < LH_STREAMS);
+        LH_REQUIRE(class >= 0 && class < 2 && stream >= 0
+                   && stream < LH_STREAMS);
         LH_CHECK(real_at(event, "ts") >= ends_us[class][stream]);
         ends_us[class][stream] = real_at(event, "ts") + real_at(event, "dur");
-        LH_CHECK_TEXT(text_at(event, "name"),
-                      stream == LH_STREAM_COMPUTE ? "forward mb 2 layer 5"
+        LH_CHECK_TEXT(text_at(event, "name"), stream == LH_STREAM_COMPUTE
+                                                  ? "forward mb 2 layer 5"
                                                   : "all-reduce gradients");
-        LH_CHECK_TEXT(text_at(event, "cat"), stream == LH_STREAM_COMPUTE
-                                                 ? "compute"
-                                                 : "wan_comm");
+        LH_CHECK_TEXT(text_at(event, "cat"),
+                      stream == LH_STREAM_COMPUTE ? "compute" : "wan_comm");
         n++;
     }
     LH_CHECK(n == 4);
@@ -455,7 +492,8 @@ static void counts_the_fibre(void)
 
     begin(&f);
     events = trace_events(&f, &whole);
-    json_array_foreach(events, i, event) {
+    json_array_foreach(events, i, event)
+    {
         if (strcmp(text_at(event, "ph"), "C") == 0) {
             bytes += rate * (real_at(event, "ts") - last_us) * 1e-6;
             last_us = real_at(event, "ts");
@@ -469,7 +507,7 @@ static void counts_the_fibre(void)
     end(&f);
 }
 
-/* ---- the list ------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------- */
 
 static void lists_the_outputs(void)
 {
@@ -485,12 +523,13 @@ static void finds_the_fullest_stage(void)
     struct lh_memory stages[2] = {{.total = 60e9}, {.total = 50e9}};
     struct lh_program program = {
         .axes = {.size = {8, 1, 2, 1}, .stride = {1, 8, 8, 16}},
-        .n_stages = 2, .memory = stages};
+        .n_stages = 2,
+        .memory = stages};
     struct lh_site sites[2] = {
         {.gpus = 8, .device = {.name = "big", .memory_bytes = 80e9}},
         {.gpus = 8, .device = {.name = "small", .memory_bytes = 40e9}}};
-    struct lh_scenario s = {.n_sites = 2, .sites = sites,
-                            .across_sites = LH_ACROSS_PIPELINE};
+    struct lh_scenario s = {
+        .n_sites = 2, .sites = sites, .across_sites = LH_ACROSS_PIPELINE};
     struct lh_fullest m = lh_memory_fullest(&program, &s);
 
     LH_CHECK(m.stage == 1);
@@ -514,10 +553,8 @@ int main(void)
          writes_json_values},
         {"links are cut to the rows asked for", cuts_the_links},
         {"CSV quotes and leaves empty", writes_csv},
-        {"the trace has every record, none overlapping",
-         traces_every_record},
-        {"the WAN counter integrates to the bytes carried",
-         counts_the_fibre},
+        {"the trace has every record, none overlapping", traces_every_record},
+        {"the WAN counter integrates to the bytes carried", counts_the_fibre},
         {"the outputs are listed", lists_the_outputs},
         {"the fullest stage is found by share", finds_the_fullest_stage},
     };

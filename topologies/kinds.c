@@ -8,7 +8,7 @@
 
 static const struct lh_choice kinds[] = {
 #define LH_FABRIC(id, name, shape, help) {name, "inside a site: " help},
-#define LH_LAYOUT(id, name, add, help) {name, "between sites: " help},
+#define LH_LAYOUT(id, name, add, help)   {name, "between sites: " help},
 #include "list.h"
 };
 

@@ -9,9 +9,8 @@
 static const struct lh_choice named[] = {
     [LH_SCHEDULE_GPIPE] = {"gpipe",
                            "all forward passes, then all backward passes"},
-    [LH_SCHEDULE_1F1B] = {"1f1b",
-                          "one forward, one backward in turn once the "
-                          "pipeline is full"},
+    [LH_SCHEDULE_1F1B] = {"1f1b", "one forward, one backward in turn once the "
+                                  "pipeline is full"},
     [LH_SCHEDULE_INTERLEAVED] = {"interleaved",
                                  "1f1b with several model chunks a stage"},
     [LH_SCHEDULE_ZERO_BUBBLE] = {"zero-bubble",
