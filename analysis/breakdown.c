@@ -186,7 +186,7 @@ static void class_breakdown(const struct analysis *a, int32_t c, double *to)
     }
 }
 
-/* ---- the critical path ---------------------------------------------------- */
+/* ---- the critical path --------------------------------------------------- */
 
 static struct cursor last_to_end(const struct analysis *a)
 {
@@ -236,7 +236,7 @@ static void critical_path(const struct analysis *a, double step_s, double *to)
     to[LH_WAIT] += fmax(0.0, high_s - low_s); /* rounding only */
 }
 
-/* ---- sums ------------------------------------------------------------------ */
+/* ---- sums ---------------------------------------------------------------- */
 
 static enum lh_status sum_check(const double *breakdown_s, double step_s,
                                 const char *what, struct lh_ctx *ctx)

@@ -66,7 +66,7 @@ static int collapse(struct row *rows, int n)
     int kept = 0;
     for (int i = 0; i < n; i++) {
         if (kept > 0 && same_row(&rows[kept - 1], &rows[i])) {
-            rows[kept - 1].count++;
+            rows[kept - 1].count += rows[i].count;
             if (rows[i].link < rows[kept - 1].link) {
                 rows[kept - 1].link = rows[i].link;
                 rows[kept - 1].info = rows[i].info;
@@ -84,10 +84,10 @@ void lh__links(struct lh_result *out, const struct lh_trace *trace,
     int n = trace->n_links;
     struct row *rows = LH_NEW(ctx->arena, struct row, n);
     for (int i = 0; i < n; i++) {
-        rows[i].info = lh_topology_link_at(topology, i);
-        rows[i].link = i;
+        rows[i].info = lh_topology_link_at(topology, trace->link_first[i]);
+        rows[i].link = trace->link_first[i];
         rows[i].bytes = trace->link_bytes[i];
-        rows[i].count = 1;
+        rows[i].count = trace->link_count[i];
         double could_bytes =
             rows[i].info.capacity_bytes_per_s * trace->step_time_s;
         rows[i].busy_frac = could_bytes > 0 && isfinite(could_bytes)

@@ -44,7 +44,7 @@ enum lh_status lh_result_make(struct lh_result *out,
         .events = trace->events,
         .rank_classes = trace->n_classes,
         .group_classes = trace->n_groups,
-        .link_classes = trace->n_link_classes,
+        .link_classes = trace->n_links,
         .fits = fits(trace, program)};
     double step_s = trace->step_time_s;
     double peak = peak_flops_per_s(trace, program);

@@ -172,7 +172,7 @@ static void write_class(struct writer *w, int32_t c)
     }
 }
 
-/* ---- the counter of WAN use -------------------------------------------- */
+/* ---- the counter of WAN use ---------------------------------------------- */
 
 struct change {
     int64_t t_ns;
@@ -200,8 +200,11 @@ static double wan_bytes(const struct lh_report *report)
     double sum = 0;
 
     for (int32_t i = 0; i < report->trace->n_links; i++) {
-        if (lh_topology_link_at(report->topology, i).kind == LH_LINK_WAN) {
-            sum += report->trace->link_bytes[i];
+        lh_link first = report->trace->link_first[i];
+        if (lh_topology_link_facts(report->topology, first).kind
+            == LH_LINK_WAN) {
+            sum += report->trace->link_bytes[i]
+                   * (double)report->trace->link_count[i];
         }
     }
     return sum;

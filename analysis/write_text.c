@@ -35,7 +35,7 @@ static const char *const labels[LH_CATEGORIES] = {
     [LH_OTHER] = "launch gaps",
 };
 
-/* ---- columns ----------------------------------------------------------- */
+/* ---- columns ------------------------------------------------------------- */
 
 /* Code points: what is printed here is one column each. */
 static int columns(const char *s)
@@ -77,7 +77,7 @@ static const char *padded(struct lh_arena *arena, const char *s, int n)
     return lh_format(arena, "%s%*s", s, blanks > 1 ? blanks : 1, "");
 }
 
-/* ---- figures ----------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------- */
 
 /* 1.74 M, 8.03 G as "8.03 B": counts of people, not of bytes. */
 static const char *count_text(struct lh_arena *arena, double n)
@@ -133,7 +133,7 @@ static const char *dashed(struct lh_arena *arena, const char *name)
                                      name, arrow + 2);
 }
 
-/* ---- what was run ------------------------------------------------------ */
+/* ---- what was run -------------------------------------------------------- */
 
 static void write_model(struct lh_text *out, const struct lh_model *m)
 {
@@ -248,7 +248,7 @@ static void write_fibres(struct lh_text *out, const struct lh_topology *t)
     }
 }
 
-/* ---- where the time goes ----------------------------------------------- */
+/* ---- where the time goes ------------------------------------------------- */
 
 static void write_step(struct lh_text *out, const struct lh_report *report)
 {
@@ -341,7 +341,7 @@ static void write_breakdown(struct lh_text *out, const struct lh_result *r)
     }
 }
 
-/* ---- figures of the whole, links, bound -------------------------------- */
+/* ---- figures of the whole, links, bound ---------------------------------- */
 
 static void write_figures(struct lh_text *out, const struct lh_report *report)
 {

@@ -66,7 +66,7 @@ static const struct lh_template *class_template(const struct exec *x,
     return &x->p->program->templates[x->p->class_template[c]];
 }
 
-/* ---- who waits for whom ------------------------------------------------ */
+/* ---- who waits for whom -------------------------------------------------- */
 
 struct edge {
     int32_t from;
@@ -128,7 +128,7 @@ static void followers_build(struct followers *f, const struct lh_template *t,
         f->any_carried |= t->deps[k] < 0;
 }
 
-/* ---- state of a step ---------------------------------------------------- */
+/* ---- state of a step ----------------------------------------------------- */
 
 static void step_init(struct exec *x, int k)
 {
@@ -225,7 +225,7 @@ static void step_finished(struct exec *x, int k)
     x->engine->stop(x->engine->self);
 }
 
-/* ---- running -------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 static void record_end(struct exec *x, int64_t r, int32_t step, double now_s)
 {
@@ -378,7 +378,7 @@ static void drain(struct exec *x)
     }
 }
 
-/* ---- who waits for what --------------------------------------------------- */
+/* ---- who waits for what -------------------------------------------------- */
 
 static const char *op_text(const struct exec *x, int64_t r)
 {
@@ -430,7 +430,7 @@ static void deadlock_report(const struct exec *x)
                  "deadlock: operations wait for each other in a circle");
 }
 
-/* ---- the run -------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------- */
 
 static void exec_init(struct exec *x)
 {

@@ -11,7 +11,7 @@
  *                     the greatest common divisor of the weights
  *
  * Place in the pipeline: placement makes one shape for each set of members.
- * Source: DESIGN section 3.
+ * Source: docs/model.md, "Communications as coupled flows".
  * Leaves out: links of infinite capacity never limit but are listed, since
  * their bytes are counted; contention is the engine's.
  */
@@ -128,11 +128,12 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
         if (part == 0)
             out->n_limiting = out->n_links;
     }
+    out->divided = common;
     out->unit_frac *= (double)common;
     out->phi *= (double)common;
 }
 
-static void send_hops(struct lh_hops *out, struct lh_ctx *ctx)
+void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx)
 {
     *out = (struct lh_hops){
         .n = 1,
@@ -155,7 +156,7 @@ static void shape_of(struct lh__flow_shape *out, int algorithm,
     struct lh_hops hops;
     struct uses uses = {0};
     if (algorithm < 0)
-        send_hops(&hops, ctx);
+        lh__send_hops(&hops, ctx);
     else
         lh_algorithm_at(algorithm)->hops(&hops, request->collective, &members,
                                          ctx);

@@ -25,6 +25,7 @@ struct lh__flow_shape {
     int32_t n_limiting;  /* the first of them have finite capacities */
     lh_link *links;      /* [n_links] ascending within both parts */
     int64_t *weights;    /* [n_links] >= 1, greatest common divisor 1 */
+    int64_t divided;     /* what the hops' weights were divided by */
     double alpha_s;      /* base_s + the algorithm's latency */
     double unit_frac;    /* bytes at weight 1 / S */
     double phi;          /* sharing weight at these weights */
@@ -44,5 +45,8 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
 struct lh_members lh__flow_members(const struct lh__flow_request *request,
                                    const struct lh_topology *t,
                                    struct lh_ctx *ctx);
+
+/* A send as one hop from member 0 to member 1. */
+void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The placed program: rank classes, groups (communication x class) and the
- * channels their flows take.  Folded or not it is the same struct; unfolded
- * every rank is a class of size 1.
+ * The placed program: rank classes, groups (row of communication x class of
+ * communicators) and the channels their flows take.  Folded or not it is the
+ * same struct; unfolded every rank is a class of size 1.
  *
  *   record of (class c, op o)   r = class_first[c] + o
  *   group g                     members group_record[group_first[g] ..)
@@ -15,20 +15,30 @@
 #include <longhaul/engine.h>
 #include <longhaul/trace.h>
 
-#include "flow.h"
+#include "fold.h"
 
-/* Operations of all ranks together that an unfolded step may have. */
+/* Operations of all classes together that a step may have. */
 enum { LH__RECORDS_MAX = 1 << 24 };
 
-/* The accelerators of a shape, in rank order (a send: from, to). */
-struct lh__shape_members {
-    int64_t n;
-    const int64_t *accelerators;
+/* What the flows of a family on a class of communicators take. */
+struct lh__shape {
+    int32_t family;
+    int32_t comm_class;
+    int algorithm;       /* index for lh_algorithm_at; -1: a send */
+    int32_t n_links;
+    int32_t *links;      /* [n_links] link classes */
+    int64_t *weights;    /* [n_links] on one link, of the whole class */
+    double alpha_s;
+    double unit_frac;    /* bytes at weight 1 / S */
+    double phi;
+    bool crosses_wan;
 };
 
 struct lh__placed {
     const struct lh_program *program;
     const struct lh_topology *topology;
+    struct lh__incidence incidence;
+    struct lh__fold fold;
 
     int32_t n_classes;
     int64_t *class_size;      /* ranks it stands for */
@@ -49,23 +59,23 @@ struct lh__placed {
     int64_t *group_record;    /* member records */
 
     int32_t n_shapes;
-    struct lh__flow_shape *shapes;   /* over topology links */
-    struct lh__shape_members *shape_members; /* [n_shapes] */
+    struct lh__shape *shapes;
+
+    int32_t n_links;          /* link classes */
+    double *link_capacity;    /* [n_links] bytes/s */
+    double *link_bytes;       /* [n_links] of one link in one step */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;
-    double *engine_capacity;         /* bytes/s */
-
-    double base_s;                   /* software latency of a communication */
-    double *link_bytes;              /* [topology links] in one step */
+    double *engine_capacity;
 };
 
 enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
                          struct lh_ctx *ctx) LH_MUST_USE;
 
-/* The links that can limit: of those crossed by exactly the same shapes at
- * the same weights only the slowest is kept.  Fills channels, n_engine_links
- * and engine_capacity. */
+/* The links that can limit: of those crossed by the same shapes at the same
+ * weights (or multiples) only the slowest is kept.  Fills channels,
+ * n_engine_links and engine_capacity. */
 void lh__place_reduce(struct lh__placed *p, struct lh_ctx *ctx);
 
 #endif

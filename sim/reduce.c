@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The links the engine needs to see.  Of the links that are crossed by exactly
- * the same shapes at exactly the same weights only the slowest can ever limit,
- * so it alone is kept; a link that nothing crosses, or of unlimited capacity,
- * is left out.  Exact: the dropped constraints are implied by the kept one.
+ * The links the engine needs to see.  A link that all its shapes cross at
+ * multiples of g is one of 1/g of the capacity crossed at 1/g of the weights.
+ * Of the links that are then crossed by exactly the same shapes at exactly the
+ * same weights only the slowest can ever limit, so it alone is kept; a link
+ * without limit is left out.  Exact: the dropped constraints are implied by
+ * the kept one.
  */
 #include "place.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* The uses of one link: (shape, weight) in the order of shapes. */
+/* The uses of one link class: (shape, weight) in the order of shapes. */
 struct uses {
-    lh_link link;
+    int32_t link;
     double capacity_bytes_per_s;
     int32_t n;
     const int32_t *shape;
-    const int64_t *weight;
+    int64_t *weight;
 };
 
 static int by_uses(const void *x, const void *y)
@@ -38,25 +40,41 @@ static int by_uses_then_capacity(const void *x, const void *y)
     const struct uses *a = x, *b = y;
     int d = by_uses(a, b);
     if (d == 0)
-        d = (a->capacity_bytes_per_s > b->capacity_bytes_per_s) -
-            (a->capacity_bytes_per_s < b->capacity_bytes_per_s);
+        d = (a->capacity_bytes_per_s > b->capacity_bytes_per_s)
+            - (a->capacity_bytes_per_s < b->capacity_bytes_per_s);
     return d != 0 ? d : (a->link > b->link) - (a->link < b->link);
 }
 
-/* Transposes shapes x links; returns the number of links in use. */
+static void divide(struct uses *u)
+{
+    int64_t common = 0;
+    for (int32_t i = 0; i < u->n; i++) {
+        int64_t a = u->weight[i], b = common;
+        while (b != 0) {
+            int64_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        common = a;
+    }
+    for (int32_t i = 0; i < u->n; i++)
+        u->weight[i] /= common;
+    u->capacity_bytes_per_s /= (double)common;
+}
+
+/* Transposes shapes x links; returns the number of links that can limit. */
 static int32_t uses_build(struct uses **out, const struct lh__placed *p,
                           struct lh_arena *arena)
 {
-    int n_links = lh_topology_link_count(p->topology);
-    int64_t *first = LH_NEW(arena, int64_t, n_links + 2);
+    int64_t *first = LH_NEW(arena, int64_t, p->n_links + 2);
     for (int32_t s = 0; s < p->n_shapes; s++) {
         for (int32_t k = 0; k < p->shapes[s].n_links; k++)
             first[p->shapes[s].links[k] + 2]++;
     }
-    for (int i = 0; i < n_links; i++)
+    for (int i = 0; i < p->n_links; i++)
         first[i + 2] += first[i + 1];
-    int32_t *shape = LH_NEW(arena, int32_t, first[n_links + 1]);
-    int64_t *weight = LH_NEW(arena, int64_t, first[n_links + 1]);
+    int32_t *shape = LH_NEW(arena, int32_t, first[p->n_links + 1]);
+    int64_t *weight = LH_NEW(arena, int64_t, first[p->n_links + 1]);
     for (int32_t s = 0; s < p->n_shapes; s++) {
         for (int32_t k = 0; k < p->shapes[s].n_links; k++) {
             int64_t at = first[p->shapes[s].links[k] + 1]++;
@@ -64,16 +82,17 @@ static int32_t uses_build(struct uses **out, const struct lh__placed *p,
             weight[at] = p->shapes[s].weights[k];
         }
     }
-    struct uses *uses = LH_NEW(arena, struct uses, n_links);
+    struct uses *uses = LH_NEW(arena, struct uses, p->n_links);
     int32_t n = 0;
-    for (int i = 0; i < n_links; i++) {
-        double capacity = lh_topology_link_capacity(p->topology, i);
-        if (first[i + 1] == first[i] || !isfinite(capacity))
+    for (int32_t i = 0; i < p->n_links; i++) {
+        if (first[i + 1] == first[i] || !isfinite(p->link_capacity[i]))
             continue;
-        uses[n++] = (struct uses){
-            .link = i, .capacity_bytes_per_s = capacity,
-            .n = (int32_t)(first[i + 1] - first[i]),
-            .shape = &shape[first[i]], .weight = &weight[first[i]]};
+        uses[n] = (struct uses){.link = i,
+                                .capacity_bytes_per_s = p->link_capacity[i],
+                                .n = (int32_t)(first[i + 1] - first[i]),
+                                .shape = &shape[first[i]],
+                                .weight = &weight[first[i]]};
+        divide(&uses[n++]);
     }
     *out = uses;
     return n;

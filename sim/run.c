@@ -113,7 +113,7 @@ static void trace_groups(struct lh_trace *t, const struct lh__placed *p,
     t->group_wan = LH_NEW(ctx->arena, uint8_t, p->n_groups);
     t->group_algorithm = LH_NEW(ctx->arena, int32_t, p->n_groups);
     for (int32_t g = 0; g < p->n_groups; g++) {
-        const struct lh__flow_shape *shape = &p->shapes[p->group_shape[g]];
+        const struct lh__shape *shape = &p->shapes[p->group_shape[g]];
         t->group_wan[g] = shape->crosses_wan;
         t->group_algorithm[g] = shape->algorithm;
     }
@@ -132,10 +132,11 @@ static void trace_make(struct lh_trace *t, void *shared,
         .class_rank = p->class_rank, .class_template = p->class_template,
         .class_first = p->class_first, .n_records = n,
         .group = p->record_group,
-        .n_links = lh_topology_link_count(p->topology),
-        .link_bytes = p->link_bytes, .steady = head->steady,
+        .n_links = p->n_links, .link_first = p->fold.link_first,
+        .link_count = p->fold.link_size, .link_bytes = p->link_bytes,
+        .steady = head->steady,
         .steps_simulated = head->steps, .events = head->events,
-        .n_link_classes = p->n_engine_links, .wall_s = head->wall_s};
+        .n_engine_links = p->n_engine_links, .wall_s = head->wall_s};
     t->class_begin_s =
         copy(ctx, a.class_begin_s, p->n_classes, sizeof(double));
     t->class_end_s = copy(ctx, a.class_end_s, p->n_classes, sizeof(double));

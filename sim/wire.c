@@ -23,7 +23,8 @@ enum lh_status lh__wire_coupled(struct lh_engine *engine,
 
 struct wiring {
     struct lh_engine *engine;
-    int32_t *engine_link; /* [topology links], -1: does not limit */
+    const struct lh__placed *p;
+    int32_t *engine_link; /* [link classes], -1: does not limit */
     struct lh_ctx *ctx;
 };
 
@@ -33,48 +34,74 @@ static lh_channel declare(void *data, const struct lh_channel_spec *spec)
     struct lh_channel_spec mapped = *spec;
     int32_t *links = LH_NEW(w->ctx->arena, int32_t, spec->n_links);
     for (int32_t i = 0; i < spec->n_links; i++)
-        links[i] = w->engine_link[spec->links[i]];
+        links[i] = w->engine_link[w->p->fold.link_class[spec->links[i]]];
     mapped.links = links;
     return lh__engine_channel(w->engine, &mapped);
 }
 
-static enum lh_status open_all_links(struct wiring *w,
-                                     const struct lh_topology *t)
+/* Unfolded, a link class is a link. */
+static enum lh_status open_all_links(struct wiring *w)
 {
-    int n = lh_topology_link_count(t);
-    double *capacity = LH_NEW(w->ctx->arena, double, n);
-    w->engine_link = LH_NEW(w->ctx->arena, int32_t, n);
+    const struct lh__placed *p = w->p;
+    double *capacity = LH_NEW(w->ctx->arena, double, p->n_links);
+    w->engine_link = LH_NEW(w->ctx->arena, int32_t, p->n_links);
     int32_t kept = 0;
-    for (int i = 0; i < n; i++) {
-        double bytes_per_s = lh_topology_link_capacity(t, i);
+    for (int32_t i = 0; i < p->n_links; i++) {
         w->engine_link[i] = -1;
-        if (!isfinite(bytes_per_s))
+        if (!isfinite(p->link_capacity[i]))
             continue;
-        capacity[kept] = bytes_per_s;
+        capacity[kept] = p->link_capacity[i];
         w->engine_link[i] = kept++;
     }
     return lh__engine_open(w->engine, kept, capacity, w->ctx);
 }
 
+/* A shape as it is, over the links that can limit. */
+static void declare_shape(const struct wiring *w, const struct lh__shape *s)
+{
+    int32_t *links = LH_NEW(w->ctx->arena, int32_t, s->n_links);
+    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, s->n_links);
+    struct lh_channel_spec spec = {.links = links, .weights = weights,
+                                   .alpha_s = s->alpha_s, .phi = s->phi};
+    for (int32_t k = 0; k < s->n_links; k++) {
+        if (w->engine_link[s->links[k]] < 0)
+            continue;
+        links[spec.n_links] = w->engine_link[s->links[k]];
+        weights[spec.n_links++] = s->weights[k];
+    }
+    lh__engine_channel(w->engine, &spec);
+}
+
 static enum lh_status plan_make(struct lh__messages_plan **plan,
-                                const struct lh__placed *p, int32_t shape,
+                                const struct lh__placed *p,
+                                const struct lh__shape *shape,
                                 const struct lh_comm *comm,
                                 struct lh_ctx *ctx)
 {
-    const struct lh__shape_members *m = &p->shape_members[shape];
-    if (m->n > LH__MESSAGES_MEMBERS_MAX) {
+    const struct lh__incidence *in = &p->incidence;
+    const struct lh__geometry *g =
+        &in->geometries[in->families[shape->family].geometry];
+    const struct lh__skeleton *s = &in->skeletons[g->skeleton];
+    int64_t n = s->n_members;
+    if (n > LH__MESSAGES_MEMBERS_MAX) {
         lh_error(ctx, LH_NOWHERE,
                  "engine.collectives: messages simulates at most %d members a "
                  "collective; this plan has one of %lld",
-                 LH__MESSAGES_MEMBERS_MAX, (long long)m->n);
+                 LH__MESSAGES_MEMBERS_MAX, (long long)n);
         return LH_BAD_INPUT;
     }
+    int64_t *members = LH_NEW(ctx->arena, int64_t, n);
+    lh__skeleton_members(
+        s, &in->ranks,
+        p->fold.comm_first[shape->comm_class] - g->first_comm, members);
+    for (int64_t i = 0; i < n; i++)
+        members[i] = lh__rank_accelerator(&in->ranks, members[i]);
     struct lh__flow_request request = {
         .collective = comm->collective, .algorithm = comm->algorithm,
-        .n = m->n, .accelerators = m->accelerators, .bytes = comm->bytes,
-        .base_s = p->base_s};
-    lh__messages_plan_make(plan, &request, p->shapes[shape].algorithm,
-                           p->topology, ctx);
+        .n = n, .accelerators = members, .bytes = comm->bytes,
+        .base_s = in->base_s};
+    lh__messages_plan_make(plan, &request, shape->algorithm, p->topology,
+                           ctx);
     return LH_OK;
 }
 
@@ -83,23 +110,18 @@ enum lh_status lh__wire_messages(struct lh_engine *engine,
                                  const struct lh__placed *p,
                                  struct lh_ctx *ctx)
 {
-    struct wiring w = {.engine = engine, .ctx = ctx};
-    enum lh_status st = open_all_links(&w, p->topology);
+    struct wiring w = {.engine = engine, .p = p, .ctx = ctx};
+    enum lh_status st = open_all_links(&w);
     if (st != LH_OK)
         return st;
-    for (int32_t i = 0; i < p->n_shapes; i++) {
-        const struct lh__flow_shape *s = &p->shapes[i];
-        struct lh_channel_spec spec = {
-            .n_links = s->n_limiting, .links = s->links,
-            .weights = s->weights, .alpha_s = s->alpha_s, .phi = s->phi};
-        declare(&w, &spec);
-    }
+    for (int32_t i = 0; i < p->n_shapes; i++)
+        declare_shape(&w, &p->shapes[i]);
     for (int32_t g = 0; g < p->n_groups; g++) {
         int32_t shape = p->group_shape[g];
         const struct lh_comm *comm = &p->program->comms[p->group_comm[g]];
         if (comm->collective == LH_SEND || plans[shape] != NULL)
             continue;
-        st = plan_make(&plans[shape], p, shape, comm, ctx);
+        st = plan_make(&plans[shape], p, &p->shapes[shape], comm, ctx);
         if (st != LH_OK)
             return st;
         lh__messages_plan_declare(plans[shape], declare, &w, ctx);

@@ -12,6 +12,7 @@
 #include "../sim/engine.h"
 #include "../sim/flow.h"
 #include "../sim/fork.h"
+#include "../workloads/collectives/list.h"
 #include "fake_engine.h"
 #include "unit.h"
 
@@ -20,9 +21,9 @@ enum { SITES_MAX = 3, MEMBERS_MAX = 64 };
 static const struct lh__engine_kind fake = {fake_engine_open,
                                             fake_engine_channel};
 
-/* ---- topologies ---------------------------------------------------------- */
+/* ---- topologies ---- */
 
-static const double nic = 50e9, nvl = 400e9;
+static const double nic = 50e9;
 static const double t_nic = 2e-6, t_nvl = 1e-6, t_sw = 5e-7;
 static const double equipment_s = 1e-6;
 
@@ -32,20 +33,36 @@ struct land {
     int n_sites;
     double fibre;      /* bytes/s */
     double length_m;
+    /* 0: as commonly, 4 accelerators a node, 400e9 bytes/s a scale-up link,
+     * all accelerators in order, leaves oversubscribed (fat-tree). */
+    int node;
+    double nvl;
+    int stride;        /* every stride-th accelerator is a member */
+    bool uneven;       /* the first 3 of a node, the first 2 of the next */
+    bool full;         /* no oversubscription */
 };
 
 static const struct land lands[] = {
-    {"switch", LH_FABRIC_SWITCH, 1, 0, 0},
-    {"rails", LH_FABRIC_RAILS, 1, 0, 0},
-    {"fat-tree", LH_FABRIC_FAT_TREE, 1, 0, 0},
-    {"two-sites", LH_FABRIC_SWITCH, 2, 12.5e9, 1000e3},
-    {"two-sites-fast", LH_FABRIC_SWITCH, 2, 400e9, 1000e3},
-    {"three-sites", LH_FABRIC_SWITCH, 3, 12.5e9, 1000e3},
+    {"switch", LH_FABRIC_SWITCH, 1, .fibre = 0},
+    {"rails", LH_FABRIC_RAILS, 1, .fibre = 0},
+    {"fat-tree", LH_FABRIC_FAT_TREE, 1, .fibre = 0},
+    {"two-sites", LH_FABRIC_SWITCH, 2, 12.5e9, .length_m = 1000e3},
+    {"two-sites-fast", LH_FABRIC_SWITCH, 2, 400e9, .length_m = 1000e3},
+    {"three-sites", LH_FABRIC_SWITCH, 3, 12.5e9, .length_m = 1000e3},
     /* For coupled against messages: two sites that differ in one thing. */
-    {"near", LH_FABRIC_SWITCH, 2, 1600e9, 1},
-    {"ten-times-slower", LH_FABRIC_SWITCH, 2, 5e9, 1},
-    {"5-ms-long", LH_FABRIC_SWITCH, 2, 50e9, 5e-3 / 4.9e-9},
-    {"two-rail-sites", LH_FABRIC_RAILS, 2, 400e9, 1000e3},
+    {"near", LH_FABRIC_SWITCH, 2, 1600e9, .length_m = 1},
+    {"ten-times-slower", LH_FABRIC_SWITCH, 2, 5e9, .length_m = 1},
+    {"5-ms-long", LH_FABRIC_SWITCH, 2, 50e9, .length_m = 5e-3 / 4.9e-9},
+    {"two-rail-sites", LH_FABRIC_RAILS, 2, 400e9, .length_m = 1000e3},
+    /* Several members a node. */
+    {"rails-of-8", LH_FABRIC_RAILS, 1, .node = 8, .nvl = 600e9},
+    {"rails-of-8-slow-nvl", LH_FABRIC_RAILS, 1, .node = 8, .nvl = 300e9},
+    {"rails-stride-4", LH_FABRIC_RAILS, 1, .node = 8, .stride = 4},
+    {"rails-3-and-2", LH_FABRIC_RAILS, 1, .uneven = true},
+    {"fat-tree-full", LH_FABRIC_FAT_TREE, 1, .full = true},
+    {"near-rails", LH_FABRIC_RAILS, 2, 1600e9, .length_m = 1},
+    {"slow-rails", LH_FABRIC_RAILS, 2, 20e9, .length_m = 1},
+    {"5-ms-long-rails", LH_FABRIC_RAILS, 2, 200e9, .length_m = 5e-3 / 4.9e-9},
 };
 
 static const struct land *land_find(const char *name)
@@ -62,18 +79,29 @@ static double fibre_latency_s(const struct land *land)
     return land->length_m * 4.9e-9 + equipment_s;
 }
 
-static struct lh_fabric fabric_of(enum lh_fabric_kind kind)
+static int node_of(const struct land *land)
 {
+    return land->kind == LH_FABRIC_SWITCH ? 1 : land->node ? land->node : 4;
+}
+
+static double nvl_of(const struct land *land)
+{
+    return land->nvl > 0 ? land->nvl : 400e9;
+}
+
+static struct lh_fabric fabric_of(const struct land *land)
+{
+    enum lh_fabric_kind kind = land->kind;
     return (struct lh_fabric){
-        .name = "test", .kind = kind,
-        .scale_up_gpus = kind == LH_FABRIC_SWITCH ? 1 : 4,
-        .scale_up_bytes_per_s = nvl, .scale_up_latency_s = t_nvl,
+        .name = "test", .kind = kind, .scale_up_gpus = node_of(land),
+        .scale_up_bytes_per_s = nvl_of(land), .scale_up_latency_s = t_nvl,
         .scale_up_frac = 1, .nic_bytes_per_s = nic, .nic_latency_s = t_nic,
         .nic_frac = 1, .switch_latency_s = t_sw, .spread_frac = 1,
         .n_levels = kind == LH_FABRIC_SWITCH ? 0 : 1,
         .group = {kind == LH_FABRIC_RAILS ? 16 : 2},
         .n_oversubscription = 1,
-        .oversubscription = {kind == LH_FABRIC_FAT_TREE ? 16 : 1},
+        .oversubscription = {
+            kind == LH_FABRIC_FAT_TREE && !land->full ? 16 : 1},
         .source = "test",
     };
 }
@@ -98,7 +126,7 @@ static struct world world_begin(const char *name)
     for (int i = 0; i < s.n_sites; i++) {
         s.sites[i].name = names[i];
         s.sites[i].gpus = MEMBERS_MAX;
-        s.sites[i].fabric = fabric_of(w.land->kind);
+        s.sites[i].fabric = fabric_of(w.land);
         s.sites[i].gateway_bytes_per_s = INFINITY;
     }
     for (int i = 0; i < s.n_fibres; i++)
@@ -117,6 +145,15 @@ static void world_end(struct world *w)
     lh_ctx_end(&w->ctx);
 }
 
+/* The i-th member of a site, as an accelerator of it. */
+static int64_t accelerator_at(const struct land *land, int64_t i)
+{
+    if (land->uneven)
+        return i / 5 * 2 * node_of(land) +
+               (i % 5 < 3 ? i % 5 : node_of(land) + i % 5 - 3);
+    return land->stride ? i * land->stride : i;
+}
+
 /* n members as evenly over the sites as can be, the first sites more. */
 static void members_choose(int64_t *out, const struct land *land, int64_t n)
 {
@@ -124,11 +161,11 @@ static void members_choose(int64_t *out, const struct land *land, int64_t n)
     for (int64_t site = 0; site < land->n_sites; site++) {
         int64_t here = n / land->n_sites + (site < n % land->n_sites);
         for (int64_t k = 0; k < here; k++)
-            out[i++] = site * MEMBERS_MAX + k;
+            out[i++] = site * MEMBERS_MAX + accelerator_at(land, k);
     }
 }
 
-/* ---- arithmetic in case files --------------------------------------------- */
+/* ---- arithmetic in case files ---- */
 
 struct variable {
     const char *name;
@@ -228,7 +265,7 @@ static double read_sum(struct reader *r)
     }
 }
 
-/* ---- cases ------------------------------------------------------------------- */
+/* ---- cases ---- */
 
 struct test_case {
     char *name, *topology, *collective, *algorithm, *n, *bytes, *expected,
@@ -294,7 +331,7 @@ static double expected_value(const struct test_case *t,
     double sites = land->n_sites;
     struct variable variables[] = {
         {"n", (double)c->n}, {"S", c->bytes}, {"base", c->base_s},
-        {"k", ceil((double)c->n / sites)}, {"nic", nic}, {"nvl", nvl},
+        {"k", ceil((double)c->n / sites)}, {"nic", nic}, {"nvl", nvl_of(land)},
         {"up", 2 * 4 * nic / 16}, {"fibre", land->fibre}, {"t_nic", t_nic},
         {"t_nvl", t_nvl}, {"t_sw", t_sw},
         {"t_fibre", fibre_latency_s(land)}};
@@ -355,7 +392,7 @@ static void equals_closed_forms(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- algorithms ------------------------------------------------------------- */
+/* ---- algorithms ---- */
 
 /* Uneven sites that exercise the least common multiple. */
 static const int32_t splits[][4] = {
@@ -363,16 +400,23 @@ static const int32_t splits[][4] = {
     {8, 8, 8, 8}, {1, 5, 2, 9}, {64, 0, 0, 0}, {61, 59, 53, 47},
 };
 
-static struct lh_members members_of(const int32_t *split, struct lh_ctx *ctx)
+/* Nodes of members, of which the last of a site may have less. */
+static const int32_t node_sizes[] = {1, 3, 4, 64};
+
+static struct lh_members members_of(const int32_t *split, int32_t node,
+                                    struct lh_ctx *ctx)
 {
     struct lh_members m = {0};
     int32_t *site = LH_NEW(ctx->arena, int32_t, 4 * MEMBERS_MAX);
-    m.domain = LH_NEW(ctx->arena, int64_t, 4 * MEMBERS_MAX);
+    int64_t *domain = LH_NEW(ctx->arena, int64_t, 4 * MEMBERS_MAX);
     for (int32_t s = 0; s < 4; s++) {
-        for (int32_t k = 0; k < split[s]; k++)
+        for (int32_t k = 0; k < split[s]; k++) {
+            domain[m.n] = s * MEMBERS_MAX + k / node;
             site[m.n++] = s;
+        }
     }
     m.site = site;
+    m.domain = domain;
     return m;
 }
 
@@ -418,9 +462,11 @@ static void forms_compare(const struct lh_algorithm *a, enum lh_collective c,
 
 static void hops_and_messages_carry_the_same(void)
 {
-    for (size_t s = 0; s < LH_COUNT(splits); s++) {
+    for (size_t k = 0; k < LH_COUNT(splits) * LH_COUNT(node_sizes); k++) {
         struct lh_ctx ctx = lh_ctx_begin();
-        struct lh_members m = members_of(splits[s], &ctx);
+        struct lh_members m =
+            members_of(splits[k / LH_COUNT(node_sizes)],
+                       node_sizes[k % LH_COUNT(node_sizes)], &ctx);
         for (int i = 0; i < lh_algorithm_count(); i++) {
             for (int c = 0; c < LH_COLLECTIVES; c++) {
                 const struct lh_algorithm *a = lh_algorithm_at(i);
@@ -432,37 +478,223 @@ static void hops_and_messages_carry_the_same(void)
     }
 }
 
-/* What a member must receive at least: all-reduce and all-gather (n-1)/n S
- * and more; and what a site must, by information alone. */
+/* Sums over all hops of the hierarchical all-reduce, inside and across. */
+static void conserves_bytes(const int32_t *split, int32_t node)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_members m = members_of(split, node, &ctx);
+    const struct lh_algorithm *a = lh_algorithm_find("hierarchical");
+    double n_sites = 0, across = 0, inside = 0, expected = 0;
+    struct lh_hops hops;
+    for (int k = 0; k < 4; k++) {
+        n_sites += split[k] > 0;
+        expected += split[k] > 0 ? 2.0 * (split[k] - 1) : 0;
+    }
+    LH_CHECK(a->defined(LH_ALL_REDUCE, &m) == (n_sites > 1));
+    if (n_sites > 1) {
+        a->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
+        for (int64_t h = 0; h < hops.n; h++) {
+            double f = (double)hops.weight[h] * hops.unit_frac;
+            if (m.site[hops.from[h]] == m.site[hops.to[h]])
+                inside += f;
+            else
+                across += f;
+        }
+        /* The rings inside carry 2 (n_a - 1) S in all, each direction of the
+         * ring of sites 2 (M - 1)/M S. */
+        LH_CHECK_NEAR(inside, expected, 1e-12);
+        LH_CHECK_NEAR(across, 2 * (n_sites - 1), 1e-12);
+    }
+    lh_ctx_end(&ctx);
+}
+
 static void hierarchical_conserves_bytes(void)
 {
-    for (size_t s = 0; s < LH_COUNT(splits); s++) {
+    for (size_t k = 0; k < LH_COUNT(splits) * LH_COUNT(node_sizes); k++)
+        conserves_bytes(splits[k / LH_COUNT(node_sizes)],
+                        node_sizes[k % LH_COUNT(node_sizes)]);
+}
+
+/* ---- channels ---- */
+
+static struct lh_members runs_of(const int *run, int n_runs,
+                                 struct lh_ctx *ctx)
+{
+    struct lh_members m = {0};
+    int64_t *domain = LH_NEW(ctx->arena, int64_t, 4 * MEMBERS_MAX);
+    for (int r = 0; r < n_runs; r++) {
+        for (int k = 0; k < run[r]; k++)
+            domain[m.n++] = r;
+    }
+    m.domain = domain;
+    m.site = LH_NEW(ctx->arena, int32_t, m.n);
+    return m;
+}
+
+struct channels_case {
+    int runs[4];
+    int n_runs;
+    int64_t count;
+    bool is_even;      /* each member of a run is first equally often */
+};
+
+static void channels_check(const struct channels_case *c)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_members m = runs_of(c->runs, c->n_runs, &ctx);
+    struct lh__channels channels;
+    int64_t *order = LH_NEW(ctx.arena, int64_t, m.n);
+    int64_t *is_first = LH_NEW(ctx.arena, int64_t, m.n);
+    lh__channels_make(&channels, m.domain, m.n, &ctx);
+    LH_CHECK(channels.count == c->count);
+    for (int64_t k = 0; k < channels.count; k++) {
+        bool *seen = LH_NEW(ctx.arena, bool, m.n);
+        lh__channels_order(order, &channels, k);
+        for (int64_t i = 0; i < m.n; i++) {
+            LH_CHECK(!seen[order[i]] &&
+                     m.domain[order[i]] == m.domain[i]);
+            seen[order[i]] = true;
+            if (i == 0 || m.domain[i] != m.domain[i - 1])
+                is_first[order[i]]++;
+        }
+    }
+    for (int64_t i = 0; c->is_even && i < m.n; i++)
+        LH_CHECK(is_first[i] * c->runs[m.domain[i]] == c->count);
+    lh_ctx_end(&ctx);
+}
+
+static void channels_start_at_every_member(void)
+{
+    static const struct channels_case cases[] = {
+        {{1, 1, 1, 1}, 4, 1, true},   {{8, 8, 8, 8}, 4, 8, true},
+        {{3, 2, 3, 2}, 4, 6, true},   {{4, 1, 2}, 3, 4, true},
+        {{16, 8}, 2, 16, true},       {{8, 7}, 2, 8, false},
+        {{20, 20}, 2, 16, false},     {{5, 4, 3}, 3, 5, false},
+        {{8}, 1, 1, false},
+    };
+    for (size_t i = 0; i < LH_COUNT(cases); i++)
+        channels_check(&cases[i]);
+}
+
+/* Every member hangs on the root of its tree, by itself or by others; in a
+ * channel, a run is entered at one member and is a chain below it. */
+static void tree_check(const struct lh_hops *hops, int64_t first,
+                       const struct lh_members *m)
+{
+    int64_t parent[MEMBERS_MAX];
+    int entries[MEMBERS_MAX] = {0};
+    int inside[MEMBERS_MAX] = {0};
+    for (int64_t i = 0; i < m->n; i++)
+        parent[i] = -1;
+    for (int64_t h = first; h < first + 2 * (m->n - 1); h += 2) {
+        LH_CHECK(parent[hops->from[h]] == -1);
+        parent[hops->from[h]] = hops->to[h];
+        LH_CHECK(hops->from[h] == hops->to[h + 1] &&
+                 hops->to[h] == hops->from[h + 1]);
+        if (m->domain[hops->from[h]] == m->domain[hops->to[h]])
+            inside[hops->to[h]]++;
+        else
+            entries[m->domain[hops->from[h]]]++;
+    }
+    for (int64_t i = 0; i < m->n; i++) {
+        int64_t steps = 0;
+        for (int64_t k = i; parent[k] >= 0 && steps <= m->n; k = parent[k])
+            steps++;
+        LH_CHECK(steps < m->n);
+        LH_CHECK(inside[i] <= 1 && entries[m->domain[i]] <= 1);
+    }
+}
+
+static void trees_are_chains_in_nodes(void)
+{
+    static const int runs[][4] = {
+        {4, 4, 4, 4}, {3, 2, 3, 2}, {1, 5, 2, 6}, {8, 8, 0, 0}};
+    for (size_t i = 0; i < LH_COUNT(runs); i++) {
         struct lh_ctx ctx = lh_ctx_begin();
-        struct lh_members m = members_of(splits[s], &ctx);
-        const struct lh_algorithm *a = lh_algorithm_find("hierarchical");
-        double n_sites = 0, across = 0, inside = 0, expected = 0;
+        struct lh_members m = runs_of(runs[i], runs[i][2] ? 4 : 2, &ctx);
         struct lh_hops hops;
-        for (int k = 0; k < 4; k++) {
-            n_sites += splits[s][k] > 0;
-            expected += splits[s][k] > 0 ? 2.0 * (splits[s][k] - 1) : 0;
-        }
-        LH_CHECK(a->defined(LH_ALL_REDUCE, &m) == (n_sites > 1));
-        if (n_sites > 1) {
-            a->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
-            for (int64_t h = 0; h < hops.n; h++) {
-                double f = (double)hops.weight[h] * hops.unit_frac;
-                if (m.site[hops.from[h]] == m.site[hops.to[h]])
-                    inside += f;
-                else
-                    across += f;
-            }
-            /* Each ring inside carries 2 (n_a - 1) S in all, each direction
-             * of the ring of sites 2 (M - 1)/M S. */
-            LH_CHECK_NEAR(inside, expected, 1e-12);
-            LH_CHECK_NEAR(across, 2 * (n_sites - 1), 1e-12);
-        }
+        lh_algorithm_find("tree")->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
+        LH_CHECK(hops.n % (4 * (m.n - 1)) == 0);
+        for (int64_t h = 0; h < hops.n; h += 2 * (m.n - 1))
+            tree_check(&hops, h, &m);
         lh_ctx_end(&ctx);
     }
+}
+
+/* Every NIC of a member, and no other, carries as much, in both directions. */
+static void nics_are_equal(const char *land, const char *algorithm,
+                           enum lh_collective collective)
+{
+    struct world w = world_begin(land);
+    int64_t members[MEMBERS_MAX];
+    int64_t n = w.land->stride ? 16 : 32;
+    members_choose(members, w.land, n);
+    struct lh__flow_request request = {collective, algorithm, n, members,
+                                       1e9, 0};
+    struct lh__flow_shape shape;
+    double least = INFINITY, most = 0;
+    int64_t n_nics = 0;
+    LH_REQUIRE(lh__flow_shape_make(&shape, &request, w.t, &w.ctx) == LH_OK);
+    for (int32_t i = 0; i < shape.n_links; i++) {
+        struct lh_link_info link = lh_topology_link_at(w.t, shape.links[i]);
+        if (link.kind != LH_LINK_NIC)
+            continue;
+        double bytes = (double)shape.weights[i] * shape.unit_frac;
+        least = fmin(least, bytes);
+        most = fmax(most, bytes);
+        n_nics++;
+    }
+    LH_CHECK(n_nics == 2 * n);
+    LH_CHECK_NEAR(least, most, 1e-12);
+    world_end(&w);
+}
+
+static void nics_are_used_equally(void)
+{
+    static const char *const lands_of_nodes[] = {
+        "rails", "rails-of-8", "rails-stride-4", "fat-tree",
+        "two-rail-sites"};
+    for (size_t i = 0; i < LH_COUNT(lands_of_nodes); i++) {
+        for (int c = 0; c < LH_SEND; c++)
+            nics_are_equal(lands_of_nodes[i], "ring",
+                           (enum lh_collective)c);
+    }
+    for (int c = 0; c < LH_SEND; c++)
+        nics_are_equal("two-rail-sites", "hierarchical",
+                       (enum lh_collective)c);
+}
+
+/* Bus bandwidth 2 (n - 1)/n S/t of 16 GiB, as nccl-tests has it. */
+static void dgx_h100_reaches_its_nics(void)
+{
+    static const int64_t nodes[] = {2, 4, 16};
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_site site = {.name = "a", .gpus = 128,
+                           .gateway_bytes_per_s = INFINITY};
+    struct lh_scenario s = {.name = "dgx", .n_sites = 1, .sites = &site};
+    struct lh_topology *t;
+    int64_t members[128];
+    ctx.data_dir = LH_SRCDIR "/data";
+    LH_REQUIRE(lh_fabric_by_name(&site.fabric, "dgx-h100-rails", LH_NOWHERE,
+                                 &ctx) == LH_OK);
+    LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+    for (int64_t i = 0; i < 128; i++)
+        members[i] = i;
+    for (size_t k = 0; k < LH_COUNT(nodes); k++) {
+        double time_s;
+        double n = 8.0 * (double)nodes[k];
+        struct lh_collective_case c = {
+            .collective = LH_ALL_REDUCE, .algorithm = "ring",
+            .n = 8 * nodes[k], .accelerators = members,
+            .bytes = 16.0 * 1024 * 1024 * 1024, .base_s = 1e-5};
+        LH_REQUIRE(lh_sim_collective(&time_s, &c, t, &ctx) == LH_OK);
+        double busbw = 2 * (n - 1) / n * c.bytes / time_s;
+        /* 8 x 48 of the NICs, 0.822 x 450 of the scale-up links. */
+        LH_CHECK_NEAR(busbw, fmin(8 * 48e9, 0.822 * 450e9), 0.03);
+        LH_CHECK(busbw < 0.822 * 450e9);
+    }
+    lh_topology_free(t);
+    lh_ctx_end(&ctx);
 }
 
 /* Every member but the root is below the root, inner in one tree at most (n
@@ -471,8 +703,11 @@ static void trees_span_and_swap_leaves(void)
 {
     for (int64_t n = 2; n <= 65; n++) {
         struct lh_ctx ctx = lh_ctx_begin();
-        struct lh_members m = {.n = n};
+        int64_t *domain = LH_NEW(ctx.arena, int64_t, n);
+        struct lh_members m = {.n = n, .domain = domain};
         struct lh_hops hops;
+        for (int64_t i = 0; i < n; i++)
+            domain[i] = i;
         int *children = LH_NEW(ctx.arena, int, 2 * n);
         int twice = 0;
         lh_algorithm_find("tree")->hops(&hops, LH_ALL_REDUCE, &m, &ctx);
@@ -519,7 +754,7 @@ static void refuses_what_is_not_defined(void)
     world_end(&w);
 }
 
-/* ---- the fibre ---------------------------------------------------------------- */
+/* ---- the fibre ---- */
 
 static double fibre_bytes(struct world *w, const char *algorithm,
                           const int64_t *members, int64_t n)
@@ -541,7 +776,8 @@ static double fibre_bytes(struct world *w, const char *algorithm,
 
 static void fibre_carries_the_ratio(void)
 {
-    static const char *const names[] = {"two-sites", "three-sites"};
+    static const char *const names[] = {"two-sites", "three-sites",
+                                        "two-rail-sites"};
     for (size_t i = 0; i < LH_COUNT(names); i++) {
         struct world w = world_begin(names[i]);
         int64_t members[MEMBERS_MAX];
@@ -561,7 +797,7 @@ static void fibre_carries_the_ratio(void)
     }
 }
 
-/* ---- rescaling ---------------------------------------------------------------- */
+/* ---- rescaling ---- */
 
 static void rescaling_changes_nothing(void)
 {
@@ -656,7 +892,7 @@ static void rescaling_one_of_two_changes_nothing(void)
     lh_ctx_end(&ctx);
 }
 
-/* ---- coupled against message by message ----------------------------------------- */
+/* ---- coupled against message by message ---- */
 
 /* The coupled form adds alpha to the time of the bytes; messages hide a part
  * of alpha behind bytes (docs/model.md), so what is not a ring of equally
@@ -728,6 +964,31 @@ static const struct comparison uneven_sites[] = {
     {"ten-times-slower", LH_ALL_REDUCE, "hierarchical", 1024 * MiB, 0, 0.03},
 };
 
+/* Several members a node: hops inside a node are faster than those across, so
+ * a part of alpha hides (docs/model.md).  Large sizes therefore, or a fibre
+ * that limits, or one whose latency is nearly all. */
+static const struct comparison on_nodes[] = {
+    {"rails", LH_ALL_REDUCE, "ring", 16384 * MiB, 0, 0.01},
+    {"rails", LH_REDUCE_SCATTER, "ring", 16384 * MiB, 0, 0.01},
+    {"rails", LH_ALL_GATHER, "ring", 16384 * MiB, 0, 0.01},
+    {"rails-of-8", LH_ALL_REDUCE, "ring", 16384 * MiB, 0, 0.01},
+    {"rails-stride-4", LH_ALL_REDUCE, "ring", 1024 * MiB, 0, 0.01},
+    {"fat-tree-full", LH_ALL_REDUCE, "ring", 1024 * MiB, 0, 0.01},
+    {"near-rails", LH_ALL_REDUCE, "ring", 1024 * MiB, 0, 0.01},
+    {"rails", LH_ALL_REDUCE, "tree", 1024 * MiB, 0, 0.01},
+    {"near-rails", LH_REDUCE_SCATTER, "hierarchical", 1024 * MiB, 0, 0.01},
+    {"near-rails", LH_ALL_GATHER, "hierarchical", 1024 * MiB, 0, 0.01},
+    {"slow-rails", LH_ALL_REDUCE, "ring", 64 * MiB, 0, 0.03},
+    {"slow-rails", LH_ALL_REDUCE, "tree", 64 * MiB, 0, 0.03},
+    {"slow-rails", LH_REDUCE_SCATTER, "hierarchical", 64 * MiB, 0, 0.03},
+    {"5-ms-long-rails", LH_ALL_REDUCE, "ring", 64 * MiB, 0, 0.03},
+    {"5-ms-long-rails", LH_ALL_REDUCE, "hierarchical", MiB, 0, 0.03},
+    {"rails", LH_ALL_REDUCE, "ring", 1024 * MiB, 0.5, 0.1},
+    {"rails-of-8", LH_ALL_REDUCE, "ring", 1024 * MiB, 0.5, 0.1},
+    {"rails", LH_ALL_REDUCE, "tree", 1024 * MiB, 0.5, 0.2},
+    {"near-rails", LH_ALL_REDUCE, "hierarchical", 1024 * MiB, 0.5, 0.15},
+};
+
 /* messages / coupled - 1; members come in an order that is not theirs. */
 static double error_of(struct world *w, const struct comparison *of, int64_t n)
 {
@@ -751,14 +1012,16 @@ static double error_of(struct world *w, const struct comparison *of, int64_t n)
 /* The last size is odd: not for sites that should have equally many. */
 static const int64_t sizes[] = {2, 4, 16, 7};
 static const int64_t uneven_sizes[] = {3, 5, 13, 21};
+static const int64_t node_counts[] = {8, 16};
 
 static void compare_at(const struct comparison *list, size_t n_list,
-                       const int64_t *n)
+                       const int64_t *n, size_t n_n)
 {
     for (size_t i = 0; i < n_list; i++) {
         struct world w = world_begin(list[i].topology);
         size_t n_sizes = n == sizes && w.land->n_sites > 1 &&
-                         strcmp(list[i].algorithm, "ring") != 0 ? 3 : 4;
+                         strcmp(list[i].algorithm, "ring") != 0
+                             ? n_n - 1 : n_n;
         for (size_t k = 0; k < n_sizes; k++) {
             double error = error_of(&w, &list[i], n[k]);
             if (!(fabs(error) <= list[i].tolerance))
@@ -774,27 +1037,67 @@ static void compare_at(const struct comparison *list, size_t n_list,
 
 static void messages_bound_uneven_sites(void)
 {
-    compare_at(uneven_sites, LH_COUNT(uneven_sites), uneven_sizes);
+    compare_at(uneven_sites, LH_COUNT(uneven_sites), uneven_sizes,
+               LH_COUNT(uneven_sizes));
 }
 
 static void messages_agree_on_equal_hops(void)
 {
-    compare_at(equal_hops, LH_COUNT(equal_hops), sizes);
+    compare_at(equal_hops, LH_COUNT(equal_hops), sizes,
+               LH_COUNT(sizes));
 }
 
 static void messages_agree_with_a_slow_hop(void)
 {
-    compare_at(slow_hop, LH_COUNT(slow_hop), sizes);
+    compare_at(slow_hop, LH_COUNT(slow_hop), sizes,
+               LH_COUNT(sizes));
 }
 
 static void messages_agree_with_a_long_hop(void)
 {
-    compare_at(long_hop, LH_COUNT(long_hop), sizes);
+    compare_at(long_hop, LH_COUNT(long_hop), sizes,
+               LH_COUNT(sizes));
 }
 
 static void messages_agree_with_late_members(void)
 {
-    compare_at(late_members, LH_COUNT(late_members), sizes);
+    compare_at(late_members, LH_COUNT(late_members), sizes,
+               LH_COUNT(sizes));
+}
+
+static void messages_agree_on_nodes(void)
+{
+    compare_at(on_nodes, LH_COUNT(on_nodes), node_counts,
+               LH_COUNT(node_counts));
+}
+
+/* Of a ring on nodes, messages take no longer than the coupled form, and no
+ * less than its bytes on the slowest link: alpha may hide, nothing else. */
+static void messages_hide_alpha_alone(void)
+{
+    static const char *const names[] = {"rails", "rails-of-8",
+                                        "fat-tree-full", "slow-rails",
+                                        "5-ms-long-rails"};
+    for (size_t i = 0; i < LH_COUNT(names); i++) {
+        struct world w = world_begin(names[i]);
+        int64_t members[MEMBERS_MAX];
+        members_choose(members, w.land, 32);
+        for (double bytes = MiB; bytes < 2e9; bytes *= 32) {
+            struct comparison of = {names[i], LH_ALL_REDUCE, "ring", bytes,
+                                    0, 0};
+            struct lh__flow_request request = {LH_ALL_REDUCE, "ring", 32,
+                                               members, bytes, 0};
+            struct lh__flow_shape shape;
+            LH_REQUIRE(lh__flow_shape_make(&shape, &request, w.t, &w.ctx) ==
+                       LH_OK);
+            double bytes_s = shape.s_per_byte * bytes;
+            double error = error_of(&w, &of, 32);
+            LH_CHECK(error <= 1e-9);
+            LH_CHECK((1 + error) * (shape.alpha_s + bytes_s) >=
+                     bytes_s * (1 - 1e-9));
+        }
+        world_end(&w);
+    }
 }
 
 int main(void)
@@ -803,6 +1106,10 @@ int main(void)
         {"equals closed forms", equals_closed_forms},
         {"hops and messages carry the same", hops_and_messages_carry_the_same},
         {"hierarchical conserves bytes", hierarchical_conserves_bytes},
+        {"channels start at every member", channels_start_at_every_member},
+        {"trees are chains in nodes", trees_are_chains_in_nodes},
+        {"NICs are used equally", nics_are_used_equally},
+        {"DGX H100 reaches its NICs", dgx_h100_reaches_its_nics},
         {"trees span and swap leaves", trees_span_and_swap_leaves},
         {"refuses what is not defined", refuses_what_is_not_defined},
         {"the fibre carries the ratio", fibre_carries_the_ratio},
@@ -814,6 +1121,8 @@ int main(void)
         {"messages agree with a slow hop", messages_agree_with_a_slow_hop},
         {"messages agree with a long hop", messages_agree_with_a_long_hop},
         {"messages agree with late members", messages_agree_with_late_members},
+        {"messages agree on nodes", messages_agree_on_nodes},
+        {"messages hide alpha alone", messages_hide_alpha_alone},
     };
     return lh_unit_run("collectives", tests, LH_COUNT(tests));
 }

@@ -13,7 +13,7 @@
 #include "../sim/exec.h"
 #include "../sim/fork.h"
 
-/* ---- a placed program written down op by op ------------------------------- */
+/* ---- a placed program written down op by op ------------------------------ */
 
 enum { OPS_MAX = 64, RANKS_MAX = 8, COMMS_MAX = 64, LINKS_MAX = 8 };
 
@@ -189,7 +189,7 @@ static enum lh_status run_fake(struct world *w, struct lh__exec_output *out,
     return lh__exec_run(out, &w->placed, &engine, &options, &w->ctx);
 }
 
-/* ---- by hand ---------------------------------------------------------------- */
+/* ---- by hand ------------------------------------------------------------- */
 
 static void starts_when_the_last_is_ready(void)
 {
@@ -285,7 +285,7 @@ static void a_growing_backlog_is_not_steady(void)
     world_free(w);
 }
 
-/* ---- random programs, two engines -------------------------------------------- */
+/* ---- random programs, two engines ---------------------------------------- */
 
 static uint64_t next_random(uint64_t *state)
 {

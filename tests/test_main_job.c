@@ -121,6 +121,7 @@ static void wan_is_bytes_over_capacity_plus_alpha(void)
                 {"fibres[0].bandwidth", bandwidths[b]},
                 {"fibres[0].length", lengths[l]},
                 {"plan.overlap.gradients", "false"},
+                {"training.global_batch", "32"},
                 {"sync.algorithm", "hierarchical"}};
             struct run r;
             run_begin(&r, settings, LH_COUNT(settings), false);
@@ -175,6 +176,47 @@ static void far_on_a_thin_fibre_is_more_than_twice(void)
     run_end(&r);
 }
 
+/* Three sites on a published map: the whole path, twice the same. */
+static void runs_on_abilene(void)
+{
+    const char *map =
+        LH_SRCDIR "/../shared/inputs/topology-zoo/Abilene.graphml";
+    FILE *there = fopen(map, "r");
+    if (there == NULL) {
+        lh_unit_skip("no ../shared/inputs/topology-zoo");
+        return;
+    }
+    fclose(there);
+    struct run r = {.ctx = lh_ctx_begin()};
+    const char *text = lh_format(
+        r.ctx.arena,
+        "longhaul: 1\n"
+        "model: {name: llama-3.1-8b}\n"
+        "training: {global_batch: 48}\n"
+        "plan: {tensor: 8, overlap: {gradients: false}}\n"
+        "sites:\n"
+        "  - {name: Seattle, gpus: 16, device: h100-sxm}\n"
+        "  - {name: Houston, gpus: 16, device: h100-sxm}\n"
+        "  - {name: ny, node: New York, gpus: 16, device: h100-sxm}\n"
+        "fibre_layout: {kind: graphml, file: %s, bandwidth: 100 Gbit/s}\n",
+        map);
+    LH_CHECK(lh_scenario_read_text(&r.scenario[0], "abilene", text,
+                                   strlen(text), "/", NULL, 0,
+                                   &r.ctx) == LH_OK);
+    LH_CHECK(build(&r, 0) == LH_OK);
+    struct lh_sim_point point = {&r.scenario[0], &r.program[0],
+                                 r.topology[0]};
+    LH_CHECK(lh_sim_run(&r.trace[0], &point, &r.ctx) == LH_OK);
+    LH_CHECK(lh_result_make(&r.result[0], &r.trace[0], &r.program[0],
+                            r.topology[0], &r.ctx) == LH_OK);
+    /* Hierarchical over 3 sites: 4/3 of 4 bytes a gradient each way, the
+     * slowest fibre shared by at least one of the ring's three legs. */
+    double bytes = 4.0 / 3.0 * 8 * gradient_bytes(&r);
+    LH_CHECK(r.result[0].breakdown_s[LH_WAN_COMM] >= bytes / 12.5e9);
+    LH_CHECK(fibre(&r)->bytes >= bytes * (1 - 1e-9));
+    run_end(&r);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -185,6 +227,7 @@ int main(void)
         {"side by side is one site", side_by_side_is_one_site},
         {"far on a thin fibre is more than twice one site",
          far_on_a_thin_fibre_is_more_than_twice},
+        {"runs on Abilene", runs_on_abilene},
     };
     return lh_unit_run("main job", tests, LH_COUNT(tests));
 }

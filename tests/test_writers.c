@@ -119,12 +119,16 @@ static void fill_trace(struct fixture *f)
         .group_count = group_count,
         .group_comm = group_comm,
         .n_links = n_links,
+        .link_first = LH_NEW(f->ctx.arena, lh_link, n_links),
+        .link_count = LH_NEW(f->ctx.arena, int64_t, n_links),
         .link_bytes = LH_NEW(f->ctx.arena, double, n_links),
         .steady = true,
         .step_time_s = 4,
         .wall_s = 0.125,
     };
     for (int i = 0; i < n_links; i++) {
+        f->trace.link_first[i] = i;
+        f->trace.link_count[i] = 1;
         f->trace.link_bytes[i] = 5e9;
     }
 }

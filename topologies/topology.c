@@ -460,8 +460,8 @@ int lh_topology_link_count(const struct lh_topology *t)
     return t->n_links;
 }
 
-struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
-                                        lh_link link)
+struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
+                                           lh_link link)
 {
     struct lh_link_info info = {
         .from = lh__link_from(t, link),
@@ -475,6 +475,14 @@ struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
     info.site_to = t->vertex_site[info.to];
     if (info.kind == LH_LINK_WAN)
         info.length_m = t->wan.fibres[(link - t->first_wan) / 2].length_m;
+    return info;
+}
+
+struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
+                                        lh_link link)
+{
+    struct lh_link_info info = lh_topology_link_facts(t, link);
+
     if (t->link_name[link] == NULL)
         t->link_name[link] = lh__link_name(t->arena, t, link);
     info.name = t->link_name[link];

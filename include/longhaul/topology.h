@@ -61,6 +61,9 @@ void lh_topology_free(struct lh_topology *topology); /* NULL is allowed */
 int lh_topology_link_count(const struct lh_topology *t);
 struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
                                         lh_link link);
+/* The same without the name (NULL), which costs memory a link. */
+struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
+                                           lh_link link);
 /* Only the capacity: O(1), no name is made. */
 double lh_topology_link_capacity(const struct lh_topology *t, lh_link link);
 int64_t lh_topology_accelerator_count(const struct lh_topology *t);

@@ -40,14 +40,16 @@ struct lh_trace {
     int64_t *group_count;     /* [n_groups] groups it stands for              */
     int32_t *group_comm;      /* [n_groups] row of the program                */
 
-    int32_t n_links;          /* of the topology                              */
-    double *link_bytes;       /* [n_links] carried in one step                */
+    int32_t n_links;          /* classes of links that something crosses      */
+    lh_link *link_first;      /* [n_links] representative                     */
+    int64_t *link_count;      /* [n_links] links it stands for                */
+    double *link_bytes;       /* [n_links] carried by one in one step         */
 
     bool steady;              /* the state at step boundaries repeats         */
     int steps_simulated;
     double step_time_s;
     int64_t events;           /* callbacks of the engine                      */
-    int32_t n_link_classes;   /* links that the engine sees                   */
+    int32_t n_engine_links;   /* links that the engine sees                   */
     double wall_s;            /* of the child; never in a result              */
 };
 

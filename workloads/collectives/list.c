@@ -9,13 +9,25 @@
  * heaviest hop counts as one connection: phi = 1 / max weight, so that
  * v / phi = max weight x v is the rate of that hop.  A transfer from one
  * NIC to another has phi = 1.
+ *
+ * Channels: in a ring in rank order all traffic of a domain would leave at one
+ * NIC.  NCCL builds rings that enter and leave a node at another NIC each, and
+ * gives each an equal part of the buffer.  So do ring, tree and hierarchical:
+ *
+ *   count    lcm of the lengths k of the runs, if at most 16: then all members
+ *            of a run are first equally often; else the longest k, at most 16
+ *
+ * Source: S. Jeaugey, NVIDIA/nccl issues 545 and 671 (channels, one tree pair
+ * a NIC); 16 channels are enough for every domain whose scale-up rate is at
+ * most 16 NICs'.
  */
 #include "list.h"
 
 #include <math.h>
 #include <string.h>
 
-#define LH_ALGORITHM(name) extern const struct lh_algorithm lh__##name##_algorithm;
+#define LH_ALGORITHM(name) \
+    extern const struct lh_algorithm lh__##name##_algorithm;
 #include "list.h"
 #undef LH_ALGORITHM
 
@@ -81,6 +93,62 @@ void lh__hops_reduce(struct lh_hops *hops)
         hops->weight[h] /= common;
     hops->unit_frac *= (double)common;
     hops->phi = (double)common / (double)heaviest;
+}
+
+enum { CHANNELS_MAX = 16 };
+
+int64_t lh__lcm(int64_t a, int64_t b)
+{
+    return a / divisor(a, b) * b;
+}
+
+static int64_t channels_count(const struct lh__channels *channels)
+{
+    int64_t common = 1;
+    int64_t longest = 1;
+    for (int64_t r = 0; r < channels->n_runs; r++) {
+        int64_t k = channels->first[r + 1] - channels->first[r];
+        longest = k > longest ? k : longest;
+        if (common <= CHANNELS_MAX)
+            common = lh__lcm(common, k);
+    }
+    if (common <= CHANNELS_MAX)
+        return common;
+    return longest < CHANNELS_MAX ? longest : CHANNELS_MAX;
+}
+
+void lh__channels_make(struct lh__channels *out, const int64_t *domain,
+                       int64_t n, struct lh_ctx *ctx)
+{
+    bool is_one_domain = true;
+    *out = (struct lh__channels){
+        .n = n, .count = 1, .first = LH_NEW(ctx->arena, int64_t, n + 1)};
+    for (int64_t i = 1; i < n; i++)
+        is_one_domain = is_one_domain && domain[i] == domain[0];
+    for (int64_t i = 0; i < n; i++) {
+        if (i == 0 || is_one_domain || domain[i] != domain[i - 1])
+            out->first[out->n_runs++] = i;
+    }
+    out->first[out->n_runs] = n;
+    out->count = channels_count(out);
+}
+
+int64_t lh__channels_head(const struct lh__channels *channels, int64_t c,
+                          int64_t run)
+{
+    int64_t first = channels->first[run];
+    return first + c % (channels->first[run + 1] - first);
+}
+
+void lh__channels_order(int64_t *order, const struct lh__channels *channels,
+                        int64_t c)
+{
+    for (int64_t r = 0; r < channels->n_runs; r++) {
+        int64_t first = channels->first[r];
+        int64_t k = channels->first[r + 1] - first;
+        for (int64_t i = 0; i < k; i++)
+            order[first + i] = first + (c + i) % k;
+    }
 }
 
 double lh__cycle_max(const double *values, int64_t n, int64_t steps)

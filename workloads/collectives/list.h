@@ -25,6 +25,28 @@ void lh__hops_reduce(struct lh_hops *hops);
 /* Largest sum of `steps` consecutive values of a cycle of n. */
 double lh__cycle_max(const double *values, int64_t n, int64_t steps);
 
+/* Channels: the same members in several orders.  A run is a maximal sequence
+ * of members, in rank order, in one scale-up domain.  Channel c visits the runs
+ * in order and starts a run of k members at its member c mod k; so each channel
+ * enters and leaves a domain at another NIC.  Members that all stand in one
+ * domain have one channel and are runs of their own. */
+struct lh__channels {
+    int64_t n;            /* members */
+    int64_t count;        /* channels, >= 1 */
+    int64_t n_runs;
+    int64_t *first;       /* [n_runs + 1] first member of a run */
+};
+
+void lh__channels_make(struct lh__channels *out, const int64_t *domain,
+                       int64_t n, struct lh_ctx *ctx);
+/* order[0 .. n-1] are the members in the order of channel c. */
+void lh__channels_order(int64_t *order, const struct lh__channels *channels,
+                        int64_t c);
+/* The member that channel c comes to first in a run. */
+int64_t lh__channels_head(const struct lh__channels *channels, int64_t c,
+                          int64_t run);
+int64_t lh__lcm(int64_t a, int64_t b);
+
 /* Arrays of n pipes with no gates, `rounds` in all and `gates` in all. */
 void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,
                    int64_t gates, struct lh_ctx *ctx);

@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Ring: every member sends to the next one in rank order, which is site by
- * site.  The buffer is cut into n shards.
+ * site.  Where several members stand in one scale-up domain, K rings (channels,
+ * list.h) each enter and leave it at another NIC and take S/K each.  The part
+ * of a channel is cut into n shards.
  *
- *   reduce-scatter, all-gather   n - 1 steps, (n - 1)/n S a hop
+ *   reduce-scatter, all-gather   n - 1 steps, (n - 1)/n S/K a hop
  *   all-reduce                   both, one after the other
  *   alpha                        the chain of hops that the last shard takes:
  *                                the largest latency of `steps` hops in a row
+ *                                on any channel
+ *   phi                          1: a channel counts as one connection
+ *
+ * With k members in each of several nodes on rails, every scale-up link sends K
+ * hops of S/K and every NIC sends one, S/k; for an all-reduce hence
+ *
+ *   time = alpha + 2 (n - 1)/n S / min(k NIC rate, scale-up rate)
  *
  * Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for
- * clusters of workstations, JPDC 69 (2009).
- * Leaves out: several rings over other orders of the members (channels); the
- * protocols of NCCL (LL, LL128), whose latency is in the software base.
+ * clusters of workstations, JPDC 69 (2009); channels as in list.c.
+ * Leaves out: other orders of the runs; the protocols of NCCL (LL, LL128),
+ * whose latency is in the software base.
  */
 #include "list.h"
+
+#include <math.h>
 
 static int64_t ring_steps(enum lh_collective collective, int64_t n)
 {
@@ -26,17 +37,24 @@ static bool ring_defined(enum lh_collective collective,
     return collective != LH_SEND && members->n >= 2;
 }
 
+/* Hops: the rings, channel by channel. */
 static void ring_hops(struct lh_hops *out, enum lh_collective collective,
                       const struct lh_members *members, struct lh_ctx *ctx)
 {
     int64_t n = members->n;
-    lh__hops_new(out, n, ctx);
-    for (int64_t i = 0; i < n; i++) {
-        out->from[i] = i;
-        out->to[i] = (i + 1) % n;
-        out->weight[i] = 1;
+    struct lh__channels channels;
+    int64_t *order = LH_NEW(ctx->arena, int64_t, n);
+    lh__channels_make(&channels, members->domain, n, ctx);
+    lh__hops_new(out, channels.count * n, ctx);
+    for (int64_t h = 0; h < out->n; h++) {
+        if (h % n == 0)
+            lh__channels_order(order, &channels, h / n);
+        out->from[h] = order[h % n];
+        out->to[h] = order[(h + 1) % n];
+        out->weight[h] = 1;
     }
-    out->unit_frac = (double)ring_steps(collective, n) / (double)n;
+    out->unit_frac =
+        (double)ring_steps(collective, n) / (double)(n * channels.count);
 }
 
 static double ring_latency(const struct lh_hops *hops,
@@ -44,30 +62,36 @@ static double ring_latency(const struct lh_hops *hops,
                            const struct lh_members *members,
                            const double *latency_s)
 {
-    (void)hops;
-    return lh__cycle_max(latency_s, members->n,
-                         ring_steps(collective, members->n));
+    int64_t n = members->n;
+    double most_s = 0.0;
+    for (int64_t h = 0; h < hops->n; h += n)
+        most_s = fmax(most_s, lh__cycle_max(latency_s + h, n,
+                                            ring_steps(collective, n)));
+    return most_s;
 }
 
+/* Pipes are the hops; channels do not wait for each other. */
 static void ring_pipes(struct lh_pipes *out, enum lh_collective collective,
                        const struct lh_members *members, struct lh_ctx *ctx)
 {
     int64_t n = members->n;
     int64_t steps = ring_steps(collective, n);
-    lh__pipes_new(out, n, n * steps, 0, ctx);
-    for (int64_t i = 0; i < n; i++) {
-        out->from[i] = i;
-        out->to[i] = (i + 1) % n;
-        out->chain[i] = (i + n - 1) % n;
-        out->round_begin[i + 1] = (i + 1) * steps;
+    struct lh_hops hops;
+    ring_hops(&hops, collective, members, ctx);
+    lh__pipes_new(out, hops.n, hops.n * steps, 0, ctx);
+    for (int64_t p = 0; p < hops.n; p++) {
+        out->from[p] = hops.from[p];
+        out->to[p] = hops.to[p];
+        out->chain[p] = p % n == 0 ? p + n - 1 : p - 1;
+        out->round_begin[p + 1] = (p + 1) * steps;
         for (int64_t k = 0; k < steps; k++)
-            out->round_frac[i * steps + k] = 1.0 / (double)n;
+            out->round_frac[p * steps + k] = 1.0 / (double)hops.n;
     }
 }
 
 const struct lh_algorithm lh__ring_algorithm = {
     .name = "ring",
-    .help = "one ring over all members in rank order",
+    .help = "rings over all members, each through another NIC of a node",
     .defined = ring_defined,
     .hops = ring_hops,
     .latency = ring_latency,

@@ -4,6 +4,11 @@
  * half of the buffer up to its root (reduce) and down again (broadcast), in
  * chunks, so that all edges work at once: S/2 an edge and direction.
  *
+ * Where several members stand in one scale-up domain, the trees join domains
+ * and a chain joins the members of a domain (a run, list.h): channel c has a
+ * pair of trees over the members that it comes to first, and K channels take
+ * S/K each, S/(2 K) an edge and direction.  Below, "member" means run.
+ *
  * A tree over positions 0 .. n-1 is in order: position 0 is the root with one
  * child, the tree over 1 .. n-1; the root of 1 .. m is the largest power of
  * two r <= m, left of it 1 .. r-1, right of it r+1 .. m in the same way.  So
@@ -15,15 +20,18 @@
  *
  * Source: Sanders, Speck and Traeff, Two-tree algorithms for full bandwidth
  * broadcast, reduction and scan, Parallel Computing 35 (2009).
- * Leaves out: trees between nodes only, with chains inside a node, as NCCL
- * builds them; the fill of the pipeline in the coupled form.
+ * Chains and channels: S. Jeaugey, NVIDIA/nccl issues 545 and 919.
+ * Leaves out: NCCL's chain where all members stand in one domain (here: trees
+ * of members); two accelerators of a node that share a tree's edges; the fill
+ * of the pipeline in the coupled form.
  */
 #include "list.h"
 
 #include <math.h>
 
-/* The fill of the message form is 2 x depth chunks out of the chunks. */
-enum { CHUNKS_PER_LEVEL = 192 };
+/* The fill of the message form is 2 x depth chunks out of the chunks; with
+ * channels there are as many more messages, so it has fewer chunks. */
+enum { CHUNKS_PER_LEVEL = 192, CHANNEL_CHUNKS_PER_LEVEL = 32 };
 
 static bool tree_defined(enum lh_collective collective,
                          const struct lh_members *members)
@@ -47,78 +55,91 @@ static void parents_fill(int64_t *parent, int64_t first, int64_t m,
     }
 }
 
-static int64_t member_at(int tree, int64_t n, int64_t position)
+/* The run at a position of tree 0 or 1. */
+static int64_t run_at(int tree, int64_t n, int64_t position)
 {
     if (tree == 0)
         return position;
     return n % 2 == 0 ? n - 1 - position : (position + 1) % n;
 }
 
-/* parent[i] of member i in tree 0 or 1, -1: the root. */
-static void tree_parents(int64_t *out, int tree, int64_t n, struct lh_ctx *ctx)
+/* parent[i] of member i in a tree of channel c, -1: the root. */
+static void tree_parents(int64_t *out, int tree,
+                         const struct lh__channels *channels, int64_t c,
+                         struct lh_ctx *ctx)
 {
+    int64_t n = channels->n_runs;
     int64_t *above = LH_NEW(ctx->arena, int64_t, n); /* of positions */
+    int64_t *order = LH_NEW(ctx->arena, int64_t, channels->n);
+    lh__channels_order(order, channels, c);
+    for (int64_t i = 1; i < channels->n; i++)
+        out[order[i]] = order[i - 1];
     parents_fill(above, 0, n - 1, 0);
-    out[member_at(tree, n, 0)] = -1;
+    out[lh__channels_head(channels, c, run_at(tree, n, 0))] = -1;
     for (int64_t p = 1; p < n; p++)
-        out[member_at(tree, n, p)] = member_at(tree, n, above[p]);
+        out[lh__channels_head(channels, c, run_at(tree, n, p))] =
+            lh__channels_head(channels, c, run_at(tree, n, above[p]));
+}
+
+/* Hops (or pipes) of one tree: of the edge from a member to its parent, the one
+ * up and then the one down, by the member's number. */
+struct block {
+    int64_t first;
+    int64_t n_edges;
+    int64_t root;
+};
+
+static struct block block_at(const int64_t *from, int64_t first,
+                             int64_t n_edges)
+{
+    struct block b = {first, n_edges, 0};
+    while (b.root < n_edges && from[first + 2 * b.root] == b.root)
+        b.root++;
+    return b;
 }
 
 /* The hop up from a member, or -1 for the root. */
-static int64_t hop_up(int tree, int64_t n, int64_t member)
+static int64_t hop_up(const struct block *b, int64_t member)
 {
-    int64_t root = member_at(tree, n, 0);
-    if (member == root)
+    if (member == b->root)
         return -1;
-    return 2 * (tree * (n - 1) + member - (member > root));
+    return b->first + 2 * (member - (member > b->root));
 }
 
-/* Edge e: member child[e] and its parent; hop (or pipe) 2 e goes up and 2 e + 1
- * down.  Edges of the first tree come first, in each by the child's number. */
-static void tree_edges(int64_t *child, int64_t *parent, int64_t n,
-                       struct lh_ctx *ctx)
-{
-    int64_t *up = LH_NEW(ctx->arena, int64_t, n);
-    int64_t e = 0;
-    for (int tree = 0; tree < 2; tree++) {
-        tree_parents(up, tree, n, ctx);
-        for (int64_t i = 0; i < n; i++) {
-            if (up[i] < 0)
-                continue;
-            child[e] = i;
-            parent[e++] = up[i];
-        }
-    }
-}
-
+/* Hops: block by block, the two trees of the first channel first. */
 static void tree_hops(struct lh_hops *out, enum lh_collective collective,
                       const struct lh_members *members, struct lh_ctx *ctx)
 {
     (void)collective;
-    int64_t n_edges = 2 * (members->n - 1);
-    int64_t *child = LH_NEW(ctx->arena, int64_t, n_edges);
-    int64_t *parent = LH_NEW(ctx->arena, int64_t, n_edges);
-    tree_edges(child, parent, members->n, ctx);
-    lh__hops_new(out, 2 * n_edges, ctx);
-    for (int64_t e = 0; e < n_edges; e++) {
-        out->from[2 * e] = out->to[2 * e + 1] = child[e];
-        out->to[2 * e] = out->from[2 * e + 1] = parent[e];
-        out->weight[2 * e] = out->weight[2 * e + 1] = 1;
+    int64_t *parent = LH_NEW(ctx->arena, int64_t, members->n);
+    struct lh__channels channels;
+    int64_t h = 0;
+    lh__channels_make(&channels, members->domain, members->n, ctx);
+    lh__hops_new(out, 4 * channels.count * (members->n - 1), ctx);
+    for (int64_t b = 0; b < 2 * channels.count; b++) {
+        tree_parents(parent, (int)(b % 2), &channels, b / 2, ctx);
+        for (int64_t i = 0; i < members->n; i++) {
+            if (parent[i] < 0)
+                continue;
+            out->from[h] = out->to[h + 1] = i;
+            out->to[h] = out->from[h + 1] = parent[i];
+            out->weight[h] = out->weight[h + 1] = 1;
+            h += 2;
+        }
     }
-    out->unit_frac = 0.5;
+    out->unit_frac = 0.5 / (double)channels.count;
 }
 
 /* The latency of the deepest path up to the root and of that down from it. */
-static double depth_latency(const struct lh_hops *hops, int tree, int64_t n,
+static double depth_latency(const struct lh_hops *hops, const struct block *b,
                             const double *latency_s)
 {
     double up_most = 0.0;
     double down_most = 0.0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i <= b->n_edges; i++) {
         double up = 0.0;
         double down = 0.0;
-        for (int64_t h = hop_up(tree, n, i); h >= 0;
-             h = hop_up(tree, n, hops->to[h])) {
+        for (int64_t h = hop_up(b, i); h >= 0; h = hop_up(b, hops->to[h])) {
             up += latency_s[h];
             down += latency_s[h + 1];
         }
@@ -134,10 +155,16 @@ static double tree_latency(const struct lh_hops *hops,
                            const double *latency_s)
 {
     (void)collective;
-    return fmax(depth_latency(hops, 0, members->n, latency_s),
-                depth_latency(hops, 1, members->n, latency_s));
+    int64_t n_edges = members->n - 1;
+    double most_s = 0.0;
+    for (int64_t h = 0; h < hops->n; h += 2 * n_edges) {
+        struct block b = block_at(hops->from, h, n_edges);
+        most_s = fmax(most_s, depth_latency(hops, &b, latency_s));
+    }
+    return most_s;
 }
 
+/* Levels of a tree of all members, which no chain and tree is much above. */
 static int64_t levels(int64_t n)
 {
     int64_t count = 1;
@@ -148,19 +175,18 @@ static int64_t levels(int64_t n)
 
 /* A chunk goes up when all children have delivered it, and down when the
  * parent has; the root turns it round. */
-static void tree_gates(struct lh_pipes *out, int tree, int64_t n)
+static void tree_gates(struct lh_pipes *out, const struct block *b)
 {
-    int64_t first = 2 * tree * (n - 1);
-    int64_t last = first + 2 * (n - 1);
-    int64_t g = out->gate_begin[first];
-    for (int64_t p = first; p < last; p++) {
+    int64_t last = b->first + 2 * b->n_edges;
+    int64_t g = out->gate_begin[b->first];
+    for (int64_t p = b->first; p < last; p++) {
         int64_t member = out->from[p];
-        int64_t up = hop_up(tree, n, member);
-        bool downward = (p - first) % 2 == 1;
+        int64_t up = hop_up(b, member);
+        bool downward = (p - b->first) % 2 == 1;
         if (downward && up >= 0) {
             out->gates[g++] = up + 1;
         } else {
-            for (int64_t q = first; q < last; q += 2) {
+            for (int64_t q = b->first; q < last; q += 2) {
                 if (out->to[q] == member)
                     out->gates[g++] = q;
             }
@@ -172,20 +198,23 @@ static void tree_gates(struct lh_pipes *out, int tree, int64_t n)
 static void tree_pipes(struct lh_pipes *out, enum lh_collective collective,
                        const struct lh_members *members, struct lh_ctx *ctx)
 {
-    int64_t n = members->n;
     struct lh_hops hops;
     tree_hops(&hops, collective, members, ctx);
     lh__pipes_new(out, hops.n, hops.n, 4 * hops.n, ctx);
-    out->chunks = CHUNKS_PER_LEVEL * levels(n);
+    out->chunks = levels(members->n) *
+                  (hops.n > 4 * (members->n - 1) ? CHANNEL_CHUNKS_PER_LEVEL
+                                                 : CHUNKS_PER_LEVEL);
     for (int64_t p = 0; p < out->n; p++) {
         out->from[p] = hops.from[p];
         out->to[p] = hops.to[p];
         out->chain[p] = -1;
         out->round_begin[p + 1] = p + 1;
-        out->round_frac[p] = 0.5;
+        out->round_frac[p] = hops.unit_frac;
     }
-    tree_gates(out, 0, n);
-    tree_gates(out, 1, n);
+    for (int64_t p = 0; p < out->n; p += 2 * (members->n - 1)) {
+        struct block b = block_at(out->from, p, members->n - 1);
+        tree_gates(out, &b);
+    }
 }
 
 const struct lh_algorithm lh__tree_algorithm = {

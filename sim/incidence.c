@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Builds the incidence of ranks, communicators and links: families from the
+ * rows of the program, skeletons from their axes, patterns of how members
+ * stand, algorithms decided for the first communicator of each pattern, and at
+ * last the links that every communicator's hops cross.
+ *
+ * O(hops x path) in all; nothing is kept a rank.
+ */
+#include "incidence.h"
+
+#include <string.h>
+
+/* ---- families and skeletons --------------------------------------------- */
+
+static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
+{
+    for (int32_t i = 0; i < in->n_skeletons; i++) {
+        const struct lh__skeleton *s = &in->skeletons[i];
+        if (s->axes == c->axes &&
+            (c->axes != 0 ||
+             (s->shift_axis == c->shift_axis && s->shift == c->shift)))
+            return i;
+    }
+    in->skeletons[in->n_skeletons] =
+        (struct lh__skeleton){.axes = c->axes,
+                              .shift_axis = c->shift_axis,
+                              .shift = c->shift};
+    return in->n_skeletons++;
+}
+
+static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
+{
+    int32_t skeleton = skeleton_of(in, c);
+    for (int32_t i = in->n_families - 1; i >= 0; i--) {
+        const struct lh__family *f = &in->families[i];
+        if (f->skeleton == skeleton && f->collective == c->collective &&
+            f->bytes == c->bytes && strcmp(f->algorithm, c->algorithm) == 0)
+            return i;
+    }
+    in->families[in->n_families] =
+        (struct lh__family){.collective = c->collective,
+                            .algorithm = c->algorithm,
+                            .bytes = c->bytes,
+                            .skeleton = skeleton};
+    return in->n_families++;
+}
+
+static void families_make(struct lh__incidence *in, struct lh_arena *arena)
+{
+    const struct lh_program *p = in->ranks.program;
+    in->families = LH_NEW(arena, struct lh__family, p->n_comms);
+    in->skeletons = LH_NEW(arena, struct lh__skeleton, p->n_comms);
+    in->row_family = LH_NEW(arena, int32_t, p->n_comms);
+    for (int32_t row = 0; row < p->n_comms; row++)
+        in->row_family[row] = family_of(in, &p->comms[row]);
+}
+
+/* Axes from the innermost (smallest stride) outwards. */
+static void axes_by_stride(const struct lh_axes *axes, int order[LH_AXES])
+{
+    for (int a = 0; a < LH_AXES; a++) {
+        int i = a;
+        for (; i > 0 && axes->stride[order[i - 1]] > axes->stride[a]; i--)
+            order[i] = order[i - 1];
+        order[i] = a;
+    }
+}
+
+static bool spans(const struct lh__skeleton *s, int axis)
+{
+    return (s->axes & LH_AXIS_BIT(axis)) != 0;
+}
+
+/* The stages whose templates take part (of a send: that send). */
+static void slots_make(struct lh__incidence *in, struct lh_arena *arena)
+{
+    const struct lh_program *p = in->ranks.program;
+    for (int32_t i = 0; i < in->n_skeletons; i++) {
+        in->skeletons[i].slot = LH_NEW(arena, int32_t, p->n_stages);
+        in->skeletons[i].slot_stage = LH_NEW(arena, int32_t, p->n_stages);
+    }
+    for (int t = 0; t < p->n_templates; t++) {
+        const struct lh_template *template = &p->templates[t];
+        for (int32_t o = 0; o < template->n_ops; o++) {
+            const struct lh_op *op = &template->ops[o];
+            if (op->kind != LH_OP_COMM || op->role == LH_ROLE_RECEIVER)
+                continue;
+            int32_t f = in->row_family[op->comm];
+            in->skeletons[in->families[f].skeleton].slot[template->stage] = 1;
+        }
+    }
+    for (int32_t i = 0; i < in->n_skeletons; i++) {
+        struct lh__skeleton *s = &in->skeletons[i];
+        for (int stage = 0; stage < p->n_stages; stage++) {
+            if (s->slot[stage] == 0) {
+                s->slot[stage] = -1;
+                continue;
+            }
+            s->slot_stage[s->n_slots] = stage;
+            s->slot[stage] = s->n_slots++;
+        }
+        if (spans(s, LH_AXIS_PIPELINE))
+            s->n_slots = 1;
+    }
+}
+
+/* Numbers the communicators and lists the members of each relative to its key
+ * rank; both ascend with the rank. */
+static void skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
+                            struct lh_arena *arena)
+{
+    int order[LH_AXES];
+    axes_by_stride(axes, order);
+    s->n_comms = 1;
+    s->n_members = s->axes == 0 ? 2 : 1;
+    for (int i = 0; i < LH_AXES; i++) {
+        int a = order[i];
+        if (spans(s, a)) {
+            s->n_members *= axes->size[a];
+            continue;
+        }
+        s->radix[a] = s->n_comms;
+        s->n_comms *= a == LH_AXIS_PIPELINE ? s->n_slots : axes->size[a];
+    }
+    if (s->axes == 0)
+        return;
+    s->offset = LH_NEW(arena, int64_t, s->n_members);
+    int64_t made = 1;
+    for (int i = 0; i < LH_AXES; i++) {
+        int a = order[i];
+        int64_t before = made;
+        for (int64_t k = 1; spans(s, a) && k < axes->size[a]; k++) {
+            for (int64_t j = 0; j < before; j++)
+                s->offset[made++] = s->offset[j] + k * axes->stride[a];
+        }
+    }
+}
+
+static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
+                       enum lh_axis axis, int shift)
+{
+    int64_t size = axes->size[axis];
+    int64_t from = lh_axes_coordinate(axes, rank, axis);
+    int64_t to = ((from + shift) % size + size) % size;
+    return rank + (to - from) * axes->stride[axis];
+}
+
+static int64_t skeleton_comm(const struct lh__skeleton *s,
+                             const struct lh_axes *axes, lh_rank rank)
+{
+    int64_t comm = 0;
+    for (int a = 0; a < LH_AXES; a++) {
+        if (spans(s, a))
+            continue;
+        int64_t at = lh_axes_coordinate(axes, rank, a);
+        comm += (a == LH_AXIS_PIPELINE ? s->slot[at] : at) * s->radix[a];
+    }
+    return comm;
+}
+
+static lh_rank skeleton_key(const struct lh__skeleton *s,
+                            const struct lh_axes *axes, int64_t comm)
+{
+    lh_rank key = 0;
+    for (int a = 0; a < LH_AXES; a++) {
+        if (spans(s, a))
+            continue;
+        bool staged = a == LH_AXIS_PIPELINE;
+        int64_t at = comm / s->radix[a] %
+                     (staged ? (int64_t)s->n_slots : axes->size[a]);
+        key += (staged ? s->slot_stage[at] : at) * axes->stride[a];
+    }
+    return key;
+}
+
+void lh__skeleton_members(const struct lh__skeleton *s,
+                          const struct lh__ranks *ranks, int64_t comm,
+                          lh_rank *out)
+{
+    lh_rank key = skeleton_key(s, ranks->axes, comm);
+    if (s->axes == 0) {
+        out[0] = key;
+        out[1] = shifted(ranks->axes, key, s->shift_axis, s->shift);
+        return;
+    }
+    for (int64_t i = 0; i < s->n_members; i++)
+        out[i] = key + s->offset[i];
+}
+
+/* ---- patterns ----------------------------------------------------------- */
+
+/* Scratch for the members of one communicator. */
+struct stand {
+    lh_rank *rank;
+    int64_t *accelerator;
+    int32_t *site;
+    int64_t *domain;
+};
+
+static struct stand stand_new(int64_t n, struct lh_arena *arena)
+{
+    return (struct stand){.rank = LH_NEW(arena, lh_rank, n),
+                          .accelerator = LH_NEW(arena, int64_t, n),
+                          .site = LH_NEW(arena, int32_t, n),
+                          .domain = LH_NEW(arena, int64_t, n)};
+}
+
+static void stand_fill(struct stand *to, const struct lh__incidence *in,
+                       const struct lh__skeleton *s, int64_t comm)
+{
+    lh__skeleton_members(s, &in->ranks, comm, to->rank);
+    for (int64_t i = 0; i < s->n_members; i++) {
+        int64_t a = lh__rank_accelerator(&in->ranks, to->rank[i]);
+        to->accelerator[i] = a;
+        to->site[i] = lh_topology_accelerator_site(in->topology, a);
+        to->domain[i] = lh_topology_accelerator_domain(in->topology, a);
+    }
+}
+
+static bool stands_alike(const struct stand *a, const struct lh_members *b)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        if (a->site[i] != b->site[i])
+            return false;
+        if (i > 0 && (a->domain[i] == a->domain[i - 1]) !=
+                         (b->domain[i] == b->domain[i - 1]))
+            return false;
+    }
+    return true;
+}
+
+static int32_t pattern_of(struct lh__skeleton *s, const struct stand *stand,
+                          int64_t comm, size_t *capacity,
+                          struct lh_arena *arena)
+{
+    for (int32_t i = 0; i < s->n_patterns; i++) {
+        if (stands_alike(stand, &s->patterns[i].members))
+            return i;
+    }
+    int64_t n = s->n_members;
+    int32_t *site = LH_NEW(arena, int32_t, n);
+    int64_t *domain = LH_NEW(arena, int64_t, n);
+    memcpy(site, stand->site, (size_t)n * sizeof *site);
+    memcpy(domain, stand->domain, (size_t)n * sizeof *domain);
+    s->patterns = lh_grow(arena, s->patterns, capacity,
+                          (size_t)s->n_patterns + 1, sizeof *s->patterns);
+    s->patterns[s->n_patterns] = (struct lh__pattern){
+        .comm = comm, .members = {.n = n, .site = site, .domain = domain}};
+    return s->n_patterns++;
+}
+
+static void patterns_make(struct lh__incidence *in, struct lh__skeleton *s,
+                          struct lh_arena *arena)
+{
+    struct stand stand = stand_new(s->n_members, arena);
+    size_t capacity = 0;
+    s->pattern = LH_NEW(arena, int32_t, s->n_comms);
+    for (int64_t comm = 0; comm < s->n_comms; comm++) {
+        stand_fill(&stand, in, s, comm);
+        s->pattern[comm] = pattern_of(s, &stand, comm, &capacity, arena);
+    }
+}
+
+/* ---- algorithms and geometries ------------------------------------------ */
+
+static enum lh_status shape_on(struct lh__flow_shape *out,
+                               const struct lh__incidence *in,
+                               const struct lh__family *f,
+                               const char *algorithm, int64_t comm,
+                               struct lh_ctx *ctx)
+{
+    const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct stand stand = stand_new(s->n_members, scratch.arena);
+    stand_fill(&stand, in, s, comm);
+    struct lh__flow_request request = {.collective = f->collective,
+                                       .algorithm = algorithm,
+                                       .n = s->n_members,
+                                       .accelerators = stand.accelerator,
+                                       .bytes = f->bytes,
+                                       .base_s = in->base_s};
+    enum lh_status st =
+        lh__flow_shape_make(out, &request, in->topology, ctx);
+    lh_arena_free(scratch.arena);
+    return st;
+}
+
+/* Rings of all collectives have the same hops. */
+static enum lh_collective canonical(const struct lh__family *f,
+                                    const int *algorithm, int32_t n_patterns)
+{
+    if (f->collective == LH_SEND)
+        return LH_SEND;
+    for (int32_t i = 0; i < n_patterns; i++) {
+        if (lh_algorithm_at(algorithm[i]) != lh_algorithm_find("ring"))
+            return f->collective;
+    }
+    return LH_ALL_REDUCE;
+}
+
+static int32_t geometry_of(struct lh__incidence *in, int32_t skeleton,
+                           enum lh_collective collective, int *algorithm)
+{
+    size_t n = (size_t)in->skeletons[skeleton].n_patterns;
+    for (int32_t i = 0; i < in->n_geometries; i++) {
+        const struct lh__geometry *g = &in->geometries[i];
+        if (g->skeleton == skeleton && g->collective == collective &&
+            memcmp(g->algorithm, algorithm, n * sizeof *algorithm) == 0)
+            return i;
+    }
+    in->geometries[in->n_geometries] =
+        (struct lh__geometry){.skeleton = skeleton,
+                              .collective = collective,
+                              .algorithm = algorithm,
+                              .first_comm = in->n_comms};
+    in->n_comms += in->skeletons[skeleton].n_comms;
+    return in->n_geometries++;
+}
+
+static enum lh_status geometries_make(struct lh__incidence *in,
+                                      struct lh_ctx *ctx)
+{
+    in->geometries = LH_NEW(ctx->arena, struct lh__geometry, in->n_families);
+    for (int32_t i = 0; i < in->n_families; i++) {
+        struct lh__family *f = &in->families[i];
+        const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+        int *algorithm = LH_NEW(ctx->arena, int, s->n_patterns);
+        for (int32_t k = 0; k < s->n_patterns; k++) {
+            struct lh__flow_shape shape;
+            enum lh_status st = shape_on(&shape, in, f, f->algorithm,
+                                         s->patterns[k].comm, ctx);
+            if (st != LH_OK)
+                return st;
+            algorithm[k] = shape.algorithm;
+        }
+        f->geometry =
+            geometry_of(in, f->skeleton,
+                        canonical(f, algorithm, s->n_patterns), algorithm);
+    }
+    return LH_OK;
+}
+
+/* ---- links that communicators cross ------------------------------------- */
+
+struct uses {
+    size_t n;
+    size_t link_capacity, weight_capacity, hop_capacity;
+    double *hop_latency_s;
+};
+
+static void hops_of(struct lh_hops *out, const struct lh__geometry *g,
+                    const struct lh__skeleton *s, int32_t pattern,
+                    struct lh_ctx *ctx)
+{
+    int algorithm = g->algorithm[pattern];
+    if (algorithm < 0)
+        lh__send_hops(out, ctx);
+    else
+        lh_algorithm_at(algorithm)->hops(out, g->collective,
+                                         &s->patterns[pattern].members, ctx);
+}
+
+static void comm_uses(struct lh__incidence *in, struct uses *u,
+                      const struct lh_hops *hops, const struct stand *stand,
+                      struct lh_arena *arena)
+{
+    u->hop_latency_s = lh_grow(arena, u->hop_latency_s, &u->hop_capacity,
+                               (size_t)hops->n, sizeof *u->hop_latency_s);
+    for (int64_t h = 0; h < hops->n; h++) {
+        struct lh_path path;
+        lh_topology_path(&path, in->topology,
+                         stand->accelerator[hops->from[h]],
+                         stand->accelerator[hops->to[h]]);
+        u->hop_latency_s[h] = path.latency_s;
+        size_t need = u->n + (size_t)path.n_links;
+        in->use_link = lh_grow(arena, in->use_link, &u->link_capacity, need,
+                               sizeof *in->use_link);
+        in->use_weight = lh_grow(arena, in->use_weight, &u->weight_capacity,
+                                 need, sizeof *in->use_weight);
+        for (int i = 0; i < path.n_links; i++) {
+            in->use_link[u->n] = path.links[i];
+            in->use_weight[u->n++] = hops->weight[h];
+        }
+    }
+}
+
+static double comm_latency_s(const struct lh__geometry *g, int algorithm,
+                             const struct lh_hops *hops,
+                             const struct lh_members *members,
+                             const double *hop_latency_s)
+{
+    if (algorithm < 0)
+        return hop_latency_s[0];
+    return lh_algorithm_at(algorithm)->latency(hops, g->collective, members,
+                                               hop_latency_s);
+}
+
+static void geometry_uses(struct lh__incidence *in, struct uses *u,
+                          const struct lh__geometry *g, struct lh_ctx *ctx)
+{
+    const struct lh__skeleton *s = &in->skeletons[g->skeleton];
+    struct stand stand = stand_new(s->n_members, ctx->arena);
+    struct lh_hops *hops = LH_NEW(ctx->arena, struct lh_hops, s->n_patterns);
+    for (int32_t k = 0; k < s->n_patterns; k++)
+        hops_of(&hops[k], g, s, k, ctx);
+    for (int64_t comm = 0; comm < s->n_comms; comm++) {
+        int32_t k = s->pattern[comm];
+        int64_t x = g->first_comm + comm;
+        stand_fill(&stand, in, s, comm);
+        comm_uses(in, u, &hops[k], &stand, ctx->arena);
+        in->use_first[x + 1] = (int64_t)u->n;
+        in->latency_s[x] =
+            comm_latency_s(g, g->algorithm[k], &hops[k],
+                           &s->patterns[k].members, u->hop_latency_s);
+    }
+}
+
+/* ---- the incidence ------------------------------------------------------ */
+
+enum lh_status lh__incidence_build(struct lh__incidence *out,
+                                   const struct lh_sim_point *p,
+                                   struct lh_ctx *ctx)
+{
+    *out = (struct lh__incidence){
+        .topology = p->topology,
+        .base_s = p->scenario->stack.collective_base_s,
+        .n_links = lh_topology_link_count(p->topology)};
+    enum lh_status st = lh__ranks_place(&out->ranks, p, ctx);
+    if (st != LH_OK)
+        return st;
+    families_make(out, ctx->arena);
+    slots_make(out, ctx->arena);
+    for (int32_t i = 0; i < out->n_skeletons; i++) {
+        skeleton_number(&out->skeletons[i], out->ranks.axes, ctx->arena);
+        patterns_make(out, &out->skeletons[i], ctx->arena);
+    }
+    st = geometries_make(out, ctx);
+    if (st != LH_OK)
+        return st;
+    out->use_first = LH_NEW(ctx->arena, int64_t, out->n_comms + 1);
+    out->latency_s = LH_NEW(ctx->arena, double, out->n_comms);
+    struct uses uses = {0};
+    for (int32_t i = 0; i < out->n_geometries; i++)
+        geometry_uses(out, &uses, &out->geometries[i], ctx);
+    return LH_OK;
+}
+
+int64_t lh__incidence_comm(const struct lh__incidence *in,
+                           const struct lh_op *op, lh_rank rank)
+{
+    const struct lh__family *f = &in->families[in->row_family[op->comm]];
+    const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+    if (op->role == LH_ROLE_RECEIVER)
+        rank = shifted(in->ranks.axes, rank, s->shift_axis, -s->shift);
+    return in->geometries[f->geometry].first_comm +
+           skeleton_comm(s, in->ranks.axes, rank);
+}
+
+enum lh_status lh__incidence_shape(struct lh__flow_shape *out,
+                                   const struct lh__incidence *in,
+                                   int32_t family, int64_t comm,
+                                   struct lh_ctx *ctx)
+{
+    const struct lh__family *f = &in->families[family];
+    const struct lh__geometry *g = &in->geometries[f->geometry];
+    const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+    int64_t local = comm - g->first_comm;
+    int algorithm = g->algorithm[s->pattern[local]];
+    return shape_on(out, in, f,
+                    algorithm < 0 ? "auto" : lh_algorithm_at(algorithm)->name,
+                    local, ctx);
+}
