@@ -100,17 +100,28 @@ static void uses_merge(struct uses *uses)
     uses->n = n;
 }
 
+static bool between_sites(enum lh_link_kind kind)
+{
+    return kind == LH_LINK_WAN || kind == LH_LINK_GATEWAY;
+}
+
 /* Limiting links first; the common divisor of the weights goes to the unit. */
 static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
-                        const struct lh_topology *t, struct lh_ctx *ctx)
+                        int64_t together, const struct lh_topology *t,
+                        struct lh_ctx *ctx)
 {
     int64_t common = 0;
     double unit_frac = out->unit_frac;
     double *capacity = LH_NEW(ctx->arena, double, uses->n);
+    double *share = LH_NEW(ctx->arena, double, uses->n);
     for (size_t i = 0; i < uses->n; i++) {
         common = divisor(uses->list[i].weight, common);
-        capacity[i] =
-            lh_topology_link_at(t, uses->list[i].link).capacity_bytes_per_s;
+        struct lh_link_info link =
+            lh_topology_link_facts(t, uses->list[i].link);
+        capacity[i] = link.capacity_bytes_per_s;
+        share[i] = between_sites(link.kind) && together > 1
+                       ? (double)together
+                       : 1.0;
     }
     out->links = LH_NEW(ctx->arena, lh_link, uses->n);
     out->weights = LH_NEW(ctx->arena, int64_t, uses->n);
@@ -122,7 +133,7 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
             out->links[out->n_links] = uses->list[i].link;
             out->weights[out->n_links++] = uses->list[i].weight / common;
             out->s_per_byte = fmax(out->s_per_byte,
-                                   (double)uses->list[i].weight *
+                                   (double)uses->list[i].weight * share[i] *
                                        unit_frac / capacity[i]);
         }
         if (part == 0)
@@ -174,7 +185,7 @@ static void shape_of(struct lh__flow_shape *out, int algorithm,
                         : lh_algorithm_at(algorithm)->latency(
                               &hops, request->collective, &members,
                               uses.hop_latency_s);
-    shape_links(out, &uses, t, ctx);
+    shape_links(out, &uses, request->together, t, ctx);
 }
 
 static void shape_copy(struct lh__flow_shape *out,

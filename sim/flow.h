@@ -17,6 +17,9 @@ struct lh__flow_request {
     const int64_t *accelerators;  /* [n] in rank order, no two equal */
     double bytes;                 /* S, which "auto" decides by */
     double base_s;                /* software latency of one collective */
+    int64_t together;             /* alike communicators that run at once and
+                                     share the links between sites; 0, 1: it is
+                                     alone */
 };
 
 struct lh__flow_shape {
@@ -29,7 +32,7 @@ struct lh__flow_shape {
     double alpha_s;      /* base_s + the algorithm's latency */
     double unit_frac;    /* bytes at weight 1 / S */
     double phi;          /* sharing weight at these weights */
-    double s_per_byte;   /* alone, after alpha_s, of S */
+    double s_per_byte;   /* after alpha_s, of S, beside those alike */
     bool crosses_wan;
 };
 

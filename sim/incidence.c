@@ -279,6 +279,7 @@ static enum lh_status shape_on(struct lh__flow_shape *out,
                                        .n = s->n_members,
                                        .accelerators = stand.accelerator,
                                        .bytes = f->bytes,
+                                       .together = s->n_comms,
                                        .base_s = in->base_s};
     enum lh_status st =
         lh__flow_shape_make(out, &request, in->topology, ctx);
