@@ -55,8 +55,11 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
         site[i] = lh_topology_accelerator_site(t, a);
         domain[i] = lh_topology_accelerator_domain(t, a);
     }
-    return (struct lh_members){.n = request->n, .site = site,
-                               .domain = domain};
+    return (struct lh_members){
+        .n = request->n,
+        .site = site,
+        .domain = domain,
+        .channels_max = request->bytes <= LH__SMALL_BYTES ? 1 : 0};
 }
 
 /* What the hops use, one entry a link crossed and hop. */

@@ -10,6 +10,9 @@
 #include <longhaul/program.h>
 #include <longhaul/topology.h>
 
+/* A communication of at most so many bytes takes one channel. */
+#define LH__SMALL_BYTES 65536.0
+
 struct lh__flow_request {
     enum lh_collective collective;
     const char *algorithm;        /* "auto" or a name; of a send ignored */

@@ -9,6 +9,8 @@
  */
 #include "incidence.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- families and skeletons --------------------------------------------- */
@@ -264,27 +266,109 @@ static void patterns_make(struct lh__incidence *in, struct lh__skeleton *s,
 
 /* ---- algorithms and geometries ------------------------------------------ */
 
-static enum lh_status shape_on(struct lh__flow_shape *out,
-                               const struct lh__incidence *in,
-                               const struct lh__family *f,
-                               const char *algorithm, int64_t comm,
-                               struct lh_ctx *ctx)
+enum { OPTIONS_MAX = 64 };
+
+/* Of a geometry on a pattern, for a collective of the geometry's families. */
+static void hops_of(struct lh_hops *out, const struct lh__geometry *g,
+                    int32_t pattern, enum lh_collective collective,
+                    const struct lh__skeleton *s, struct lh_ctx *ctx)
 {
-    const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+    struct lh_members members = s->patterns[pattern].members;
+    int algorithm = g->algorithm[pattern];
+    members.channels_max = g->small ? 1 : 0;
+    if (algorithm < 0)
+        lh__send_hops(out, ctx);
+    else
+        lh_algorithm_at(algorithm)->hops(out, collective, &members, ctx);
+}
+
+static bool is_small(const struct lh__family *f)
+{
+    return f->bytes <= LH__SMALL_BYTES;
+}
+
+/* Evaluates an algorithm on the first communicator of a pattern, once. */
+static enum lh_status option_of(const struct lh__option **out,
+                                const struct lh__incidence *in,
+                                const struct lh__skeleton *s,
+                                struct lh__pattern *p,
+                                struct lh__option wanted, struct lh_ctx *ctx)
+{
+    for (int i = 0; i < p->n_options; i++) {
+        *out = &p->options[i];
+        if ((*out)->collective == wanted.collective &&
+            (*out)->algorithm == wanted.algorithm &&
+            (*out)->small == wanted.small)
+            return LH_OK;
+    }
     struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
     struct stand stand = stand_new(s->n_members, scratch.arena);
-    stand_fill(&stand, in, s, comm);
-    struct lh__flow_request request = {.collective = f->collective,
-                                       .algorithm = algorithm,
-                                       .n = s->n_members,
-                                       .accelerators = stand.accelerator,
-                                       .bytes = f->bytes,
-                                       .together = s->n_comms,
-                                       .base_s = in->base_s};
+    struct lh__flow_shape shape;
+    stand_fill(&stand, in, s, p->comm);
+    struct lh__flow_request request = {
+        .collective = wanted.collective,
+        .algorithm = wanted.algorithm < 0
+                         ? "auto"
+                         : lh_algorithm_at(wanted.algorithm)->name,
+        .n = s->n_members,
+        .accelerators = stand.accelerator,
+        .bytes = LH__SMALL_BYTES * (wanted.small ? 1 : 2),
+        .base_s = in->base_s,
+        .together = s->n_comms};
     enum lh_status st =
-        lh__flow_shape_make(out, &request, in->topology, ctx);
+        lh__flow_shape_make(&shape, &request, in->topology, &scratch);
+    wanted.alpha_s = shape.alpha_s;
+    wanted.s_per_byte = shape.s_per_byte;
     lh_arena_free(scratch.arena);
-    return st;
+    if (st != LH_OK)
+        return st;
+    if (p->options == NULL)
+        p->options = LH_NEW(ctx->arena, struct lh__option, OPTIONS_MAX);
+    assert(p->n_options < OPTIONS_MAX);
+    p->options[p->n_options] = wanted;
+    *out = &p->options[p->n_options++];
+    return LH_OK;
+}
+
+/* The algorithm that a family takes on a pattern: the one named, or of "auto"
+ * that of the least time, the first in the list among equals. */
+static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
+                                   const struct lh__family *f,
+                                   struct lh__pattern *p, struct lh_ctx *ctx)
+{
+    const struct lh__skeleton *s = &in->skeletons[f->skeleton];
+    const struct lh__option *option = NULL;
+    double best_s = INFINITY;
+    *out = -1;
+    if (f->collective == LH_SEND)
+        return LH_OK;
+    bool any = strcmp(f->algorithm, "auto") == 0;
+    for (int i = 0; i < lh_algorithm_count(); i++) {
+        const struct lh_algorithm *a = lh_algorithm_at(i);
+        if ((!any && lh_algorithm_find(f->algorithm) != a) ||
+            !a->defined(f->collective, &p->members))
+            continue;
+        enum lh_status st = option_of(
+            &option, in, s, p,
+            (struct lh__option){.collective = f->collective,
+                                .algorithm = i,
+                                .small = is_small(f)},
+            ctx);
+        if (st != LH_OK)
+            return st;
+        double time_s = option->alpha_s + option->s_per_byte * f->bytes;
+        if (time_s < best_s) {
+            best_s = time_s;
+            *out = i;
+        }
+    }
+    if (*out >= 0)
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE,
+             "%s by algorithm '%s' is not defined for these %lld members",
+             lh_collective_name(f->collective), f->algorithm,
+             (long long)s->n_members);
+    return LH_BAD_INPUT;
 }
 
 /* Rings of all collectives have the same hops. */
@@ -300,19 +384,25 @@ static enum lh_collective canonical(const struct lh__family *f,
     return LH_ALL_REDUCE;
 }
 
-static int32_t geometry_of(struct lh__incidence *in, int32_t skeleton,
-                           enum lh_collective collective, int *algorithm)
+/* A send has one hop whatever its bytes. */
+static int32_t geometry_of(struct lh__incidence *in,
+                           const struct lh__family *f, int *algorithm)
 {
+    int32_t skeleton = f->skeleton;
     size_t n = (size_t)in->skeletons[skeleton].n_patterns;
+    enum lh_collective collective = canonical(f, algorithm, (int32_t)n);
+    bool small = f->collective != LH_SEND && is_small(f);
     for (int32_t i = 0; i < in->n_geometries; i++) {
         const struct lh__geometry *g = &in->geometries[i];
         if (g->skeleton == skeleton && g->collective == collective &&
+            g->small == small &&
             memcmp(g->algorithm, algorithm, n * sizeof *algorithm) == 0)
             return i;
     }
     in->geometries[in->n_geometries] =
         (struct lh__geometry){.skeleton = skeleton,
                               .collective = collective,
+                              .small = small,
                               .algorithm = algorithm,
                               .first_comm = in->n_comms};
     in->n_comms += in->skeletons[skeleton].n_comms;
@@ -328,16 +418,12 @@ static enum lh_status geometries_make(struct lh__incidence *in,
         const struct lh__skeleton *s = &in->skeletons[f->skeleton];
         int *algorithm = LH_NEW(ctx->arena, int, s->n_patterns);
         for (int32_t k = 0; k < s->n_patterns; k++) {
-            struct lh__flow_shape shape;
-            enum lh_status st = shape_on(&shape, in, f, f->algorithm,
-                                         s->patterns[k].comm, ctx);
+            enum lh_status st =
+                algorithm_of(&algorithm[k], in, f, &s->patterns[k], ctx);
             if (st != LH_OK)
                 return st;
-            algorithm[k] = shape.algorithm;
         }
-        f->geometry =
-            geometry_of(in, f->skeleton,
-                        canonical(f, algorithm, s->n_patterns), algorithm);
+        f->geometry = geometry_of(in, f, algorithm);
     }
     return LH_OK;
 }
@@ -349,18 +435,6 @@ struct uses {
     size_t link_capacity, weight_capacity, hop_capacity;
     double *hop_latency_s;
 };
-
-static void hops_of(struct lh_hops *out, const struct lh__geometry *g,
-                    const struct lh__skeleton *s, int32_t pattern,
-                    struct lh_ctx *ctx)
-{
-    int algorithm = g->algorithm[pattern];
-    if (algorithm < 0)
-        lh__send_hops(out, ctx);
-    else
-        lh_algorithm_at(algorithm)->hops(out, g->collective,
-                                         &s->patterns[pattern].members, ctx);
-}
 
 static void comm_uses(struct lh__incidence *in, struct uses *u,
                       const struct lh_hops *hops, const struct stand *stand,
@@ -386,14 +460,14 @@ static void comm_uses(struct lh__incidence *in, struct uses *u,
     }
 }
 
-static double comm_latency_s(const struct lh__geometry *g, int algorithm,
+static double comm_latency_s(int algorithm, enum lh_collective collective,
                              const struct lh_hops *hops,
                              const struct lh_members *members,
                              const double *hop_latency_s)
 {
     if (algorithm < 0)
         return hop_latency_s[0];
-    return lh_algorithm_at(algorithm)->latency(hops, g->collective, members,
+    return lh_algorithm_at(algorithm)->latency(hops, collective, members,
                                                hop_latency_s);
 }
 
@@ -404,7 +478,7 @@ static void geometry_uses(struct lh__incidence *in, struct uses *u,
     struct stand stand = stand_new(s->n_members, ctx->arena);
     struct lh_hops *hops = LH_NEW(ctx->arena, struct lh_hops, s->n_patterns);
     for (int32_t k = 0; k < s->n_patterns; k++)
-        hops_of(&hops[k], g, s, k, ctx);
+        hops_of(&hops[k], g, k, g->collective, s, ctx);
     for (int64_t comm = 0; comm < s->n_comms; comm++) {
         int32_t k = s->pattern[comm];
         int64_t x = g->first_comm + comm;
@@ -412,7 +486,7 @@ static void geometry_uses(struct lh__incidence *in, struct uses *u,
         comm_uses(in, u, &hops[k], &stand, ctx->arena);
         in->use_first[x + 1] = (int64_t)u->n;
         in->latency_s[x] =
-            comm_latency_s(g, g->algorithm[k], &hops[k],
+            comm_latency_s(g->algorithm[k], g->collective, &hops[k],
                            &s->patterns[k].members, u->hop_latency_s);
     }
 }
@@ -458,17 +532,34 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
            skeleton_comm(s, in->ranks.axes, rank);
 }
 
-enum lh_status lh__incidence_shape(struct lh__flow_shape *out,
-                                   const struct lh__incidence *in,
-                                   int32_t family, int64_t comm,
-                                   struct lh_ctx *ctx)
+struct lh__flow_figures
+lh__incidence_figures(const struct lh__incidence *in, int32_t family,
+                      int64_t comm, struct lh_ctx *ctx)
 {
     const struct lh__family *f = &in->families[family];
     const struct lh__geometry *g = &in->geometries[f->geometry];
     const struct lh__skeleton *s = &in->skeletons[f->skeleton];
     int64_t local = comm - g->first_comm;
-    int algorithm = g->algorithm[s->pattern[local]];
-    return shape_on(out, in, f,
-                    algorithm < 0 ? "auto" : lh_algorithm_at(algorithm)->name,
-                    local, ctx);
+    int32_t k = s->pattern[local];
+    const struct lh_members *members = &s->patterns[k].members;
+    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct stand stand = stand_new(s->n_members, scratch.arena);
+    struct lh__flow_figures out = {.algorithm = g->algorithm[k]};
+    struct lh_hops hops;
+    stand_fill(&stand, in, s, local);
+    hops_of(&hops, g, k, f->collective, s, &scratch);
+    double *latency_s = LH_NEW(scratch.arena, double, hops.n);
+    for (int64_t h = 0; h < hops.n; h++) {
+        struct lh_path path;
+        lh_topology_path(&path, in->topology, stand.accelerator[hops.from[h]],
+                         stand.accelerator[hops.to[h]]);
+        latency_s[h] = path.latency_s;
+        out.crosses_wan |= path.crosses_wan;
+    }
+    out.alpha_s = in->base_s + comm_latency_s(out.algorithm, f->collective,
+                                              &hops, members, latency_s);
+    out.unit_frac = hops.unit_frac;
+    out.phi = hops.phi;
+    lh_arena_free(scratch.arena);
+    return out;
 }

@@ -37,10 +37,30 @@ int lh__rank_site(const struct lh__ranks *ranks, lh_rank rank);
 int64_t lh__rank_accelerator(const struct lh__ranks *ranks, lh_rank rank);
 int32_t lh__rank_template(const struct lh__ranks *ranks, lh_rank rank);
 
+/* What an algorithm would take on the first communicator of a pattern. */
+struct lh__option {
+    enum lh_collective collective;
+    int algorithm;         /* -1: a send */
+    bool small;            /* of LH__SMALL_BYTES at most: one channel */
+    double alpha_s;
+    double s_per_byte;     /* beside all communicators alike */
+};
+
 /* Members stand alike: the same sites and scale-up domains in rank order. */
 struct lh__pattern {
     int64_t comm; /* the first of its communicators */
     struct lh_members members;
+    int n_options;
+    struct lh__option *options; /* evaluated so far */
+};
+
+/* Of a family on one communicator. */
+struct lh__flow_figures {
+    int algorithm;
+    double alpha_s;
+    double unit_frac;  /* bytes at weight 1 / S, weights as in use_weight */
+    double phi;
+    bool crosses_wan;
 };
 
 struct lh__skeleton {
@@ -63,6 +83,7 @@ struct lh__skeleton {
 struct lh__geometry {
     int32_t skeleton;
     enum lh_collective collective; /* whose hops it has */
+    bool small;                    /* one channel */
     int *algorithm;                /* [n_patterns]; -1: a send */
     int64_t first_comm;            /* among the comms of all geometries */
 };
@@ -106,10 +127,9 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
 void lh__skeleton_members(const struct lh__skeleton *s,
                           const struct lh__ranks *ranks, int64_t comm,
                           lh_rank *out);
-/* The shape of a family on a communicator of its geometry. */
-enum lh_status lh__incidence_shape(struct lh__flow_shape *out,
-                                   const struct lh__incidence *in,
-                                   int32_t family, int64_t comm,
-                                   struct lh_ctx *ctx) LH_MUST_USE;
+/* What a family's flows take on a communicator of its geometry. */
+struct lh__flow_figures
+lh__incidence_figures(const struct lh__incidence *in, int32_t family,
+                      int64_t comm, struct lh_ctx *ctx);
 
 #endif

@@ -248,17 +248,13 @@ static int64_t divisor(int64_t a, int64_t b)
 
 /* The weights are the class's on one link; they are whole multiples of the
  * hops' unit, of which the common divisor goes to the unit. */
-static enum lh_status shape_make(struct placement *pl, struct lh__shape *out,
-                                 int32_t family, int32_t comm_class)
+static void shape_make(struct placement *pl, struct lh__shape *out,
+                       int32_t family, int32_t comm_class)
 {
     const struct lh__fold *f = &pl->out->fold;
     struct lh_arena *arena = pl->ctx->arena;
-    struct lh__flow_shape of_one;
-    enum lh_status st =
-        lh__incidence_shape(&of_one, f->in, family,
-                            f->comm_first[comm_class], pl->ctx);
-    if (st != LH_OK)
-        return st;
+    struct lh__flow_figures figures = lh__incidence_figures(
+        f->in, family, f->comm_first[comm_class], pl->ctx);
     int64_t first = f->weight_first[comm_class];
     int32_t n = (int32_t)(f->weight_first[comm_class + 1] - first);
     int64_t common = 0;
@@ -267,36 +263,29 @@ static enum lh_status shape_make(struct placement *pl, struct lh__shape *out,
     *out = (struct lh__shape){
         .family = family,
         .comm_class = comm_class,
-        .algorithm = of_one.algorithm,
+        .algorithm = figures.algorithm,
         .n_links = n,
         .links = LH_NEW(arena, int32_t, n),
         .weights = LH_NEW(arena, int64_t, n),
-        .alpha_s = of_one.alpha_s,
-        .unit_frac = of_one.unit_frac / (double)of_one.divided *
-                     (double)common,
-        .phi = of_one.phi / (double)of_one.divided * (double)common,
-        .crosses_wan = of_one.crosses_wan};
+        .alpha_s = figures.alpha_s,
+        .unit_frac = figures.unit_frac * (double)common,
+        .phi = figures.phi * (double)common,
+        .crosses_wan = figures.crosses_wan};
     for (int32_t k = 0; k < n; k++) {
         out->links[k] = f->weight_link[first + k];
         out->weights[k] = f->weight[first + k] / common;
     }
-    return LH_OK;
 }
 
-static enum lh_status shapes_make(struct placement *pl)
+static void shapes_make(struct placement *pl)
 {
     struct lh__placed *out = pl->out;
     out->shapes = LH_NEW(pl->ctx->arena, struct lh__shape, out->n_shapes);
     for (size_t i = 0; i < pl->shapes.n_slots; i++) {
         const struct pair *p = &pl->shapes.slots[i];
-        if (p->id < 0)
-            continue;
-        enum lh_status st = shape_make(pl, &out->shapes[p->id],
-                                       (int32_t)p->a, (int32_t)p->b);
-        if (st != LH_OK)
-            return st;
+        if (p->id >= 0)
+            shape_make(pl, &out->shapes[p->id], (int32_t)p->a, (int32_t)p->b);
     }
-    return LH_OK;
 }
 
 static void bytes_count(struct lh__placed *out)
@@ -329,9 +318,8 @@ enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
     links_make(out, ctx->arena);
     groups_make(&pl);
     members_collect(out, ctx->arena);
-    st = shapes_make(&pl);
-    if (st == LH_OK)
-        st = members_check(&pl);
+    shapes_make(&pl);
+    st = members_check(&pl);
     if (st != LH_OK)
         return st;
     bytes_count(out);

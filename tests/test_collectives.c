@@ -545,7 +545,7 @@ static void channels_check(const struct channels_case *c)
     struct lh__channels channels;
     int64_t *order = LH_NEW(ctx.arena, int64_t, m.n);
     int64_t *is_first = LH_NEW(ctx.arena, int64_t, m.n);
-    lh__channels_make(&channels, m.domain, m.n, &ctx);
+    lh__channels_make(&channels, m.domain, m.n, 0, &ctx);
     LH_CHECK(channels.count == c->count);
     for (int64_t k = 0; k < channels.count; k++) {
         bool *seen = LH_NEW(ctx.arena, bool, m.n);
@@ -630,7 +630,7 @@ static void nics_are_equal(const char *land, const char *algorithm,
     int64_t n = w.land->stride ? 16 : 32;
     members_choose(members, w.land, n);
     struct lh__flow_request request = {collective, algorithm, n, members,
-                                       1e9, 0};
+                                       1e9, 0, 0};
     struct lh__flow_shape shape;
     double least = INFINITY, most = 0;
     int64_t n_nics = 0;
@@ -760,7 +760,7 @@ static double fibre_bytes(struct world *w, const char *algorithm,
                           const int64_t *members, int64_t n)
 {
     struct lh__flow_request request = {LH_ALL_REDUCE, algorithm, n, members,
-                                       1e9, 0};
+                                       1e9, 0, 0};
     struct lh__flow_shape shape;
     double bytes = 0;
     LH_REQUIRE(lh__flow_shape_make(&shape, &request, w->t, &w->ctx) == LH_OK);
@@ -1086,7 +1086,7 @@ static void messages_hide_alpha_alone(void)
             struct comparison of = {names[i], LH_ALL_REDUCE, "ring", bytes,
                                     0, 0};
             struct lh__flow_request request = {LH_ALL_REDUCE, "ring", 32,
-                                               members, bytes, 0};
+                                               members, bytes, 0, 0};
             struct lh__flow_shape shape;
             LH_REQUIRE(lh__flow_shape_make(&shape, &request, w.t, &w.ctx) ==
                        LH_OK);

@@ -154,6 +154,7 @@ struct lh_members {
     int64_t n;
     const int32_t *site;    /* [n] site of each member */
     const int64_t *domain;  /* [n] scale-up domain of each member */
+    int64_t channels_max;   /* 0: as many as a domain has members */
 };
 
 /* A collective as hops between members that all run at one common rate.

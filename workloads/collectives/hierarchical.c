@@ -181,7 +181,7 @@ static void layout_rings(struct layout *l, const struct lh_members *members,
         domain[i] = members->domain[l->member[i]];
     for (int64_t site = 0; site < l->n_sites; site++) {
         lh__channels_make(&channels[site], domain + l->first[site],
-                          site_size(l, site), ctx);
+                          site_size(l, site), members->channels_max, ctx);
         l->channels[site] = channels[site].count;
         l->shares = lh__lcm(l->shares, l->channels[site]);
         l->ring_begin[site + 1] =

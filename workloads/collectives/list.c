@@ -118,7 +118,7 @@ static int64_t channels_count(const struct lh__channels *channels)
 }
 
 void lh__channels_make(struct lh__channels *out, const int64_t *domain,
-                       int64_t n, struct lh_ctx *ctx)
+                       int64_t n, int64_t channels_max, struct lh_ctx *ctx)
 {
     bool is_one_domain = true;
     *out = (struct lh__channels){
@@ -131,6 +131,8 @@ void lh__channels_make(struct lh__channels *out, const int64_t *domain,
     }
     out->first[out->n_runs] = n;
     out->count = channels_count(out);
+    if (channels_max > 0 && out->count > channels_max)
+        out->count = channels_max;
 }
 
 int64_t lh__channels_head(const struct lh__channels *channels, int64_t c,

@@ -37,8 +37,9 @@ struct lh__channels {
     int64_t *first;       /* [n_runs + 1] first member of a run */
 };
 
+/* Of the n members with these domains; at most channels_max (0: any). */
 void lh__channels_make(struct lh__channels *out, const int64_t *domain,
-                       int64_t n, struct lh_ctx *ctx);
+                       int64_t n, int64_t channels_max, struct lh_ctx *ctx);
 /* order[0 .. n-1] are the members in the order of channel c. */
 void lh__channels_order(int64_t *order, const struct lh__channels *channels,
                         int64_t c);

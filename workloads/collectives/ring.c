@@ -44,7 +44,8 @@ static void ring_hops(struct lh_hops *out, enum lh_collective collective,
     int64_t n = members->n;
     struct lh__channels channels;
     int64_t *order = LH_NEW(ctx->arena, int64_t, n);
-    lh__channels_make(&channels, members->domain, n, ctx);
+    lh__channels_make(&channels, members->domain, n,
+                      members->channels_max, ctx);
     lh__hops_new(out, channels.count * n, ctx);
     for (int64_t h = 0; h < out->n; h++) {
         if (h % n == 0)

@@ -114,7 +114,8 @@ static void tree_hops(struct lh_hops *out, enum lh_collective collective,
     int64_t *parent = LH_NEW(ctx->arena, int64_t, members->n);
     struct lh__channels channels;
     int64_t h = 0;
-    lh__channels_make(&channels, members->domain, members->n, ctx);
+    lh__channels_make(&channels, members->domain, members->n,
+                      members->channels_max, ctx);
     lh__hops_new(out, 4 * channels.count * (members->n - 1), ctx);
     for (int64_t b = 0; b < 2 * channels.count; b++) {
         tree_parents(parent, (int)(b % 2), &channels, b / 2, ctx);
