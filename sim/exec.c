@@ -2,8 +2,13 @@
  *
  * Runs operations by counting what each still waits for: its dependencies, the
  * operation before it on its stream, and for a communication its other
- * members.  A compute operation is a timer; a communication starts when its
- * last member is ready and is one flow on the group's channel.
+ * members.  A communication starts when its last member is ready and is one
+ * flow on the group's channel.
+ *
+ * Only a flow that shares a link needs the engine: the end of a compute
+ * operation, and of a communication that has its links to itself, is known as
+ * soon as its start is, and so is what follows it.  So times run ahead of the
+ * engine's clock up to the next flow that has to be shared.
  *
  * Steps follow each other without a barrier: an operation of step k + 1 waits
  * only for what it depends on.  After every completed step the intervals of
@@ -146,7 +151,7 @@ static void step_init(struct exec *x, int k)
     s->late = LH_NEW(arena, int64_t, n);
     s->class_end_s = LH_NEW(arena, double, p->n_classes);
     for (size_t r = 0; r < n; r++) {
-        s->posted_s[r] = s->start_s[r] = s->end_s[r] = -1.0;
+        s->start_s[r] = s->end_s[r] = -1.0;
         s->late[r] = -1;
     }
     for (int32_t c = 0; c < p->n_classes; c++) {
@@ -227,25 +232,34 @@ static void step_finished(struct exec *x, int k)
 
 /* ---- running ------------------------------------------------------------- */
 
-static void record_end(struct exec *x, int64_t r, int32_t step, double now_s)
+static double now(const struct exec *x)
+{
+    return x->engine->now(x->engine->self);
+}
+
+/* The end of an op, now or at a later time that is already known. */
+static void record_end(struct exec *x, int64_t r, int32_t step, double end_s)
 {
     struct step *s = &x->steps[step];
     int32_t c = x->record_class[r];
     const struct followers *f = &x->followers[x->p->class_template[c]];
     int64_t first = x->p->class_first[c];
     int32_t o = (int32_t)(r - first);
-    s->end_s[r] = now_s;
+    s->end_s[r] = end_s;
     if (o == f->last_compute)
-        s->class_end_s[c] = now_s;
+        s->class_end_s[c] = end_s;
     for (int32_t k = f->first[o]; k < f->first[o + 1]; k++) {
         int32_t to = f->op[k];
         int32_t to_step = to >= 0 ? step : step + 1;
         if (to_step >= x->steps_max)
             continue;
+        struct step *next = &x->steps[to_step];
         int64_t to_record = first + (to >= 0 ? to : ~to);
-        if (x->steps[to_step].waits == NULL)
+        if (next->waits == NULL)
             step_init(x, to_step);
-        if (--x->steps[to_step].waits[to_record] == 0)
+        if (next->posted_s[to_record] < end_s)
+            next->posted_s[to_record] = end_s;
+        if (--next->waits[to_record] == 0)
             push_ready(x, to_record, to_step);
     }
     if (++s->n_done == x->p->n_records)
@@ -254,42 +268,28 @@ static void record_end(struct exec *x, int64_t r, int32_t step, double now_s)
 
 static void drain(struct exec *x);
 
-static void compute_ended(void *data)
-{
-    const struct call *call = data;
-    struct exec *x = call->x;
-    record_end(x, call->index, call->step, x->engine->now(x->engine->self));
-    drain(x);
-}
-
-static void group_ended(void *data)
-{
-    const struct call *call = data;
-    struct exec *x = call->x;
-    const struct lh__placed *p = x->p;
-    double now_s = x->engine->now(x->engine->self);
-    for (int64_t k = p->group_first[call->index];
-         k < p->group_first[call->index + 1]; k++)
-        record_end(x, p->group_record[k], call->step, now_s);
-    drain(x);
-}
-
-static void compute_start(struct exec *x, int64_t r, int32_t step,
-                          double now_s)
+static void compute_start(struct exec *x, int64_t r, int32_t step)
 {
     int32_t c = x->record_class[r];
     const struct lh_op *op =
         &class_template(x, c)->ops[r - x->p->class_first[c]];
-    double seconds = op->seconds / x->p->class_speed[c];
-    x->steps[step].start_s[r] = now_s;
-    if (seconds <= 0) {
-        record_end(x, r, step, now_s);
-        return;
-    }
-    x->record_calls[r] = (struct call){x, r, step};
-    fail(x, x->engine->at(x->engine->self, now_s + seconds, compute_ended,
-                          &x->record_calls[r]));
+    struct step *s = &x->steps[step];
+    s->start_s[r] = s->posted_s[r];
+    record_end(x, r, step,
+               s->start_s[r] + op->seconds / x->p->class_speed[c]);
 }
+
+/* Calls at a time that may have come already. */
+static void call_at(struct exec *x, double date_s, lh_callback call,
+                    struct call *data)
+{
+    if (date_s <= now(x))
+        call(data);
+    else
+        fail(x, x->engine->at(x->engine->self, date_s, call, data));
+}
+
+/* ---- communications ------------------------------------------------------ */
 
 /* The member that was ready last; of equals the lowest record, so that the
  * engine's order of simultaneous events does not show. */
@@ -307,74 +307,116 @@ static int64_t last_ready(const struct lh__placed *p, const struct step *s,
     return late;
 }
 
+static void group_end(struct exec *x, int64_t g, int32_t step, double end_s)
+{
+    const struct lh__placed *p = x->p;
+    for (int64_t k = p->group_first[g]; k < p->group_first[g + 1]; k++)
+        record_end(x, p->group_record[k], step, end_s);
+}
+
+static void flow_ended(void *data)
+{
+    const struct call *call = data;
+    group_end(call->x, call->index, call->step, now(call->x));
+    drain(call->x);
+}
+
+static void flow_start(void *data)
+{
+    struct call *call = data;
+    struct exec *x = call->x;
+    int64_t g = call->index;
+    fail(x, x->engine->send(x->engine->self, x->p->group_shape[g],
+                            x->p->group_bytes[g], flow_ended, call, NULL));
+}
+
+/* A group that has its links to itself ends at a time known at once. */
+static void group_start(struct exec *x, int32_t g, int32_t step)
+{
+    const struct lh__placed *p = x->p;
+    struct step *s = &x->steps[step];
+    int64_t first = p->group_first[g], end = p->group_first[g + 1];
+    int64_t late = last_ready(p, s, first, end);
+    double start_s = s->posted_s[late];
+    for (int64_t k = first; k < end; k++)
+        start_s = fmax(start_s, s->posted_s[p->group_record[k]]);
+    for (int64_t k = first; k < end; k++) {
+        s->start_s[p->group_record[k]] = start_s;
+        s->late[p->group_record[k]] = late;
+    }
+    if (p->group_alone_s && p->group_alone_s[g] >= 0) {
+        group_end(x, g, step, start_s + p->group_alone_s[g]);
+        return;
+    }
+    x->group_calls[g] = (struct call){x, g, step};
+    call_at(x, start_s, flow_start, &x->group_calls[g]);
+}
+
+/* ---- message by message -------------------------------------------------- */
+
 static void member_ended(void *data, int64_t member)
 {
     const struct call *call = data;
     struct exec *x = call->x;
     record_end(x, x->p->group_record[x->p->group_first[call->index] + member],
-               call->step, x->engine->now(x->engine->self));
+               call->step, now(x));
     drain(x);
 }
 
-/* Message by message a member starts as it arrives. */
-static void member_join(struct exec *x, int64_t r, int32_t step)
+static void member_join(void *data)
 {
+    const struct call *call = data;
+    struct exec *x = call->x;
     const struct lh__placed *p = x->p;
-    struct step *s = &x->steps[step];
-    int32_t g = p->record_group[r];
+    struct step *s = &x->steps[call->step];
+    int32_t g = p->record_group[call->index];
     if (s->runs[g] == NULL) {
-        struct call *call = LH_NEW(x->ctx->arena, struct call, 1);
-        *call = (struct call){x, g, step};
+        struct call *of_group = LH_NEW(x->ctx->arena, struct call, 1);
+        *of_group = (struct call){x, g, call->step};
         struct lh__messages_options options = {
             .engine = x->engine,
             .bytes = p->program->comms[p->group_comm[g]].bytes,
-            .done = member_ended, .data = call};
+            .done = member_ended, .data = of_group};
         lh__messages_run_make(&s->runs[g], x->plans[p->group_shape[g]],
                               &options, x->ctx);
     }
     int64_t member = p->group_first[g];
-    while (p->group_record[member] != r)
+    while (p->group_record[member] != call->index)
         member++;
-    s->arrived[g]++;
-    s->start_s[r] = s->posted_s[r];
-    s->late[r] = r;
     fail(x, lh__messages_join(s->runs[g], member - p->group_first[g]));
 }
 
-static void group_arrive(struct exec *x, int64_t r, int32_t step, double now_s)
+/* A member starts as it arrives. */
+static void member_start(struct exec *x, int64_t r, int32_t step)
 {
-    const struct lh__placed *p = x->p;
     struct step *s = &x->steps[step];
-    int32_t g = p->record_group[r];
-    int64_t first = p->group_first[g], end = p->group_first[g + 1];
-    if (x->plans && x->plans[p->group_shape[g]]) {
-        member_join(x, r, step);
-        return;
-    }
-    if (++s->arrived[g] < end - first)
-        return;
-    int64_t late = last_ready(p, s, first, end);
-    for (int64_t k = first; k < end; k++) {
-        s->start_s[p->group_record[k]] = now_s;
-        s->late[p->group_record[k]] = late;
-    }
-    x->group_calls[g] = (struct call){x, g, step};
-    fail(x, x->engine->send(x->engine->self, p->group_shape[g],
-                            p->group_bytes[g], group_ended,
-                            &x->group_calls[g], NULL));
+    s->start_s[r] = s->posted_s[r];
+    s->late[r] = r;
+    x->record_calls[r] = (struct call){x, r, step};
+    call_at(x, s->posted_s[r], member_join, &x->record_calls[r]);
 }
 
-/* Starts whatever became ready; an op of no duration may make more ready. */
+static void comm_ready(struct exec *x, int64_t r, int32_t step)
+{
+    const struct lh__placed *p = x->p;
+    int32_t g = p->record_group[r];
+    int64_t members = p->group_first[g + 1] - p->group_first[g];
+    bool is_last = ++x->steps[step].arrived[g] == members;
+    if (x->plans && x->plans[p->group_shape[g]])
+        member_start(x, r, step);
+    else if (is_last)
+        group_start(x, g, step);
+}
+
+/* Starts whatever became ready, at the time it became so. */
 static void drain(struct exec *x)
 {
-    double now_s = x->engine->now(x->engine->self);
     while (x->n_ready > 0 && x->st == LH_OK && x->finished_step < 0) {
         struct call next = x->ready[--x->n_ready];
-        x->steps[next.step].posted_s[next.index] = now_s;
         if (x->p->record_group[next.index] >= 0)
-            group_arrive(x, next.index, next.step, now_s);
+            comm_ready(x, next.index, next.step);
         else
-            compute_start(x, next.index, next.step, now_s);
+            compute_start(x, next.index, next.step);
     }
 }
 
@@ -407,7 +449,7 @@ static int deadlock_report_step(const struct exec *x, int k)
         int64_t here = -1, missing = -1;
         for (int64_t i = first; i < end; i++) {
             int64_t r = x->p->group_record[i];
-            if (s->posted_s[r] >= 0)
+            if (s->waits[r] == 0)
                 here = r;
             else if (missing < 0)
                 missing = r;

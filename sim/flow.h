@@ -10,7 +10,8 @@
 #include <longhaul/program.h>
 #include <longhaul/topology.h>
 
-/* A communication of at most so many bytes takes one channel. */
+/* A collective of at most so many bytes takes one channel, and in a step its
+ * latency alone. */
 #define LH__SMALL_BYTES 65536.0
 
 struct lh__flow_request {

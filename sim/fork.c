@@ -32,7 +32,7 @@ static size_t header_bytes(void)
     return (sizeof(struct header) + page - 1) / page * page;
 }
 
-static enum lh_status job_map(struct lh__job *job, struct lh_ctx *ctx)
+enum lh_status lh__job_map(struct lh__job *job, struct lh_ctx *ctx)
 {
     void *m = mmap(NULL, header_bytes() + job->bytes, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -123,7 +123,7 @@ enum lh_status lh__fork_all(struct lh__job *jobs, int n, int at_once,
     for (int done = 0; done < n; done++) {
         while (started < n && started - done < at_once) {
             struct lh__job *job = &jobs[started];
-            job->status = job_map(job, ctx);
+            job->status = lh__job_map(job, ctx);
             children[started] = -1;
             if (job->status == LH_OK) {
                 fflush(NULL);

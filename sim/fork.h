@@ -23,6 +23,9 @@ struct lh__job {
  * Returns the first status that is not LH_OK. */
 enum lh_status lh__fork_all(struct lh__job *jobs, int n, int at_once,
                             struct lh_ctx *ctx) LH_MUST_USE;
+/* Maps a job's shared memory; lh__fork_all does it for its jobs. */
+enum lh_status lh__job_map(struct lh__job *job, struct lh_ctx *ctx)
+    LH_MUST_USE;
 /* Releases the shared memory of all jobs. */
 void lh__fork_end(struct lh__job *jobs, int n);
 

@@ -287,6 +287,36 @@ static bool is_small(const struct lh__family *f)
     return f->bytes <= LH__SMALL_BYTES;
 }
 
+static double comm_latency_s(int algorithm, enum lh_collective collective,
+                             const struct lh_hops *hops,
+                             const struct lh_members *members,
+                             const double *hop_latency_s)
+{
+    if (algorithm < 0)
+        return hop_latency_s[0];
+    return lh_algorithm_at(algorithm)->latency(hops, collective, members,
+                                               hop_latency_s);
+}
+
+/* Latency of an algorithm on a communicator, whose hops the members' stand
+ * gives. */
+static double latency_on(const struct lh__incidence *in, int algorithm,
+                         enum lh_collective collective,
+                         const struct lh_members *members,
+                         const struct stand *stand, struct lh_ctx *scratch)
+{
+    struct lh_hops hops;
+    lh_algorithm_at(algorithm)->hops(&hops, collective, members, scratch);
+    double *latency_s = LH_NEW(scratch->arena, double, hops.n);
+    for (int64_t h = 0; h < hops.n; h++) {
+        struct lh_path path;
+        lh_topology_path(&path, in->topology, stand->accelerator[hops.from[h]],
+                         stand->accelerator[hops.to[h]]);
+        latency_s[h] = path.latency_s;
+    }
+    return comm_latency_s(algorithm, collective, &hops, members, latency_s);
+}
+
 /* Evaluates an algorithm on the first communicator of a pattern, once. */
 static enum lh_status option_of(const struct lh__option **out,
                                 const struct lh__incidence *in,
@@ -307,18 +337,24 @@ static enum lh_status option_of(const struct lh__option **out,
     stand_fill(&stand, in, s, p->comm);
     struct lh__flow_request request = {
         .collective = wanted.collective,
-        .algorithm = wanted.algorithm < 0
-                         ? "auto"
-                         : lh_algorithm_at(wanted.algorithm)->name,
+        .algorithm = lh_algorithm_at(wanted.algorithm)->name,
         .n = s->n_members,
         .accelerators = stand.accelerator,
-        .bytes = LH__SMALL_BYTES * (wanted.small ? 1 : 2),
+        .bytes = 2 * LH__SMALL_BYTES,
         .base_s = in->base_s,
         .together = s->n_comms};
-    enum lh_status st =
-        lh__flow_shape_make(&shape, &request, in->topology, &scratch);
-    wanted.alpha_s = shape.alpha_s;
-    wanted.s_per_byte = shape.s_per_byte;
+    enum lh_status st = LH_OK;
+    if (wanted.small) {
+        struct lh_members members = p->members;
+        members.channels_max = 1;
+        wanted.alpha_s =
+            in->base_s + latency_on(in, wanted.algorithm, wanted.collective,
+                                    &members, &stand, &scratch);
+    } else {
+        st = lh__flow_shape_make(&shape, &request, in->topology, &scratch);
+        wanted.alpha_s = shape.alpha_s;
+        wanted.s_per_byte = shape.s_per_byte;
+    }
     lh_arena_free(scratch.arena);
     if (st != LH_OK)
         return st;
@@ -432,22 +468,24 @@ static enum lh_status geometries_make(struct lh__incidence *in,
 
 struct uses {
     size_t n;
-    size_t link_capacity, weight_capacity, hop_capacity;
-    double *hop_latency_s;
+    size_t link_capacity, weight_capacity;
+    double *hop_latency_s; /* of the communicator at hand */
+    bool small;
 };
 
+/* Lays one communicator's hops on the topology; a small one uses no links. */
 static void comm_uses(struct lh__incidence *in, struct uses *u,
                       const struct lh_hops *hops, const struct stand *stand,
                       struct lh_arena *arena)
 {
-    u->hop_latency_s = lh_grow(arena, u->hop_latency_s, &u->hop_capacity,
-                               (size_t)hops->n, sizeof *u->hop_latency_s);
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
         lh_topology_path(&path, in->topology,
                          stand->accelerator[hops->from[h]],
                          stand->accelerator[hops->to[h]]);
         u->hop_latency_s[h] = path.latency_s;
+        if (u->small)
+            continue;
         size_t need = u->n + (size_t)path.n_links;
         in->use_link = lh_grow(arena, in->use_link, &u->link_capacity, need,
                                sizeof *in->use_link);
@@ -460,25 +498,19 @@ static void comm_uses(struct lh__incidence *in, struct uses *u,
     }
 }
 
-static double comm_latency_s(int algorithm, enum lh_collective collective,
-                             const struct lh_hops *hops,
-                             const struct lh_members *members,
-                             const double *hop_latency_s)
-{
-    if (algorithm < 0)
-        return hop_latency_s[0];
-    return lh_algorithm_at(algorithm)->latency(hops, collective, members,
-                                               hop_latency_s);
-}
-
 static void geometry_uses(struct lh__incidence *in, struct uses *u,
                           const struct lh__geometry *g, struct lh_ctx *ctx)
 {
     const struct lh__skeleton *s = &in->skeletons[g->skeleton];
     struct stand stand = stand_new(s->n_members, ctx->arena);
     struct lh_hops *hops = LH_NEW(ctx->arena, struct lh_hops, s->n_patterns);
-    for (int32_t k = 0; k < s->n_patterns; k++)
+    int64_t most = 0;
+    for (int32_t k = 0; k < s->n_patterns; k++) {
         hops_of(&hops[k], g, k, g->collective, s, ctx);
+        most = hops[k].n > most ? hops[k].n : most;
+    }
+    u->hop_latency_s = LH_NEW(ctx->arena, double, most);
+    u->small = g->small;
     for (int64_t comm = 0; comm < s->n_comms; comm++) {
         int32_t k = s->pattern[comm];
         int64_t x = g->first_comm + comm;

@@ -11,6 +11,9 @@
  *
  *   comm x of all geometries   its uses are link[use_first[x] ..), weight[..]
  *
+ * A small communication (LH__SMALL_BYTES at most, e.g. the gradient norm) takes
+ * its latency and no capacity: it neither slows others nor is slowed.
+ *
  * Ownership: the context's arena.
  */
 #ifndef LH_SIM_INCIDENCE_H
@@ -40,7 +43,7 @@ int32_t lh__rank_template(const struct lh__ranks *ranks, lh_rank rank);
 /* What an algorithm would take on the first communicator of a pattern. */
 struct lh__option {
     enum lh_collective collective;
-    int algorithm;         /* -1: a send */
+    int algorithm;
     bool small;            /* of LH__SMALL_BYTES at most: one channel */
     double alpha_s;
     double s_per_byte;     /* beside all communicators alike */
@@ -83,7 +86,7 @@ struct lh__skeleton {
 struct lh__geometry {
     int32_t skeleton;
     enum lh_collective collective; /* whose hops it has */
-    bool small;                    /* one channel */
+    bool small;                    /* latency alone: uses no links */
     int *algorithm;                /* [n_patterns]; -1: a send */
     int64_t first_comm;            /* among the comms of all geometries */
 };

@@ -54,6 +54,8 @@ struct lh__placed {
     int32_t *group_comm;      /* row of the program */
     int32_t *group_shape;     /* index into shapes, and channel */
     double *group_bytes;      /* at weight 1 */
+    double *group_alone_s;    /* its duration where no flow can share its
+                                 links, else < 0; NULL: all share */
     int64_t *group_count;     /* groups it stands for */
     int64_t *group_first;     /* [n_groups + 1] */
     int64_t *group_record;    /* member records */
@@ -72,6 +74,10 @@ struct lh__placed {
 
 enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
                          struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Finds the groups that have their links to themselves (group_alone_s); after
+ * lh__place_reduce(). */
+void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx);
 
 /* The links that can limit: of those crossed by the same shapes at the same
  * weights (or multiples) only the slowest is kept.  Fills channels,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * From a point (scenario, program, topology) to a trace: placed in the parent,
- * simulated in a forked child that writes its arrays to shared memory:
+ * From a point (scenario, program, topology) to a trace.  A forked child
+ * places and simulates, and leaves the trace as flat arrays in memory shared
+ * with its parent, which copies them:
  *
- *   struct head | posted start end (doubles) | late | class begin end
+ *   struct head | the arrays, each at a multiple of 8 bytes
+ *
+ * Points are placed and simulated in as many children at once as wanted.
  */
 #include <math.h>
 #include <string.h>
@@ -14,39 +17,13 @@
 #include "simgrid.h"
 #include "wire.h"
 
+/* Of address space, for one trace; pages that are not written cost nothing. */
+static const size_t shared_bytes = (size_t)3 << 30;
+
 struct head {
-    bool steady;
-    int steps;
-    int64_t events;
-    double wall_s;
+    struct lh_trace trace; /* its arrays as offsets into the memory */
+    size_t used;
 };
-
-struct input {
-    const struct lh_sim_point *point;
-    struct lh__placed placed;
-};
-
-static size_t shared_bytes(const struct lh__placed *p)
-{
-    size_t n = (size_t)p->n_records, c = (size_t)p->n_classes;
-    return sizeof(struct head) + n * (3 * sizeof(double) + sizeof(int64_t)) +
-           c * 2 * sizeof(double);
-}
-
-/* The arrays of the shared memory. */
-static struct lh__exec_output arrays_of(void *shared,
-                                        const struct lh__placed *p)
-{
-    size_t n = (size_t)p->n_records, c = (size_t)p->n_classes;
-    struct lh__exec_output a = {0};
-    a.posted_s = (double *)((char *)shared + sizeof(struct head));
-    a.start_s = a.posted_s + n;
-    a.end_s = a.start_s + n;
-    a.late = (int64_t *)(a.end_s + n);
-    a.class_begin_s = (double *)(a.late + n);
-    a.class_end_s = a.class_begin_s + c;
-    return a;
-}
 
 static double wall_now_s(void)
 {
@@ -55,42 +32,35 @@ static double wall_now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static enum lh_status simulate(void *shared, const void *data,
+/* ---- the child ----------------------------------------------------------- */
+
+static enum lh_status simulate(struct lh_trace *t,
+                               const struct lh__placed *p,
+                               const struct lh_scenario *scenario,
                                struct lh_ctx *ctx)
 {
-    const struct input *in = data;
-    const struct lh__placed *p = &in->placed;
-    double begin_s = wall_now_s();
     struct lh_engine engine;
     struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
+    struct lh__exec_output out = {
+        .posted_s = t->posted_s, .start_s = t->start_s, .end_s = t->end_s,
+        .late = t->late, .class_begin_s = t->class_begin_s,
+        .class_end_s = t->class_end_s};
     enum lh_status st;
-    if (in->point->scenario->collectives == LH_MESSAGES) {
+    if (scenario->collectives == LH_MESSAGES) {
         options.plans =
             LH_NEW(ctx->arena, struct lh__messages_plan *, p->n_shapes);
         st = lh__wire_messages(&engine, options.plans, p, ctx);
     } else {
         st = lh__wire_coupled(&engine, p, ctx);
     }
+    if (st == LH_OK)
+        st = lh__exec_run(&out, p, &engine, &options, ctx);
     if (st != LH_OK)
         return st;
-    struct lh__exec_output out = arrays_of(shared, p);
-    st = lh__exec_run(&out, p, &engine, &options, ctx);
-    if (st != LH_OK)
-        return st;
-    struct head *head = shared;
-    head->steady = out.steady;
-    head->steps = out.steps;
-    head->events = lh__engine_stats(&engine).events;
-    head->wall_s = wall_now_s() - begin_s;
+    t->steady = out.steady;
+    t->steps_simulated = out.steps;
+    t->events = lh__engine_stats(&engine).events;
     return LH_OK;
-}
-
-static void *copy(struct lh_ctx *ctx, const void *from, int64_t n, size_t size)
-{
-    void *to = lh_alloc(ctx->arena, (size_t)n, size);
-    if (n > 0)
-        memcpy(to, from, (size_t)n * size);
-    return to;
 }
 
 /* Weighted by class size, so that the breakdown's mean sums to it; equal for
@@ -106,76 +76,157 @@ static double mean_step_s(const struct lh_trace *t)
     return sum_s / ranks;
 }
 
-static void trace_groups(struct lh_trace *t, const struct lh__placed *p,
-                         struct lh_ctx *ctx)
+static void *room(struct head *head, int64_t n, size_t size)
 {
-    t->n_groups = p->n_groups;
-    t->group_wan = LH_NEW(ctx->arena, uint8_t, p->n_groups);
-    t->group_algorithm = LH_NEW(ctx->arena, int32_t, p->n_groups);
-    for (int32_t g = 0; g < p->n_groups; g++) {
+    size_t at = head->used;
+    head->used += ((size_t)n * size + 7) / 8 * 8;
+    return (char *)head + at;
+}
+
+static void *put(struct head *head, const void *from, int64_t n, size_t size)
+{
+    void *to = room(head, n, size);
+    if (n > 0)
+        memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+static void groups_put(struct head *head, const struct lh__placed *p)
+{
+    struct lh_trace *t = &head->trace;
+    int32_t n = p->n_groups;
+    t->n_groups = n;
+    t->group_wan = room(head, n, sizeof *t->group_wan);
+    t->group_algorithm = room(head, n, sizeof *t->group_algorithm);
+    t->group_count = put(head, p->group_count, n, sizeof *t->group_count);
+    t->group_comm = put(head, p->group_comm, n, sizeof *t->group_comm);
+    for (int32_t g = 0; g < n; g++) {
         const struct lh__shape *shape = &p->shapes[p->group_shape[g]];
         t->group_wan[g] = shape->crosses_wan;
         t->group_algorithm[g] = shape->algorithm;
     }
-    t->group_count = p->group_count;
-    t->group_comm = p->group_comm;
 }
 
-static void trace_make(struct lh_trace *t, void *shared,
-                       const struct lh__placed *p, struct lh_ctx *ctx)
+/* All that is known before the simulation, and room for what it finds. */
+static void placed_put(struct head *head, const struct lh__placed *p)
 {
-    const struct head *head = shared;
-    struct lh__exec_output a = arrays_of(shared, p);
+    struct lh_trace *t = &head->trace;
+    int32_t c = p->n_classes;
     int64_t n = p->n_records;
-    *t = (struct lh_trace){
-        .n_classes = p->n_classes, .class_size = p->class_size,
-        .class_rank = p->class_rank, .class_template = p->class_template,
-        .class_first = p->class_first, .n_records = n,
-        .group = p->record_group,
-        .n_links = p->n_links, .link_first = p->fold.link_first,
-        .link_count = p->fold.link_size, .link_bytes = p->link_bytes,
-        .steady = head->steady,
-        .steps_simulated = head->steps, .events = head->events,
-        .n_engine_links = p->n_engine_links, .wall_s = head->wall_s};
-    t->class_begin_s =
-        copy(ctx, a.class_begin_s, p->n_classes, sizeof(double));
-    t->class_end_s = copy(ctx, a.class_end_s, p->n_classes, sizeof(double));
-    t->posted_s = copy(ctx, a.posted_s, n, sizeof(double));
-    t->start_s = copy(ctx, a.start_s, n, sizeof(double));
-    t->end_s = copy(ctx, a.end_s, n, sizeof(double));
-    t->late = copy(ctx, a.late, n, sizeof(int64_t));
-    trace_groups(t, p, ctx);
-    t->step_time_s = mean_step_s(t);
+    t->n_classes = c;
+    t->class_size = put(head, p->class_size, c, sizeof *t->class_size);
+    t->class_rank = put(head, p->class_rank, c, sizeof *t->class_rank);
+    t->class_template =
+        put(head, p->class_template, c, sizeof *t->class_template);
+    t->class_first = put(head, p->class_first, c + 1, sizeof *t->class_first);
+    t->class_begin_s = room(head, c, sizeof *t->class_begin_s);
+    t->class_end_s = room(head, c, sizeof *t->class_end_s);
+    t->n_records = n;
+    t->posted_s = room(head, n, sizeof *t->posted_s);
+    t->start_s = room(head, n, sizeof *t->start_s);
+    t->end_s = room(head, n, sizeof *t->end_s);
+    t->late = room(head, n, sizeof *t->late);
+    t->group = put(head, p->record_group, n, sizeof *t->group);
+    t->n_links = p->n_links;
+    t->link_first =
+        put(head, p->fold.link_first, p->n_links, sizeof *t->link_first);
+    t->link_count =
+        put(head, p->fold.link_size, p->n_links, sizeof *t->link_count);
+    t->link_bytes =
+        put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);
+    t->n_engine_links = p->n_engine_links;
+    groups_put(head, p);
+}
+
+/* Upper bound of what placed_put() takes. */
+static size_t placed_bytes(const struct lh__placed *p)
+{
+    return sizeof(struct head) + 64 * (size_t)p->n_classes +
+           48 * (size_t)p->n_records + 32 * (size_t)p->n_links +
+           32 * (size_t)p->n_groups + 1024;
+}
+
+static enum lh_status work(void *shared, const void *input,
+                           struct lh_ctx *ctx)
+{
+    const struct lh_sim_point *point = input;
+    struct head *head = shared;
+    struct lh__placed placed;
+    double begin_s = wall_now_s();
+    enum lh_status st = lh__place(&placed, point, ctx);
+    if (st != LH_OK)
+        return st;
+    if (placed_bytes(&placed) > shared_bytes) {
+        lh_error(ctx, LH_NOWHERE, "the trace of a step takes %zu bytes",
+                 placed_bytes(&placed));
+        return LH_FAILED;
+    }
+    head->used = sizeof *head;
+    placed_put(head, &placed);
+    st = simulate(&head->trace, &placed, point->scenario, ctx);
+    head->trace.step_time_s = mean_step_s(&head->trace);
+    head->trace.wall_s = wall_now_s() - begin_s;
+    return st;
+}
+
+/* ---- the parent ---------------------------------------------------------- */
+
+/* Copies an array out of the shared memory, which is where it was. */
+static void *taken(const void *from, int64_t n, size_t size,
+                   struct lh_ctx *ctx)
+{
+    void *to = lh_alloc(ctx->arena, (size_t)n, size);
+    if (n > 0)
+        memcpy(to, from, (size_t)n * size);
+    return to;
+}
+#define TAKE(t, array, n) \
+    ((t)->array = taken((t)->array, (n), sizeof *(t)->array, ctx))
+
+static void trace_take(struct lh_trace *t, const void *shared,
+                       struct lh_ctx *ctx)
+{
+    *t = ((const struct head *)shared)->trace;
+    TAKE(t, class_size, t->n_classes);
+    TAKE(t, class_rank, t->n_classes);
+    TAKE(t, class_template, t->n_classes);
+    TAKE(t, class_first, t->n_classes + 1);
+    TAKE(t, class_begin_s, t->n_classes);
+    TAKE(t, class_end_s, t->n_classes);
+    TAKE(t, posted_s, t->n_records);
+    TAKE(t, start_s, t->n_records);
+    TAKE(t, end_s, t->n_records);
+    TAKE(t, late, t->n_records);
+    TAKE(t, group, t->n_records);
+    TAKE(t, group_wan, t->n_groups);
+    TAKE(t, group_algorithm, t->n_groups);
+    TAKE(t, group_count, t->n_groups);
+    TAKE(t, group_comm, t->n_groups);
+    TAKE(t, link_first, t->n_links);
+    TAKE(t, link_count, t->n_links);
+    TAKE(t, link_bytes, t->n_links);
 }
 
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
                                const struct lh_sim_point *points, int n,
                                int jobs, struct lh_ctx *ctx)
 {
-    struct input *inputs = LH_NEW(ctx->arena, struct input, n);
-    struct lh__job *work = LH_NEW(ctx->arena, struct lh__job, n);
-    enum lh_status st = LH_OK;
+    struct lh__job *all = LH_NEW(ctx->arena, struct lh__job, n);
+    for (int i = 0; i < n; i++)
+        all[i] = (struct lh__job){
+            .bytes = shared_bytes, .input = &points[i], .work = work};
+    enum lh_status st = lh__fork_all(all, n, jobs, ctx);
     for (int i = 0; i < n; i++) {
-        inputs[i].point = &points[i];
-        st = lh__place(&inputs[i].placed, &points[i], ctx);
-        if (st != LH_OK)
-            return st;
-        work[i] = (struct lh__job){.bytes = shared_bytes(&inputs[i].placed),
-                                   .input = &inputs[i],
-                                   .work = simulate};
-    }
-    st = lh__fork_all(work, n, jobs, ctx);
-    for (int i = 0; i < n; i++) {
-        status[i] = work[i].status;
+        status[i] = all[i].status;
         if (status[i] == LH_OK)
-            trace_make(&out[i], work[i].shared, &inputs[i].placed, ctx);
+            trace_take(&out[i], all[i].shared, ctx);
     }
-    lh__fork_end(work, n);
+    lh__fork_end(all, n);
     return st;
 }
 
-enum lh_status lh_sim_run(struct lh_trace *out, const struct lh_sim_point *point,
-                          struct lh_ctx *ctx)
+enum lh_status lh_sim_run(struct lh_trace *out,
+                          const struct lh_sim_point *point, struct lh_ctx *ctx)
 {
     enum lh_status status = LH_OK;
     return lh_sim_run_many(out, &status, point, 1, 1, ctx);
@@ -185,14 +236,13 @@ enum lh_status lh_sim_run_here(struct lh_trace *out,
                                const struct lh_sim_point *point,
                                struct lh_ctx *ctx)
 {
-    struct input in = {.point = point};
-    enum lh_status st = lh__place(&in.placed, point, ctx);
-    if (st != LH_OK)
-        return st;
-    void *shared = lh_alloc(ctx->arena, 1, shared_bytes(&in.placed));
-    st = simulate(shared, &in, ctx);
+    struct lh__job job = {.bytes = shared_bytes, .input = point};
+    enum lh_status st = lh__job_map(&job, ctx);
     if (st == LH_OK)
-        trace_make(out, shared, &in.placed, ctx);
+        st = work(job.shared, point, ctx);
+    if (st == LH_OK)
+        trace_take(out, job.shared, ctx);
+    lh__fork_end(&job, 1);
     return st;
 }
 

@@ -119,7 +119,8 @@ enum lh_status lh__wire_messages(struct lh_engine *engine,
     for (int32_t g = 0; g < p->n_groups; g++) {
         int32_t shape = p->group_shape[g];
         const struct lh_comm *comm = &p->program->comms[p->group_comm[g]];
-        if (comm->collective == LH_SEND || plans[shape] != NULL)
+        if (comm->collective == LH_SEND || plans[shape] != NULL ||
+            comm->bytes <= LH__SMALL_BYTES)
             continue;
         st = plan_make(&plans[shape], p, &p->shapes[shape], comm, ctx);
         if (st != LH_OK)

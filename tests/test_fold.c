@@ -164,6 +164,8 @@ static struct draw draw_make(uint64_t seed)
     d.pipeline = pipelines[below(r, LH_COUNT(pipelines))];
     d.data = 1 + below(r, 8);
     d.stages_across = one_in(r, 3);
+    if (d.stages_across && d.pipeline < d.n_sites)
+        d.pipeline = d.n_sites;
     d.schedule = schedules[below(r, LH_COUNT(schedules))];
     d.interleave = 1;
     d.surplus = below(r, 4);
@@ -177,7 +179,7 @@ static struct draw draw_make(uint64_t seed)
     d.sequence_parallel = one_in(r, 2);
     d.overlap = !one_in(r, 3);
     d.spare = one_in(r, 5) ? 1 + below(r, 3) : 0;
-    d.fibres = (enum fibres)below(r, N_FIBRES);
+    d.fibres = one_in(r, 2) ? LISTED : (enum fibres)below(r, N_FIBRES);
     d.gbit = gbits[below(r, LH_COUNT(gbits))];
     d.km = one_in(r, 2) ? 10 : 1000;
     settle(&d);
@@ -786,9 +788,405 @@ static void folded_equals_unfolded(void)
         tally_check(count);
 }
 
+/* ---- planted wrong folds ------------------------------------------------- */
+
+/* A step on two unequal sites with small pods, where gradients' buckets and
+ * activations share the links between sites and pods. */
+static const struct draw planted = {
+    .n_sites = 2,
+    .sites = {{.parts = 4, .fabric = RAILS, .node = 4, .group = {1, 2},
+               .over = 4},
+              {.parts = 3, .fabric = RAILS, .node = 4, .group = {1, 2},
+               .over = 4}},
+    .tensor = 2, .pipeline = 2, .schedule = LH_SCHEDULE_1F1B,
+    .interleave = 1, .surplus = 2, .hidden = 2048, .micro_batches = 3,
+    .bucket_mb = 16, .sequence_parallel = true, .overlap = true,
+    .algorithm = 1, .fibres = MESH, .gbit = 100, .km = 10};
+
+static void plant_begin(struct pair *p)
+{
+    char name[] = "/tmp/longhaul-fold-XXXXXX";
+    char *dir = folder_make(name);
+    *p = (struct pair){.ctx = lh_ctx_begin()};
+    enum lh_status st = pair_build(p, &planted, dir);
+    if (st == LH_OK)
+        st = lh__place(&p->placed[FOLDED], &p->point[FOLDED], &p->ctx);
+    folder_remove(dir);
+    LH_REQUIRE(st == LH_OK);
+}
+
+static bool accepted(struct pair *p, const struct lh__fold *f)
+{
+    int before = lh_diag_count(&p->ctx, LH_ERROR);
+    enum lh_status st = lh__fold_check(f, &p->ctx);
+    LH_CHECK((st == LH_OK) == (lh_diag_count(&p->ctx, LH_ERROR) == before));
+    return st == LH_OK;
+}
+
+static void *copied(struct pair *p, const void *from, int64_t n, size_t size)
+{
+    void *to = lh_alloc(p->ctx.arena, (size_t)n, size);
+    memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+/* Sizes, first members and weights as they follow from the classes. */
+static void recount_class(const int32_t *class, int64_t n, int32_t n_classes,
+                          int64_t *size, int64_t *first)
+{
+    for (int32_t i = 0; i < n_classes; i++)
+        size[i] = 0;
+    for (int64_t x = n - 1; x >= 0; x--) {
+        if (class[x] < 0)
+            continue;
+        size[class[x]]++;
+        first[class[x]] = x;
+    }
+}
+
+static void recount_weights(struct pair *p, struct lh__fold *f)
+{
+    const struct lh__incidence *in = f->in;
+    int64_t n_links = f->n_links, n = 0;
+    int64_t *sum = LH_NEW(p->ctx.arena, int64_t, f->n_comms * n_links);
+    for (int64_t x = 0; x < in->n_comms; x++) {
+        for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
+            sum[f->comm_class[x] * n_links + f->link_class[in->use_link[u]]] +=
+                in->use_weight[u];
+    }
+    f->weight_first = LH_NEW(p->ctx.arena, int64_t, f->n_comms + 1);
+    f->weight_link = LH_NEW(p->ctx.arena, int32_t, f->n_comms * n_links);
+    f->weight = LH_NEW(p->ctx.arena, int64_t, f->n_comms * n_links);
+    for (int32_t i = 0; i < f->n_comms; i++) {
+        for (int32_t j = 0; j < n_links; j++) {
+            if (sum[i * n_links + j] == 0)
+                continue;
+            f->weight_link[n] = j;
+            f->weight[n++] = sum[i * n_links + j] / f->link_size[j];
+        }
+        f->weight_first[i + 1] = n;
+    }
+}
+
+static void recount(struct pair *p, struct lh__fold *f)
+{
+    const struct lh__incidence *in = f->in;
+    int64_t *link_first = LH_NEW(p->ctx.arena, int64_t, f->n_links);
+    recount_class(f->rank_class, in->ranks.n, f->n_ranks, f->rank_size,
+                  f->rank_first);
+    recount_class(f->comm_class, in->n_comms, f->n_comms, f->comm_size,
+                  f->comm_first);
+    recount_class(f->link_class, in->n_links, f->n_links, f->link_size,
+                  link_first);
+    for (int32_t j = 0; j < f->n_links; j++)
+        f->link_first[j] = (lh_link)link_first[j];
+    recount_weights(p, f);
+}
+
+static struct lh__fold fold_copy(struct pair *p)
+{
+    struct lh__fold f = p->placed[FOLDED].fold;
+    const struct lh__incidence *in = f.in;
+    size_t wide = sizeof(int64_t);
+    f.rank_class = copied(p, f.rank_class, in->ranks.n, sizeof(int32_t));
+    f.comm_class = copied(p, f.comm_class, in->n_comms, sizeof(int32_t));
+    f.link_class = copied(p, f.link_class, in->n_links, sizeof(int32_t));
+    f.rank_size = copied(p, f.rank_size, f.n_ranks, wide);
+    f.comm_size = copied(p, f.comm_size, f.n_comms, wide);
+    f.link_size = copied(p, f.link_size, f.n_links, wide);
+    f.rank_first = copied(p, f.rank_first, f.n_ranks, wide);
+    f.comm_first = copied(p, f.comm_first, f.n_comms, wide);
+    f.link_first = copied(p, f.link_first, f.n_links, sizeof(lh_link));
+    f.weight = copied(p, f.weight, f.weight_first[f.n_comms], wide);
+    return f;
+}
+
+/* Class b becomes part of class a < b, the last class takes its number. */
+static void merge(int32_t *class, int64_t n, int32_t *n_classes, int32_t a,
+                  int32_t b)
+{
+    int32_t last = --*n_classes;
+    for (int64_t x = 0; x < n; x++) {
+        if (class[x] == b)
+            class[x] = a;
+        else if (class[x] == last)
+            class[x] = b;
+    }
+}
+
+/* Where the fold is right, so is what recount() makes of it: what is refused
+ * below is refused for what was planted. */
+static void the_right_fold_is_accepted(void)
+{
+    struct pair p;
+    plant_begin(&p);
+    struct lh__fold f = fold_copy(&p);
+    LH_CHECK(f.n_ranks > 2 && 2 * f.n_ranks < f.in->ranks.n);
+    LH_CHECK(f.n_comms > 4 && f.n_links > 4);
+    LH_CHECK(accepted(&p, &f));
+    recount(&p, &f);
+    LH_CHECK(accepted(&p, &f));
+    lh__fold_trivial(&f, f.in, &p.ctx);
+    LH_CHECK(accepted(&p, &f));
+    pair_end(&p);
+}
+
+enum kind { RANKS, COMMS, LINKS };
+
+static bool merged_is_accepted(struct pair *p, enum kind kind, int32_t a,
+                               int32_t b)
+{
+    struct lh__fold f = fold_copy(p);
+    const struct lh__incidence *in = f.in;
+    switch (kind) {
+    case RANKS: merge(f.rank_class, in->ranks.n, &f.n_ranks, a, b); break;
+    case COMMS: merge(f.comm_class, in->n_comms, &f.n_comms, a, b); break;
+    default: merge(f.link_class, in->n_links, &f.n_links, a, b);
+    }
+    recount(p, &f);
+    return accepted(p, &f);
+}
+
+/* What a collision of two colours would make: ranks whose operations come in
+ * another order or on other communicators, links of other capacity, ... */
+static void classes_that_collide_are_refused(void)
+{
+    struct pair p;
+    plant_begin(&p);
+    const struct lh__fold *f = &p.placed[FOLDED].fold;
+    int32_t n[] = {[RANKS] = f->n_ranks, [COMMS] = f->n_comms,
+                   [LINKS] = f->n_links};
+    for (int kind = RANKS; kind <= LINKS; kind++) {
+        int tried = 0, passed = 0;
+        for (int32_t b = 1; b < n[kind]; b++) {
+            for (int32_t a = 0; a < b; a++, tried++)
+                passed += merged_is_accepted(&p, (enum kind)kind, a, b);
+        }
+        LH_CHECK(tried >= 3);
+        LH_CHECK(passed == 0);
+    }
+    pair_end(&p);
+}
+
+static void move_one(int32_t *class, int64_t x, int32_t n_classes)
+{
+    class[x] = (class[x] + 1) % n_classes;
+}
+
+static void one_moved_to_another_class_is_refused(void)
+{
+    struct pair p;
+    plant_begin(&p);
+    const struct lh__fold *right = &p.placed[FOLDED].fold;
+    const struct lh__incidence *in = right->in;
+    int tried = 0, passed = 0;
+    for (lh_rank r = 0; r < in->ranks.n; r++) {
+        if (right->rank_size[right->rank_class[r]] == 1)
+            continue;
+        struct lh__fold f = fold_copy(&p);
+        move_one(f.rank_class, r, f.n_ranks);
+        recount(&p, &f);
+        passed += accepted(&p, &f);
+        tried++;
+    }
+    for (int64_t x = 0; x < in->n_comms; x++) {
+        if (right->comm_size[right->comm_class[x]] == 1)
+            continue;
+        struct lh__fold f = fold_copy(&p);
+        move_one(f.comm_class, x, f.n_comms);
+        recount(&p, &f);
+        passed += accepted(&p, &f);
+        tried++;
+    }
+    LH_CHECK(tried > 20);
+    LH_CHECK(passed == 0);
+    pair_end(&p);
+}
+
+/* Weights off by one, or by a common divisor. */
+static void a_wrong_weight_is_refused(void)
+{
+    struct pair p;
+    plant_begin(&p);
+    struct lh__fold f = fold_copy(&p);
+    int tried = 0, passed = 0;
+    for (int64_t k = 0; k < f.weight_first[f.n_comms]; k++) {
+        int64_t right = f.weight[k];
+        int64_t wrong[] = {right + 1, 2 * right, right / 2, 0};
+        for (size_t i = 0; i < LH_COUNT(wrong); i++, tried++) {
+            f.weight[k] = wrong[i];
+            passed += accepted(&p, &f);
+        }
+        f.weight[k] = right;
+    }
+    LH_CHECK(tried > 20);
+    LH_CHECK(passed == 0);
+    pair_end(&p);
+}
+
+static void another_latency_in_a_class_is_refused(void)
+{
+    struct pair p;
+    plant_begin(&p);
+    struct lh__incidence *in = &p.placed[FOLDED].incidence;
+    const struct lh__fold *f = &p.placed[FOLDED].fold;
+    int tried = 0, passed = 0;
+    for (int64_t x = 0; x < in->n_comms; x++) {
+        if (f->comm_size[f->comm_class[x]] == 1)
+            continue;
+        double right_s = in->latency_s[x];
+        in->latency_s[x] = right_s * (1 + 1e-12);
+        passed += accepted(&p, f);
+        in->latency_s[x] = right_s;
+        tried++;
+    }
+    LH_CHECK(tried > 4);
+    LH_CHECK(passed == 0);
+    pair_end(&p);
+}
+
+/* ---- behind the check: what the comparison must see ------------------------ */
+
+/* The placed step on the fake engine; false: it deadlocks. */
+static bool run_fake(struct lh__exec_output *out, struct pair *p,
+                     const struct lh__placed *placed)
+{
+    struct lh_arena *arena = p->ctx.arena;
+    size_t n = (size_t)placed->n_records;
+    size_t classes = (size_t)placed->n_classes;
+    struct lh__exec_options exec = {.steps_max = LH__STEPS_MAX};
+    struct lh_engine engine;
+    *out = (struct lh__exec_output){
+        .posted_s = LH_NEW(arena, double, n),
+        .start_s = LH_NEW(arena, double, n),
+        .end_s = LH_NEW(arena, double, n),
+        .late = LH_NEW(arena, int64_t, n),
+        .class_begin_s = LH_NEW(arena, double, classes),
+        .class_end_s = LH_NEW(arena, double, classes)};
+    LH_REQUIRE(fake_engine_open(&engine, placed->n_engine_links,
+                                placed->engine_capacity, &p->ctx) == LH_OK);
+    for (int32_t i = 0; i < placed->n_shapes; i++)
+        (void)fake_engine_channel(&engine, &placed->channels[i]);
+    return lh__exec_run(out, placed, &engine, &exec, &p->ctx) == LH_OK;
+}
+
+static bool same_times(struct pair *p, const struct lh__exec_output *right,
+                       const struct lh__placed *placed)
+{
+    struct lh__exec_output now;
+    if (!run_fake(&now, p, placed))
+        return false;
+    for (int64_t r = 0; r < placed->n_records; r++) {
+        if (apart(now.end_s[r], right->end_s[r], 1e-9 * right->end_s[r]))
+            return false;
+    }
+    return true;
+}
+
+/* Exchanges the communications of two operations of one class of ranks. */
+static void exchange(struct lh__placed *placed, int64_t r, int64_t q)
+{
+    int32_t g = placed->record_group[r], h = placed->record_group[q];
+    for (int64_t k = placed->group_first[g]; k < placed->group_first[g + 1];
+         k++) {
+        if (placed->group_record[k] == r)
+            placed->group_record[k] = q;
+    }
+    for (int64_t k = placed->group_first[h]; k < placed->group_first[h + 1];
+         k++) {
+        if (placed->group_record[k] == q)
+            placed->group_record[k] = r;
+    }
+    placed->record_group[r] = h;
+    placed->record_group[q] = g;
+}
+
+/* Two operations of class 0 on the stream of gradients. */
+static bool two_buckets(const struct pair *p, int64_t record[2])
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    const struct lh_template *t =
+        &p->program.templates[placed->class_template[0]];
+    int n = 0;
+    for (int32_t o = 0; o < t->n_ops && n < 2; o++) {
+        if (t->ops[o].stream == LH_STREAM_DATA)
+            record[n++] = placed->class_first[0] + o;
+    }
+    return n == 2;
+}
+
+static void a_dropped_order_is_seen(void)
+{
+    struct pair p;
+    struct lh__exec_output right;
+    int64_t record[2] = {0, 0};
+    plant_begin(&p);
+    LH_REQUIRE(run_fake(&right, &p, &p.placed[FOLDED]));
+    LH_CHECK(same_times(&p, &right, &p.placed[FOLDED]));
+    LH_REQUIRE(two_buckets(&p, record));
+    exchange(&p.placed[FOLDED], record[0], record[1]);
+    LH_CHECK(!same_times(&p, &right, &p.placed[FOLDED]));
+    exchange(&p.placed[FOLDED], record[0], record[1]);
+    LH_CHECK(same_times(&p, &right, &p.placed[FOLDED]));
+    pair_end(&p);
+}
+
+enum spoil { ALPHA, PHI, GCD, N_SPOILS };
+
+static void spoil(struct lh__shape *s, enum spoil what)
+{
+    switch (what) {
+    case ALPHA: s->alpha_s *= 1.01; break;
+    case PHI: s->phi *= 4; break;
+    default: /* the divisor taken from the weights, not given to the unit */
+        for (int32_t k = 0; k < s->n_links; k++)
+            s->weights[k] *= 2;
+    }
+}
+
+/* Shapes whose spoiling shows; every shape's alpha and unit do, and the phi of
+ * those that share a link that limits. */
+static void a_wrong_shape_is_seen(void)
+{
+    struct pair p;
+    struct lh__exec_output right;
+    int seen[N_SPOILS] = {0};
+    plant_begin(&p);
+    struct lh__placed *placed = &p.placed[FOLDED];
+    LH_REQUIRE(run_fake(&right, &p, placed));
+    for (int what = 0; what < N_SPOILS; what++) {
+        for (int32_t i = 0; i < placed->n_shapes; i++) {
+            struct lh__shape *s = &placed->shapes[i], kept = *s;
+            s->weights = copied(&p, kept.weights, kept.n_links,
+                                sizeof *s->weights);
+            spoil(s, (enum spoil)what);
+            lh__place_reduce(placed, &p.ctx);
+            seen[what] += !same_times(&p, &right, placed);
+            *s = kept;
+        }
+    }
+    lh__place_reduce(placed, &p.ctx);
+    LH_CHECK(same_times(&p, &right, placed));
+    printf("(of %d shapes seen: alpha %d, phi %d, gcd %d) ", placed->n_shapes,
+           seen[ALPHA], seen[PHI], seen[GCD]);
+    LH_CHECK(seen[ALPHA] == placed->n_shapes);
+    LH_CHECK(seen[GCD] == placed->n_shapes);
+    LH_CHECK(seen[PHI] >= 1);
+    pair_end(&p);
+}
+
 int main(int argc, char **argv)
 {
     static const struct lh_unit tests[] = {
+        {"the right fold is accepted", the_right_fold_is_accepted},
+        {"classes that collide are refused", classes_that_collide_are_refused},
+        {"one moved to another class is refused",
+         one_moved_to_another_class_is_refused},
+        {"a wrong weight is refused", a_wrong_weight_is_refused},
+        {"another latency in a class is refused",
+         another_latency_in_a_class_is_refused},
+        {"a dropped order is seen", a_dropped_order_is_seen},
+        {"a wrong shape is seen", a_wrong_shape_is_seen},
         {"folded equals unfolded", folded_equals_unfolded},
     };
     options.draws = argc > 1 ? atoi(argv[1]) : DRAWS;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Groups that have their links to themselves.  Operations of one rank on one
+ * stream never overlap; so if every group that crosses a link has an operation
+ * on the same stream of the same rank class, no two flows ever share the link.
+ * A group whose links are all of that kind takes
+ *
+ *   alpha + bytes x max over its links of weight / capacity
+ *
+ * whatever else runs.
+ */
+#include "place.h"
+
+#include <math.h>
+
+enum { NONE = -1, MIXED = -2 };
+
+static int32_t class_of(const struct lh__placed *p, int64_t record)
+{
+    int32_t low = 0, high = p->n_classes - 1;
+    while (low < high) {
+        int32_t middle = low + (high - low + 1) / 2;
+        if (p->class_first[middle] <= record)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* The rank class and stream of a group's first member, as one number. */
+static int64_t owner_of(const struct lh__placed *p, int32_t g)
+{
+    int64_t r = p->group_record[p->group_first[g]];
+    int32_t c = class_of(p, r);
+    const struct lh_template *t =
+        &p->program->templates[p->class_template[c]];
+    return (int64_t)c * LH_STREAMS + t->ops[r - p->class_first[c]].stream;
+}
+
+static void own(int64_t *owner, int64_t by)
+{
+    if (*owner == NONE)
+        *owner = by;
+    else if (*owner != by)
+        *owner = MIXED;
+}
+
+void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
+{
+    int64_t *shape = LH_NEW(ctx->arena, int64_t, p->n_shapes);
+    int64_t *link = LH_NEW(ctx->arena, int64_t, p->n_engine_links);
+    for (int32_t s = 0; s < p->n_shapes; s++)
+        shape[s] = NONE;
+    for (int32_t j = 0; j < p->n_engine_links; j++)
+        link[j] = NONE;
+    for (int32_t g = 0; g < p->n_groups; g++)
+        own(&shape[p->group_shape[g]], owner_of(p, g));
+    for (int32_t s = 0; s < p->n_shapes; s++) {
+        for (int32_t k = 0; k < p->channels[s].n_links; k++)
+            own(&link[p->channels[s].links[k]], shape[s]);
+    }
+    p->group_alone_s = LH_NEW(ctx->arena, double, p->n_groups);
+    for (int32_t g = 0; g < p->n_groups; g++) {
+        const struct lh_channel_spec *c = &p->channels[p->group_shape[g]];
+        double s_per_byte = 0;
+        bool alone = true;
+        for (int32_t k = 0; k < c->n_links; k++) {
+            int32_t j = c->links[k];
+            alone = alone && link[j] >= 0;
+            s_per_byte =
+                fmax(s_per_byte, (double)c->weights[k] / p->engine_capacity[j]);
+        }
+        p->group_alone_s[g] =
+            alone ? c->alpha_s + p->group_bytes[g] * s_per_byte : -1.0;
+    }
+}
