@@ -231,10 +231,11 @@ static void write_fibres(struct lh_text *out, const struct lh_topology *t)
     int more = 0;
 
     for (int i = 0; t != NULL && i < lh_topology_link_count(t); i++) {
-        struct lh_link_info link = lh_topology_link_at(t, (lh_link)i);
+        struct lh_link_info link = lh_topology_link_facts(t, (lh_link)i);
         if (link.kind != LH_LINK_WAN || link.from > link.to) {
             continue;
         }
+        link = lh_topology_link_at(t, (lh_link)i);
         if (shown == FIBRES_SHOWN) {
             more++;
             continue;

@@ -21,7 +21,7 @@ enum {
 #define LH__COMMANDS                                                           \
     LH_COMMAND(run, "simulate a step and print where its time goes")           \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
-    LH_COMMAND(show, "print a stage: scenario, topology, program or trace")    \
+    LH_COMMAND(show, "print a stage: scenario, topology, program, fold, ...")  \
     LH_COMMAND(list, "print what can be chosen: topologies, models, ...")      \
     LH_COMMAND(explain, "print what a key of the scenario means")              \
     LH_COMMAND(init, "print a commented example scenario to start from")

@@ -4,27 +4,54 @@
  *
  * scenario: canonical YAML (or JSON), every default filled in; reading it
  * again gives the same result.  topology: the machine.  program: the step, not
- * placed.  trace: when every operation ran, which needs a simulation.
+ * placed.  fold: the classes that are simulated, as text or as a picture (SVG).
+ * trace: when every operation ran, which needs a simulation.
  */
 #include <string.h>
 
 #include "cli.h"
 
-enum what { WHAT_SCENARIO, WHAT_TOPOLOGY, WHAT_PROGRAM, WHAT_TRACE, N_WHAT };
+enum what {
+    WHAT_SCENARIO, WHAT_TOPOLOGY, WHAT_PROGRAM, WHAT_FOLD, WHAT_TRACE, N_WHAT
+};
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SVG, N_FORMATS };
 
 static const char *const whats[N_WHAT] = {"scenario", "topology", "program",
-                                          "trace"};
+                                          "fold", "trace"};
+static const char *const formats[N_FORMATS] = {"text", "json", "svg"};
 
 struct show {
     struct lh__input input;
     enum what what;
-    bool json;
+    enum format format;
 };
 
 static const struct argp_option options[] = {
-    {"output", 'o', "FORMAT", 0, "text (default), or json of the scenario", 0},
+    {"output", 'o', "FORMAT", 0, 
+     "text (default); json of the scenario; svg of the fold", 0},
     {0},
 };
+
+static void read_format(struct show *show, const char *arg,
+                        const struct argp_state *state)
+{
+    for (int i = 0; i < N_FORMATS; i++) {
+        if (strcmp(arg, formats[i]) == 0) {
+            show->format = (enum format)i;
+            return;
+        }
+    }
+    lh__choice_error(state, "output", arg, formats, N_FORMATS);
+}
+
+static bool has_format(const struct show *show)
+{
+    switch (show->format) {
+    case FORMAT_JSON: return show->what == WHAT_SCENARIO;
+    case FORMAT_SVG: return show->what == WHAT_FOLD;
+    default: return true;
+    }
+}
 
 static void read_what(struct show *show, const char *arg,
                       const struct argp_state *state)
@@ -40,16 +67,12 @@ static void read_what(struct show *show, const char *arg,
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    static const char *const formats[] = {"text", "json"};
     struct show *show = state->input;
 
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &show->input; return 0;
     case 'o':
-        show->json = strcmp(arg, "json") == 0;
-        if (!show->json && strcmp(arg, "text") != 0) {
-            lh__choice_error(state, "output", arg, formats, 2);
-        }
+        read_format(show, arg, state);
         return 0;
     case ARGP_KEY_ARG:
         if (show->what != N_WHAT) {
@@ -58,12 +81,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         read_what(show, arg, state);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a stage is needed: scenario, topology, program "
-                          "or trace");
+        argp_error(state, "a stage is needed: scenario, topology, program, "
+                          "fold or trace");
         return 0;
     case ARGP_KEY_END:
-        if (show->json && show->what != N_WHAT && show->what != WHAT_SCENARIO) {
-            argp_error(state, "'%s' is shown as text only", whats[show->what]);
+        if (show->what != N_WHAT && !has_format(show)) {
+            argp_error(state, "'%s' is not shown as %s", whats[show->what],
+                       formats[show->format]);
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -85,6 +109,19 @@ static enum lh_status print_trace(struct lh_text *out,
     return st;
 }
 
+static enum lh_status print_fold(struct lh_text *out,
+                                 const struct lh__stages *stages,
+                                 const struct show *show)
+{
+    struct lh_sim_point point = {&stages->scenario, &stages->program,
+                                 stages->topology};
+
+    if (show->format == FORMAT_SVG) {
+        return lh_sim_fold_svg(out, &point, show->input.ctx);
+    }
+    return lh_sim_fold_print(out, &point, show->input.ctx);
+}
+
 static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
                             const struct show *show)
 {
@@ -98,7 +135,7 @@ static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
     }
     switch (show->what) {
     case WHAT_SCENARIO:
-        if (show->json) {
+        if (show->format == FORMAT_JSON) {
             lh_scenario_print_json(out, &stages->scenario, 0);
             lh_text_add(out, "\n");
         } else {
@@ -107,6 +144,7 @@ static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
         return LH_OK;
     case WHAT_TOPOLOGY: lh_topology_print(out, stages->topology); return LH_OK;
     case WHAT_PROGRAM: lh_program_print(out, &stages->program); return LH_OK;
+    case WHAT_FOLD: return print_fold(out, stages, show);
     case WHAT_TRACE:
     case N_WHAT:
     default: return print_trace(out, stages, show->input.ctx);
@@ -120,7 +158,7 @@ int lh__cmd_show(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse,
-        "scenario|topology|program|trace FILE",
+        "scenario|topology|program|fold|trace FILE",
         "Prints what one stage makes of the scenario FILE.",
         children,
         0,

@@ -38,7 +38,7 @@ _longhaul_value() { # COMMAND OPTION WORD
     case $2 in
     -o | --output)
         if [ "$1" = show ]; then
-            _longhaul_words "$3" 'text json'
+            _longhaul_words "$3" 'text json svg'
         else
             _longhaul_words "$3" 'text json csv'
         fi
@@ -53,7 +53,7 @@ _longhaul_value() { # COMMAND OPTION WORD
 
 # An argument of a command.
 _longhaul_argument() { # COMMAND N-BEFORE WORD
-    local stages='scenario topology program trace'
+    local stages='scenario topology program fold trace'
     local kinds='topologies collectives schedules accelerators fabrics'
     case $1 in
     run | check) _longhaul_files "$3" '*.y*ml' ;;

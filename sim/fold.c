@@ -102,8 +102,7 @@ static int32_t ids_of(struct ids *t, uint64_t colour)
 struct colours {
     const struct lh__incidence *in;
     uint64_t *rank, *comm, *link;
-    uint64_t *comm_sum, *link_sum, *rank_sum;
-    int64_t *scratch; /* members of one communicator */
+    uint64_t *link_sum, *rank_sum;
 };
 
 static const struct lh__skeleton *
@@ -155,19 +154,19 @@ static void comms_round(struct colours *c)
     for (int32_t g = 0; g < in->n_geometries; g++) {
         const struct lh__geometry *geometry = &in->geometries[g];
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
-        for (int64_t i = 0; i < s->n_comms; i++) {
+        struct lh__walk w = lh__walk_begin(s, &in->ranks);
+        for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
             int64_t x = geometry->first_comm + i;
             uint64_t sum = 0, uses = 0;
-            lh__skeleton_members(s, &in->ranks, i, c->scratch);
             for (int64_t m = 0; m < s->n_members; m++)
-                sum += mix2(role_hash(s, m, g), c->rank[c->scratch[m]]);
+                sum += mix2(role_hash(s, m, g),
+                            c->rank[lh__walk_member(&w, m)]);
             for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-                uses += (uint64_t)in->use_weight[u] *
+                uses += (uint64_t)lh__use_weight(in, u) *
                         mix(c->link[in->use_link[u]]);
-            c->comm_sum[x] = mix2(mix2(c->comm[x], sum), uses);
+            c->comm[x] = mix2(mix2(c->comm[x], sum), uses);
         }
     }
-    memcpy(c->comm, c->comm_sum, (size_t)in->n_comms * sizeof *c->comm);
 }
 
 static void links_and_ranks_round(struct colours *c)
@@ -178,16 +177,16 @@ static void links_and_ranks_round(struct colours *c)
     for (int32_t g = 0; g < in->n_geometries; g++) {
         const struct lh__geometry *geometry = &in->geometries[g];
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
-        for (int64_t i = 0; i < s->n_comms; i++) {
+        struct lh__walk w = lh__walk_begin(s, &in->ranks);
+        for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
             int64_t x = geometry->first_comm + i;
             uint64_t h = mix(c->comm[x]);
-            lh__skeleton_members(s, &in->ranks, i, c->scratch);
             for (int64_t m = 0; m < s->n_members; m++)
-                c->rank_sum[c->scratch[m]] +=
+                c->rank_sum[lh__walk_member(&w, m)] +=
                     mix2(role_hash(s, m, g), c->comm[x]);
             for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
                 c->link_sum[in->use_link[u]] +=
-                    (uint64_t)in->use_weight[u] * h;
+                    (uint64_t)lh__use_weight(in, u) * h;
         }
     }
     for (lh_rank r = 0; r < in->ranks.n; r++)
@@ -277,7 +276,7 @@ static void weights_make(struct lh__fold *f, struct lh_arena *arena)
             int32_t j = f->link_class[in->use_link[u]];
             if (sum[j] == 0)
                 touched[n_touched++] = j;
-            sum[j] += in->use_weight[u];
+            sum[j] += lh__use_weight(in, u);
         }
         f->weight_link =
             lh_grow(arena, f->weight_link, &link_capacity,
@@ -337,16 +336,6 @@ void lh__fold_trivial(struct lh__fold *out, const struct lh__incidence *in,
     fold_finish(out, ctx->arena);
 }
 
-static int64_t members_max(const struct lh__incidence *in)
-{
-    int64_t most = 2;
-    for (int32_t i = 0; i < in->n_skeletons; i++) {
-        if (in->skeletons[i].n_members > most)
-            most = in->skeletons[i].n_members;
-    }
-    return most;
-}
-
 void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
                      struct lh_ctx *ctx)
 {
@@ -356,10 +345,8 @@ void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
         .rank = LH_NEW(scratch, uint64_t, in->ranks.n),
         .rank_sum = LH_NEW(scratch, uint64_t, in->ranks.n),
         .comm = LH_NEW(scratch, uint64_t, in->n_comms),
-        .comm_sum = LH_NEW(scratch, uint64_t, in->n_comms),
         .link = LH_NEW(scratch, uint64_t, in->n_links),
-        .link_sum = LH_NEW(scratch, uint64_t, in->n_links),
-        .scratch = LH_NEW(scratch, int64_t, members_max(in))};
+        .link_sum = LH_NEW(scratch, uint64_t, in->n_links)};
     *out = (struct lh__fold){.in = in};
     first_colours(&c);
     int64_t before = 0, now = colours_count(&c);

@@ -17,6 +17,7 @@
  */
 #include "fold.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum lh_status broken(struct lh_ctx *ctx, const char *what, int64_t a,
@@ -75,7 +76,7 @@ static enum lh_status class_weights_check(const struct lh__fold *f, int32_t i,
             lh_link l = in->use_link[u];
             if (w->link[l] == 0)
                 w->touched[n++] = l;
-            w->link[l] += in->use_weight[u];
+            w->link[l] += lh__use_weight(in, u);
         }
     }
     enum lh_status st = LH_OK;
@@ -113,7 +114,8 @@ static enum lh_status class_uses_check(const struct lh__fold *f, int32_t i,
     for (int64_t k = by->first[i]; k < by->first[i + 1]; k++) {
         int64_t x = by->comm[k];
         for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-            w->own[f->link_class[in->use_link[u]]] += in->use_weight[u];
+            w->own[f->link_class[in->use_link[u]]] +=
+                lh__use_weight(in, u);
         for (int64_t c = f->weight_first[i]; c < f->weight_first[i + 1];
              c++) {
             int32_t j = f->weight_link[c];
@@ -166,60 +168,122 @@ static enum lh_status links_check(const struct lh__fold *f, struct lh_ctx *ctx)
 
 /* ---- (c) and (d) --------------------------------------------------------- */
 
+/* How many members of each rank class the representative of a class of
+ * communicators has (a receiver counts twice): CSR, ascending rank classes. */
 struct members {
-    lh_rank *rank;     /* of one communicator */
-    int64_t *count;    /* [rank classes] */
+    int64_t *first;    /* [n_comms + 1] */
+    int32_t *class;
+    int64_t *count;
+    int64_t *own;      /* [rank classes] of one communicator */
+    int32_t *seen;     /* [rank classes] */
     int32_t *comm;     /* [ranks] class of its communicator */
 };
 
-/* Adds `times` the members of a communicator, a receiver twice. */
-static void members_add(const struct lh__fold *f, const struct lh__skeleton *s,
-                        int64_t comm, int64_t times, struct members *m)
+static int64_t role_count(const struct lh__skeleton *s, int64_t member)
 {
-    lh__skeleton_members(s, &f->in->ranks, comm, m->rank);
-    for (int64_t k = 0; k < s->n_members; k++)
-        m->count[f->rank_class[m->rank[k]]] +=
-            times * (s->axes ? 1 : k + 1);
+    return s->axes ? 1 : member + 1;
 }
 
-static const struct lh__geometry *geometry_of(const struct lh__incidence *in,
-                                              int64_t comm)
+static int by_value(const void *a, const void *b)
 {
-    int32_t g = in->n_geometries - 1;
-    while (comm < in->geometries[g].first_comm)
-        g--;
-    return &in->geometries[g];
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
 }
 
-/* Communicators of a class are alike, and have as many members of each class
- * as the representative, whose members are counted in m->count. */
-static enum lh_status class_check(const struct lh__fold *f, int32_t i,
-                                  const struct by_class *by,
-                                  struct members *m, struct lh_ctx *ctx)
+/* Counts the members of a communicator in m->own; their classes, n of them,
+ * ascending in m->seen. */
+static int32_t members_count(const struct lh__fold *f,
+                             const struct lh__walk *w, struct members *m)
+{
+    int32_t n = 0;
+    for (int64_t k = 0; k < w->s->n_members; k++) {
+        int32_t c = f->rank_class[lh__walk_member(w, k)];
+        if (m->own[c] == 0)
+            m->seen[n++] = c;
+        m->own[c] += role_count(w->s, k);
+    }
+    if (n > 1)
+        qsort(m->seen, (size_t)n, sizeof *m->seen, by_value);
+    return n;
+}
+
+static enum lh_status comm_check(const struct lh__fold *f,
+                                 const struct lh__walk *w, int64_t x,
+                                 struct members *m, struct lh_ctx *ctx)
+{
+    int32_t i = f->comm_class[x];
+    int32_t n = members_count(f, w, m);
+    bool agree = m->first[i + 1] - m->first[i] == n;
+    for (int32_t k = 0; k < n; k++) {
+        int64_t at = m->first[i] + k;
+        agree = agree && m->class[at] == m->seen[k] &&
+                m->count[at] == m->own[m->seen[k]];
+        m->own[m->seen[k]] = 0;
+    }
+    return agree ? LH_OK
+                 : broken(ctx, "members of a class differ", x,
+                          f->comm_first[i]);
+}
+
+/* The representatives' members.  Classes of communicators are numbered in the
+ * order of their representatives. */
+static void members_make(const struct lh__fold *f, struct members *m,
+                         struct lh_arena *arena)
 {
     const struct lh__incidence *in = f->in;
-    int64_t first = f->comm_first[i];
-    const struct lh__geometry *g = geometry_of(in, first);
-    const struct lh__skeleton *s = &in->skeletons[g->skeleton];
-    int64_t base = g->first_comm;
-    enum lh_status st = LH_OK;
-    members_add(f, s, first - base, 1, m);
-    for (int64_t k = by->first[i]; k < by->first[i + 1]; k++) {
-        int64_t x = by->comm[k];
-        if (geometry_of(in, x) != g ||
-            g->algorithm[s->pattern[x - base]] !=
-                g->algorithm[s->pattern[first - base]] ||
+    size_t class_capacity = 0, count_capacity = 0;
+    int64_t n = 0;
+    int32_t next = 0;
+    m->first = LH_NEW(arena, int64_t, f->n_comms + 1);
+    for (int32_t g = 0; g < in->n_geometries; g++) {
+        const struct lh__geometry *geometry = &in->geometries[g];
+        const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
+        struct lh__walk w = lh__walk_begin(s, &in->ranks);
+        for (int64_t c = 0; c < s->n_comms; c++, lh__walk_next(&w)) {
+            int64_t x = geometry->first_comm + c;
+            if (f->comm_class[x] != next || f->comm_first[next] != x)
+                continue;
+            int32_t own = members_count(f, &w, m);
+            size_t need = (size_t)(n + own);
+            m->class = lh_grow(arena, m->class, &class_capacity, need,
+                               sizeof *m->class);
+            m->count = lh_grow(arena, m->count, &count_capacity, need,
+                               sizeof *m->count);
+            for (int32_t k = 0; k < own; k++) {
+                m->class[n] = m->seen[k];
+                m->count[n++] = m->own[m->seen[k]];
+                m->own[m->seen[k]] = 0;
+            }
+            m->first[++next] = n;
+            if (next == f->n_comms)
+                return;
+        }
+    }
+}
+
+/* Communicators of a class are of one geometry, algorithm and latency, and
+ * have as many members of each rank class. */
+static enum lh_status geometry_check(const struct lh__fold *f, int32_t g,
+                                     struct members *m, struct lh_ctx *ctx)
+{
+    const struct lh__incidence *in = f->in;
+    const struct lh__geometry *geometry = &in->geometries[g];
+    const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
+    struct lh__walk w = lh__walk_begin(s, &in->ranks);
+    for (int64_t c = 0; c < s->n_comms; c++, lh__walk_next(&w)) {
+        int64_t x = geometry->first_comm + c;
+        int64_t first = f->comm_first[f->comm_class[x]];
+        int64_t local = first - geometry->first_comm;
+        if (local < 0 || local >= s->n_comms ||
+            geometry->algorithm[s->pattern[c]] !=
+                geometry->algorithm[s->pattern[local]] ||
             in->latency_s[x] != in->latency_s[first])
             return broken(ctx, "communicators of a class differ", x, first);
-        members_add(f, s, x - base, -1, m);
-        for (int64_t n = 0; n < s->n_members && st == LH_OK; n++) {
-            if (m->count[f->rank_class[m->rank[n]]] != 0)
-                st = broken(ctx, "members of a class differ", x, first);
-        }
-        members_add(f, s, x - base, 1, m);
+        enum lh_status st = comm_check(f, &w, x, m, ctx);
+        if (st != LH_OK)
+            return st;
     }
-    members_add(f, s, first - base, -1, m);
-    return st;
+    return LH_OK;
 }
 
 /* The class of a rank's communicator in a geometry and role is that of its
@@ -232,15 +296,15 @@ static enum lh_status ranks_check(const struct lh__fold *f, int32_t g,
     const struct lh__geometry *geometry = &in->geometries[g];
     const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
     memset(m->comm, 0xff, (size_t)in->ranks.n * sizeof *m->comm);
-    for (int64_t i = 0; i < s->n_comms; i++) {
+    struct lh__walk w = lh__walk_begin(s, &in->ranks);
+    for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
         int32_t class = f->comm_class[geometry->first_comm + i];
-        lh__skeleton_members(s, &in->ranks, i, m->rank);
         if (s->axes == 0) {
-            m->comm[m->rank[role]] = class;
+            m->comm[lh__walk_member(&w, role)] = class;
             continue;
         }
         for (int64_t k = 0; k < s->n_members; k++)
-            m->comm[m->rank[k]] = class;
+            m->comm[lh__walk_member(&w, k)] = class;
     }
     for (lh_rank r = 0; r < in->ranks.n; r++) {
         lh_rank first = f->rank_first[f->rank_class[r]];
@@ -267,13 +331,8 @@ enum lh_status lh__fold_check(const struct lh__fold *fold, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = fold->in;
     struct lh_arena *arena = lh_arena_new();
-    int64_t most = 2;
-    for (int32_t i = 0; i < in->n_skeletons; i++) {
-        if (in->skeletons[i].n_members > most)
-            most = in->skeletons[i].n_members;
-    }
-    struct members m = {.rank = LH_NEW(arena, lh_rank, most),
-                        .count = LH_NEW(arena, int64_t, fold->n_ranks),
+    struct members m = {.own = LH_NEW(arena, int64_t, fold->n_ranks),
+                        .seen = LH_NEW(arena, int32_t, fold->n_ranks),
                         .comm = LH_NEW(arena, int32_t, in->ranks.n)};
     struct by_class by = comms_by_class(fold, arena);
     enum lh_status st = templates_check(fold, ctx);
@@ -281,9 +340,10 @@ enum lh_status lh__fold_check(const struct lh__fold *fold, struct lh_ctx *ctx)
         st = links_check(fold, ctx);
     if (st == LH_OK)
         st = weights_check(fold, &by, arena, ctx);
-    for (int32_t i = 0; i < fold->n_comms && st == LH_OK; i++)
-        st = class_check(fold, i, &by, &m, ctx);
+    if (st == LH_OK)
+        members_make(fold, &m, arena);
     for (int32_t g = 0; g < in->n_geometries && st == LH_OK; g++) {
+        st = geometry_check(fold, g, &m, ctx);
         int roles = in->skeletons[in->geometries[g].skeleton].axes ? 1 : 2;
         for (int role = 0; role < roles && st == LH_OK; role++)
             st = ranks_check(fold, g, role, &m, ctx);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- families and skeletons --------------------------------------------- */
@@ -107,6 +108,27 @@ static void slots_make(struct lh__incidence *in, struct lh_arena *arena)
     }
 }
 
+static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
+                       enum lh_axis axis, int shift)
+{
+    int64_t size = axes->size[axis];
+    int64_t from = lh_axes_coordinate(axes, rank, axis);
+    int64_t to = ((from + shift) % size + size) % size;
+    return rank + (to - from) * axes->stride[axis];
+}
+
+/* Sends are along the pipeline: their distance depends on the stage alone. */
+static void send_deltas(struct lh__skeleton *s, const struct lh_axes *axes,
+                        struct lh_arena *arena)
+{
+    s->delta = LH_NEW(arena, int64_t, s->n_slots);
+    assert(s->shift_axis == LH_AXIS_PIPELINE);
+    for (int i = 0; i < s->n_slots; i++) {
+        lh_rank from = s->slot_stage[i] * axes->stride[LH_AXIS_PIPELINE];
+        s->delta[i] = shifted(axes, from, s->shift_axis, s->shift) - from;
+    }
+}
+
 /* Numbers the communicators and lists the members of each relative to its key
  * rank; both ascend with the rank. */
 static void skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
@@ -125,8 +147,10 @@ static void skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
         s->radix[a] = s->n_comms;
         s->n_comms *= a == LH_AXIS_PIPELINE ? s->n_slots : axes->size[a];
     }
-    if (s->axes == 0)
+    if (s->axes == 0) {
+        send_deltas(s, axes, arena);
         return;
+    }
     s->offset = LH_NEW(arena, int64_t, s->n_members);
     int64_t made = 1;
     for (int i = 0; i < LH_AXES; i++) {
@@ -137,15 +161,6 @@ static void skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
                 s->offset[made++] = s->offset[j] + k * axes->stride[a];
         }
     }
-}
-
-static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
-                       enum lh_axis axis, int shift)
-{
-    int64_t size = axes->size[axis];
-    int64_t from = lh_axes_coordinate(axes, rank, axis);
-    int64_t to = ((from + shift) % size + size) % size;
-    return rank + (to - from) * axes->stride[axis];
 }
 
 static int64_t skeleton_comm(const struct lh__skeleton *s,
@@ -174,6 +189,40 @@ static lh_rank skeleton_key(const struct lh__skeleton *s,
         key += (staged ? s->slot_stage[at] : at) * axes->stride[a];
     }
     return key;
+}
+
+struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
+                               const struct lh__ranks *ranks)
+{
+    struct lh__walk w = {.s = s, .axes = ranks->axes};
+    int order[LH_AXES];
+    axes_by_stride(ranks->axes, order);
+    for (int i = 0; i < LH_AXES; i++) {
+        if (!spans(s, order[i]))
+            w.order[w.n_axes++] = order[i];
+    }
+    w.key = skeleton_key(s, ranks->axes, 0);
+    return w;
+}
+
+void lh__walk_next(struct lh__walk *w)
+{
+    for (int i = 0; i < w->n_axes; i++) {
+        int a = w->order[i];
+        bool staged = a == LH_AXIS_PIPELINE;
+        int64_t size = staged ? w->s->n_slots : w->axes->size[a];
+        int64_t before = w->digit[i];
+        int64_t after = before + 1 < size ? before + 1 : 0;
+        int64_t moved = staged ? w->s->slot_stage[after] -
+                                     w->s->slot_stage[before]
+                               : after - before;
+        w->digit[i] = after;
+        w->key += moved * w->axes->stride[a];
+        if (staged)
+            w->slot = after;
+        if (after != 0)
+            return;
+    }
 }
 
 void lh__skeleton_members(const struct lh__skeleton *s,
@@ -208,16 +257,28 @@ static struct stand stand_new(int64_t n, struct lh_arena *arena)
                           .domain = LH_NEW(arena, int64_t, n)};
 }
 
+static void stand_set(struct stand *to, const struct lh__incidence *in,
+                      int64_t i, lh_rank rank)
+{
+    int64_t a = lh__rank_accelerator(&in->ranks, rank);
+    to->accelerator[i] = a;
+    to->site[i] = lh_topology_accelerator_site(in->topology, a);
+    to->domain[i] = lh_topology_accelerator_domain(in->topology, a);
+}
+
 static void stand_fill(struct stand *to, const struct lh__incidence *in,
                        const struct lh__skeleton *s, int64_t comm)
 {
     lh__skeleton_members(s, &in->ranks, comm, to->rank);
-    for (int64_t i = 0; i < s->n_members; i++) {
-        int64_t a = lh__rank_accelerator(&in->ranks, to->rank[i]);
-        to->accelerator[i] = a;
-        to->site[i] = lh_topology_accelerator_site(in->topology, a);
-        to->domain[i] = lh_topology_accelerator_domain(in->topology, a);
-    }
+    for (int64_t i = 0; i < s->n_members; i++)
+        stand_set(to, in, i, to->rank[i]);
+}
+
+static void stand_walk(struct stand *to, const struct lh__incidence *in,
+                       const struct lh__walk *w)
+{
+    for (int64_t i = 0; i < w->s->n_members; i++)
+        stand_set(to, in, i, lh__walk_member(w, i));
 }
 
 static bool stands_alike(const struct stand *a, const struct lh_members *b)
@@ -258,8 +319,9 @@ static void patterns_make(struct lh__incidence *in, struct lh__skeleton *s,
     struct stand stand = stand_new(s->n_members, arena);
     size_t capacity = 0;
     s->pattern = LH_NEW(arena, int32_t, s->n_comms);
-    for (int64_t comm = 0; comm < s->n_comms; comm++) {
-        stand_fill(&stand, in, s, comm);
+    struct lh__walk w = lh__walk_begin(s, &in->ranks);
+    for (int64_t comm = 0; comm < s->n_comms; comm++, lh__walk_next(&w)) {
+        stand_walk(&stand, in, &w);
         s->pattern[comm] = pattern_of(s, &stand, comm, &capacity, arena);
     }
 }
@@ -468,15 +530,45 @@ static enum lh_status geometries_make(struct lh__incidence *in,
 
 struct uses {
     size_t n;
-    size_t link_capacity, weight_capacity;
+    size_t capacity;
+    lh_link *link;
+    int64_t *weight;       /* NULL: all are 1 so far */
     double *hop_latency_s; /* of the communicator at hand */
     bool small;
 };
 
+static void *resized(void *array, size_t n, size_t size)
+{
+    void *to = realloc(array, n * size);
+    if (to == NULL)
+        abort();
+    return to;
+}
+
+static void uses_reserve(struct uses *u, size_t more)
+{
+    if (u->n + more <= u->capacity)
+        return;
+    u->capacity = u->capacity + u->capacity / 2 + more + 1024;
+    u->link = resized(u->link, u->capacity, sizeof *u->link);
+    if (u->weight)
+        u->weight = resized(u->weight, u->capacity, sizeof *u->weight);
+}
+
+/* From now on weights are kept. */
+static void uses_weigh(struct uses *u)
+{
+    if (u->weight)
+        return;
+    uses_reserve(u, 1);
+    u->weight = resized(NULL, u->capacity, sizeof *u->weight);
+    for (size_t i = 0; i < u->n; i++)
+        u->weight[i] = 1;
+}
+
 /* Lays one communicator's hops on the topology; a small one uses no links. */
-static void comm_uses(struct lh__incidence *in, struct uses *u,
-                      const struct lh_hops *hops, const struct stand *stand,
-                      struct lh_arena *arena)
+static void comm_uses(const struct lh__incidence *in, struct uses *u,
+                      const struct lh_hops *hops, const struct stand *stand)
 {
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
@@ -486,36 +578,43 @@ static void comm_uses(struct lh__incidence *in, struct uses *u,
         u->hop_latency_s[h] = path.latency_s;
         if (u->small)
             continue;
-        size_t need = u->n + (size_t)path.n_links;
-        in->use_link = lh_grow(arena, in->use_link, &u->link_capacity, need,
-                               sizeof *in->use_link);
-        in->use_weight = lh_grow(arena, in->use_weight, &u->weight_capacity,
-                                 need, sizeof *in->use_weight);
+        uses_reserve(u, (size_t)path.n_links);
         for (int i = 0; i < path.n_links; i++) {
-            in->use_link[u->n] = path.links[i];
-            in->use_weight[u->n++] = hops->weight[h];
+            u->link[u->n] = path.links[i];
+            if (u->weight)
+                u->weight[u->n] = hops->weight[h];
+            u->n++;
         }
     }
 }
 
 static void geometry_uses(struct lh__incidence *in, struct uses *u,
-                          const struct lh__geometry *g, struct lh_ctx *ctx)
+                          struct lh__geometry *g, struct lh_ctx *ctx)
 {
     const struct lh__skeleton *s = &in->skeletons[g->skeleton];
     struct stand stand = stand_new(s->n_members, ctx->arena);
     struct lh_hops *hops = LH_NEW(ctx->arena, struct lh_hops, s->n_patterns);
+    g->unit_frac = LH_NEW(ctx->arena, double, s->n_patterns);
+    g->phi = LH_NEW(ctx->arena, double, s->n_patterns);
     int64_t most = 0;
     for (int32_t k = 0; k < s->n_patterns; k++) {
         hops_of(&hops[k], g, k, g->collective, s, ctx);
         most = hops[k].n > most ? hops[k].n : most;
+        g->unit_frac[k] = hops[k].unit_frac;
+        g->phi[k] = hops[k].phi;
+        for (int64_t h = 0; h < hops[k].n && !g->small; h++) {
+            if (hops[k].weight[h] != 1)
+                uses_weigh(u);
+        }
     }
     u->hop_latency_s = LH_NEW(ctx->arena, double, most);
     u->small = g->small;
-    for (int64_t comm = 0; comm < s->n_comms; comm++) {
+    struct lh__walk w = lh__walk_begin(s, &in->ranks);
+    for (int64_t comm = 0; comm < s->n_comms; comm++, lh__walk_next(&w)) {
         int32_t k = s->pattern[comm];
         int64_t x = g->first_comm + comm;
-        stand_fill(&stand, in, s, comm);
-        comm_uses(in, u, &hops[k], &stand, ctx->arena);
+        stand_walk(&stand, in, &w);
+        comm_uses(in, u, &hops[k], &stand);
         in->use_first[x + 1] = (int64_t)u->n;
         in->latency_s[x] =
             comm_latency_s(g->algorithm[k], g->collective, &hops[k],
@@ -550,7 +649,17 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
     struct uses uses = {0};
     for (int32_t i = 0; i < out->n_geometries; i++)
         geometry_uses(out, &uses, &out->geometries[i], ctx);
+    out->use_link = uses.link;
+    out->use_weight = uses.weight;
     return LH_OK;
+}
+
+void lh__incidence_free(struct lh__incidence *in)
+{
+    free(in->use_link);
+    free(in->use_weight);
+    in->use_link = NULL;
+    in->use_weight = NULL;
 }
 
 int64_t lh__incidence_comm(const struct lh__incidence *in,
@@ -564,6 +673,17 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
            skeleton_comm(s, in->ranks.axes, rank);
 }
 
+static bool on_several_sites(const struct lh_members *members)
+{
+    for (int64_t i = 1; i < members->n; i++) {
+        if (members->site[i] != members->site[0])
+            return true;
+    }
+    return false;
+}
+
+/* A geometry knows the figures of its own collective; those of another that
+ * shares its hops (a ring's) are worked out for this communicator. */
 struct lh__flow_figures
 lh__incidence_figures(const struct lh__incidence *in, int32_t family,
                       int64_t comm, struct lh_ctx *ctx)
@@ -573,25 +693,25 @@ lh__incidence_figures(const struct lh__incidence *in, int32_t family,
     const struct lh__skeleton *s = &in->skeletons[f->skeleton];
     int64_t local = comm - g->first_comm;
     int32_t k = s->pattern[local];
-    const struct lh_members *members = &s->patterns[k].members;
+    struct lh_members members = s->patterns[k].members;
+    struct lh__flow_figures out = {
+        .algorithm = g->algorithm[k],
+        .alpha_s = in->base_s + in->latency_s[comm],
+        .unit_frac = g->unit_frac[k],
+        .phi = g->phi[k],
+        .crosses_wan = on_several_sites(&members)};
+    if (f->collective == g->collective)
+        return out;
     struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
     struct stand stand = stand_new(s->n_members, scratch.arena);
-    struct lh__flow_figures out = {.algorithm = g->algorithm[k]};
     struct lh_hops hops;
     stand_fill(&stand, in, s, local);
+    members.channels_max = g->small ? 1 : 0;
     hops_of(&hops, g, k, f->collective, s, &scratch);
-    double *latency_s = LH_NEW(scratch.arena, double, hops.n);
-    for (int64_t h = 0; h < hops.n; h++) {
-        struct lh_path path;
-        lh_topology_path(&path, in->topology, stand.accelerator[hops.from[h]],
-                         stand.accelerator[hops.to[h]]);
-        latency_s[h] = path.latency_s;
-        out.crosses_wan |= path.crosses_wan;
-    }
-    out.alpha_s = in->base_s + comm_latency_s(out.algorithm, f->collective,
-                                              &hops, members, latency_s);
     out.unit_frac = hops.unit_frac;
     out.phi = hops.phi;
+    out.alpha_s = in->base_s + latency_on(in, out.algorithm, f->collective,
+                                          &members, &stand, &scratch);
     lh_arena_free(scratch.arena);
     return out;
 }

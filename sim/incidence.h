@@ -14,7 +14,7 @@
  * A small communication (LH__SMALL_BYTES at most, e.g. the gradient norm) takes
  * its latency and no capacity: it neither slows others nor is slowed.
  *
- * Ownership: the context's arena.
+ * Ownership: the context's arena, but for the uses: lh__incidence_free().
  */
 #ifndef LH_SIM_INCIDENCE_H
 #define LH_SIM_INCIDENCE_H
@@ -72,6 +72,7 @@ struct lh__skeleton {
     int shift;
     int64_t n_members;
     int64_t *offset;     /* [n_members] rank - key rank; of a send unused */
+    int64_t *delta;      /* [n_slots] of a send: receiver - sender */
     int64_t radix[LH_AXES]; /* of the comm number; 0: spanned */
     int n_slots;         /* stages that take part (senders), if it does not
                             span the pipeline; else 1 */
@@ -88,6 +89,7 @@ struct lh__geometry {
     enum lh_collective collective; /* whose hops it has */
     bool small;                    /* latency alone: uses no links */
     int *algorithm;                /* [n_patterns]; -1: a send */
+    double *unit_frac, *phi;       /* [n_patterns] of the collective */
     int64_t first_comm;            /* among the comms of all geometries */
 };
 
@@ -113,19 +115,54 @@ struct lh__incidence {
     int64_t n_comms;             /* of all geometries */
     int64_t *use_first;          /* [n_comms + 1] */
     lh_link *use_link;
-    int64_t *use_weight;
+    int64_t *use_weight;         /* NULL: all weights are 1 */
     double *latency_s;           /* [n_comms] of the geometry's collective */
     int n_links;                 /* of the topology */
 };
+
+static inline int64_t lh__use_weight(const struct lh__incidence *in,
+                                     int64_t use)
+{
+    return in->use_weight ? in->use_weight[use] : 1;
+}
 
 enum lh_status lh__incidence_build(struct lh__incidence *out,
                                    const struct lh_sim_point *p,
                                    struct lh_ctx *ctx) LH_MUST_USE;
 
+/* Releases use_link and use_weight, which are not in the arena. */
+void lh__incidence_free(struct lh__incidence *in);
+
 /* The communicator (of its geometry's numbering, all geometries) that an op of
  * a rank takes part in. */
 int64_t lh__incidence_comm(const struct lh__incidence *in,
                            const struct lh_op *op, lh_rank rank);
+/* All communicators of a skeleton in their order, without a division each:
+ *
+ *   struct lh__walk w = lh__walk_begin(s, ranks);
+ *   for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w))
+ *       member m of communicator i is lh__walk_member(&w, m)
+ */
+struct lh__walk {
+    const struct lh__skeleton *s;
+    const struct lh_axes *axes;
+    int order[LH_AXES];       /* axes not spanned, innermost first */
+    int n_axes;
+    int64_t digit[LH_AXES];
+    int64_t slot;             /* of the pipeline's digit */
+    lh_rank key;
+};
+struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
+                               const struct lh__ranks *ranks);
+void lh__walk_next(struct lh__walk *w);
+static inline lh_rank lh__walk_member(const struct lh__walk *w, int64_t m)
+{
+    const struct lh__skeleton *s = w->s;
+    if (s->axes != 0)
+        return w->key + s->offset[m];
+    return m == 0 ? w->key : w->key + s->delta[w->slot];
+}
+
 /* Members of a skeleton's communicator in rank order (a send: from, to). */
 void lh__skeleton_members(const struct lh__skeleton *s,
                           const struct lh__ranks *ranks, int64_t comm,

@@ -75,6 +75,14 @@ enum lh_status lh_sim_run_here(struct lh_trace *out,
 
 void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
                     const struct lh_program *program);
+/* The classes that a run of the point would simulate, and what tells them
+ * apart; and a picture of them as SVG. */
+enum lh_status lh_sim_fold_print(struct lh_text *out,
+                                 const struct lh_sim_point *point,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+enum lh_status lh_sim_fold_svg(struct lh_text *out,
+                               const struct lh_sim_point *point,
+                               struct lh_ctx *ctx) LH_MUST_USE;
 /* What the engine was set to, e.g. {"simgrid": "3.32", "network/model": ...}. */
 void lh_sim_settings_json(struct lh_text *out);
 

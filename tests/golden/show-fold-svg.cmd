@@ -1,0 +1,1 @@
+longhaul show fold llama-8b-two-sites.yaml -o svg

@@ -1,0 +1,1 @@
+longhaul show fold ../tests/golden/tiny.yaml
