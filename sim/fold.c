@@ -102,7 +102,7 @@ static int32_t ids_of(struct ids *t, uint64_t colour)
 struct colours {
     const struct lh__incidence *in;
     uint64_t *rank, *comm, *link;
-    uint64_t *link_sum, *rank_sum;
+    uint64_t *link_sum, *rank_sum; /* and hashes, in turn */
 };
 
 static const struct lh__skeleton *
@@ -111,11 +111,20 @@ geometry_skeleton(const struct lh__incidence *in, const struct lh__geometry *g)
     return &in->skeletons[g->skeleton];
 }
 
+/* What tells members of a geometry apart from those of another, and a sender
+ * from a receiver. */
 static uint64_t role_hash(const struct lh__skeleton *s, int64_t member,
                           int32_t geometry)
 {
     uint64_t role = s->axes == 0 ? 1 + (uint64_t)member : 0;
-    return ((uint64_t)geometry << 2) | role;
+    return mix(((uint64_t)geometry << 2) | role);
+}
+
+/* h(colour) of all, so that no use works it out again. */
+static void hashes(uint64_t *out, const uint64_t *colour, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = mix(colour[i]);
 }
 
 static uint64_t link_colour(const struct lh_topology *t, lh_link link)
@@ -151,19 +160,22 @@ static void first_colours(struct colours *c)
 static void comms_round(struct colours *c)
 {
     const struct lh__incidence *in = c->in;
+    hashes(c->rank_sum, c->rank, in->ranks.n);
+    hashes(c->link_sum, c->link, in->n_links);
     for (int32_t g = 0; g < in->n_geometries; g++) {
         const struct lh__geometry *geometry = &in->geometries[g];
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
+        uint64_t role[2] = {role_hash(s, 0, g), role_hash(s, 1, g)};
         struct lh__walk w = lh__walk_begin(s, &in->ranks);
         for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
             int64_t x = geometry->first_comm + i;
             uint64_t sum = 0, uses = 0;
             for (int64_t m = 0; m < s->n_members; m++)
-                sum += mix2(role_hash(s, m, g),
-                            c->rank[lh__walk_member(&w, m)]);
+                sum += mix(role[m > 0 && s->axes == 0] ^
+                           c->rank_sum[lh__walk_member(&w, m)]);
             for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
                 uses += (uint64_t)lh__use_weight(in, u) *
-                        mix(c->link[in->use_link[u]]);
+                        c->link_sum[in->use_link[u]];
             c->comm[x] = mix2(mix2(c->comm[x], sum), uses);
         }
     }
@@ -177,13 +189,15 @@ static void links_and_ranks_round(struct colours *c)
     for (int32_t g = 0; g < in->n_geometries; g++) {
         const struct lh__geometry *geometry = &in->geometries[g];
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
+        uint64_t role[2] = {role_hash(s, 0, g), role_hash(s, 1, g)};
         struct lh__walk w = lh__walk_begin(s, &in->ranks);
         for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
             int64_t x = geometry->first_comm + i;
             uint64_t h = mix(c->comm[x]);
+            uint64_t of_role[2] = {mix(role[0] ^ h), mix(role[1] ^ h)};
             for (int64_t m = 0; m < s->n_members; m++)
                 c->rank_sum[lh__walk_member(&w, m)] +=
-                    mix2(role_hash(s, m, g), c->comm[x]);
+                    of_role[m > 0 && s->axes == 0];
             for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
                 c->link_sum[in->use_link[u]] +=
                     (uint64_t)lh__use_weight(in, u) * h;

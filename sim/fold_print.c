@@ -38,7 +38,7 @@ static int32_t like(const struct lh__fold_show *show, int32_t c)
     return before;
 }
 
-/* The first communication that the two classes have with others. */
+/* The site, or the first communication that the two have with others. */
 static void put_difference(struct lh_text *out,
                            const struct lh__fold_show *show, int32_t c,
                            int32_t before)
@@ -48,6 +48,11 @@ static void put_difference(struct lh_text *out,
     const struct lh_template *t =
         &show->point->program
              ->templates[lh__rank_template(&in->ranks, f->rank_first[c])];
+    if (lh__fold_site(show, c) != lh__fold_site(show, before)) {
+        lh_text_printf(out, "; as r%d, but in %s", before,
+                       lh__fold_site(show, c));
+        return;
+    }
     for (int32_t o = 0; o < t->n_ops; o++) {
         const struct lh_op *op = &t->ops[o];
         if (op->kind != LH_OP_COMM)
@@ -61,7 +66,6 @@ static void put_difference(struct lh_text *out,
                        lh__fold_axes(show, own, out->arena), own, other);
         return;
     }
-    lh_text_printf(out, "; as r%d, but in another site", before);
 }
 
 static void print_ranks(struct lh_text *out, const struct lh__fold_show *show)
@@ -86,13 +90,13 @@ static void print_ranks(struct lh_text *out, const struct lh__fold_show *show)
 static void print_comms(struct lh_text *out, const struct lh__fold_show *show)
 {
     const struct lh__fold *f = &show->fold;
-    lh_text_printf(out, "\ncommunicators\n  %-6s %9s  %-22s %-27s %-9s  %s\n",
+    lh_text_printf(out, "\ncommunicators\n  %-6s %9s  %-24s %-27s %-9s  %s\n",
                    "class", "count", "axes", "algorithm", "latency",
                    "members of one");
     for (int32_t i = 0; i < f->n_comms; i++) {
         int64_t from = show->member_first[i], to = show->member_first[i + 1];
         double latency_s = show->incidence.latency_s[f->comm_first[i]];
-        lh_text_printf(out, "  c%-5d %9lld  %-22s %-27s %-9s ", i,
+        lh_text_printf(out, "  c%-5d %9lld  %-24s %-27s %-9s ", i,
                        (long long)f->comm_size[i],
                        lh__fold_axes(show, i, out->arena),
                        lh__fold_algorithm(show, i, out->arena),

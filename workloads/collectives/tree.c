@@ -28,6 +28,7 @@
 #include "list.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* The fill of the message form is 2 x depth chunks out of the chunks; with
  * channels there are as many more messages, so it has fewer chunks. */
@@ -132,21 +133,40 @@ static void tree_hops(struct lh_hops *out, enum lh_collective collective,
 }
 
 /* The latency of the deepest path up to the root and of that down from it. */
+/* Latencies from each member up to the root and back, each edge added once:
+ * a member is walked up from until one is met that is known, and the members
+ * passed are filled in on the way back. */
 static double depth_latency(const struct lh_hops *hops, const struct block *b,
                             const double *latency_s)
 {
-    double up_most = 0.0;
-    double down_most = 0.0;
+    size_t n = (size_t)b->n_edges + 1;
+    double *up = calloc(2 * n, sizeof *up), *down = up + n;
+    int64_t *passed = calloc(n, sizeof *passed);
+    bool *known = calloc(n, sizeof *known);
+    double up_most = 0.0, down_most = 0.0;
+    if (up == NULL || passed == NULL || known == NULL)
+        abort();
     for (int64_t i = 0; i <= b->n_edges; i++) {
-        double up = 0.0;
-        double down = 0.0;
-        for (int64_t h = hop_up(b, i); h >= 0; h = hop_up(b, hops->to[h])) {
-            up += latency_s[h];
-            down += latency_s[h + 1];
+        int64_t n_passed = 0, at = i;
+        while (!known[at] && hop_up(b, at) >= 0) {
+            passed[n_passed++] = at;
+            at = hops->to[hop_up(b, at)];
         }
-        up_most = fmax(up_most, up);
-        down_most = fmax(down_most, down);
+        known[at] = true;
+        while (n_passed > 0) {
+            int64_t below = passed[--n_passed];
+            int64_t h = hop_up(b, below);
+            up[below] = up[at] + latency_s[h];
+            down[below] = down[at] + latency_s[h + 1];
+            known[below] = true;
+            at = below;
+        }
+        up_most = fmax(up_most, up[i]);
+        down_most = fmax(down_most, down[i]);
     }
+    free(up);
+    free(passed);
+    free(known);
     return up_most + down_most;
 }
 
