@@ -91,8 +91,7 @@ static double end_of(const struct analysis *a, struct cursor at)
 static struct cursor releaser(const struct analysis *a, struct cursor at)
 {
     const struct lh_template *t = template_of(a, at.c);
-    int32_t stream_before =
-        a->before[a->trace->class_template[at.c]][at.op];
+    int32_t stream_before = a->before[a->trace->class_template[at.c]][at.op];
     struct cursor best = cursor_at(a, at, stream_before);
     for (int32_t k = t->dep_begin[at.op]; k < t->dep_begin[at.op + 1]; k++) {
         struct cursor next = cursor_at(a, at, t->deps[k]);
@@ -180,8 +179,7 @@ static void class_breakdown(const struct analysis *a, int32_t c, double *to)
         int64_t r = record_of(a, at);
         if (a->trace->start_s[r] > now_s)
             add_gap(a, at, now_s, a->trace->start_s[r], to);
-        add_compute(&t->ops[o], a->trace->end_s[r] - a->trace->start_s[r],
-                    to);
+        add_compute(&t->ops[o], a->trace->end_s[r] - a->trace->start_s[r], to);
         now_s = a->trace->end_s[r];
     }
 }
@@ -204,13 +202,12 @@ static struct cursor last_to_end(const struct analysis *a)
     return at;
 }
 
-static struct cursor to_late_member(const struct analysis *a,
-                                    struct cursor at)
+static struct cursor to_late_member(const struct analysis *a, struct cursor at)
 {
     int64_t late = a->trace->late[record_of(a, at)];
     int32_t c = class_of(a, late);
-    return (struct cursor){
-        c, (int32_t)(late - a->trace->class_first[c]), at.shift_s};
+    return (struct cursor){c, (int32_t)(late - a->trace->class_first[c]),
+                           at.shift_s};
 }
 
 static void critical_path(const struct analysis *a, double step_s, double *to)
@@ -275,10 +272,10 @@ enum lh_status lh__breakdown(struct lh_result *out,
                 own_s[i] * (double)trace->class_size[c] / ranks;
     }
     critical_path(&a, trace->step_time_s, out->critical_path_s);
-    enum lh_status st = sum_check(out->breakdown_s, trace->step_time_s,
-                                  "breakdown", ctx);
+    enum lh_status st =
+        sum_check(out->breakdown_s, trace->step_time_s, "breakdown", ctx);
     if (st != LH_OK)
         return st;
-    return sum_check(out->critical_path_s, trace->step_time_s,
-                     "critical path", ctx);
+    return sum_check(out->critical_path_s, trace->step_time_s, "critical path",
+                     ctx);
 }

@@ -20,7 +20,10 @@ struct row {
     double busy_frac;
 };
 
-static int by_value(double a, double b) { return (a > b) - (a < b); }
+static int by_value(double a, double b)
+{
+    return (a > b) - (a < b);
+}
 
 static int by_kind(const struct row *a, const struct row *b)
 {
@@ -30,8 +33,8 @@ static int by_kind(const struct row *a, const struct row *b)
         return a->info.site_from - b->info.site_from;
     if (a->info.site_to != b->info.site_to)
         return a->info.site_to - b->info.site_to;
-    int d = by_value(a->info.capacity_bytes_per_s,
-                     b->info.capacity_bytes_per_s);
+    int d =
+        by_value(a->info.capacity_bytes_per_s, b->info.capacity_bytes_per_s);
     if (d == 0)
         d = by_value(a->info.latency_s, b->info.latency_s);
     return d;

@@ -33,8 +33,7 @@ static int64_t owner_of(const struct lh__placed *p, int32_t g)
 {
     int64_t r = p->group_record[p->group_first[g]];
     int32_t c = class_of(p, r);
-    const struct lh_template *t =
-        &p->program->templates[p->class_template[c]];
+    const struct lh_template *t = &p->program->templates[p->class_template[c]];
     return (int64_t)c * LH_STREAMS + t->ops[r - p->class_first[c]].stream;
 }
 

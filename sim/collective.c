@@ -34,9 +34,9 @@ struct bench {
     double last_arrival_s;
     double end_s;
     int64_t n_done;
-    lh_channel channel;               /* coupled */
-    struct lh__messages_run *run;     /* messages */
-    enum lh_status status;            /* of the callbacks */
+    lh_channel channel;           /* coupled */
+    struct lh__messages_run *run; /* messages */
+    enum lh_status status;        /* of the callbacks */
 };
 
 struct arrival {
@@ -66,8 +66,8 @@ static enum lh_status members_check(const struct lh_collective_case *c,
         sorted[i] = c->accelerators[i];
         if (sorted[i] < 0 || sorted[i] >= lh_topology_accelerator_count(t))
             return refuse(ctx, "a member is no accelerator of the topology");
-        if (c->arrivals_s &&
-            !(c->arrivals_s[i] >= 0 && isfinite(c->arrivals_s[i])))
+        if (c->arrivals_s
+            && !(c->arrivals_s[i] >= 0 && isfinite(c->arrivals_s[i])))
             return refuse(ctx, "an arrival is not a time from 0 on");
     }
     qsort(sorted, (size_t)c->n, sizeof *sorted, accelerators_compare);
@@ -160,9 +160,9 @@ static int32_t links_reduce(int32_t *links, int64_t *weights,
         if (k == n) {
             weights[n] = shape->weights[i];
             links[n++] = i;
-        } else if (capacity < lh_topology_link_at(b->topology,
-                                                  shape->links[links[k]])
-                                  .capacity_bytes_per_s) {
+        } else if (capacity
+                   < lh_topology_link_at(b->topology, shape->links[links[k]])
+                         .capacity_bytes_per_s) {
             links[k] = i;
         }
     }
@@ -211,12 +211,13 @@ static lh_channel declare(void *data, const struct lh_channel_spec *spec)
 static enum lh_status messages_begin(struct bench *b)
 {
     struct lh__messages_plan *plan;
-    struct lh__messages_options options = {
-        .engine = &b->engine, .bytes = b->c->bytes, .done = member_done,
-        .data = b};
+    struct lh__messages_options options = {.engine = &b->engine,
+                                           .bytes = b->c->bytes,
+                                           .done = member_done,
+                                           .data = b};
     struct arrival *arrivals = LH_NEW(b->ctx->arena, struct arrival, b->c->n);
-    lh__messages_plan_make(&plan, &b->request, b->shape.algorithm,
-                           b->topology, b->ctx);
+    lh__messages_plan_make(&plan, &b->request, b->shape.algorithm, b->topology,
+                           b->ctx);
     lh__messages_plan_declare(plan, declare, b, b->ctx);
     lh__messages_run_make(&b->run, plan, &options, b->ctx);
     for (int64_t i = 0; i < b->c->n; i++) {
@@ -233,8 +234,8 @@ static enum lh_status messages_begin(struct bench *b)
 
 static enum lh_status bench_run(struct bench *b)
 {
-    enum lh_status st = lh__flow_shape_make(&b->shape, &b->request,
-                                            b->topology, b->ctx);
+    enum lh_status st =
+        lh__flow_shape_make(&b->shape, &b->request, b->topology, b->ctx);
     if (st == LH_OK)
         st = engine_make(b);
     if (st == LH_OK)

@@ -81,7 +81,10 @@ static void event_call(struct event *event)
     call(data);
 }
 
-static void timer_rang(void *data) { event_call(data); }
+static void timer_rang(void *data)
+{
+    event_call(data);
+}
 
 static enum lh_status failed(struct engine *e, const char *what)
 {
@@ -106,10 +109,14 @@ static enum lh_status piece_start(struct event *event, double bytes,
 {
     const struct lh_channel_spec *c = &event->engine->channels[event->channel];
     double piece = fmin(bytes, LH__SIMGRID_BYTES_MAX);
-    struct lh__simgrid_flow flow = {
-        .bytes = piece, .alpha_s = alpha_s, .phi = c->phi,
-        .n_links = c->n_links, .links = c->links, .repeats = c->weights,
-        .call = piece_ended, .data = event};
+    struct lh__simgrid_flow flow = {.bytes = piece,
+                                    .alpha_s = alpha_s,
+                                    .phi = c->phi,
+                                    .n_links = c->n_links,
+                                    .links = c->links,
+                                    .repeats = c->weights,
+                                    .call = piece_ended,
+                                    .data = event};
     event->rest_bytes = bytes - piece;
     event->simgrid_id = lh__simgrid_send(&flow);
     if (event->simgrid_id < 0)
@@ -179,7 +186,10 @@ static enum lh_status engine_run(void *self)
     return LH_OK;
 }
 
-static void engine_stop(void *self) { ((struct engine *)self)->stopped = true; }
+static void engine_stop(void *self)
+{
+    ((struct engine *)self)->stopped = true;
+}
 
 enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
                                const double *capacity_bytes_per_s,
@@ -196,10 +206,15 @@ enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
     }
     if (lh__simgrid_seal() != 0)
         return failed(e, "seal");
-    *out = (struct lh_engine){
-        .self = e, .now = engine_now, .at = engine_at, .send = engine_send,
-        .left = engine_left, .cancel = engine_cancel,
-        .link_set = engine_link_set, .run = engine_run, .stop = engine_stop};
+    *out = (struct lh_engine){.self = e,
+                              .now = engine_now,
+                              .at = engine_at,
+                              .send = engine_send,
+                              .left = engine_left,
+                              .cancel = engine_cancel,
+                              .link_set = engine_link_set,
+                              .run = engine_run,
+                              .stop = engine_stop};
     return LH_OK;
 }
 
@@ -229,4 +244,3 @@ struct lh__engine_stats lh__engine_stats(const struct lh_engine *engine)
     const struct engine *e = engine->self;
     return (struct lh__engine_stats){.events = e->n_calls};
 }
-

@@ -23,9 +23,9 @@
 /* Who waits for an op of a template (CSR): the op itself, or ~op for that op
  * of the next step. */
 struct followers {
-    int32_t *first;   /* [n_ops + 1] */
+    int32_t *first; /* [n_ops + 1] */
     int32_t *op;
-    uint16_t *waits;  /* [n_ops] what an op waits for in its own step */
+    uint16_t *waits;   /* [n_ops] what an op waits for in its own step */
     uint16_t *carried; /* [n_ops] and in the step before */
     int32_t last_compute;
     bool any_carried; /* by a dependency, not by the order of a stream */
@@ -38,8 +38,8 @@ struct call {
 };
 
 struct step {
-    uint16_t *waits;   /* [n_records] */
-    int32_t *arrived;  /* [n_groups] */
+    uint16_t *waits;                /* [n_records] */
+    int32_t *arrived;               /* [n_groups] */
     struct lh__messages_run **runs; /* [n_groups], message by message */
     double *posted_s, *start_s, *end_s;
     int64_t *late;
@@ -53,20 +53,19 @@ struct exec {
     struct lh_ctx *ctx;
     int steps_max;
     struct lh__messages_plan **plans; /* NULL: coupled */
-    struct followers *followers; /* [n_templates] */
-    int32_t *record_class;       /* [n_records] */
+    struct followers *followers;      /* [n_templates] */
+    int32_t *record_class;            /* [n_records] */
     struct step steps[LH__STEPS_MAX];
-    struct call *record_calls;   /* [n_records] */
-    struct call *group_calls;    /* [n_groups] */
-    struct call *ready;          /* ops that became ready, to be started */
+    struct call *record_calls; /* [n_records] */
+    struct call *group_calls;  /* [n_groups] */
+    struct call *ready;        /* ops that became ready, to be started */
     size_t n_ready, ready_capacity;
-    int finished_step;           /* -1: still running */
+    int finished_step; /* -1: still running */
     bool steady;
     enum lh_status st;
 };
 
-static const struct lh_template *class_template(const struct exec *x,
-                                                int32_t c)
+static const struct lh_template *class_template(const struct exec *x, int32_t c)
 {
     return &x->p->program->templates[x->p->class_template[c]];
 }
@@ -158,8 +157,8 @@ static void step_init(struct exec *x, int k)
         const struct followers *f = &x->followers[p->class_template[c]];
         int64_t first = p->class_first[c];
         for (int64_t r = first; r < p->class_first[c + 1]; r++)
-            s->waits[r] = (uint16_t)(f->waits[r - first] +
-                                     (k > 0 ? f->carried[r - first] : 0));
+            s->waits[r] = (uint16_t)(f->waits[r - first]
+                                     + (k > 0 ? f->carried[r - first] : 0));
     }
 }
 
@@ -275,8 +274,7 @@ static void compute_start(struct exec *x, int64_t r, int32_t step)
         &class_template(x, c)->ops[r - x->p->class_first[c]];
     struct step *s = &x->steps[step];
     s->start_s[r] = s->posted_s[r];
-    record_end(x, r, step,
-               s->start_s[r] + op->seconds / x->p->class_speed[c]);
+    record_end(x, r, step, s->start_s[r] + op->seconds / x->p->class_speed[c]);
 }
 
 /* Calls at a time that may have come already. */
@@ -376,7 +374,8 @@ static void member_join(void *data)
         struct lh__messages_options options = {
             .engine = x->engine,
             .bytes = p->program->comms[p->group_comm[g]].bytes,
-            .done = member_ended, .data = of_group};
+            .done = member_ended,
+            .data = of_group};
         lh__messages_run_make(&s->runs[g], x->plans[p->group_shape[g]],
                               &options, x->ctx);
     }
@@ -431,11 +430,10 @@ static const char *op_text(const struct exec *x, int64_t r)
         op->kind == LH_OP_COMPUTE
             ? "compute"
             : lh_collective_name(x->p->program->comms[op->comm].collective);
-    return lh_format(x->ctx->arena,
-                     "rank %lld (%s) operation %lld (%s, micro-batch %d)",
-                     (long long)x->p->class_rank[c], t->name,
-                     (long long)(r - x->p->class_first[c]), what,
-                     op->micro_batch);
+    return lh_format(
+        x->ctx->arena, "rank %lld (%s) operation %lld (%s, micro-batch %d)",
+        (long long)x->p->class_rank[c], t->name,
+        (long long)(r - x->p->class_first[c]), what, op->micro_batch);
 }
 
 static int deadlock_report_step(const struct exec *x, int k)
@@ -455,8 +453,8 @@ static int deadlock_report_step(const struct exec *x, int k)
                 missing = r;
         }
         lh_error(x->ctx, LH_NOWHERE,
-                 "deadlock in step %d: %s waits for %s, which is not ready",
-                 k, op_text(x, here), op_text(x, missing));
+                 "deadlock in step %d: %s waits for %s, which is not ready", k,
+                 op_text(x, here), op_text(x, missing));
         told++;
     }
     return told;

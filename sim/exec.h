@@ -24,9 +24,9 @@ struct lh__exec_output {
 };
 
 struct lh__exec_options {
-    int steps_max;                     /* 1 .. LH__STEPS_MAX */
-    struct lh__messages_plan **plans;  /* [n_shapes] or NULL: all coupled; a
-                                          plan that is NULL: coupled */
+    int steps_max;                    /* 1 .. LH__STEPS_MAX */
+    struct lh__messages_plan **plans; /* [n_shapes] or NULL: all coupled; a
+                                         plan that is NULL: coupled */
 };
 
 /* channels[i] of the placed program is channel i of the engine.  Errors

@@ -55,11 +55,11 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
         site[i] = lh_topology_accelerator_site(t, a);
         domain[i] = lh_topology_accelerator_domain(t, a);
     }
-    return (struct lh_members){
-        .n = request->n,
-        .site = site,
-        .domain = domain,
-        .channels_max = request->bytes <= LH__SMALL_BYTES ? 1 : 0};
+    return (struct lh_members){.n = request->n,
+                               .site = site,
+                               .domain = domain,
+                               .channels_max =
+                                   request->bytes <= LH__SMALL_BYTES ? 1 : 0};
 }
 
 /* What the hops use, one entry a link crossed and hop. */
@@ -85,8 +85,7 @@ static void uses_collect(struct uses *out, const struct lh_hops *hops,
         out->list = lh_grow(scratch->arena, out->list, &out->capacity,
                             out->n + (size_t)path.n_links, sizeof *out->list);
         for (int i = 0; i < path.n_links; i++)
-            out->list[out->n++] =
-                (struct use){path.links[i], hops->weight[h]};
+            out->list[out->n++] = (struct use){path.links[i], hops->weight[h]};
     }
 }
 
@@ -122,9 +121,8 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
         struct lh_link_info link =
             lh_topology_link_facts(t, uses->list[i].link);
         capacity[i] = link.capacity_bytes_per_s;
-        share[i] = between_sites(link.kind) && together > 1
-                       ? (double)together
-                       : 1.0;
+        share[i] =
+            between_sites(link.kind) && together > 1 ? (double)together : 1.0;
     }
     out->links = LH_NEW(ctx->arena, lh_link, uses->n);
     out->weights = LH_NEW(ctx->arena, int64_t, uses->n);
@@ -135,9 +133,9 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
                 continue;
             out->links[out->n_links] = uses->list[i].link;
             out->weights[out->n_links++] = uses->list[i].weight / common;
-            out->s_per_byte = fmax(out->s_per_byte,
-                                   (double)uses->list[i].weight * share[i] *
-                                       unit_frac / capacity[i]);
+            out->s_per_byte =
+                fmax(out->s_per_byte, (double)uses->list[i].weight * share[i]
+                                          * unit_frac / capacity[i]);
         }
         if (part == 0)
             out->n_limiting = out->n_links;
@@ -183,11 +181,11 @@ static void shape_of(struct lh__flow_shape *out, int algorithm,
         .phi = hops.phi,
         .crosses_wan = uses.crosses_wan,
     };
-    out->alpha_s += algorithm < 0
-                        ? uses.hop_latency_s[0]
-                        : lh_algorithm_at(algorithm)->latency(
-                              &hops, request->collective, &members,
-                              uses.hop_latency_s);
+    out->alpha_s +=
+        algorithm < 0
+            ? uses.hop_latency_s[0]
+            : lh_algorithm_at(algorithm)->latency(&hops, request->collective,
+                                                  &members, uses.hop_latency_s);
     shape_links(out, &uses, request->together, t, ctx);
 }
 
@@ -208,8 +206,8 @@ static bool is_candidate(int i, const struct lh__flow_request *request,
                          const struct lh_members *members)
 {
     const struct lh_algorithm *a = lh_algorithm_at(i);
-    if (strcmp(request->algorithm, "auto") != 0 &&
-        lh_algorithm_find(request->algorithm) != a)
+    if (strcmp(request->algorithm, "auto") != 0
+        && lh_algorithm_find(request->algorithm) != a)
         return false;
     return a->defined(request->collective, members);
 }
@@ -217,8 +215,8 @@ static bool is_candidate(int i, const struct lh__flow_request *request,
 static enum lh_status refuse(const struct lh__flow_request *request,
                              struct lh_ctx *ctx)
 {
-    if (strcmp(request->algorithm, "auto") != 0 &&
-        !lh_algorithm_find(request->algorithm))
+    if (strcmp(request->algorithm, "auto") != 0
+        && !lh_algorithm_find(request->algorithm))
         lh_error(ctx, LH_NOWHERE, "unknown collective algorithm '%s'",
                  request->algorithm);
     else
@@ -246,8 +244,8 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
     }
     for (int i = 0; i < lh_algorithm_count(); i++) {
         struct lh__flow_shape shape;
-        if (request->collective == LH_SEND ||
-            !is_candidate(i, request, &members))
+        if (request->collective == LH_SEND
+            || !is_candidate(i, request, &members))
             continue;
         shape_of(&shape, i, request, t, &scratch);
         double time_s = shape.alpha_s + shape.s_per_byte * request->bytes;

@@ -16,27 +16,27 @@
 
 struct lh__flow_request {
     enum lh_collective collective;
-    const char *algorithm;        /* "auto" or a name; of a send ignored */
-    int64_t n;                    /* members, >= 2; a send's are 2 */
-    const int64_t *accelerators;  /* [n] in rank order, no two equal */
-    double bytes;                 /* S, which "auto" decides by */
-    double base_s;                /* software latency of one collective */
-    int64_t together;             /* alike communicators that run at once and
-                                     share the links between sites; 0, 1: it is
-                                     alone */
+    const char *algorithm;       /* "auto" or a name; of a send ignored */
+    int64_t n;                   /* members, >= 2; a send's are 2 */
+    const int64_t *accelerators; /* [n] in rank order, no two equal */
+    double bytes;                /* S, which "auto" decides by */
+    double base_s;               /* software latency of one collective */
+    int64_t together;            /* alike communicators that run at once and
+                                    share the links between sites; 0, 1: it is
+                                    alone */
 };
 
 struct lh__flow_shape {
-    int algorithm;       /* index for lh_algorithm_at; -1: a send */
-    int32_t n_links;     /* links that the communication crosses */
-    int32_t n_limiting;  /* the first of them have finite capacities */
-    lh_link *links;      /* [n_links] ascending within both parts */
-    int64_t *weights;    /* [n_links] >= 1, greatest common divisor 1 */
-    int64_t divided;     /* what the hops' weights were divided by */
-    double alpha_s;      /* base_s + the algorithm's latency */
-    double unit_frac;    /* bytes at weight 1 / S */
-    double phi;          /* sharing weight at these weights */
-    double s_per_byte;   /* after alpha_s, of S, beside those alike */
+    int algorithm;      /* index for lh_algorithm_at; -1: a send */
+    int32_t n_links;    /* links that the communication crosses */
+    int32_t n_limiting; /* the first of them have finite capacities */
+    lh_link *links;     /* [n_links] ascending within both parts */
+    int64_t *weights;   /* [n_links] >= 1, greatest common divisor 1 */
+    int64_t divided;    /* what the hops' weights were divided by */
+    double alpha_s;     /* base_s + the algorithm's latency */
+    double unit_frac;   /* bytes at weight 1 / S */
+    double phi;         /* sharing weight at these weights */
+    double s_per_byte;  /* after alpha_s, of S, beside those alike */
     bool crosses_wan;
 };
 

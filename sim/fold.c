@@ -130,8 +130,8 @@ static void hashes(uint64_t *out, const uint64_t *colour, int64_t n)
 static uint64_t link_colour(const struct lh_topology *t, lh_link link)
 {
     struct lh_link_info f = lh_topology_link_facts(t, link);
-    uint64_t sites = (uint64_t)(f.site_from + 1) << 32 |
-                     (uint64_t)(f.site_to + 1);
+    uint64_t sites =
+        (uint64_t)(f.site_from + 1) << 32 | (uint64_t)(f.site_to + 1);
     return mix2(mix2((uint64_t)f.kind, sites),
                 mix2(bits(f.capacity_bytes_per_s), bits(f.latency_s)));
 }
@@ -148,9 +148,8 @@ static void first_colours(struct colours *c)
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
         for (int64_t i = 0; i < s->n_comms; i++) {
             int64_t x = geometry->first_comm + i;
-            c->comm[x] =
-                mix2(mix2((uint64_t)g, (uint64_t)s->pattern[i]),
-                     bits(in->latency_s[x]));
+            c->comm[x] = mix2(mix2((uint64_t)g, (uint64_t)s->pattern[i]),
+                              bits(in->latency_s[x]));
         }
     }
     for (int l = 0; l < in->n_links; l++)
@@ -171,11 +170,11 @@ static void comms_round(struct colours *c)
             int64_t x = geometry->first_comm + i;
             uint64_t sum = 0, uses = 0;
             for (int64_t m = 0; m < s->n_members; m++)
-                sum += mix(role[m > 0 && s->axes == 0] ^
-                           c->rank_sum[lh__walk_member(&w, m)]);
+                sum += mix(role[m > 0 && s->axes == 0]
+                           ^ c->rank_sum[lh__walk_member(&w, m)]);
             for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-                uses += (uint64_t)lh__use_weight(in, u) *
-                        c->link_sum[in->use_link[u]];
+                uses += (uint64_t)lh__use_weight(in, u)
+                        * c->link_sum[in->use_link[u]];
             c->comm[x] = mix2(mix2(c->comm[x], sum), uses);
         }
     }
@@ -224,8 +223,8 @@ static int32_t count(const uint64_t *colour, int64_t n)
 
 static int64_t colours_count(const struct colours *c)
 {
-    return (int64_t)count(c->rank, c->in->ranks.n) +
-           count(c->comm, c->in->n_comms) + count(c->link, c->in->n_links);
+    return (int64_t)count(c->rank, c->in->ranks.n)
+           + count(c->comm, c->in->n_comms) + count(c->link, c->in->n_links);
 }
 
 /* ---- classes ------------------------------------------------------------- */
@@ -292,9 +291,8 @@ static void weights_make(struct lh__fold *f, struct lh_arena *arena)
                 touched[n_touched++] = j;
             sum[j] += lh__use_weight(in, u);
         }
-        f->weight_link =
-            lh_grow(arena, f->weight_link, &link_capacity,
-                    n + (size_t)n_touched, sizeof *f->weight_link);
+        f->weight_link = lh_grow(arena, f->weight_link, &link_capacity,
+                                 n + (size_t)n_touched, sizeof *f->weight_link);
         f->weight = lh_grow(arena, f->weight, &weight_capacity,
                             n + (size_t)n_touched, sizeof *f->weight);
         for (int32_t k = 0; k < n_touched; k++) {
@@ -354,13 +352,12 @@ void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
                      struct lh_ctx *ctx)
 {
     struct lh_arena *scratch = lh_arena_new();
-    struct colours c = {
-        .in = in,
-        .rank = LH_NEW(scratch, uint64_t, in->ranks.n),
-        .rank_sum = LH_NEW(scratch, uint64_t, in->ranks.n),
-        .comm = LH_NEW(scratch, uint64_t, in->n_comms),
-        .link = LH_NEW(scratch, uint64_t, in->n_links),
-        .link_sum = LH_NEW(scratch, uint64_t, in->n_links)};
+    struct colours c = {.in = in,
+                        .rank = LH_NEW(scratch, uint64_t, in->ranks.n),
+                        .rank_sum = LH_NEW(scratch, uint64_t, in->ranks.n),
+                        .comm = LH_NEW(scratch, uint64_t, in->n_comms),
+                        .link = LH_NEW(scratch, uint64_t, in->n_links),
+                        .link_sum = LH_NEW(scratch, uint64_t, in->n_links)};
     *out = (struct lh__fold){.in = in};
     first_colours(&c);
     int64_t before = 0, now = colours_count(&c);

@@ -13,15 +13,15 @@
 struct lh__fold {
     const struct lh__incidence *in;
     int32_t n_ranks, n_comms, n_links; /* classes */
-    int32_t *rank_class;  /* [ranks]                                        */
-    int32_t *comm_class;  /* [in->n_comms]                                  */
-    int32_t *link_class;  /* [in->n_links]; -1: nothing crosses it          */
-    int64_t *rank_size, *comm_size, *link_size;  /* per class                */
-    int64_t *rank_first, *comm_first;            /* lowest member            */
+    int32_t *rank_class; /* [ranks]                                        */
+    int32_t *comm_class; /* [in->n_comms]                                  */
+    int32_t *link_class; /* [in->n_links]; -1: nothing crosses it          */
+    int64_t *rank_size, *comm_size, *link_size; /* per class                */
+    int64_t *rank_first, *comm_first;           /* lowest member            */
     lh_link *link_first;
     /* What comm class i takes of a link of class j, CSR over i:
      * weight_link[weight_first[i] ..) = j, weight[..] = W_ij. */
-    int64_t *weight_first;   /* [n_comms + 1] */
+    int64_t *weight_first; /* [n_comms + 1] */
     int32_t *weight_link;
     int64_t *weight;
     int rounds;

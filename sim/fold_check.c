@@ -39,9 +39,9 @@ struct by_class {
 static struct by_class comms_by_class(const struct lh__fold *f,
                                       struct lh_arena *arena)
 {
-    struct by_class b = {
-        .first = LH_NEW(arena, int64_t, (size_t)f->n_comms + 2),
-        .comm = LH_NEW(arena, int64_t, f->in->n_comms)};
+    struct by_class b = {.first =
+                             LH_NEW(arena, int64_t, (size_t)f->n_comms + 2),
+                         .comm = LH_NEW(arena, int64_t, f->in->n_comms)};
     for (int64_t x = 0; x < f->in->n_comms; x++)
         b.first[f->comm_class[x] + 2]++;
     for (int32_t i = 0; i < f->n_comms; i++)
@@ -54,17 +54,16 @@ static struct by_class comms_by_class(const struct lh__fold *f,
 /* ---- (a) and (b) --------------------------------------------------------- */
 
 struct weights {
-    int64_t *link;      /* [links] what class i takes of it, so far */
-    lh_link *touched;   /* [links] */
-    int64_t *wanted;    /* [link classes] W_ij */
-    int64_t *found;     /* [link classes] links touched */
-    int64_t *own;       /* [link classes] of one communicator */
+    int64_t *link;    /* [links] what class i takes of it, so far */
+    lh_link *touched; /* [links] */
+    int64_t *wanted;  /* [link classes] W_ij */
+    int64_t *found;   /* [link classes] links touched */
+    int64_t *own;     /* [link classes] of one communicator */
 };
 
 static enum lh_status class_weights_check(const struct lh__fold *f, int32_t i,
                                           const struct by_class *by,
-                                          struct weights *w,
-                                          struct lh_ctx *ctx)
+                                          struct weights *w, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = f->in;
     int64_t n = 0;
@@ -90,8 +89,8 @@ static enum lh_status class_weights_check(const struct lh__fold *f, int32_t i,
     for (int64_t k = f->weight_first[i]; k < f->weight_first[i + 1]; k++) {
         int32_t j = f->weight_link[k];
         if (w->found[j] != f->link_size[j] && st == LH_OK)
-            st = broken(ctx, "a class crosses some links of a class only", i,
-                        j);
+            st =
+                broken(ctx, "a class crosses some links of a class only", i, j);
         w->found[j] = w->wanted[j] = 0;
     }
     return st;
@@ -114,14 +113,12 @@ static enum lh_status class_uses_check(const struct lh__fold *f, int32_t i,
     for (int64_t k = by->first[i]; k < by->first[i + 1]; k++) {
         int64_t x = by->comm[k];
         for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-            w->own[f->link_class[in->use_link[u]]] +=
-                lh__use_weight(in, u);
-        for (int64_t c = f->weight_first[i]; c < f->weight_first[i + 1];
-             c++) {
+            w->own[f->link_class[in->use_link[u]]] += lh__use_weight(in, u);
+        for (int64_t c = f->weight_first[i]; c < f->weight_first[i + 1]; c++) {
             int32_t j = f->weight_link[c];
             if (w->own[j] != w->wanted[j] && st == LH_OK)
-                st = broken(ctx, "communicators of a class differ on a link",
-                            i, j);
+                st = broken(ctx, "communicators of a class differ on a link", i,
+                            j);
             w->own[j] = 0;
         }
     }
@@ -132,8 +129,7 @@ static enum lh_status class_uses_check(const struct lh__fold *f, int32_t i,
 
 static enum lh_status weights_check(const struct lh__fold *f,
                                     const struct by_class *by,
-                                    struct lh_arena *arena,
-                                    struct lh_ctx *ctx)
+                                    struct lh_arena *arena, struct lh_ctx *ctx)
 {
     struct weights w = {.link = LH_NEW(arena, int64_t, f->in->n_links),
                         .touched = LH_NEW(arena, lh_link, f->in->n_links),
@@ -158,9 +154,9 @@ static enum lh_status links_check(const struct lh__fold *f, struct lh_ctx *ctx)
             continue;
         struct lh_link_info a = lh_topology_link_facts(t, l);
         struct lh_link_info b = lh_topology_link_facts(t, f->link_first[j]);
-        if (a.kind != b.kind || a.latency_s != b.latency_s ||
-            a.capacity_bytes_per_s != b.capacity_bytes_per_s ||
-            a.site_from != b.site_from || a.site_to != b.site_to)
+        if (a.kind != b.kind || a.latency_s != b.latency_s
+            || a.capacity_bytes_per_s != b.capacity_bytes_per_s
+            || a.site_from != b.site_from || a.site_to != b.site_to)
             return broken(ctx, "links of a class differ", l, j);
     }
     return LH_OK;
@@ -171,12 +167,12 @@ static enum lh_status links_check(const struct lh__fold *f, struct lh_ctx *ctx)
 /* How many members of each rank class the representative of a class of
  * communicators has (a receiver counts twice): CSR, ascending rank classes. */
 struct members {
-    int64_t *first;    /* [n_comms + 1] */
+    int64_t *first; /* [n_comms + 1] */
     int32_t *class;
     int64_t *count;
-    int64_t *own;      /* [rank classes] of one communicator */
-    int32_t *seen;     /* [rank classes] */
-    int32_t *comm;     /* [ranks] class of its communicator */
+    int64_t *own;  /* [rank classes] of one communicator */
+    int32_t *seen; /* [rank classes] */
+    int32_t *comm; /* [ranks] class of its communicator */
 };
 
 static int64_t role_count(const struct lh__skeleton *s, int64_t member)
@@ -192,8 +188,8 @@ static int by_value(const void *a, const void *b)
 
 /* Counts the members of a communicator in m->own; their classes, n of them,
  * ascending in m->seen. */
-static int32_t members_count(const struct lh__fold *f,
-                             const struct lh__walk *w, struct members *m)
+static int32_t members_count(const struct lh__fold *f, const struct lh__walk *w,
+                             struct members *m)
 {
     int32_t n = 0;
     for (int64_t k = 0; k < w->s->n_members; k++) {
@@ -216,13 +212,13 @@ static enum lh_status comm_check(const struct lh__fold *f,
     bool agree = m->first[i + 1] - m->first[i] == n;
     for (int32_t k = 0; k < n; k++) {
         int64_t at = m->first[i] + k;
-        agree = agree && m->class[at] == m->seen[k] &&
-                m->count[at] == m->own[m->seen[k]];
+        agree = agree && m->class[at] == m->seen[k]
+                && m->count[at] == m->own[m->seen[k]];
         m->own[m->seen[k]] = 0;
     }
-    return agree ? LH_OK
-                 : broken(ctx, "members of a class differ", x,
-                          f->comm_first[i]);
+    return agree
+               ? LH_OK
+               : broken(ctx, "members of a class differ", x, f->comm_first[i]);
 }
 
 /* The representatives' members.  Classes of communicators are numbered in the
@@ -274,10 +270,10 @@ static enum lh_status geometry_check(const struct lh__fold *f, int32_t g,
         int64_t x = geometry->first_comm + c;
         int64_t first = f->comm_first[f->comm_class[x]];
         int64_t local = first - geometry->first_comm;
-        if (local < 0 || local >= s->n_comms ||
-            geometry->algorithm[s->pattern[c]] !=
-                geometry->algorithm[s->pattern[local]] ||
-            in->latency_s[x] != in->latency_s[first])
+        if (local < 0 || local >= s->n_comms
+            || geometry->algorithm[s->pattern[c]]
+                   != geometry->algorithm[s->pattern[local]]
+            || in->latency_s[x] != in->latency_s[first])
             return broken(ctx, "communicators of a class differ", x, first);
         enum lh_status st = comm_check(f, &w, x, m, ctx);
         if (st != LH_OK)
@@ -288,9 +284,8 @@ static enum lh_status geometry_check(const struct lh__fold *f, int32_t g,
 
 /* The class of a rank's communicator in a geometry and role is that of its
  * representative's. */
-static enum lh_status ranks_check(const struct lh__fold *f, int32_t g,
-                                  int role, struct members *m,
-                                  struct lh_ctx *ctx)
+static enum lh_status ranks_check(const struct lh__fold *f, int32_t g, int role,
+                                  struct members *m, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = f->in;
     const struct lh__geometry *geometry = &in->geometries[g];

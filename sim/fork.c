@@ -71,8 +71,7 @@ static void child_run(struct lh__job *job, pid_t parent, struct lh_ctx *ctx)
     _exit(0);
 }
 
-static void child_reap(struct lh__job *job, int wait_status,
-                       struct lh_ctx *ctx)
+static void child_reap(struct lh__job *job, int wait_status, struct lh_ctx *ctx)
 {
     const struct header *header = job->mapping;
     if (WIFSIGNALED(wait_status)) {

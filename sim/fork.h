@@ -13,10 +13,9 @@ struct lh__job {
     size_t bytes;      /* of shared memory wanted, zeroed, page-aligned */
     void *shared;      /* set by lh__fork_all, released by lh__fork_end */
     const void *input; /* for work(), read-only */
-    enum lh_status (*work)(void *shared, const void *input,
-                           struct lh_ctx *ctx);
+    enum lh_status (*work)(void *shared, const void *input, struct lh_ctx *ctx);
     enum lh_status status;
-    void *mapping;     /* private */
+    void *mapping; /* private */
 };
 
 /* Runs all jobs, at most at_once at a time (>= 1); each job's status is set.
@@ -24,8 +23,7 @@ struct lh__job {
 enum lh_status lh__fork_all(struct lh__job *jobs, int n, int at_once,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* Maps a job's shared memory; lh__fork_all does it for its jobs. */
-enum lh_status lh__job_map(struct lh__job *job, struct lh_ctx *ctx)
-    LH_MUST_USE;
+enum lh_status lh__job_map(struct lh__job *job, struct lh_ctx *ctx) LH_MUST_USE;
 /* Releases the shared memory of all jobs. */
 void lh__fork_end(struct lh__job *jobs, int n);
 

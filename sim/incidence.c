@@ -20,15 +20,13 @@ static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
 {
     for (int32_t i = 0; i < in->n_skeletons; i++) {
         const struct lh__skeleton *s = &in->skeletons[i];
-        if (s->axes == c->axes &&
-            (c->axes != 0 ||
-             (s->shift_axis == c->shift_axis && s->shift == c->shift)))
+        if (s->axes == c->axes
+            && (c->axes != 0
+                || (s->shift_axis == c->shift_axis && s->shift == c->shift)))
             return i;
     }
-    in->skeletons[in->n_skeletons] =
-        (struct lh__skeleton){.axes = c->axes,
-                              .shift_axis = c->shift_axis,
-                              .shift = c->shift};
+    in->skeletons[in->n_skeletons] = (struct lh__skeleton){
+        .axes = c->axes, .shift_axis = c->shift_axis, .shift = c->shift};
     return in->n_skeletons++;
 }
 
@@ -37,8 +35,8 @@ static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
     int32_t skeleton = skeleton_of(in, c);
     for (int32_t i = in->n_families - 1; i >= 0; i--) {
         const struct lh__family *f = &in->families[i];
-        if (f->skeleton == skeleton && f->collective == c->collective &&
-            f->bytes == c->bytes && strcmp(f->algorithm, c->algorithm) == 0)
+        if (f->skeleton == skeleton && f->collective == c->collective
+            && f->bytes == c->bytes && strcmp(f->algorithm, c->algorithm) == 0)
             return i;
     }
     in->families[in->n_families] =
@@ -184,8 +182,8 @@ static lh_rank skeleton_key(const struct lh__skeleton *s,
         if (spans(s, a))
             continue;
         bool staged = a == LH_AXIS_PIPELINE;
-        int64_t at = comm / s->radix[a] %
-                     (staged ? (int64_t)s->n_slots : axes->size[a]);
+        int64_t at =
+            comm / s->radix[a] % (staged ? (int64_t)s->n_slots : axes->size[a]);
         key += (staged ? s->slot_stage[at] : at) * axes->stride[a];
     }
     return key;
@@ -213,9 +211,9 @@ void lh__walk_next(struct lh__walk *w)
         int64_t size = staged ? w->s->n_slots : w->axes->size[a];
         int64_t before = w->digit[i];
         int64_t after = before + 1 < size ? before + 1 : 0;
-        int64_t moved = staged ? w->s->slot_stage[after] -
-                                     w->s->slot_stage[before]
-                               : after - before;
+        int64_t moved = staged
+                            ? w->s->slot_stage[after] - w->s->slot_stage[before]
+                            : after - before;
         w->digit[i] = after;
         w->key += moved * w->axes->stride[a];
         if (staged)
@@ -286,8 +284,9 @@ static bool stands_alike(const struct stand *a, const struct lh_members *b)
     for (int64_t i = 0; i < b->n; i++) {
         if (a->site[i] != b->site[i])
             return false;
-        if (i > 0 && (a->domain[i] == a->domain[i - 1]) !=
-                         (b->domain[i] == b->domain[i - 1]))
+        if (i > 0
+            && (a->domain[i] == a->domain[i - 1])
+                   != (b->domain[i] == b->domain[i - 1]))
             return false;
     }
     return true;
@@ -383,14 +382,14 @@ static double latency_on(const struct lh__incidence *in, int algorithm,
 static enum lh_status option_of(const struct lh__option **out,
                                 const struct lh__incidence *in,
                                 const struct lh__skeleton *s,
-                                struct lh__pattern *p,
-                                struct lh__option wanted, struct lh_ctx *ctx)
+                                struct lh__pattern *p, struct lh__option wanted,
+                                struct lh_ctx *ctx)
 {
     for (int i = 0; i < p->n_options; i++) {
         *out = &p->options[i];
-        if ((*out)->collective == wanted.collective &&
-            (*out)->algorithm == wanted.algorithm &&
-            (*out)->small == wanted.small)
+        if ((*out)->collective == wanted.collective
+            && (*out)->algorithm == wanted.algorithm
+            && (*out)->small == wanted.small)
             return LH_OK;
     }
     struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
@@ -409,9 +408,9 @@ static enum lh_status option_of(const struct lh__option **out,
     if (wanted.small) {
         struct lh_members members = p->members;
         members.channels_max = 1;
-        wanted.alpha_s =
-            in->base_s + latency_on(in, wanted.algorithm, wanted.collective,
-                                    &members, &stand, &scratch);
+        wanted.alpha_s = in->base_s
+                         + latency_on(in, wanted.algorithm, wanted.collective,
+                                      &members, &stand, &scratch);
     } else {
         st = lh__flow_shape_make(&shape, &request, in->topology, &scratch);
         wanted.alpha_s = shape.alpha_s;
@@ -443,15 +442,15 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
     bool any = strcmp(f->algorithm, "auto") == 0;
     for (int i = 0; i < lh_algorithm_count(); i++) {
         const struct lh_algorithm *a = lh_algorithm_at(i);
-        if ((!any && lh_algorithm_find(f->algorithm) != a) ||
-            !a->defined(f->collective, &p->members))
+        if ((!any && lh_algorithm_find(f->algorithm) != a)
+            || !a->defined(f->collective, &p->members))
             continue;
-        enum lh_status st = option_of(
-            &option, in, s, p,
-            (struct lh__option){.collective = f->collective,
-                                .algorithm = i,
-                                .small = is_small(f)},
-            ctx);
+        enum lh_status st =
+            option_of(&option, in, s, p,
+                      (struct lh__option){.collective = f->collective,
+                                          .algorithm = i,
+                                          .small = is_small(f)},
+                      ctx);
         if (st != LH_OK)
             return st;
         double time_s = option->alpha_s + option->s_per_byte * f->bytes;
@@ -483,8 +482,8 @@ static enum lh_collective canonical(const struct lh__family *f,
 }
 
 /* A send has one hop whatever its bytes. */
-static int32_t geometry_of(struct lh__incidence *in,
-                           const struct lh__family *f, int *algorithm)
+static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
+                           int *algorithm)
 {
     int32_t skeleton = f->skeleton;
     size_t n = (size_t)in->skeletons[skeleton].n_patterns;
@@ -492,9 +491,9 @@ static int32_t geometry_of(struct lh__incidence *in,
     bool small = f->collective != LH_SEND && is_small(f);
     for (int32_t i = 0; i < in->n_geometries; i++) {
         const struct lh__geometry *g = &in->geometries[i];
-        if (g->skeleton == skeleton && g->collective == collective &&
-            g->small == small &&
-            memcmp(g->algorithm, algorithm, n * sizeof *algorithm) == 0)
+        if (g->skeleton == skeleton && g->collective == collective
+            && g->small == small
+            && memcmp(g->algorithm, algorithm, n * sizeof *algorithm) == 0)
             return i;
     }
     in->geometries[in->n_geometries] =
@@ -572,8 +571,7 @@ static void comm_uses(const struct lh__incidence *in, struct uses *u,
 {
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
-        lh_topology_path(&path, in->topology,
-                         stand->accelerator[hops->from[h]],
+        lh_topology_path(&path, in->topology, stand->accelerator[hops->from[h]],
                          stand->accelerator[hops->to[h]]);
         u->hop_latency_s[h] = path.latency_s;
         if (u->small)
@@ -628,10 +626,10 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
                                    const struct lh_sim_point *p,
                                    struct lh_ctx *ctx)
 {
-    *out = (struct lh__incidence){
-        .topology = p->topology,
-        .base_s = p->scenario->stack.collective_base_s,
-        .n_links = lh_topology_link_count(p->topology)};
+    *out =
+        (struct lh__incidence){.topology = p->topology,
+                               .base_s = p->scenario->stack.collective_base_s,
+                               .n_links = lh_topology_link_count(p->topology)};
     enum lh_status st = lh__ranks_place(&out->ranks, p, ctx);
     if (st != LH_OK)
         return st;
@@ -669,8 +667,8 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
     const struct lh__skeleton *s = &in->skeletons[f->skeleton];
     if (op->role == LH_ROLE_RECEIVER)
         rank = shifted(in->ranks.axes, rank, s->shift_axis, -s->shift);
-    return in->geometries[f->geometry].first_comm +
-           skeleton_comm(s, in->ranks.axes, rank);
+    return in->geometries[f->geometry].first_comm
+           + skeleton_comm(s, in->ranks.axes, rank);
 }
 
 static bool on_several_sites(const struct lh_members *members)
@@ -684,9 +682,9 @@ static bool on_several_sites(const struct lh_members *members)
 
 /* A geometry knows the figures of its own collective; those of another that
  * shares its hops (a ring's) are worked out for this communicator. */
-struct lh__flow_figures
-lh__incidence_figures(const struct lh__incidence *in, int32_t family,
-                      int64_t comm, struct lh_ctx *ctx)
+struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
+                                              int32_t family, int64_t comm,
+                                              struct lh_ctx *ctx)
 {
     const struct lh__family *f = &in->families[family];
     const struct lh__geometry *g = &in->geometries[f->geometry];
@@ -694,12 +692,11 @@ lh__incidence_figures(const struct lh__incidence *in, int32_t family,
     int64_t local = comm - g->first_comm;
     int32_t k = s->pattern[local];
     struct lh_members members = s->patterns[k].members;
-    struct lh__flow_figures out = {
-        .algorithm = g->algorithm[k],
-        .alpha_s = in->base_s + in->latency_s[comm],
-        .unit_frac = g->unit_frac[k],
-        .phi = g->phi[k],
-        .crosses_wan = on_several_sites(&members)};
+    struct lh__flow_figures out = {.algorithm = g->algorithm[k],
+                                   .alpha_s = in->base_s + in->latency_s[comm],
+                                   .unit_frac = g->unit_frac[k],
+                                   .phi = g->phi[k],
+                                   .crosses_wan = on_several_sites(&members)};
     if (f->collective == g->collective)
         return out;
     struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
@@ -710,8 +707,9 @@ lh__incidence_figures(const struct lh__incidence *in, int32_t family,
     hops_of(&hops, g, k, f->collective, s, &scratch);
     out.unit_frac = hops.unit_frac;
     out.phi = hops.phi;
-    out.alpha_s = in->base_s + latency_on(in, out.algorithm, f->collective,
-                                          &members, &stand, &scratch);
+    out.alpha_s = in->base_s
+                  + latency_on(in, out.algorithm, f->collective, &members,
+                               &stand, &scratch);
     lh_arena_free(scratch.arena);
     return out;
 }

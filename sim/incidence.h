@@ -44,9 +44,9 @@ int32_t lh__rank_template(const struct lh__ranks *ranks, lh_rank rank);
 struct lh__option {
     enum lh_collective collective;
     int algorithm;
-    bool small;            /* of LH__SMALL_BYTES at most: one channel */
+    bool small; /* of LH__SMALL_BYTES at most: one channel */
     double alpha_s;
-    double s_per_byte;     /* beside all communicators alike */
+    double s_per_byte; /* beside all communicators alike */
 };
 
 /* Members stand alike: the same sites and scale-up domains in rank order. */
@@ -61,27 +61,27 @@ struct lh__pattern {
 struct lh__flow_figures {
     int algorithm;
     double alpha_s;
-    double unit_frac;  /* bytes at weight 1 / S, weights as in use_weight */
+    double unit_frac; /* bytes at weight 1 / S, weights as in use_weight */
     double phi;
     bool crosses_wan;
 };
 
 struct lh__skeleton {
-    unsigned axes;       /* spanned; 0: a send */
+    unsigned axes; /* spanned; 0: a send */
     enum lh_axis shift_axis;
     int shift;
     int64_t n_members;
-    int64_t *offset;     /* [n_members] rank - key rank; of a send unused */
-    int64_t *delta;      /* [n_slots] of a send: receiver - sender */
+    int64_t *offset;        /* [n_members] rank - key rank; of a send unused */
+    int64_t *delta;         /* [n_slots] of a send: receiver - sender */
     int64_t radix[LH_AXES]; /* of the comm number; 0: spanned */
-    int n_slots;         /* stages that take part (senders), if it does not
-                            span the pipeline; else 1 */
-    int32_t *slot;       /* [stages] -1: takes no part */
-    int32_t *slot_stage; /* [n_slots] */
+    int n_slots;            /* stages that take part (senders), if it does not
+                               span the pipeline; else 1 */
+    int32_t *slot;          /* [stages] -1: takes no part */
+    int32_t *slot_stage;    /* [n_slots] */
     int64_t n_comms;
     int32_t n_patterns;
     struct lh__pattern *patterns;
-    int32_t *pattern;    /* [n_comms] */
+    int32_t *pattern; /* [n_comms] */
 };
 
 struct lh__geometry {
@@ -104,20 +104,20 @@ struct lh__family {
 struct lh__incidence {
     struct lh__ranks ranks;
     const struct lh_topology *topology;
-    double base_s;               /* software latency of a communication */
+    double base_s; /* software latency of a communication */
     int32_t n_families;
     struct lh__family *families;
-    int32_t *row_family;         /* [program->n_comms] */
+    int32_t *row_family; /* [program->n_comms] */
     int32_t n_skeletons;
     struct lh__skeleton *skeletons;
     int32_t n_geometries;
     struct lh__geometry *geometries;
-    int64_t n_comms;             /* of all geometries */
-    int64_t *use_first;          /* [n_comms + 1] */
+    int64_t n_comms;    /* of all geometries */
+    int64_t *use_first; /* [n_comms + 1] */
     lh_link *use_link;
-    int64_t *use_weight;         /* NULL: all weights are 1 */
-    double *latency_s;           /* [n_comms] of the geometry's collective */
-    int n_links;                 /* of the topology */
+    int64_t *use_weight; /* NULL: all weights are 1 */
+    double *latency_s;   /* [n_comms] of the geometry's collective */
+    int n_links;         /* of the topology */
 };
 
 static inline int64_t lh__use_weight(const struct lh__incidence *in,
@@ -146,10 +146,10 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
 struct lh__walk {
     const struct lh__skeleton *s;
     const struct lh_axes *axes;
-    int order[LH_AXES];       /* axes not spanned, innermost first */
+    int order[LH_AXES]; /* axes not spanned, innermost first */
     int n_axes;
     int64_t digit[LH_AXES];
-    int64_t slot;             /* of the pipeline's digit */
+    int64_t slot; /* of the pipeline's digit */
     lh_rank key;
 };
 struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
@@ -168,8 +168,8 @@ void lh__skeleton_members(const struct lh__skeleton *s,
                           const struct lh__ranks *ranks, int64_t comm,
                           lh_rank *out);
 /* What a family's flows take on a communicator of its geometry. */
-struct lh__flow_figures
-lh__incidence_figures(const struct lh__incidence *in, int32_t family,
-                      int64_t comm, struct lh_ctx *ctx);
+struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
+                                              int32_t family, int64_t comm,
+                                              struct lh_ctx *ctx);
 
 #endif

@@ -29,21 +29,21 @@ struct lh__messages_plan {
     struct lh_pipes pipes;
     int64_t n_members;
     double base_s;
-    struct lh_path *path;        /* [pipes] limiting links only */
-    lh_channel *channel;         /* [pipes] */
-    int64_t *message_begin;      /* [pipes + 1] messages of the pipes before */
-    int64_t *heirs_begin;        /* [pipes + 1] pipes that wait for a pipe */
+    struct lh_path *path;   /* [pipes] limiting links only */
+    lh_channel *channel;    /* [pipes] */
+    int64_t *message_begin; /* [pipes + 1] messages of the pipes before */
+    int64_t *heirs_begin;   /* [pipes + 1] pipes that wait for a pipe */
     int64_t *heirs;
-    int64_t *out_begin;          /* [members + 1] pipes from a member */
+    int64_t *out_begin; /* [members + 1] pipes from a member */
     int64_t *out;
-    int64_t *member_messages;    /* [members] sent and received */
+    int64_t *member_messages; /* [members] sent and received */
 };
 
 struct pipe {
     struct lh__messages_run *run;
     int64_t index;
-    int64_t first_open;          /* chunks below have left in full */
-    int64_t n_left;              /* messages */
+    int64_t first_open; /* chunks below have left in full */
+    int64_t n_left;     /* messages */
     int64_t n_delivered;
     bool busy;
 };
@@ -60,12 +60,12 @@ struct lh__messages_run {
     void (*done)(void *data, int64_t member);
     void *data;
     struct pipe *pipes;
-    int32_t *sent;               /* [pipes * chunks] rounds that left */
-    int32_t *delivered;          /* [pipes * chunks] rounds delivered */
-    int32_t *order;              /* [messages] chunk of a message that left */
-    struct joiner *joiners;      /* [members] */
-    bool *joined;                /* [members] */
-    int64_t *rest;               /* [members] messages to come */
+    int32_t *sent;          /* [pipes * chunks] rounds that left */
+    int32_t *delivered;     /* [pipes * chunks] rounds delivered */
+    int32_t *order;         /* [messages] chunk of a message that left */
+    struct joiner *joiners; /* [members] */
+    bool *joined;           /* [members] */
+    int64_t *rest;          /* [members] messages to come */
 };
 
 static int64_t rounds_of(const struct lh_pipes *pipes, int64_t p)
@@ -263,13 +263,11 @@ static bool is_ready(const struct lh__messages_run *run, int64_t p,
     const struct lh_pipes *pipes = &run->plan->pipes;
     int32_t round = run->sent[p * pipes->chunks + chunk];
     if (round > 0)
-        return run->delivered[pipes->chain[p] * pipes->chunks + chunk] >=
-               round;
-    for (int64_t g = pipes->gate_begin[p]; g < pipes->gate_begin[p + 1];
-         g++) {
+        return run->delivered[pipes->chain[p] * pipes->chunks + chunk] >= round;
+    for (int64_t g = pipes->gate_begin[p]; g < pipes->gate_begin[p + 1]; g++) {
         int64_t gate = pipes->gates[g];
-        if (run->delivered[gate * pipes->chunks + chunk] <
-            rounds_of(pipes, gate))
+        if (run->delivered[gate * pipes->chunks + chunk]
+            < rounds_of(pipes, gate))
             return false;
     }
     return true;
@@ -283,8 +281,7 @@ static int64_t chunk_next(struct pipe *pipe)
     const struct lh_pipes *pipes = &run->plan->pipes;
     int64_t rounds = rounds_of(pipes, pipe->index);
     const int32_t *sent = run->sent + pipe->index * pipes->chunks;
-    while (pipe->first_open < pipes->chunks &&
-           sent[pipe->first_open] == rounds)
+    while (pipe->first_open < pipes->chunks && sent[pipe->first_open] == rounds)
         pipe->first_open++;
     for (int64_t c = pipe->first_open; c < pipes->chunks; c++) {
         if (sent[c] == rounds)
@@ -310,9 +307,8 @@ static enum lh_status pipe_try(struct pipe *pipe)
     if (chunk < 0)
         return LH_OK;
     int32_t round = run->sent[pipe->index * pipes->chunks + chunk];
-    double bytes =
-        pipes->round_frac[pipes->round_begin[pipe->index] + round] *
-        run->bytes / (double)pipes->chunks;
+    double bytes = pipes->round_frac[pipes->round_begin[pipe->index] + round]
+                   * run->bytes / (double)pipes->chunks;
     run->order[plan->message_begin[pipe->index] + pipe->n_left] =
         (int32_t)chunk;
     pipe->busy = true;
@@ -360,9 +356,9 @@ static void message_left(void *data)
     pipe->busy = false;
     check(run, pipe_try(pipe));
     if (latency_s > 0)
-        check(run, engine->at(engine->self,
-                              engine->now(engine->self) + latency_s,
-                              message_delivered, pipe));
+        check(run,
+              engine->at(engine->self, engine->now(engine->self) + latency_s,
+                         message_delivered, pipe));
     else
         message_delivered(pipe);
     member_progress(run, plan->pipes.from[pipe->index]);

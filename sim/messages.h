@@ -33,7 +33,7 @@ int64_t lh__messages_plan_count(const struct lh__messages_plan *plan);
 
 struct lh__messages_options {
     struct lh_engine *engine;
-    double bytes;                          /* S */
+    double bytes;                             /* S */
     void (*done)(void *data, int64_t member); /* NULL: nobody asks */
     void *data;
 };
@@ -48,7 +48,6 @@ void lh__messages_run_make(struct lh__messages_run **out,
 enum lh_status lh__messages_join(struct lh__messages_run *run,
                                  int64_t member) LH_MUST_USE;
 /* For another instance of the plan; all members must be done. */
-void lh__messages_reset(struct lh__messages_run *run, double bytes,
-                        void *data);
+void lh__messages_reset(struct lh__messages_run *run, double bytes, void *data);
 
 #endif

@@ -73,8 +73,7 @@ static int32_t pairs_id(struct pairs *p, int64_t a, int64_t b,
 /* ---- classes ------------------------------------------------------------- */
 
 static enum lh_status fold_make(struct lh__placed *out,
-                                const struct lh_scenario *s,
-                                struct lh_ctx *ctx)
+                                const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     if (!s->fold || s->collectives == LH_MESSAGES)
         lh__fold_trivial(&out->fold, &out->incidence, ctx);
@@ -143,8 +142,8 @@ static enum lh_status records_group(struct placement *pl)
             if (op->kind != LH_OP_COMM)
                 continue;
             int64_t x = lh__incidence_comm(in, op, out->class_rank[c]);
-            *group = pairs_id(&pl->groups, op->comm,
-                              out->fold.comm_class[x], arena);
+            *group =
+                pairs_id(&pl->groups, op->comm, out->fold.comm_class[x], arena);
         }
     }
     out->n_groups = pl->groups.n;
@@ -170,8 +169,7 @@ static void groups_make(struct placement *pl)
     }
     for (size_t g = 0; g < n; g++)
         out->group_shape[g] =
-            pairs_id(&pl->shapes,
-                     out->incidence.row_family[out->group_comm[g]],
+            pairs_id(&pl->shapes, out->incidence.row_family[out->group_comm[g]],
                      out->group_shape[g], arena);
     out->n_shapes = pl->shapes.n;
 }
@@ -213,9 +211,9 @@ static enum lh_status members_check(struct placement *pl)
             wanted[i] = 2;
         if (wanted[i] == 0) {
             lh_rank *rank = LH_NEW(pl->ctx->arena, lh_rank, s->n_members);
-            lh__skeleton_members(
-                s, &in->ranks,
-                out->fold.comm_first[i] - geometry->first_comm, rank);
+            lh__skeleton_members(s, &in->ranks,
+                                 out->fold.comm_first[i] - geometry->first_comm,
+                                 rank);
             for (int64_t k = 0; k < s->n_members; k++) {
                 int32_t c = out->fold.rank_class[rank[k]];
                 wanted[i] += seen[c] != i + 1;
@@ -260,17 +258,16 @@ static void shape_make(struct placement *pl, struct lh__shape *out,
     int64_t common = 0;
     for (int32_t k = 0; k < n; k++)
         common = divisor(f->weight[first + k], common);
-    *out = (struct lh__shape){
-        .family = family,
-        .comm_class = comm_class,
-        .algorithm = figures.algorithm,
-        .n_links = n,
-        .links = LH_NEW(arena, int32_t, n),
-        .weights = LH_NEW(arena, int64_t, n),
-        .alpha_s = figures.alpha_s,
-        .unit_frac = figures.unit_frac * (double)common,
-        .phi = figures.phi * (double)common,
-        .crosses_wan = figures.crosses_wan};
+    *out = (struct lh__shape){.family = family,
+                              .comm_class = comm_class,
+                              .algorithm = figures.algorithm,
+                              .n_links = n,
+                              .links = LH_NEW(arena, int32_t, n),
+                              .weights = LH_NEW(arena, int64_t, n),
+                              .alpha_s = figures.alpha_s,
+                              .unit_frac = figures.unit_frac * (double)common,
+                              .phi = figures.phi * (double)common,
+                              .crosses_wan = figures.crosses_wan};
     for (int32_t k = 0; k < n; k++) {
         out->links[k] = f->weight_link[first + k];
         out->weights[k] = f->weight[first + k] / common;
@@ -303,8 +300,7 @@ static void bytes_count(struct lh__placed *out)
 enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
                          struct lh_ctx *ctx)
 {
-    *out = (struct lh__placed){.program = p->program,
-                               .topology = p->topology};
+    *out = (struct lh__placed){.program = p->program, .topology = p->topology};
     struct placement pl = {.out = out, .program = p->program, .ctx = ctx};
     enum lh_status st = lh__incidence_build(&out->incidence, p, ctx);
     if (st == LH_OK)

@@ -24,12 +24,12 @@ enum { LH__RECORDS_MAX = 1 << 24 };
 struct lh__shape {
     int32_t family;
     int32_t comm_class;
-    int algorithm;       /* index for lh_algorithm_at; -1: a send */
+    int algorithm; /* index for lh_algorithm_at; -1: a send */
     int32_t n_links;
-    int32_t *links;      /* [n_links] link classes */
-    int64_t *weights;    /* [n_links] on one link, of the whole class */
+    int32_t *links;   /* [n_links] link classes */
+    int64_t *weights; /* [n_links] on one link, of the whole class */
     double alpha_s;
-    double unit_frac;    /* bytes at weight 1 / S */
+    double unit_frac; /* bytes at weight 1 / S */
     double phi;
     bool crosses_wan;
 };
@@ -41,31 +41,31 @@ struct lh__placed {
     struct lh__fold fold;
 
     int32_t n_classes;
-    int64_t *class_size;      /* ranks it stands for */
-    lh_rank *class_rank;      /* representative */
+    int64_t *class_size; /* ranks it stands for */
+    lh_rank *class_rank; /* representative */
     int32_t *class_template;
-    double *class_speed;      /* of compute, 1 = nominal */
-    int64_t *class_first;     /* [n_classes + 1] */
+    double *class_speed;  /* of compute, 1 = nominal */
+    int64_t *class_first; /* [n_classes + 1] */
 
     int64_t n_records;
-    int32_t *record_group;    /* -1: compute */
+    int32_t *record_group; /* -1: compute */
 
     int32_t n_groups;
-    int32_t *group_comm;      /* row of the program */
-    int32_t *group_shape;     /* index into shapes, and channel */
-    double *group_bytes;      /* at weight 1 */
-    double *group_alone_s;    /* its duration where no flow can share its
-                                 links, else < 0; NULL: all share */
-    int64_t *group_count;     /* groups it stands for */
-    int64_t *group_first;     /* [n_groups + 1] */
-    int64_t *group_record;    /* member records */
+    int32_t *group_comm;   /* row of the program */
+    int32_t *group_shape;  /* index into shapes, and channel */
+    double *group_bytes;   /* at weight 1 */
+    double *group_alone_s; /* its duration where no flow can share its
+                              links, else < 0; NULL: all share */
+    int64_t *group_count;  /* groups it stands for */
+    int64_t *group_first;  /* [n_groups + 1] */
+    int64_t *group_record; /* member records */
 
     int32_t n_shapes;
     struct lh__shape *shapes;
 
-    int32_t n_links;          /* link classes */
-    double *link_capacity;    /* [n_links] bytes/s */
-    double *link_bytes;       /* [n_links] of one link in one step */
+    int32_t n_links;       /* link classes */
+    double *link_capacity; /* [n_links] bytes/s */
+    double *link_bytes;    /* [n_links] of one link in one step */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;

@@ -17,16 +17,13 @@ static int64_t site_ranks(const struct lh_axes *axes,
 }
 
 enum lh_status lh__ranks_place(struct lh__ranks *out,
-                               const struct lh_sim_point *p,
-                               struct lh_ctx *ctx)
+                               const struct lh_sim_point *p, struct lh_ctx *ctx)
 {
     const struct lh_scenario *s = p->scenario;
     const struct lh_axes *axes = &p->program->axes;
     int64_t n = lh_axes_ranks(axes), rank = 0, accelerator = 0;
-    *out = (struct lh__ranks){.axes = axes,
-                              .program = p->program,
-                              .n = n,
-                              .n_sites = s->n_sites};
+    *out = (struct lh__ranks){
+        .axes = axes, .program = p->program, .n = n, .n_sites = s->n_sites};
     out->site_rank = LH_NEW(ctx->arena, int64_t, s->n_sites + 1);
     out->site_accelerator = LH_NEW(ctx->arena, int64_t, s->n_sites);
     for (int i = 0; i < s->n_sites; i++) {
@@ -63,6 +60,6 @@ int32_t lh__rank_template(const struct lh__ranks *ranks, lh_rank rank)
 {
     const struct lh_program *p = ranks->program;
     int64_t stage = lh_axes_coordinate(ranks->axes, rank, LH_AXIS_PIPELINE);
-    return (int32_t)stage * p->n_devices +
-           p->site_device[lh__rank_site(ranks, rank)];
+    return (int32_t)stage * p->n_devices
+           + p->site_device[lh__rank_site(ranks, rank)];
 }

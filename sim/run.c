@@ -34,17 +34,18 @@ static double wall_now_s(void)
 
 /* ---- the child ----------------------------------------------------------- */
 
-static enum lh_status simulate(struct lh_trace *t,
-                               const struct lh__placed *p,
+static enum lh_status simulate(struct lh_trace *t, const struct lh__placed *p,
                                const struct lh_scenario *scenario,
                                struct lh_ctx *ctx)
 {
     struct lh_engine engine;
     struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
-    struct lh__exec_output out = {
-        .posted_s = t->posted_s, .start_s = t->start_s, .end_s = t->end_s,
-        .late = t->late, .class_begin_s = t->class_begin_s,
-        .class_end_s = t->class_end_s};
+    struct lh__exec_output out = {.posted_s = t->posted_s,
+                                  .start_s = t->start_s,
+                                  .end_s = t->end_s,
+                                  .late = t->late,
+                                  .class_begin_s = t->class_begin_s,
+                                  .class_end_s = t->class_end_s};
     enum lh_status st;
     if (scenario->collectives == LH_MESSAGES) {
         options.plans =
@@ -132,8 +133,7 @@ static void placed_put(struct head *head, const struct lh__placed *p)
         put(head, p->fold.link_first, p->n_links, sizeof *t->link_first);
     t->link_count =
         put(head, p->fold.link_size, p->n_links, sizeof *t->link_count);
-    t->link_bytes =
-        put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);
+    t->link_bytes = put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);
     t->n_engine_links = p->n_engine_links;
     groups_put(head, p);
 }
@@ -141,13 +141,12 @@ static void placed_put(struct head *head, const struct lh__placed *p)
 /* Upper bound of what placed_put() takes. */
 static size_t placed_bytes(const struct lh__placed *p)
 {
-    return sizeof(struct head) + 64 * (size_t)p->n_classes +
-           48 * (size_t)p->n_records + 32 * (size_t)p->n_links +
-           32 * (size_t)p->n_groups + 1024;
+    return sizeof(struct head) + 64 * (size_t)p->n_classes
+           + 48 * (size_t)p->n_records + 32 * (size_t)p->n_links
+           + 32 * (size_t)p->n_groups + 1024;
 }
 
-static enum lh_status work(void *shared, const void *input,
-                           struct lh_ctx *ctx)
+static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
 {
     const struct lh_sim_point *point = input;
     struct head *head = shared;
@@ -172,15 +171,14 @@ static enum lh_status work(void *shared, const void *input,
 /* ---- the parent ---------------------------------------------------------- */
 
 /* Copies an array out of the shared memory, which is where it was. */
-static void *taken(const void *from, int64_t n, size_t size,
-                   struct lh_ctx *ctx)
+static void *taken(const void *from, int64_t n, size_t size, struct lh_ctx *ctx)
 {
     void *to = lh_alloc(ctx->arena, (size_t)n, size);
     if (n > 0)
         memcpy(to, from, (size_t)n * size);
     return to;
 }
-#define TAKE(t, array, n) \
+#define TAKE(t, array, n)                                                      \
     ((t)->array = taken((t)->array, (n), sizeof *(t)->array, ctx))
 
 static void trace_take(struct lh_trace *t, const void *shared,

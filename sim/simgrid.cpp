@@ -29,7 +29,8 @@
 
 namespace sg = simgrid;
 
-namespace {
+namespace
+{
 
 const double scale = 1048576.0; /* 2^20: exact in a double */
 /* CM02 ignores the sharing weight of a flow without latency. */
@@ -62,9 +63,12 @@ struct State {
 State *state = nullptr;
 std::string error_text;
 
-class GivenRoutes : public sg::kernel::routing::NetZoneImpl {
+class GivenRoutes : public sg::kernel::routing::NetZoneImpl
+{
   public:
-    explicit GivenRoutes(const std::string &name) : NetZoneImpl(name) {}
+    explicit GivenRoutes(const std::string &name) : NetZoneImpl(name)
+    {
+    }
 
     void get_local_route(const sg::kernel::routing::NetPoint *,
                          const sg::kernel::routing::NetPoint *,
@@ -80,8 +84,8 @@ class GivenRoutes : public sg::kernel::routing::NetZoneImpl {
     }
 };
 
-template <class F> auto guarded(F body, decltype(body()) failed)
-    -> decltype(body())
+template <class F>
+auto guarded(F body, decltype(body()) failed) -> decltype(body())
 {
     try {
         return body();
@@ -132,13 +136,16 @@ double latency_factor(double, const sg::s4u::Host *, const sg::s4u::Host *,
                       const std::vector<sg::s4u::Link *> &,
                       const std::unordered_set<sg::s4u::NetZone *> &)
 {
-    return std::fmax(state->starting->alpha_s, alpha_min_s) *
-           state->starting->phi;
+    return std::fmax(state->starting->alpha_s, alpha_min_s)
+           * state->starting->phi;
 }
 
 } // namespace
 
-const char *lh__simgrid_error(void) { return error_text.c_str(); }
+const char *lh__simgrid_error(void)
+{
+    return error_text.c_str();
+}
 
 const char *lh__simgrid_version(void)
 {
@@ -271,4 +278,7 @@ int lh__simgrid_run(void)
         -1);
 }
 
-double lh__simgrid_now(void) { return sg::s4u::Engine::get_clock(); }
+double lh__simgrid_now(void)
+{
+    return sg::s4u::Engine::get_clock();
+}

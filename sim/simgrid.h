@@ -18,12 +18,12 @@ extern "C" {
 /* A flow: `bytes` at one rate v, link i consumed at repeats[i] x v, v / phi
  * shared max-min, ended alpha_s + bytes / v after the start. */
 struct lh__simgrid_flow {
-    double bytes;            /* 0 < bytes <= LH__SIMGRID_BYTES_MAX */
-    double alpha_s;          /* >= 0 */
-    double phi;              /* > 0 */
-    int32_t n_links;         /* > 0 */
+    double bytes;    /* 0 < bytes <= LH__SIMGRID_BYTES_MAX */
+    double alpha_s;  /* >= 0 */
+    double phi;      /* > 0 */
+    int32_t n_links; /* > 0 */
     const int32_t *links;
-    const int64_t *repeats;  /* >= 1 */
+    const int64_t *repeats; /* >= 1 */
     void (*call)(void *data);
     void *data;
 };
@@ -34,11 +34,11 @@ struct lh__simgrid_flow {
 const char *lh__simgrid_error(void);
 const char *lh__simgrid_version(void);
 int lh__simgrid_open(void);
-int lh__simgrid_link(double capacity_bytes_per_s);       /* id, or -1 */
-int lh__simgrid_seal(void);                              /* no link after */
+int lh__simgrid_link(double capacity_bytes_per_s); /* id, or -1 */
+int lh__simgrid_seal(void);                        /* no link after */
 int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s);
 int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow); /* id or -1 */
-double lh__simgrid_left(int64_t flow);                   /* bytes */
+double lh__simgrid_left(int64_t flow);                         /* bytes */
 void lh__simgrid_cancel(int64_t flow);
 int lh__simgrid_at(double date_s, void (*call)(void *), void *data);
 int lh__simgrid_run(void);

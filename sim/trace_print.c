@@ -15,8 +15,7 @@ static const char *collective_of(const struct lh_program *program,
 static void print_class(struct lh_text *out, const struct lh_trace *trace,
                         const struct lh_program *program, int32_t c)
 {
-    const struct lh_template *t =
-        &program->templates[trace->class_template[c]];
+    const struct lh_template *t = &program->templates[trace->class_template[c]];
     lh_text_printf(out, "class %d: rank %lld, %lld ranks, %s\n", c,
                    (long long)trace->class_rank[c],
                    (long long)trace->class_size[c], t->name);
@@ -28,8 +27,7 @@ static void print_class(struct lh_text *out, const struct lh_trace *trace,
                        "end %.9f",
                        o, collective_of(program, op),
                        lh_category_name(op->category), op->micro_batch,
-                       trace->posted_s[r], trace->start_s[r],
-                       trace->end_s[r]);
+                       trace->posted_s[r], trace->start_s[r], trace->end_s[r]);
         if (trace->group[r] >= 0)
             lh_text_printf(out, "  group %d%s", trace->group[r],
                            trace->group_wan[trace->group[r]] ? " wan" : "");

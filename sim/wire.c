@@ -9,8 +9,7 @@
 #include <math.h>
 
 enum lh_status lh__wire_coupled(struct lh_engine *engine,
-                                const struct lh__placed *p,
-                                struct lh_ctx *ctx)
+                                const struct lh__placed *p, struct lh_ctx *ctx)
 {
     enum lh_status st =
         lh__engine_open(engine, p->n_engine_links, p->engine_capacity, ctx);
@@ -61,8 +60,10 @@ static void declare_shape(const struct wiring *w, const struct lh__shape *s)
 {
     int32_t *links = LH_NEW(w->ctx->arena, int32_t, s->n_links);
     int64_t *weights = LH_NEW(w->ctx->arena, int64_t, s->n_links);
-    struct lh_channel_spec spec = {.links = links, .weights = weights,
-                                   .alpha_s = s->alpha_s, .phi = s->phi};
+    struct lh_channel_spec spec = {.links = links,
+                                   .weights = weights,
+                                   .alpha_s = s->alpha_s,
+                                   .phi = s->phi};
     for (int32_t k = 0; k < s->n_links; k++) {
         if (w->engine_link[s->links[k]] < 0)
             continue;
@@ -75,8 +76,7 @@ static void declare_shape(const struct wiring *w, const struct lh__shape *s)
 static enum lh_status plan_make(struct lh__messages_plan **plan,
                                 const struct lh__placed *p,
                                 const struct lh__shape *shape,
-                                const struct lh_comm *comm,
-                                struct lh_ctx *ctx)
+                                const struct lh_comm *comm, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = &p->incidence;
     const struct lh__geometry *g =
@@ -91,24 +91,24 @@ static enum lh_status plan_make(struct lh__messages_plan **plan,
         return LH_BAD_INPUT;
     }
     int64_t *members = LH_NEW(ctx->arena, int64_t, n);
-    lh__skeleton_members(
-        s, &in->ranks,
-        p->fold.comm_first[shape->comm_class] - g->first_comm, members);
+    lh__skeleton_members(s, &in->ranks,
+                         p->fold.comm_first[shape->comm_class] - g->first_comm,
+                         members);
     for (int64_t i = 0; i < n; i++)
         members[i] = lh__rank_accelerator(&in->ranks, members[i]);
-    struct lh__flow_request request = {
-        .collective = comm->collective, .algorithm = comm->algorithm,
-        .n = n, .accelerators = members, .bytes = comm->bytes,
-        .base_s = in->base_s};
-    lh__messages_plan_make(plan, &request, shape->algorithm, p->topology,
-                           ctx);
+    struct lh__flow_request request = {.collective = comm->collective,
+                                       .algorithm = comm->algorithm,
+                                       .n = n,
+                                       .accelerators = members,
+                                       .bytes = comm->bytes,
+                                       .base_s = in->base_s};
+    lh__messages_plan_make(plan, &request, shape->algorithm, p->topology, ctx);
     return LH_OK;
 }
 
 enum lh_status lh__wire_messages(struct lh_engine *engine,
                                  struct lh__messages_plan **plans,
-                                 const struct lh__placed *p,
-                                 struct lh_ctx *ctx)
+                                 const struct lh__placed *p, struct lh_ctx *ctx)
 {
     struct wiring w = {.engine = engine, .p = p, .ctx = ctx};
     enum lh_status st = open_all_links(&w);
@@ -119,8 +119,8 @@ enum lh_status lh__wire_messages(struct lh_engine *engine,
     for (int32_t g = 0; g < p->n_groups; g++) {
         int32_t shape = p->group_shape[g];
         const struct lh_comm *comm = &p->program->comms[p->group_comm[g]];
-        if (comm->collective == LH_SEND || plans[shape] != NULL ||
-            comm->bytes <= LH__SMALL_BYTES)
+        if (comm->collective == LH_SEND || plans[shape] != NULL
+            || comm->bytes <= LH__SMALL_BYTES)
             continue;
         st = plan_make(&plans[shape], p, &p->shapes[shape], comm, ctx);
         if (st != LH_OK)

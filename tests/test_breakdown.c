@@ -13,18 +13,35 @@
  * Rank 0 computes 1 s, rank 1 computes 3 s (0.5 of it gaps), the all-reduce
  * takes 2 s, the last compute 1 s: the step is 6 s. */
 static struct lh_op ops[] = {
-    {.kind = LH_OP_COMPUTE, .stream = LH_STREAM_COMPUTE, .comm = -1,
-     .category = LH_COMPUTE, .seconds = 1},
-    {.kind = LH_OP_COMM, .stream = LH_STREAM_DATA, .comm = 0,
+    {.kind = LH_OP_COMPUTE,
+     .stream = LH_STREAM_COMPUTE,
+     .comm = -1,
+     .category = LH_COMPUTE,
+     .seconds = 1},
+    {.kind = LH_OP_COMM,
+     .stream = LH_STREAM_DATA,
+     .comm = 0,
      .category = LH_DATA_COMM},
-    {.kind = LH_OP_COMPUTE, .stream = LH_STREAM_COMPUTE, .comm = -1,
-     .category = LH_OPTIMIZER, .seconds = 1},
-    {.kind = LH_OP_COMPUTE, .stream = LH_STREAM_COMPUTE, .comm = -1,
-     .category = LH_COMPUTE, .seconds = 3, .gap_s = 0.5},
-    {.kind = LH_OP_COMM, .stream = LH_STREAM_DATA, .comm = 0,
+    {.kind = LH_OP_COMPUTE,
+     .stream = LH_STREAM_COMPUTE,
+     .comm = -1,
+     .category = LH_OPTIMIZER,
+     .seconds = 1},
+    {.kind = LH_OP_COMPUTE,
+     .stream = LH_STREAM_COMPUTE,
+     .comm = -1,
+     .category = LH_COMPUTE,
+     .seconds = 3,
+     .gap_s = 0.5},
+    {.kind = LH_OP_COMM,
+     .stream = LH_STREAM_DATA,
+     .comm = 0,
      .category = LH_DATA_COMM},
-    {.kind = LH_OP_COMPUTE, .stream = LH_STREAM_COMPUTE, .comm = -1,
-     .category = LH_OPTIMIZER, .seconds = 1},
+    {.kind = LH_OP_COMPUTE,
+     .stream = LH_STREAM_COMPUTE,
+     .comm = -1,
+     .category = LH_OPTIMIZER,
+     .seconds = 1},
 };
 static int32_t dep_begin[] = {0, 0, 1, 2};
 static int32_t deps[] = {0, 1};
@@ -51,9 +68,12 @@ static uint8_t group_wan[] = {0};
 static void example_make(struct example *e, int other_stage)
 {
     memset(e, 0, sizeof *e);
-    e->templates[0] = (struct lh_template){
-        .name = "a", .stage = 0, .n_ops = 3, .ops = ops,
-        .dep_begin = dep_begin, .deps = deps};
+    e->templates[0] = (struct lh_template){.name = "a",
+                                           .stage = 0,
+                                           .n_ops = 3,
+                                           .ops = ops,
+                                           .dep_begin = dep_begin,
+                                           .deps = deps};
     e->templates[1] = e->templates[0];
     e->templates[1].ops = ops + 3;
     e->templates[1].stage = other_stage;
@@ -62,13 +82,23 @@ static void example_make(struct example *e, int other_stage)
     for (int a = 0; a < LH_AXES; a++)
         e->program.axes.size[a] = 1;
     e->program.axes.size[LH_AXIS_DATA] = 4;
-    e->trace = (struct lh_trace){
-        .n_classes = 2, .class_size = class_size, .class_rank = class_rank,
-        .class_template = class_template, .class_first = class_first,
-        .class_begin_s = class_begin_s, .class_end_s = class_end_s,
-        .n_records = 6, .posted_s = posted_s, .start_s = start_s,
-        .end_s = end_s, .late = late, .group = group, .n_groups = 1,
-        .group_wan = group_wan, .step_time_s = 6, .steady = true};
+    e->trace = (struct lh_trace){.n_classes = 2,
+                                 .class_size = class_size,
+                                 .class_rank = class_rank,
+                                 .class_template = class_template,
+                                 .class_first = class_first,
+                                 .class_begin_s = class_begin_s,
+                                 .class_end_s = class_end_s,
+                                 .n_records = 6,
+                                 .posted_s = posted_s,
+                                 .start_s = start_s,
+                                 .end_s = end_s,
+                                 .late = late,
+                                 .group = group,
+                                 .n_groups = 1,
+                                 .group_wan = group_wan,
+                                 .step_time_s = 6,
+                                 .steady = true};
 }
 
 static void check_common(const struct lh_result *r)
@@ -132,8 +162,9 @@ static void a_sum_that_does_not_close_is_an_error(void)
     e.trace.step_time_s = 6.1;
     struct lh_result r = {0};
     LH_CHECK(lh__breakdown(&r, &e.trace, &e.program, &ctx) == LH_FAILED);
-    LH_CHECK(strncmp(lh_diag_at(&ctx, 0)->text, "internal: the breakdown sums",
-                     28) == 0);
+    LH_CHECK(
+        strncmp(lh_diag_at(&ctx, 0)->text, "internal: the breakdown sums", 28)
+        == 0);
     lh_ctx_end(&ctx);
 }
 

@@ -62,9 +62,11 @@ static int add_op(struct world *w, int rank, struct lh_op op)
 static int compute(struct world *w, int rank, double seconds)
 {
     return add_op(w, rank,
-                  (struct lh_op){.kind = LH_OP_COMPUTE, .comm = -1,
+                  (struct lh_op){.kind = LH_OP_COMPUTE,
+                                 .comm = -1,
                                  .stream = LH_STREAM_COMPUTE,
-                                 .seconds = seconds, .micro_batch = -1});
+                                 .seconds = seconds,
+                                 .micro_batch = -1});
 }
 
 static void depend(struct world *w, int rank, int op, int on)
@@ -80,8 +82,8 @@ static int comm_row(struct world *w, int link, double bytes, double alpha_s)
     int64_t *weights = LH_NEW(w->ctx.arena, int64_t, 1);
     links[0] = link;
     weights[0] = 1;
-    w->comms[row] = (struct lh_comm){.collective = LH_ALL_REDUCE,
-                                     .bytes = bytes, .algorithm = "ring"};
+    w->comms[row] = (struct lh_comm){
+        .collective = LH_ALL_REDUCE, .bytes = bytes, .algorithm = "ring"};
     w->channels[row] = (struct lh_channel_spec){1, links, weights, alpha_s, 1};
     w->bytes[row] = bytes;
     return row;
@@ -90,8 +92,10 @@ static int comm_row(struct world *w, int link, double bytes, double alpha_s)
 static int comm(struct world *w, int rank, int row, enum lh_stream stream)
 {
     return add_op(w, rank,
-                  (struct lh_op){.kind = LH_OP_COMM, .comm = row,
-                                 .stream = stream, .micro_batch = -1});
+                  (struct lh_op){.kind = LH_OP_COMM,
+                                 .comm = row,
+                                 .stream = stream,
+                                 .micro_batch = -1});
 }
 
 static void templates_make(struct world *w)
@@ -329,8 +333,8 @@ static void random_channel(struct world *w, int row, uint64_t *rng)
 static struct world *random_world(uint64_t seed)
 {
     uint64_t rng = seed * 2654435761u + 1;
-    struct world *w = world_new(2 + pick(&rng, RANKS_MAX - 2),
-                                1 + pick(&rng, LINKS_MAX - 1));
+    struct world *w =
+        world_new(2 + pick(&rng, RANKS_MAX - 2), 1 + pick(&rng, LINKS_MAX - 1));
     for (int l = 0; l < w->n_links; l++)
         w->capacity[l] = uniform(&rng, 1e8, 4e9);
     int n = 4 + pick(&rng, 12);
@@ -363,8 +367,7 @@ static enum lh_status run_simgrid(void *shared, const void *input,
     const struct both *b = input;
     struct world *w = b->world;
     struct lh_engine engine;
-    enum lh_status st =
-        lh__engine_open(&engine, w->n_links, w->capacity, ctx);
+    enum lh_status st = lh__engine_open(&engine, w->n_links, w->capacity, ctx);
     if (st != LH_OK)
         return st;
     for (int i = 0; i < w->n_comms; i++)
@@ -385,13 +388,14 @@ static void engines_agree(void)
         b.out = output_new(b.world);
         int64_t n = b.world->placed.n_records;
         struct lh__job job = {.bytes = (size_t)n * sizeof(double),
-                              .input = &b, .work = run_simgrid};
+                              .input = &b,
+                              .work = run_simgrid};
         LH_CHECK(lh__fork_all(&job, 1, 1, &b.world->ctx) == LH_OK);
         LH_CHECK(run_fake(b.world, &b.out, 3) == LH_OK);
         const double *simgrid = job.shared;
         for (int64_t r = 0; r < n; r++) {
-            double error = fabs(simgrid[r] - b.out.end_s[r]) /
-                           fmax(1e-3, b.out.end_s[r]);
+            double error =
+                fabs(simgrid[r] - b.out.end_s[r]) / fmax(1e-3, b.out.end_s[r]);
             if (error > 1e-9)
                 printf("seed %d: record %d ends at %.15g, fake %.15g\n",
                        (int)seed, (int)r, simgrid[r], b.out.end_s[r]);

@@ -358,6 +358,8 @@ static enum lh_status pair_run(struct pair *p)
 
 static void pair_end(struct pair *p)
 {
+    for (int i = 0; i < SIDES; i++)
+        lh__incidence_free(&p->placed[i].incidence);
     lh_topology_free(p->topology);
     lh_ctx_end(&p->ctx);
 }

@@ -22,8 +22,8 @@ struct run {
 
 static enum lh_status build(struct run *r, int i)
 {
-    enum lh_status st = lh_topology_build(&r->topology[i], &r->scenario[i],
-                                          &r->ctx);
+    enum lh_status st =
+        lh_topology_build(&r->topology[i], &r->scenario[i], &r->ctx);
     if (st != LH_OK)
         return st;
     return lh_program_build(&r->program[i], &r->scenario[i], &r->ctx);
@@ -48,11 +48,11 @@ static void run_begin(struct run *r, const struct lh_setting *settings,
         points[i] = (struct lh_sim_point){&r->scenario[i], &r->program[i],
                                           r->topology[i]};
     }
-    LH_CHECK(lh_sim_run_many(r->trace, status, points, n, 2, &r->ctx) ==
-             LH_OK);
+    LH_CHECK(lh_sim_run_many(r->trace, status, points, n, 2, &r->ctx) == LH_OK);
     for (int i = 0; i < n; i++)
         LH_CHECK(lh_result_make(&r->result[i], &r->trace[i], &r->program[i],
-                                r->topology[i], &r->ctx) == LH_OK);
+                                r->topology[i], &r->ctx)
+                 == LH_OK);
 }
 
 static void run_end(struct run *r)
@@ -96,8 +96,7 @@ static double alpha_s(const struct run *r)
     }
     double inside_s = sum_s - least_s;
     double across_s = latency_s(r, 0, here * stride);
-    return r->scenario[0].stack.collective_base_s + 2 * inside_s +
-           2 * across_s;
+    return r->scenario[0].stack.collective_base_s + 2 * inside_s + 2 * across_s;
 }
 
 static const struct lh_link_use *fibre(const struct run *r)
@@ -201,14 +200,14 @@ static void runs_on_abilene(void)
         "fibre_layout: {kind: graphml, file: %s, bandwidth: 100 Gbit/s}\n",
         map);
     LH_CHECK(lh_scenario_read_text(&r.scenario[0], "abilene", text,
-                                   strlen(text), "/", NULL, 0,
-                                   &r.ctx) == LH_OK);
+                                   strlen(text), "/", NULL, 0, &r.ctx)
+             == LH_OK);
     LH_CHECK(build(&r, 0) == LH_OK);
-    struct lh_sim_point point = {&r.scenario[0], &r.program[0],
-                                 r.topology[0]};
+    struct lh_sim_point point = {&r.scenario[0], &r.program[0], r.topology[0]};
     LH_CHECK(lh_sim_run(&r.trace[0], &point, &r.ctx) == LH_OK);
     LH_CHECK(lh_result_make(&r.result[0], &r.trace[0], &r.program[0],
-                            r.topology[0], &r.ctx) == LH_OK);
+                            r.topology[0], &r.ctx)
+             == LH_OK);
     /* Hierarchical over 3 sites: 4/3 of 4 bytes a gradient each way, the
      * slowest fibre shared by at least one of the ring's three legs. */
     double bytes = 4.0 / 3.0 * 8 * gradient_bytes(&r);
