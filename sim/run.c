@@ -21,7 +21,8 @@
 static const size_t shared_bytes = (size_t)3 << 30;
 
 struct head {
-    struct lh_trace trace; /* its arrays as offsets into the memory */
+    struct lh_trace trace; /* its arrays are in the memory, which child and
+                              parent see at one address */
     size_t used;
 };
 
@@ -146,6 +147,23 @@ static size_t placed_bytes(const struct lh__placed *p)
            + 32 * (size_t)p->n_groups + 1024;
 }
 
+static enum lh_status placed_run(struct head *head,
+                                 const struct lh__placed *placed,
+                                 const struct lh_scenario *scenario,
+                                 struct lh_ctx *ctx)
+{
+    if (placed_bytes(placed) > shared_bytes) {
+        lh_error(ctx, LH_NOWHERE, "the trace of a step takes %zu bytes",
+                 placed_bytes(placed));
+        return LH_FAILED;
+    }
+    head->used = sizeof *head;
+    placed_put(head, placed);
+    enum lh_status st = simulate(&head->trace, placed, scenario, ctx);
+    head->trace.step_time_s = mean_step_s(&head->trace);
+    return st;
+}
+
 static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
 {
     const struct lh_sim_point *point = input;
@@ -153,17 +171,9 @@ static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
     struct lh__placed placed;
     double begin_s = wall_now_s();
     enum lh_status st = lh__place(&placed, point, ctx);
-    if (st != LH_OK)
-        return st;
-    if (placed_bytes(&placed) > shared_bytes) {
-        lh_error(ctx, LH_NOWHERE, "the trace of a step takes %zu bytes",
-                 placed_bytes(&placed));
-        return LH_FAILED;
-    }
-    head->used = sizeof *head;
-    placed_put(head, &placed);
-    st = simulate(&head->trace, &placed, point->scenario, ctx);
-    head->trace.step_time_s = mean_step_s(&head->trace);
+    if (st == LH_OK)
+        st = placed_run(head, &placed, point->scenario, ctx);
+    lh__incidence_free(&placed.incidence);
     head->trace.wall_s = wall_now_s() - begin_s;
     return st;
 }
@@ -249,6 +259,7 @@ void lh_sim_settings_json(struct lh_text *out)
     lh_text_printf(out,
                    "{\"engine\": \"SimGrid %s\", \"network/model\": \"CM02\", "
                    "\"network/crosstraffic\": 0, \"network/TCP-gamma\": 0, "
+                   "\"network/optim\": \"Full\", "
                    "\"surf/precision\": 1e-12, \"steps_max\": %d}",
                    lh__simgrid_version(), LH__STEPS_MAX);
 }
