@@ -18,11 +18,14 @@ static double compute_s(const struct lh_template *t)
     return sum_s;
 }
 
-void lh__bound(struct lh_result *out, const struct lh_program *program)
+void lh__bound(struct lh_result *out, const struct lh_trace *trace,
+               const struct lh_program *program)
 {
     struct lh_bound *b = &out->bound;
-    for (int i = 0; i < program->n_templates; i++)
-        b->compute_s = fmax(b->compute_s, compute_s(&program->templates[i]));
+    for (int32_t c = 0; c < trace->n_classes; c++)
+        b->compute_s =
+            fmax(b->compute_s,
+                 compute_s(&program->templates[trace->class_template[c]]));
     b->cut = "";
     for (int i = 0; i < out->n_links; i++) {
         double s = out->links[i].bytes / out->links[i].capacity_bytes_per_s;

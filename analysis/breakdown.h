@@ -19,6 +19,7 @@ void lh__links(struct lh_result *out, const struct lh_trace *trace,
                const struct lh_topology *topology, struct lh_ctx *ctx);
 
 /* Needs out->links. */
-void lh__bound(struct lh_result *out, const struct lh_program *program);
+void lh__bound(struct lh_result *out, const struct lh_trace *trace,
+               const struct lh_program *program);
 
 #endif

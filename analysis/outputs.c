@@ -101,7 +101,8 @@ const struct lh_link_use *lh__busiest(const struct lh_result *result,
 
     for (int i = 0; i < result->n_links; i++) {
         const struct lh_link_use *link = &result->links[i];
-        bool wan = link->kind == LH_LINK_WAN;
+        bool wan =
+            link->kind == LH_LINK_WAN || link->kind == LH_LINK_GATEWAY;
         if ((where == LH__ON_WAN && !wan) || (where == LH__IN_SITES && wan)
             || !(link->busy_frac > 0)) {
             continue;

@@ -50,6 +50,6 @@ enum lh_status lh_result_make(struct lh_result *out,
     out->mfu = program->model_flops / (step_s * peak);
     out->hfu = program->hardware_flops / (step_s * peak);
     lh__links(out, trace, topology, ctx);
-    lh__bound(out, program);
+    lh__bound(out, trace, program);
     return lh__breakdown(out, trace, program, ctx);
 }

@@ -195,8 +195,9 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 
     text = lh_text_new(out->arena);
-    lh_text_printf(&text, "%s sequences of %s tokens a step",
+    lh_text_printf(&text, "%s sequence%s of %s tokens a step",
                    grouped(out->arena, s->training.global_batch),
+                   s->training.global_batch == 1 ? "" : "s",
                    grouped(out->arena, s->training.sequence_length));
     lh_text_printf(&text, ", %s micro-batch%s a replica",
                    grouped(out->arena, micro_batches),

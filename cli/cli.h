@@ -60,6 +60,8 @@ void lh__stages_free(struct lh__stages *stages);
 
 /* ---- what goes out ----------------------------------------------------- */
 
+/* Can the file be written?  Says so where it cannot; a status as below. */
+int lh__file_touch(const char *path);
 /* Messages to standard error, sorted by place. */
 void lh__print_messages(const struct lh_ctx *ctx);
 /* The result to standard output; a failed write is said on standard error.

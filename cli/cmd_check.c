@@ -62,6 +62,11 @@ int lh__cmd_check(int argc, char **argv)
     if (st == LH_OK) {
         st = lh__stages_build(&stages, &ctx);
     }
+    if (st == LH_OK) {
+        struct lh_sim_point point = {&stages.scenario, &stages.program,
+                                     stages.topology};
+        st = lh_sim_check(&point, &ctx);
+    }
     lh__print_messages(&ctx);
     status = lh__exit_status(st);
     if (st == LH_OK) {

@@ -83,6 +83,13 @@ static const char *without_suffix(const char *name, struct lh_ctx *ctx)
                : name;
 }
 
+/* Does an example read another file, which init does not print? */
+static bool needs_files(const char *text)
+{
+    return strstr(text, "{config: ") != NULL
+           || strstr(text, "\n  file: ") != NULL;
+}
+
 /* The first line of an example is its question, a comment. */
 static void print_list(struct lh_text *out, const char *const *names, int n)
 {
@@ -91,8 +98,9 @@ static void print_list(struct lh_text *out, const char *const *names, int n)
             lh_data_text(lh_format(out->arena, "%s%s", names[i], suffix));
         int length = (int)strcspn(text, "\n");
         int skip = (int)strspn(text, "# ");
-        lh_text_printf(out, "%-26s %.*s\n", names[i],
-                       skip < length ? length - skip : 0, text + skip);
+        lh_text_printf(out, "%-26s %.*s%s\n", names[i],
+                       skip < length ? length - skip : 0, text + skip,
+                       needs_files(text) ? " (with a file of examples/)" : "");
     }
 }
 

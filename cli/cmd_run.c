@@ -100,6 +100,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The baseline has one device and one fabric, those of the first site. */
+static void warn_of_unlike_sites(const struct lh_scenario *s,
+                                 struct lh_ctx *ctx)
+{
+    for (int i = 1; i < s->n_sites; i++) {
+        if (strcmp(s->sites[i].device_name, s->sites[0].device_name) == 0) {
+            continue;
+        }
+        lh_warn(ctx, s->sites[i].where,
+                "the one-site baseline takes all accelerators as %s, those of "
+                "%s; %s has %s",
+                s->sites[0].device_name, s->sites[0].name, s->sites[i].name,
+                s->sites[i].device_name);
+        return;
+    }
+}
+
 static enum lh_status build(struct simulated *out, const struct run *run)
 {
     struct lh_ctx *ctx = run->input.ctx;
@@ -114,6 +131,7 @@ static enum lh_status build(struct simulated *out, const struct run *run)
         lh_scenario_one_site(&out->stages[ONE_SITE].scenario,
                              &out->stages[HERE].scenario, ctx);
         out->n = POINTS;
+        warn_of_unlike_sites(&out->stages[HERE].scenario, ctx);
         st = lh__stages_build(&out->stages[ONE_SITE], ctx);
     }
     return st;
@@ -220,6 +238,10 @@ int lh__cmd_run(int argc, char **argv)
 
     argp_parse(&argp, argc, argv, 0, NULL, &run);
     st = build(&s, &run);
+    if (st == LH_OK && run.trace_path != NULL
+        && lh__file_touch(run.trace_path) != LH__EXIT_OK) {
+        st = LH_FAILED;
+    }
     if (st == LH_OK) {
         st = simulate(&s, &run);
     }

@@ -239,6 +239,13 @@ int lh__print_result(const struct lh_text *text)
     return LH__EXIT_OK;
 }
 
+int lh__file_touch(const char *path)
+{
+    FILE *file = fopen(path, "a");
+
+    return file != NULL && fclose(file) == 0 ? LH__EXIT_OK : write_failed(path);
+}
+
 int lh__print_file(const char *path, const struct lh_text *text)
 {
     FILE *file = fopen(path, "w");

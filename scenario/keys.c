@@ -17,6 +17,7 @@
 #define SITE(field)  offsetof(struct lh_site, field)
 #define FIBRE(field) offsetof(struct lh_fibre, field)
 
+#define BIT_PER_S    0.125
 #define BYTES_PER_S  .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
 #define SECONDS      .type = LH__QUANTITY, .dimension = LH_DIM_TIME
 #define METRES       .type = LH__QUANTITY, .dimension = LH_DIM_LENGTH
@@ -173,8 +174,8 @@ static const struct lh__key keys[] = {
      .offset = SITE(fabric.scale_up_gpus), .min = 1, .max = AXIS_MAX,
      .unit = "accelerators", .when = SCALE_UP,
      .help = "Accelerators of a scale-up domain (a node or a rack)."},
-    {"sites[].fabric.scale_up_bandwidth", .flags = LH__ROW | LH__POSITIVE,
-     BYTES_PER_S, .offset = SITE(fabric.scale_up_bytes_per_s), .max = 1e18,
+    {"sites[].fabric.scale_up_bandwidth", .flags = LH__ROW,
+     BYTES_PER_S, .min = BIT_PER_S, .offset = SITE(fabric.scale_up_bytes_per_s), .max = 1e18,
      .when = SCALE_UP,
      .help = "Of one accelerator into its scale-up domain, each direction."},
     {"sites[].fabric.scale_up_latency", .flags = LH__ROW, SECONDS,
@@ -184,8 +185,8 @@ static const struct lh__key keys[] = {
      .offset = SITE(fabric.scale_up_frac), .max = 1, .when = SCALE_UP,
      .unit = "share",
      .help = "Share of scale_up_bandwidth that collectives reach."},
-    {"sites[].fabric.nic_bandwidth", .flags = LH__ROW | LH__POSITIVE,
-     BYTES_PER_S, .offset = SITE(fabric.nic_bytes_per_s), .max = 1e18,
+    {"sites[].fabric.nic_bandwidth", .flags = LH__ROW,
+     BYTES_PER_S, .min = BIT_PER_S, .offset = SITE(fabric.nic_bytes_per_s), .max = 1e18,
      .help = "Of one accelerator's network card, each direction."},
     {"sites[].fabric.nic_latency", .flags = LH__ROW, SECONDS,
      .offset = SITE(fabric.nic_latency_s), .max = 3600,
@@ -213,7 +214,7 @@ static const struct lh__key keys[] = {
      .n_min = 1, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP, .example = "1",
      .help = "Capacity below a switch over capacity above it: one number, or "
              "one a level."},
-    {"sites[].gateway_bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+    {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",
      .help = "Capacity between the site's network and all its fibres, each "
@@ -235,7 +236,7 @@ static const struct lh__key keys[] = {
     {"fibres[].route_factor", LH__NUMBER, .offset = FIBRE(route_factor),
      .min = 1, .max = 3, .fallback = "1.4", .when = "fibres[].length=none",
      .unit = "ratio", .help = "Length of the fibre over the geodesic."},
-    {"fibres[].bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+    {"fibres[].bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = FIBRE(bytes_per_s), .max = 1e18, .fallback = "400 Gbit/s",
      .help = "Usable, in each direction."},
     {"fibres[].equipment_latency", SECONDS,
@@ -267,7 +268,7 @@ static const struct lh__key keys[] = {
      .offset = ROOT(s.layout.route_factor), .min = 1, .max = 3,
      .fallback = "1.4", .when = LAID, .unit = "ratio",
      .help = "Length of a fibre over the geodesic."},
-    {"fibre_layout.bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+    {"fibre_layout.bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = ROOT(s.layout.bytes_per_s), .max = 1e18,
      .fallback = "400 Gbit/s", .when = LAID,
      .help = "Usable, in each direction; of a map where it states none."},

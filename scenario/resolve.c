@@ -245,6 +245,9 @@ static void check_layout(struct lh__reader *r)
     s->layout.where = value->where;
     if (s->n_sites < 2 || s->layout.kind == LH_LAYOUT_NONE)
         return;
+    if (s->n_fibres > 0)
+        lh_warn(r->ctx, value->where,
+                "fibre_layout adds its fibres to those listed in fibres");
     if (s->layout.kind == LH_LAYOUT_GRAPHML) {
         if (!s->layout.file)
             lh_error(r->ctx, value->where,

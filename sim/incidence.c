@@ -461,10 +461,12 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
     }
     if (*out >= 0)
         return LH_OK;
+    const struct lh_algorithm *a = lh_algorithm_find(f->algorithm);
     lh_error(ctx, LH_NOWHERE,
-             "%s by algorithm '%s' is not defined for these %lld members",
-             lh_collective_name(f->collective), f->algorithm,
-             (long long)s->n_members);
+             "sync.algorithm: '%s' cannot do the %s of these %lld members "
+             "(%s); 'auto' takes what can",
+             f->algorithm, lh_collective_name(f->collective),
+             (long long)s->n_members, a ? a->help : "unknown");
     return LH_BAD_INPUT;
 }
 

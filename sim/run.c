@@ -254,6 +254,15 @@ enum lh_status lh_sim_run_here(struct lh_trace *out,
     return st;
 }
 
+enum lh_status lh_sim_check(const struct lh_sim_point *point,
+                            struct lh_ctx *ctx)
+{
+    struct lh__placed placed;
+    enum lh_status st = lh__place(&placed, point, ctx);
+    lh__incidence_free(&placed.incidence);
+    return st;
+}
+
 void lh_sim_settings_json(struct lh_text *out)
 {
     lh_text_printf(out,

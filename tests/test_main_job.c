@@ -175,6 +175,21 @@ static void far_on_a_thin_fibre_is_more_than_twice(void)
     run_end(&r);
 }
 
+/* A slower device holds the other stage: the bound is that of the stages as
+ * they are placed, not of each stage on each device. */
+static void the_bound_is_below_the_step(void)
+{
+    struct lh_setting settings[] = {{"sites[0].device", "a100-sxm"},
+                                    {"plan.pipeline", "2"},
+                                    {"training.global_batch", "128"},
+                                    {"placement.across_sites", "pipeline"}};
+    struct run r;
+    run_begin(&r, settings, LH_COUNT(settings), false);
+    LH_CHECK(r.result[0].bound.compute_s > 0);
+    LH_CHECK(r.result[0].bound.bound_s <= r.result[0].step_time_s);
+    run_end(&r);
+}
+
 /* Three sites on a published map: the whole path, twice the same. */
 static void runs_on_abilene(void)
 {
@@ -226,6 +241,7 @@ int main(void)
         {"side by side is one site", side_by_side_is_one_site},
         {"far on a thin fibre is more than twice one site",
          far_on_a_thin_fibre_is_more_than_twice},
+        {"the bound is below the step", the_bound_is_below_the_step},
         {"runs on Abilene", runs_on_abilene},
     };
     return lh_unit_run("main job", tests, LH_COUNT(tests));

@@ -68,6 +68,9 @@ enum lh_status lh_sim_run(struct lh_trace *out, const struct lh_sim_point *point
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
                                const struct lh_sim_point *points, int n,
                                int jobs, struct lh_ctx *ctx) LH_MUST_USE;
+/* Places a point without simulating it: what lh_sim_run() would refuse. */
+enum lh_status lh_sim_check(const struct lh_sim_point *point,
+                            struct lh_ctx *ctx) LH_MUST_USE;
 /* The same without a fork, for sanitizers: once a process. */
 enum lh_status lh_sim_run_here(struct lh_trace *out,
                                const struct lh_sim_point *point,
