@@ -34,7 +34,7 @@ static int use_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int64_t divisor(int64_t a, int64_t b)
+int64_t lh__divisor(int64_t a, int64_t b)
 {
     while (b != 0) {
         int64_t rest = a % b;
@@ -117,7 +117,7 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
     double *capacity = LH_NEW(ctx->arena, double, uses->n);
     double *share = LH_NEW(ctx->arena, double, uses->n);
     for (size_t i = 0; i < uses->n; i++) {
-        common = divisor(uses->list[i].weight, common);
+        common = lh__divisor(uses->list[i].weight, common);
         struct lh_link_info link =
             lh_topology_link_facts(t, uses->list[i].link);
         capacity[i] = link.capacity_bytes_per_s;

@@ -53,6 +53,9 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
                                    const struct lh_topology *t,
                                    struct lh_ctx *ctx);
 
+/* Greatest common divisor; of a and 0 it is a. */
+int64_t lh__divisor(int64_t a, int64_t b);
+
 /* A send as one hop from member 0 to member 1. */
 void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx);
 

@@ -57,22 +57,6 @@ static void families_make(struct lh__incidence *in, struct lh_arena *arena)
         in->row_family[row] = family_of(in, &p->comms[row]);
 }
 
-/* Axes from the innermost (smallest stride) outwards. */
-static void axes_by_stride(const struct lh_axes *axes, int order[LH_AXES])
-{
-    for (int a = 0; a < LH_AXES; a++) {
-        int i = a;
-        for (; i > 0 && axes->stride[order[i - 1]] > axes->stride[a]; i--)
-            order[i] = order[i - 1];
-        order[i] = a;
-    }
-}
-
-static bool spans(const struct lh__skeleton *s, int axis)
-{
-    return (s->axes & LH_AXIS_BIT(axis)) != 0;
-}
-
 /* The stages whose templates take part (of a send: that send). */
 static void slots_make(struct lh__incidence *in, struct lh_arena *arena)
 {
@@ -101,140 +85,9 @@ static void slots_make(struct lh__incidence *in, struct lh_arena *arena)
             s->slot_stage[s->n_slots] = stage;
             s->slot[stage] = s->n_slots++;
         }
-        if (spans(s, LH_AXIS_PIPELINE))
+        if (lh__skeleton_spans(s, LH_AXIS_PIPELINE))
             s->n_slots = 1;
     }
-}
-
-static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
-                       enum lh_axis axis, int shift)
-{
-    int64_t size = axes->size[axis];
-    int64_t from = lh_axes_coordinate(axes, rank, axis);
-    int64_t to = ((from + shift) % size + size) % size;
-    return rank + (to - from) * axes->stride[axis];
-}
-
-/* Sends are along the pipeline: their distance depends on the stage alone. */
-static void send_deltas(struct lh__skeleton *s, const struct lh_axes *axes,
-                        struct lh_arena *arena)
-{
-    s->delta = LH_NEW(arena, int64_t, s->n_slots);
-    assert(s->shift_axis == LH_AXIS_PIPELINE);
-    for (int i = 0; i < s->n_slots; i++) {
-        lh_rank from = s->slot_stage[i] * axes->stride[LH_AXIS_PIPELINE];
-        s->delta[i] = shifted(axes, from, s->shift_axis, s->shift) - from;
-    }
-}
-
-/* Numbers the communicators and lists the members of each relative to its key
- * rank; both ascend with the rank. */
-static void skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
-                            struct lh_arena *arena)
-{
-    int order[LH_AXES];
-    axes_by_stride(axes, order);
-    s->n_comms = 1;
-    s->n_members = s->axes == 0 ? 2 : 1;
-    for (int i = 0; i < LH_AXES; i++) {
-        int a = order[i];
-        if (spans(s, a)) {
-            s->n_members *= axes->size[a];
-            continue;
-        }
-        s->radix[a] = s->n_comms;
-        s->n_comms *= a == LH_AXIS_PIPELINE ? s->n_slots : axes->size[a];
-    }
-    if (s->axes == 0) {
-        send_deltas(s, axes, arena);
-        return;
-    }
-    s->offset = LH_NEW(arena, int64_t, s->n_members);
-    int64_t made = 1;
-    for (int i = 0; i < LH_AXES; i++) {
-        int a = order[i];
-        int64_t before = made;
-        for (int64_t k = 1; spans(s, a) && k < axes->size[a]; k++) {
-            for (int64_t j = 0; j < before; j++)
-                s->offset[made++] = s->offset[j] + k * axes->stride[a];
-        }
-    }
-}
-
-static int64_t skeleton_comm(const struct lh__skeleton *s,
-                             const struct lh_axes *axes, lh_rank rank)
-{
-    int64_t comm = 0;
-    for (int a = 0; a < LH_AXES; a++) {
-        if (spans(s, a))
-            continue;
-        int64_t at = lh_axes_coordinate(axes, rank, a);
-        comm += (a == LH_AXIS_PIPELINE ? s->slot[at] : at) * s->radix[a];
-    }
-    return comm;
-}
-
-static lh_rank skeleton_key(const struct lh__skeleton *s,
-                            const struct lh_axes *axes, int64_t comm)
-{
-    lh_rank key = 0;
-    for (int a = 0; a < LH_AXES; a++) {
-        if (spans(s, a))
-            continue;
-        bool staged = a == LH_AXIS_PIPELINE;
-        int64_t at =
-            comm / s->radix[a] % (staged ? (int64_t)s->n_slots : axes->size[a]);
-        key += (staged ? s->slot_stage[at] : at) * axes->stride[a];
-    }
-    return key;
-}
-
-struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
-                               const struct lh__ranks *ranks)
-{
-    struct lh__walk w = {.s = s, .axes = ranks->axes};
-    int order[LH_AXES];
-    axes_by_stride(ranks->axes, order);
-    for (int i = 0; i < LH_AXES; i++) {
-        if (!spans(s, order[i]))
-            w.order[w.n_axes++] = order[i];
-    }
-    w.key = skeleton_key(s, ranks->axes, 0);
-    return w;
-}
-
-void lh__walk_next(struct lh__walk *w)
-{
-    for (int i = 0; i < w->n_axes; i++) {
-        int a = w->order[i];
-        bool staged = a == LH_AXIS_PIPELINE;
-        int64_t size = staged ? w->s->n_slots : w->axes->size[a];
-        int64_t before = w->digit[i];
-        int64_t after = before + 1 < size ? before + 1 : 0;
-        int64_t moved = staged
-                            ? w->s->slot_stage[after] - w->s->slot_stage[before]
-                            : after - before;
-        w->digit[i] = after;
-        w->key += moved * w->axes->stride[a];
-        if (staged)
-            w->slot = after;
-        if (after != 0)
-            return;
-    }
-}
-
-void lh__skeleton_members(const struct lh__skeleton *s,
-                          const struct lh__ranks *ranks, int64_t comm,
-                          lh_rank *out)
-{
-    lh_rank key = skeleton_key(s, ranks->axes, comm);
-    if (s->axes == 0) {
-        out[0] = key;
-        out[1] = shifted(ranks->axes, key, s->shift_axis, s->shift);
-        return;
-    }
-    for (int64_t i = 0; i < s->n_members; i++)
-        out[i] = key + s->offset[i];
 }
 
 /* ---- patterns ----------------------------------------------------------- */
@@ -638,7 +491,7 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
     families_make(out, ctx->arena);
     slots_make(out, ctx->arena);
     for (int32_t i = 0; i < out->n_skeletons; i++) {
-        skeleton_number(&out->skeletons[i], out->ranks.axes, ctx->arena);
+        lh__skeleton_number(&out->skeletons[i], out->ranks.axes, ctx->arena);
         patterns_make(out, &out->skeletons[i], ctx->arena);
     }
     st = geometries_make(out, ctx);
@@ -667,10 +520,9 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
 {
     const struct lh__family *f = &in->families[in->row_family[op->comm]];
     const struct lh__skeleton *s = &in->skeletons[f->skeleton];
-    if (op->role == LH_ROLE_RECEIVER)
-        rank = shifted(in->ranks.axes, rank, s->shift_axis, -s->shift);
     return in->geometries[f->geometry].first_comm
-           + skeleton_comm(s, in->ranks.axes, rank);
+           + lh__skeleton_comm(s, in->ranks.axes, rank,
+                               op->role == LH_ROLE_RECEIVER);
 }
 
 static bool on_several_sites(const struct lh_members *members)

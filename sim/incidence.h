@@ -137,6 +137,17 @@ void lh__incidence_free(struct lh__incidence *in);
  * a rank takes part in. */
 int64_t lh__incidence_comm(const struct lh__incidence *in,
                            const struct lh_op *op, lh_rank rank);
+bool lh__skeleton_spans(const struct lh__skeleton *s, int axis);
+/* Numbers the communicators and lists the members of each relative to its key
+ * rank; needs axes, shift, slot and slot_stage. */
+void lh__skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
+                         struct lh_arena *arena);
+/* The number of a rank's communicator; of a send's receiver it is the
+ * sender's. */
+int64_t lh__skeleton_comm(const struct lh__skeleton *s,
+                          const struct lh_axes *axes, lh_rank rank,
+                          bool is_receiver);
+
 /* All communicators of a skeleton in their order, without a division each:
  *
  *   struct lh__walk w = lh__walk_begin(s, ranks);

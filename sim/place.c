@@ -234,16 +234,6 @@ static enum lh_status members_check(struct placement *pl)
 
 /* ---- shapes -------------------------------------------------------------- */
 
-static int64_t divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* The weights are the class's on one link; they are whole multiples of the
  * hops' unit, of which the common divisor goes to the unit. */
 static void shape_make(struct placement *pl, struct lh__shape *out,
@@ -257,7 +247,7 @@ static void shape_make(struct placement *pl, struct lh__shape *out,
     int32_t n = (int32_t)(f->weight_first[comm_class + 1] - first);
     int64_t common = 0;
     for (int32_t k = 0; k < n; k++)
-        common = divisor(f->weight[first + k], common);
+        common = lh__divisor(f->weight[first + k], common);
     *out = (struct lh__shape){.family = family,
                               .comm_class = comm_class,
                               .algorithm = figures.algorithm,

@@ -48,15 +48,8 @@ static int by_uses_then_capacity(const void *x, const void *y)
 static void divide(struct uses *u)
 {
     int64_t common = 0;
-    for (int32_t i = 0; i < u->n; i++) {
-        int64_t a = u->weight[i], b = common;
-        while (b != 0) {
-            int64_t rest = a % b;
-            a = b;
-            b = rest;
-        }
-        common = a;
-    }
+    for (int32_t i = 0; i < u->n; i++)
+        common = lh__divisor(u->weight[i], common);
     for (int32_t i = 0; i < u->n; i++)
         u->weight[i] /= common;
     u->capacity_bytes_per_s /= (double)common;
