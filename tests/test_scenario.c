@@ -490,7 +490,7 @@ static void echo_keeps_odd_values(void)
             "            spread_efficiency: 0.1, oversubscription: 1.7}}\n"
             "- {name: true, gpus: 16, device: h100-sxm}\n"
             "fibres: [{between: [1e5, true], length: 0.1 m,\n"
-            "          bandwidth: 0.3 bit/s, equipment_latency: 1e-300 s}]\n",
+            "          bandwidth: 1.3 bit/s, equipment_latency: 1e-300 s}]\n",
             &ctx)
         == LH_OK);
     LH_CHECK_TEXT(s.name, "two: 'halls' # \"x\" \\ \xc3\xa9");
