@@ -15,26 +15,22 @@
 
 enum { NONE = -1, MIXED = -2 };
 
-static int32_t class_of(const struct lh__placed *p, int64_t record)
+/* The rank class and stream of each group's first member, as one number. */
+static int64_t *owners(const struct lh__placed *p, struct lh_arena *arena)
 {
-    int32_t low = 0, high = p->n_classes - 1;
-    while (low < high) {
-        int32_t middle = low + (high - low + 1) / 2;
-        if (p->class_first[middle] <= record)
-            low = middle;
-        else
-            high = middle - 1;
+    int64_t *owner = LH_NEW(arena, int64_t, p->n_groups);
+    for (int32_t g = 0; g < p->n_groups; g++)
+        owner[g] = NONE;
+    for (int32_t c = 0; c < p->n_classes; c++) {
+        const struct lh_template *t =
+            &p->program->templates[p->class_template[c]];
+        for (int32_t o = 0; o < t->n_ops; o++) {
+            int32_t g = p->record_group[p->class_first[c] + o];
+            if (g >= 0 && owner[g] == NONE)
+                owner[g] = (int64_t)c * LH_STREAMS + t->ops[o].stream;
+        }
     }
-    return low;
-}
-
-/* The rank class and stream of a group's first member, as one number. */
-static int64_t owner_of(const struct lh__placed *p, int32_t g)
-{
-    int64_t r = p->group_record[p->group_first[g]];
-    int32_t c = class_of(p, r);
-    const struct lh_template *t = &p->program->templates[p->class_template[c]];
-    return (int64_t)c * LH_STREAMS + t->ops[r - p->class_first[c]].stream;
+    return owner;
 }
 
 static void own(int64_t *owner, int64_t by)
@@ -47,6 +43,7 @@ static void own(int64_t *owner, int64_t by)
 
 void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
 {
+    const int64_t *group = owners(p, ctx->arena);
     int64_t *shape = LH_NEW(ctx->arena, int64_t, p->n_shapes);
     int64_t *link = LH_NEW(ctx->arena, int64_t, p->n_engine_links);
     for (int32_t s = 0; s < p->n_shapes; s++)
@@ -54,7 +51,7 @@ void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
     for (int32_t j = 0; j < p->n_engine_links; j++)
         link[j] = NONE;
     for (int32_t g = 0; g < p->n_groups; g++)
-        own(&shape[p->group_shape[g]], owner_of(p, g));
+        own(&shape[p->group_shape[g]], group[g]);
     for (int32_t s = 0; s < p->n_shapes; s++) {
         for (int32_t k = 0; k < p->channels[s].n_links; k++)
             own(&link[p->channels[s].links[k]], shape[s]);

@@ -56,7 +56,7 @@ struct exec {
     struct followers *followers;      /* [n_templates] */
     int32_t *record_class;            /* [n_records] */
     struct step steps[LH__STEPS_MAX];
-    struct call *record_calls; /* [n_records] */
+    struct call *record_calls; /* [n_records], message by message */
     struct call *group_calls;  /* [n_groups] */
     struct call *ready;        /* ops that became ready, to be started */
     size_t n_ready, ready_capacity;
@@ -485,7 +485,8 @@ static void exec_init(struct exec *x)
         for (int64_t r = p->class_first[c]; r < p->class_first[c + 1]; r++)
             x->record_class[r] = c;
     }
-    x->record_calls = LH_NEW(arena, struct call, p->n_records);
+    if (x->plans)
+        x->record_calls = LH_NEW(arena, struct call, p->n_records);
     x->group_calls = LH_NEW(arena, struct call, p->n_groups);
     step_init(x, 0);
 }

@@ -140,7 +140,6 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
         if (part == 0)
             out->n_limiting = out->n_links;
     }
-    out->divided = common;
     out->unit_frac *= (double)common;
     out->phi *= (double)common;
 }
@@ -201,15 +200,14 @@ static void shape_copy(struct lh__flow_shape *out,
     }
 }
 
-/* Is algorithm i wanted by the request and defined for its members? */
-static bool is_candidate(int i, const struct lh__flow_request *request,
-                         const struct lh_members *members)
+bool lh__flow_candidate(int i, const char *algorithm,
+                        enum lh_collective collective,
+                        const struct lh_members *members)
 {
     const struct lh_algorithm *a = lh_algorithm_at(i);
-    if (strcmp(request->algorithm, "auto") != 0
-        && lh_algorithm_find(request->algorithm) != a)
+    if (strcmp(algorithm, "auto") != 0 && lh_algorithm_find(algorithm) != a)
         return false;
-    return a->defined(request->collective, members);
+    return a->defined(collective, members);
 }
 
 static enum lh_status refuse(const struct lh__flow_request *request,
@@ -245,7 +243,8 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
     for (int i = 0; i < lh_algorithm_count(); i++) {
         struct lh__flow_shape shape;
         if (request->collective == LH_SEND
-            || !is_candidate(i, request, &members))
+            || !lh__flow_candidate(i, request->algorithm, request->collective,
+                                   &members))
             continue;
         shape_of(&shape, i, request, t, &scratch);
         double time_s = shape.alpha_s + shape.s_per_byte * request->bytes;

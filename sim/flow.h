@@ -32,7 +32,6 @@ struct lh__flow_shape {
     int32_t n_limiting; /* the first of them have finite capacities */
     lh_link *links;     /* [n_links] ascending within both parts */
     int64_t *weights;   /* [n_links] >= 1, greatest common divisor 1 */
-    int64_t divided;    /* what the hops' weights were divided by */
     double alpha_s;     /* base_s + the algorithm's latency */
     double unit_frac;   /* bytes at weight 1 / S */
     double phi;         /* sharing weight at these weights */
@@ -47,6 +46,12 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
                                    const struct lh__flow_request *request,
                                    const struct lh_topology *t,
                                    struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Is algorithm i the one named (or is any asked for by "auto"), and defined for
+ * this collective of these members? */
+bool lh__flow_candidate(int i, const char *algorithm,
+                        enum lh_collective collective,
+                        const struct lh_members *members);
 
 /* Where members stand; site and domain are arrays of the ctx's arena. */
 struct lh_members lh__flow_members(const struct lh__flow_request *request,

@@ -366,7 +366,6 @@ void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
         links_and_ranks_round(&c);
         before = now;
         now = colours_count(&c);
-        out->rounds++;
     }
     out->rank_class =
         classes_of(c.rank, in->ranks.n, &out->n_ranks, ctx->arena);

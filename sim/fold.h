@@ -24,7 +24,6 @@ struct lh__fold {
     int64_t *weight_first; /* [n_comms + 1] */
     int32_t *weight_link;
     int64_t *weight;
-    int rounds;
 };
 
 /* The finest fold: every rank, communicator and used link its own class. */

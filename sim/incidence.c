@@ -292,11 +292,8 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
     *out = -1;
     if (f->collective == LH_SEND)
         return LH_OK;
-    bool any = strcmp(f->algorithm, "auto") == 0;
     for (int i = 0; i < lh_algorithm_count(); i++) {
-        const struct lh_algorithm *a = lh_algorithm_at(i);
-        if ((!any && lh_algorithm_find(f->algorithm) != a)
-            || !a->defined(f->collective, &p->members))
+        if (!lh__flow_candidate(i, f->algorithm, f->collective, &p->members))
             continue;
         enum lh_status st =
             option_of(&option, in, s, p,

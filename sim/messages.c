@@ -211,9 +211,22 @@ void lh__messages_plan_declare(struct lh__messages_plan *plan,
     }
 }
 
-int64_t lh__messages_plan_count(const struct lh__messages_plan *plan)
+static int64_t plan_messages(const struct lh__messages_plan *plan)
 {
     return plan->message_begin[plan->pipes.n];
+}
+
+static void run_begin(struct lh__messages_run *run, double bytes, void *data)
+{
+    const struct lh__messages_plan *plan = run->plan;
+    run->bytes = bytes;
+    run->data = data;
+    for (int64_t p = 0; p < plan->pipes.n; p++)
+        run->pipes[p] = (struct pipe){.run = run, .index = p};
+    for (int64_t m = 0; m < plan->n_members; m++) {
+        run->joiners[m] = (struct joiner){run, m};
+        run->rest[m] = plan->member_messages[m];
+    }
 }
 
 void lh__messages_run_make(struct lh__messages_run **out,
@@ -231,29 +244,12 @@ void lh__messages_run_make(struct lh__messages_run **out,
     run->pipes = LH_NEW(ctx->arena, struct pipe, n_pipes);
     run->sent = LH_NEW(ctx->arena, int32_t, n_slots);
     run->delivered = LH_NEW(ctx->arena, int32_t, n_slots);
-    run->order = LH_NEW(ctx->arena, int32_t, lh__messages_plan_count(plan));
+    run->order = LH_NEW(ctx->arena, int32_t, plan_messages(plan));
     run->joiners = LH_NEW(ctx->arena, struct joiner, plan->n_members);
     run->joined = LH_NEW(ctx->arena, bool, plan->n_members);
     run->rest = LH_NEW(ctx->arena, int64_t, plan->n_members);
-    lh__messages_reset(run, options->bytes, options->data);
+    run_begin(run, options->bytes, options->data);
     *out = run;
-}
-
-void lh__messages_reset(struct lh__messages_run *run, double bytes, void *data)
-{
-    const struct lh__messages_plan *plan = run->plan;
-    size_t n_slots = (size_t)(plan->pipes.n * plan->pipes.chunks);
-    run->bytes = bytes;
-    run->data = data;
-    memset(run->sent, 0, n_slots * sizeof *run->sent);
-    memset(run->delivered, 0, n_slots * sizeof *run->delivered);
-    for (int64_t p = 0; p < plan->pipes.n; p++)
-        run->pipes[p] = (struct pipe){.run = run, .index = p};
-    for (int64_t m = 0; m < plan->n_members; m++) {
-        run->joiners[m] = (struct joiner){run, m};
-        run->joined[m] = false;
-        run->rest[m] = plan->member_messages[m];
-    }
 }
 
 /* Is the next round of a chunk free to leave, as far as others matter? */

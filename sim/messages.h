@@ -28,8 +28,6 @@ void lh__messages_plan_make(struct lh__messages_plan **out,
 void lh__messages_plan_declare(struct lh__messages_plan *plan,
                                lh__declare declare, void *data,
                                struct lh_ctx *ctx);
-/* Messages of one run, for limits and statistics. */
-int64_t lh__messages_plan_count(const struct lh__messages_plan *plan);
 
 struct lh__messages_options {
     struct lh_engine *engine;
@@ -47,7 +45,4 @@ void lh__messages_run_make(struct lh__messages_run **out,
  * comes when it has sent and received all that is its. */
 enum lh_status lh__messages_join(struct lh__messages_run *run,
                                  int64_t member) LH_MUST_USE;
-/* For another instance of the plan; all members must be done. */
-void lh__messages_reset(struct lh__messages_run *run, double bytes, void *data);
-
 #endif

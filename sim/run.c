@@ -135,7 +135,6 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->link_count =
         put(head, p->fold.link_size, p->n_links, sizeof *t->link_count);
     t->link_bytes = put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);
-    t->n_engine_links = p->n_engine_links;
     groups_put(head, p);
 }
 

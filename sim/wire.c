@@ -73,14 +73,20 @@ static void declare_shape(const struct wiring *w, const struct lh__shape *s)
     lh__engine_channel(w->engine, &spec);
 }
 
+static const struct lh__geometry *geometry_of(const struct lh__placed *p,
+                                              const struct lh__shape *shape)
+{
+    const struct lh__incidence *in = &p->incidence;
+    return &in->geometries[in->families[shape->family].geometry];
+}
+
 static enum lh_status plan_make(struct lh__messages_plan **plan,
                                 const struct lh__placed *p,
                                 const struct lh__shape *shape,
                                 const struct lh_comm *comm, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = &p->incidence;
-    const struct lh__geometry *g =
-        &in->geometries[in->families[shape->family].geometry];
+    const struct lh__geometry *g = geometry_of(p, shape);
     const struct lh__skeleton *s = &in->skeletons[g->skeleton];
     int64_t n = s->n_members;
     if (n > LH__MESSAGES_MEMBERS_MAX) {
@@ -120,7 +126,7 @@ enum lh_status lh__wire_messages(struct lh_engine *engine,
         int32_t shape = p->group_shape[g];
         const struct lh_comm *comm = &p->program->comms[p->group_comm[g]];
         if (comm->collective == LH_SEND || plans[shape] != NULL
-            || comm->bytes <= LH__SMALL_BYTES)
+            || geometry_of(p, &p->shapes[shape])->small)
             continue;
         st = plan_make(&plans[shape], p, &p->shapes[shape], comm, ctx);
         if (st != LH_OK)

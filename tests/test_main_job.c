@@ -240,6 +240,21 @@ static void runs_on_abilene(void)
     run_end(&r);
 }
 
+/* SimGrid in this process, where the sanitizers see it: last, because no run
+ * can be forked after it. */
+static void runs_in_this_process(void)
+{
+    struct lh_setting settings[] = {{"training.global_batch", "32"}};
+    struct run r;
+    struct lh_trace here;
+    run_begin(&r, settings, LH_COUNT(settings), false);
+    struct lh_sim_point point = {&r.scenario[0], &r.program[0], r.topology[0]};
+    LH_CHECK(lh_sim_run_here(&here, &point, &r.ctx) == LH_OK);
+    LH_CHECK(here.step_time_s == r.trace[0].step_time_s);
+    LH_CHECK(here.events == r.trace[0].events && here.events > 0);
+    run_end(&r);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -252,6 +267,7 @@ int main(void)
          far_on_a_thin_fibre_is_more_than_twice},
         {"the bound is below the step", the_bound_is_below_the_step},
         {"runs on Abilene", runs_on_abilene},
+        {"runs in this process", runs_in_this_process},
     };
     return lh_unit_run("main job", tests, LH_COUNT(tests));
 }

@@ -49,7 +49,6 @@ struct lh_trace {
     int steps_simulated;
     double step_time_s;
     int64_t events;           /* callbacks of the engine                      */
-    int32_t n_engine_links;   /* links that the engine sees                   */
     double wall_s;            /* of the child; never in a result              */
 };
 
