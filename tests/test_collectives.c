@@ -655,11 +655,11 @@ static void nics_are_used_equally(void)
         "rails", "rails-of-8", "rails-stride-4", "fat-tree",
         "two-rail-sites"};
     for (size_t i = 0; i < LH_COUNT(lands_of_nodes); i++) {
-        for (int c = 0; c < LH_SEND; c++)
+        for (int c = 0; c < LH_ALL_TO_ALL; c++)
             nics_are_equal(lands_of_nodes[i], "ring",
                            (enum lh_collective)c);
     }
-    for (int c = 0; c < LH_SEND; c++)
+    for (int c = 0; c < LH_ALL_TO_ALL; c++)
         nics_are_equal("two-rail-sites", "hierarchical",
                        (enum lh_collective)c);
 }

@@ -30,6 +30,7 @@ static const char *const collective_names[LH_COLLECTIVES] = {
     "all-reduce",
     "reduce-scatter",
     "all-gather",
+    "all-to-all",
     "send",
 };
 

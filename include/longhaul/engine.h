@@ -28,6 +28,7 @@ struct lh_channel_spec {
     const int64_t *weights;
     double alpha_s;
     double phi;              /* > 0 */
+    double cap_bytes_per_s;  /* v is at most this; 0: no cap */
 };
 
 struct lh_engine {

@@ -91,7 +91,7 @@ struct lh_template {
 };
 
 enum lh_collective {
-    LH_ALL_REDUCE, LH_REDUCE_SCATTER, LH_ALL_GATHER, LH_SEND,
+    LH_ALL_REDUCE, LH_REDUCE_SCATTER, LH_ALL_GATHER, LH_ALL_TO_ALL, LH_SEND,
 };
 enum { LH_COLLECTIVES = LH_SEND + 1 };
 const char *lh_collective_name(enum lh_collective c); /* "all-reduce" */
@@ -105,7 +105,11 @@ struct lh_comm {
     enum lh_axis shift_axis;
     int shift;
     double bytes;              /* S: all-reduce: the buffer; reduce-scatter: the
-                                  input; all-gather: the output; send: message */
+                                  input; all-gather: the output; all-to-all:
+                                  what a member sends, itself included; send:
+                                  message */
+    const int64_t *load;       /* all-to-all: [members] weight >= 1 of what each
+                                  gets of every sender; NULL: equal */
     enum lh_category category; /* its dimension; wan_comm is decided in place */
     const char *algorithm;     /* "auto" or a name in collectives/list.h */
     int32_t n_ops;             /* members a group needs is found at placement */
@@ -155,6 +159,12 @@ struct lh_members {
     const int32_t *site;    /* [n] site of each member */
     const int64_t *domain;  /* [n] scale-up domain of each member */
     int64_t channels_max;   /* 0: as many as a domain has members */
+    const int64_t *place;   /* [n] index in its domain, where domains are tori;
+                               else NULL */
+    int n_dims;             /* of the torus; 0: domains are switched */
+    int64_t dims[LH_TORUS_DIMS]; /* x first, the fastest */
+    const int64_t *load;    /* [n] all-to-all: weight >= 1 of what each member
+                               gets; NULL: equal */
 };
 
 /* A collective as hops between members that all run at one common rate.

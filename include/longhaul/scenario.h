@@ -150,6 +150,9 @@ struct lh_site {
     struct lh_where where;
 };
 
+/* Most dimensions of a torus. */
+enum { LH_TORUS_DIMS = 3 };
+
 enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_RDMA, LH_TRANSPORT_TCP };
 
 struct lh_fibre {

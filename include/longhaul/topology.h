@@ -47,6 +47,8 @@ struct lh_path {
     lh_link links[LH_PATH_MAX];
     double latency_s;            /* sum over the links                   */
     bool crosses_wan;
+    double cap_bytes_per_s;      /* of one hop along it, by the transport of its
+                                    fibres; INFINITY: none                */
 };
 
 struct lh_topology;
@@ -66,6 +68,24 @@ struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
                                            lh_link link);
 /* Only the capacity: O(1), no name is made. */
 double lh_topology_link_capacity(const struct lh_topology *t, lh_link link);
+/* The link of that name, or -1.  O(length of the name). */
+lh_link lh_topology_link_find(const struct lh_topology *t, const char *name);
+
+/* A site is made of units: runs of so many consecutive accelerators (its last
+ * one may be short) that are wired alike.  A path inside a site crosses only
+ * links of its two ends' units and links of the site as a whole. */
+int64_t lh_topology_unit(const struct lh_topology *t, int site);
+/* The first accelerator of the unit that a link stands in; -1: it belongs to
+ * its site as a whole, or to no site. */
+int64_t lh_topology_link_unit(const struct lh_topology *t, lh_link link);
+/* The link that stands as `link` does, `accelerators` further in the site (a
+ * multiple of the unit, either sign); a link of no unit is its own. */
+lh_link lh_topology_link_shift(const struct lh_topology *t, lh_link link,
+                               int64_t accelerators);
+/* latency_s of lh_topology_path() without the list. */
+double lh_topology_latency(const struct lh_topology *t, int64_t from,
+                           int64_t to);
+
 int64_t lh_topology_accelerator_count(const struct lh_topology *t);
 int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */

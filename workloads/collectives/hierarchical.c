@@ -215,7 +215,7 @@ static int64_t ring_next(const struct layout *l, int64_t site, int64_t hop)
 static bool hierarchical_defined(enum lh_collective collective,
                                  const struct lh_members *members)
 {
-    if (collective == LH_SEND)
+    if (collective >= LH_ALL_TO_ALL)
         return false;
     for (int64_t i = 1; i < members->n; i++) {
         if (members->site[i] != members->site[0])

@@ -34,7 +34,7 @@ static int64_t ring_steps(enum lh_collective collective, int64_t n)
 static bool ring_defined(enum lh_collective collective,
                          const struct lh_members *members)
 {
-    return collective != LH_SEND && members->n >= 2;
+    return collective < LH_ALL_TO_ALL && members->n >= 2;
 }
 
 /* Hops: the rings, channel by channel. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a scenario's faults and background traffic change: the speed of ranks
+ * and the capacity of links, over the time of a step.
+ *
+ * A schedule is constant from each change to the next; equal schedules are one.
+ * Ownership: the context's arena.
+ */
+#ifndef LH_SIM_FAULTS_H
+#define LH_SIM_FAULTS_H
+
+#include <longhaul/trace.h>
+
+struct lh__change {
+    double at_s;  /* ascending; the first is 0 */
+    double value; /* a rank: speed, 1 = nominal; a link: bytes/s */
+};
+
+struct lh__schedule {
+    int32_t n;
+    struct lh__change *changes;
+};
+
+struct lh__faults {
+    int32_t n_schedules;
+    struct lh__schedule *schedules;
+    int32_t n_ranks; /* that are not nominal, ascending */
+    lh_rank *rank;
+    int32_t *rank_schedule;
+    int32_t n_links; /* whose capacity is not the topology's, ascending */
+    lh_link *link;
+    int32_t *link_schedule;
+    bool dated; /* a schedule has more than one change */
+};
+
+enum lh_status lh__faults_make(struct lh__faults *out,
+                               const struct lh_sim_point *p,
+                               struct lh_ctx *ctx) LH_MUST_USE;
+/* The schedule, or -1: nominal.  O(log of the faults). */
+int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank);
+int32_t lh__faults_link(const struct lh__faults *f, lh_link link);
+
+#endif
