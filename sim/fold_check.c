@@ -4,21 +4,23 @@
  * exact integer counts over the whole incidence:
  *
  *   (a) every link of class j carries the same total weight W_ij of class-i
- *       communicators, and has the same capacity, latency and kind
+ *       communicators, and has the same capacity, schedule, latency and kind
  *   (b) if one communicator of class i crosses a link of class j, all do
- *   (c) communicators of a class have the same geometry, algorithm and
- *       latency, and as many members of each rank class in each role
- *   (d) ranks of a class have the same template, and for each geometry and
- *       role a communicator of the same class
+ *   (c) communicators of a class have the same geometry, algorithm, latency
+ *       and cap, and as many members of each rank class in each role
+ *   (d) ranks of a class have the same template, site and schedule, and for
+ *       each geometry and role a communicator of the same class
  *
  * (a) counts weights link by link, and that the links of class j that class i
  * touches are all of them; (b) follows from (a) and from every communicator of
- * a class touching as many links of j, weight by weight.
+ * a class taking as much of class j.  What is listed for many counts as often.
  */
 #include "fold.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "faults.h"
 
 static enum lh_status broken(struct lh_ctx *ctx, const char *what, int64_t a,
                              int64_t b)
@@ -55,36 +57,48 @@ static struct by_class comms_by_class(const struct lh__fold *f,
 
 struct weights {
     int64_t *link;    /* [links] what class i takes of it, so far */
-    lh_link *touched; /* [links] */
+    int32_t *touched; /* [links] */
     int64_t *wanted;  /* [link classes] W_ij */
     int64_t *found;   /* [link classes] links touched */
     int64_t *own;     /* [link classes] of one communicator */
 };
+
+/* What the class takes of one listed link; false: it is no whole number. */
+static bool take(struct weights *w, const struct lh__incidence *in, int64_t x,
+                 int64_t u, int64_t *n_touched)
+{
+    int32_t l = in->use_link[u];
+    int64_t all = in->comm[x].count * lh__use_times(in, u);
+    int64_t links = in->link_count[l];
+    if (w->link[l] == 0)
+        w->touched[(*n_touched)++] = l;
+    w->link[l] += lh__use_weight(in, u) * (links == 1 ? all : all / links);
+    return links == 1 || all % links == 0;
+}
 
 static enum lh_status class_weights_check(const struct lh__fold *f, int32_t i,
                                           const struct by_class *by,
                                           struct weights *w, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = f->in;
+    enum lh_status st = LH_OK;
     int64_t n = 0;
     for (int64_t k = f->weight_first[i]; k < f->weight_first[i + 1]; k++)
         w->wanted[f->weight_link[k]] = f->weight[k];
     for (int64_t k = by->first[i]; k < by->first[i + 1]; k++) {
         int64_t x = by->comm[k];
         for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++) {
-            lh_link l = in->use_link[u];
-            if (w->link[l] == 0)
-                w->touched[n++] = l;
-            w->link[l] += lh__use_weight(in, u);
+            if (!take(w, in, x, u, &n) && st == LH_OK)
+                st = broken(ctx, "links of a type are not used alike", i,
+                            in->use_link[u]);
         }
     }
-    enum lh_status st = LH_OK;
     for (int64_t k = 0; k < n; k++) {
-        int32_t j = f->link_class[w->touched[k]];
-        if (w->link[w->touched[k]] != w->wanted[j] && st == LH_OK)
+        int32_t l = w->touched[k], j = f->link_class[l];
+        if (w->link[l] != w->wanted[j] && st == LH_OK)
             st = broken(ctx, "weights on links of a class differ", i, j);
-        w->found[j]++;
-        w->link[w->touched[k]] = 0;
+        w->found[j] += in->link_count[l];
+        w->link[l] = 0;
     }
     for (int64_t k = f->weight_first[i]; k < f->weight_first[i + 1]; k++) {
         int32_t j = f->weight_link[k];
@@ -113,7 +127,8 @@ static enum lh_status class_uses_check(const struct lh__fold *f, int32_t i,
     for (int64_t k = by->first[i]; k < by->first[i + 1]; k++) {
         int64_t x = by->comm[k];
         for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-            w->own[f->link_class[in->use_link[u]]] += lh__use_weight(in, u);
+            w->own[f->link_class[in->use_link[u]]] +=
+                lh__use_weight(in, u) * lh__use_times(in, u);
         for (int64_t c = f->weight_first[i]; c < f->weight_first[i + 1]; c++) {
             int32_t j = f->weight_link[c];
             if (w->own[j] != w->wanted[j] && st == LH_OK)
@@ -132,7 +147,7 @@ static enum lh_status weights_check(const struct lh__fold *f,
                                     struct lh_arena *arena, struct lh_ctx *ctx)
 {
     struct weights w = {.link = LH_NEW(arena, int64_t, f->in->n_links),
-                        .touched = LH_NEW(arena, lh_link, f->in->n_links),
+                        .touched = LH_NEW(arena, int32_t, f->in->n_links),
                         .wanted = LH_NEW(arena, int64_t, f->n_links),
                         .found = LH_NEW(arena, int64_t, f->n_links),
                         .own = LH_NEW(arena, int64_t, f->n_links)};
@@ -147,165 +162,119 @@ static enum lh_status weights_check(const struct lh__fold *f,
 
 static enum lh_status links_check(const struct lh__fold *f, struct lh_ctx *ctx)
 {
-    const struct lh_topology *t = f->in->topology;
-    for (int l = 0; l < f->in->n_links; l++) {
-        int32_t j = f->link_class[l];
-        if (j < 0)
-            continue;
-        struct lh_link_info a = lh_topology_link_facts(t, l);
-        struct lh_link_info b = lh_topology_link_facts(t, f->link_first[j]);
+    const struct lh__incidence *in = f->in;
+    for (int32_t l = 0; l < in->n_links; l++) {
+        lh_link first = lh__fold_link(f, f->link_class[l]);
+        struct lh_link_info a =
+            lh_topology_link_facts(in->topology, in->link[l]);
+        struct lh_link_info b = lh_topology_link_facts(in->topology, first);
         if (a.kind != b.kind || a.latency_s != b.latency_s
             || a.capacity_bytes_per_s != b.capacity_bytes_per_s
-            || a.site_from != b.site_from || a.site_to != b.site_to)
-            return broken(ctx, "links of a class differ", l, j);
+            || a.site_from != b.site_from || a.site_to != b.site_to
+            || lh__faults_link(in->faults, in->link[l])
+                   != lh__faults_link(in->faults, first))
+            return broken(ctx, "links of a class differ", l, f->link_class[l]);
     }
     return LH_OK;
 }
 
-/* ---- (c) and (d) --------------------------------------------------------- */
+/* ---- (c) ----------------------------------------------------------------- */
 
-/* How many members of each rank class the representative of a class of
- * communicators has (a receiver counts twice): CSR, ascending rank classes. */
+/* How many members of each rank class a communicator has (a receiver counts
+ * twice). */
 struct members {
-    int64_t *first; /* [n_comms + 1] */
-    int32_t *class;
-    int64_t *count;
-    int64_t *own;  /* [rank classes] of one communicator */
-    int32_t *seen; /* [rank classes] */
-    int32_t *comm; /* [ranks] class of its communicator */
+    int64_t *rep, *own; /* [rank classes] of the representative, of one */
+    int32_t *seen;      /* [rank classes] of the representative */
 };
 
-static int64_t role_count(const struct lh__skeleton *s, int64_t member)
+static int64_t role_count(const struct lh__incidence *in, int64_t x,
+                          int64_t member)
 {
-    return s->axes ? 1 : member + 1;
+    bool receiver =
+        member > in->member_first[x] && lh__comm_skeleton(in, x)->axes == 0;
+    return lh__member_times(in, member) * (receiver ? 2 : 1);
 }
 
-static int by_value(const void *a, const void *b)
+/* Adds the members of x; the classes that were not there go to seen. */
+static int32_t members_add(const struct lh__fold *f, int64_t x, int64_t *count,
+                           int32_t *seen)
 {
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Counts the members of a communicator in m->own; their classes, n of them,
- * ascending in m->seen. */
-static int32_t members_count(const struct lh__fold *f, const struct lh__walk *w,
-                             struct members *m)
-{
+    const struct lh__incidence *in = f->in;
     int32_t n = 0;
-    for (int64_t k = 0; k < w->s->n_members; k++) {
-        int32_t c = f->rank_class[lh__walk_member(w, k)];
-        if (m->own[c] == 0)
-            m->seen[n++] = c;
-        m->own[c] += role_count(w->s, k);
+    for (int64_t m = in->member_first[x]; m < in->member_first[x + 1]; m++) {
+        int32_t c = f->rank_class[in->member_rank[m]];
+        if (count[c] == 0 && seen != NULL)
+            seen[n++] = c;
+        count[c] += role_count(in, x, m);
     }
-    if (n > 1)
-        qsort(m->seen, (size_t)n, sizeof *m->seen, by_value);
     return n;
 }
 
-static enum lh_status comm_check(const struct lh__fold *f,
-                                 const struct lh__walk *w, int64_t x,
-                                 struct members *m, struct lh_ctx *ctx)
+/* x has the members that the representative's counts say, which are n. */
+static bool same_members(const struct lh__fold *f, int64_t x,
+                         struct members *m, int32_t n)
 {
-    int32_t i = f->comm_class[x];
-    int32_t n = members_count(f, w, m);
-    bool agree = m->first[i + 1] - m->first[i] == n;
+    const struct lh__incidence *in = f->in;
+    int64_t all = 0, wanted = 0;
+    bool agree = true;
+    (void)members_add(f, x, m->own, NULL);
     for (int32_t k = 0; k < n; k++) {
-        int64_t at = m->first[i] + k;
-        agree = agree && m->class[at] == m->seen[k]
-                && m->count[at] == m->own[m->seen[k]];
-        m->own[m->seen[k]] = 0;
+        agree = agree && m->own[m->seen[k]] == m->rep[m->seen[k]];
+        wanted += m->rep[m->seen[k]];
     }
-    return agree
-               ? LH_OK
-               : broken(ctx, "members of a class differ", x, f->comm_first[i]);
+    for (int64_t i = in->member_first[x]; i < in->member_first[x + 1]; i++) {
+        all += role_count(in, x, i);
+        m->own[f->rank_class[in->member_rank[i]]] = 0;
+    }
+    return agree && all == wanted;
 }
 
-/* The representatives' members.  Classes of communicators are numbered in the
- * order of their representatives. */
-static void members_make(const struct lh__fold *f, struct members *m,
-                         struct lh_arena *arena)
+static bool same_comm(const struct lh__incidence *in, int64_t a, int64_t b)
 {
-    const struct lh__incidence *in = f->in;
-    size_t class_capacity = 0, count_capacity = 0;
-    int64_t n = 0;
-    int32_t next = 0;
-    m->first = LH_NEW(arena, int64_t, f->n_comms + 1);
-    for (int32_t g = 0; g < in->n_geometries; g++) {
-        const struct lh__geometry *geometry = &in->geometries[g];
-        const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
-        struct lh__walk w = lh__walk_begin(s, &in->ranks);
-        for (int64_t c = 0; c < s->n_comms; c++, lh__walk_next(&w)) {
-            int64_t x = geometry->first_comm + c;
-            if (f->comm_class[x] != next || f->comm_first[next] != x)
-                continue;
-            int32_t own = members_count(f, &w, m);
-            size_t need = (size_t)(n + own);
-            m->class = lh_grow(arena, m->class, &class_capacity, need,
-                               sizeof *m->class);
-            m->count = lh_grow(arena, m->count, &count_capacity, need,
-                               sizeof *m->count);
-            for (int32_t k = 0; k < own; k++) {
-                m->class[n] = m->seen[k];
-                m->count[n++] = m->own[m->seen[k]];
-                m->own[m->seen[k]] = 0;
-            }
-            m->first[++next] = n;
-            if (next == f->n_comms)
-                return;
-        }
-    }
+    const struct lh__listed_comm *x = &in->comm[a], *y = &in->comm[b];
+    const struct lh__geometry *g = &in->geometries[x->geometry];
+    return x->geometry == y->geometry
+           && g->algorithm[x->pattern] == g->algorithm[y->pattern]
+           && x->latency_s == y->latency_s
+           && x->cap_bytes_per_s == y->cap_bytes_per_s;
 }
 
-/* Communicators of a class are of one geometry, algorithm and latency, and
- * have as many members of each rank class. */
-static enum lh_status geometry_check(const struct lh__fold *f, int32_t g,
-                                     struct members *m, struct lh_ctx *ctx)
+static enum lh_status members_check(const struct lh__fold *f, int32_t i,
+                                    const struct by_class *by,
+                                    struct members *m, struct lh_ctx *ctx)
 {
-    const struct lh__incidence *in = f->in;
-    const struct lh__geometry *geometry = &in->geometries[g];
-    const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
-    struct lh__walk w = lh__walk_begin(s, &in->ranks);
-    for (int64_t c = 0; c < s->n_comms; c++, lh__walk_next(&w)) {
-        int64_t x = geometry->first_comm + c;
-        int64_t first = f->comm_first[f->comm_class[x]];
-        int64_t local = first - geometry->first_comm;
-        if (local < 0 || local >= s->n_comms
-            || geometry->algorithm[s->pattern[c]]
-                   != geometry->algorithm[s->pattern[local]]
-            || in->latency_s[x] != in->latency_s[first])
-            return broken(ctx, "communicators of a class differ", x, first);
-        enum lh_status st = comm_check(f, &w, x, m, ctx);
-        if (st != LH_OK)
-            return st;
+    enum lh_status st = LH_OK;
+    int64_t rep = f->comm_first[i];
+    int32_t n = members_add(f, rep, m->rep, m->seen);
+    for (int64_t k = by->first[i]; k < by->first[i + 1] && st == LH_OK; k++) {
+        if (!same_comm(f->in, by->comm[k], rep))
+            st = broken(ctx, "communicators of a class differ", by->comm[k],
+                        rep);
+        else if (!same_members(f, by->comm[k], m, n))
+            st = broken(ctx, "members of a class differ", by->comm[k], rep);
     }
-    return LH_OK;
+    for (int32_t k = 0; k < n; k++)
+        m->rep[m->seen[k]] = 0;
+    return st;
 }
+
+/* ---- (d) ----------------------------------------------------------------- */
 
 /* The class of a rank's communicator in a geometry and role is that of its
  * representative's. */
-static enum lh_status ranks_check(const struct lh__fold *f, int32_t g, int role,
-                                  struct members *m, struct lh_ctx *ctx)
+static enum lh_status ranks_check(const struct lh__fold *f, struct lh_ctx *ctx)
 {
     const struct lh__incidence *in = f->in;
-    const struct lh__geometry *geometry = &in->geometries[g];
-    const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
-    memset(m->comm, 0xff, (size_t)in->ranks.n * sizeof *m->comm);
-    struct lh__walk w = lh__walk_begin(s, &in->ranks);
-    for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w)) {
-        int32_t class = f->comm_class[geometry->first_comm + i];
-        if (s->axes == 0) {
-            m->comm[lh__walk_member(&w, role)] = class;
-            continue;
+    for (int64_t row = 0; row < 2 * (int64_t)in->n_geometries; row++) {
+        const int32_t *comm = in->rank_comm + row * in->n_ranks;
+        for (int32_t r = 0; r < in->n_ranks; r++) {
+            int32_t first = f->rank_first[f->rank_class[r]];
+            int32_t a = comm[r] < 0 ? -1 : f->comm_class[comm[r]];
+            int32_t b = comm[first] < 0 ? -1 : f->comm_class[comm[first]];
+            if (a != b)
+                return broken(ctx, "ranks of a class meet different classes", r,
+                              first);
         }
-        for (int64_t k = 0; k < s->n_members; k++)
-            m->comm[lh__walk_member(&w, k)] = class;
-    }
-    for (lh_rank r = 0; r < in->ranks.n; r++) {
-        lh_rank first = f->rank_first[f->rank_class[r]];
-        if (m->comm[r] != m->comm[first])
-            return broken(ctx, "ranks of a class meet different classes", r,
-                          first);
     }
     return LH_OK;
 }
@@ -313,36 +282,37 @@ static enum lh_status ranks_check(const struct lh__fold *f, int32_t g, int role,
 static enum lh_status templates_check(const struct lh__fold *f,
                                       struct lh_ctx *ctx)
 {
-    const struct lh__ranks *ranks = &f->in->ranks;
-    for (lh_rank r = 0; r < ranks->n; r++) {
-        lh_rank first = f->rank_first[f->rank_class[r]];
-        if (lh__rank_template(ranks, r) != lh__rank_template(ranks, first))
-            return broken(ctx, "ranks of a class differ", r, first);
+    const struct lh__incidence *in = f->in;
+    for (int32_t r = 0; r < in->n_ranks; r++) {
+        lh_rank rank = in->rank[r];
+        lh_rank first = lh__fold_rank(f, f->rank_class[r]);
+        if (lh__rank_template(&in->ranks, rank)
+                != lh__rank_template(&in->ranks, first)
+            || lh__rank_site(&in->ranks, rank)
+                   != lh__rank_site(&in->ranks, first)
+            || lh__faults_rank(in->faults, rank)
+                   != lh__faults_rank(in->faults, first))
+            return broken(ctx, "ranks of a class differ", rank, first);
     }
     return LH_OK;
 }
 
 enum lh_status lh__fold_check(const struct lh__fold *fold, struct lh_ctx *ctx)
 {
-    const struct lh__incidence *in = fold->in;
     struct lh_arena *arena = lh_arena_new();
-    struct members m = {.own = LH_NEW(arena, int64_t, fold->n_ranks),
-                        .seen = LH_NEW(arena, int32_t, fold->n_ranks),
-                        .comm = LH_NEW(arena, int32_t, in->ranks.n)};
+    struct members m = {.rep = LH_NEW(arena, int64_t, fold->n_ranks),
+                        .own = LH_NEW(arena, int64_t, fold->n_ranks),
+                        .seen = LH_NEW(arena, int32_t, fold->n_ranks)};
     struct by_class by = comms_by_class(fold, arena);
     enum lh_status st = templates_check(fold, ctx);
     if (st == LH_OK)
         st = links_check(fold, ctx);
     if (st == LH_OK)
         st = weights_check(fold, &by, arena, ctx);
+    for (int32_t i = 0; i < fold->n_comms && st == LH_OK; i++)
+        st = members_check(fold, i, &by, &m, ctx);
     if (st == LH_OK)
-        members_make(fold, &m, arena);
-    for (int32_t g = 0; g < in->n_geometries && st == LH_OK; g++) {
-        st = geometry_check(fold, g, &m, ctx);
-        int roles = in->skeletons[in->geometries[g].skeleton].axes ? 1 : 2;
-        for (int role = 0; role < roles && st == LH_OK; role++)
-            st = ranks_check(fold, g, role, &m, ctx);
-    }
+        st = ranks_check(fold, ctx);
     lh_arena_free(arena);
     return st;
 }

@@ -29,11 +29,12 @@ static void ranks_head(struct lh_text *out)
 static int32_t like(const struct lh__fold_show *show, int32_t c)
 {
     const struct lh__ranks *ranks = &show->incidence.ranks;
-    const lh_rank *first = show->fold.rank_first;
-    int32_t template = lh__rank_template(ranks, first[c]);
+    int32_t template =
+        lh__rank_template(ranks, lh__fold_rank(&show->fold, c));
     int32_t before = c - 1;
-    while (before >= 0 &&
-           lh__rank_template(ranks, first[before]) != template)
+    while (before >= 0
+           && lh__rank_template(ranks, lh__fold_rank(&show->fold, before))
+                  != template)
         before--;
     return before;
 }
@@ -47,7 +48,7 @@ static void put_difference(struct lh_text *out,
     const struct lh__incidence *in = &show->incidence;
     const struct lh_template *t =
         &show->point->program
-             ->templates[lh__rank_template(&in->ranks, f->rank_first[c])];
+             ->templates[lh__rank_template(&in->ranks, lh__fold_rank(f, c))];
     if (lh__fold_site(show, c) != lh__fold_site(show, before)) {
         lh_text_printf(out, "; as r%d, but in %s", before,
                        lh__fold_site(show, c));
@@ -73,7 +74,7 @@ static void print_ranks(struct lh_text *out, const struct lh__fold_show *show)
     const struct lh__fold *f = &show->fold;
     ranks_head(out);
     for (int32_t c = 0; c < f->n_ranks; c++) {
-        lh_rank first = f->rank_first[c];
+        lh_rank first = lh__fold_rank(f, c);
         int32_t before = like(show, c);
         lh_text_printf(
             out, "  r%-5d %9lld %10lld  %-12s %11lld  %s", c,
@@ -95,7 +96,7 @@ static void print_comms(struct lh_text *out, const struct lh__fold_show *show)
                    "members of one");
     for (int32_t i = 0; i < f->n_comms; i++) {
         int64_t from = show->member_first[i], to = show->member_first[i + 1];
-        double latency_s = show->incidence.latency_s[f->comm_first[i]];
+        double latency_s = show->incidence.comm[f->comm_first[i]].latency_s;
         lh_text_printf(out, "  c%-5d %9lld  %-24s %-27s %-9s ", i,
                        (long long)f->comm_size[i],
                        lh__fold_axes(show, i, out->arena),
@@ -182,9 +183,9 @@ enum lh_status lh_sim_fold_print(struct lh_text *out,
                    "fold: %lld ranks in %d classes, %lld communicators in "
                    "%d, %lld of %d links in %d\n",
                    (long long)show.incidence.ranks.n, show.fold.n_ranks,
-                   (long long)show.incidence.n_comms, show.fold.n_comms,
-                   (long long)links, show.incidence.n_links,
-                   show.fold.n_links);
+                   (long long)lh__incidence_comms(&show.incidence),
+                   show.fold.n_comms, (long long)links,
+                   lh_topology_link_count(point->topology), show.fold.n_links);
     print_ranks(out, &show);
     print_comms(out, &show);
     print_links(out, &show);

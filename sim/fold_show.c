@@ -6,14 +6,17 @@
  */
 #include "fold_show.h"
 
+/* The representative of a class of communicators. */
+static const struct lh__listed_comm *
+comm_of(const struct lh__fold_show *show, int32_t comm)
+{
+    return &show->incidence.comm[show->fold.comm_first[comm]];
+}
+
 static const struct lh__geometry *geometry_of(const struct lh__fold_show *show,
                                               int32_t comm)
 {
-    const struct lh__incidence *in = &show->incidence;
-    int32_t g = in->n_geometries - 1;
-    while (show->fold.comm_first[comm] < in->geometries[g].first_comm)
-        g--;
-    return &in->geometries[g];
+    return &show->incidence.geometries[comm_of(show, comm)->geometry];
 }
 
 static const struct lh__skeleton *skeleton_of(const struct lh__fold_show *show,
@@ -29,32 +32,24 @@ int64_t lh__fold_members(const struct lh__fold_show *show, int32_t comm)
 
 /* Members of the representative of class `comm` added to count[]. */
 static void members_add(const struct lh__fold_show *show, int32_t comm,
-                        lh_rank *rank, int64_t *count)
+                        int64_t *count)
 {
-    const struct lh__skeleton *s = skeleton_of(show, comm);
-    lh__skeleton_members(s, &show->incidence.ranks,
-                         show->fold.comm_first[comm] -
-                             geometry_of(show, comm)->first_comm,
-                         rank);
-    for (int64_t k = 0; k < s->n_members; k++)
-        count[show->fold.rank_class[rank[k]]]++;
+    const struct lh__incidence *in = &show->incidence;
+    int64_t x = show->fold.comm_first[comm];
+    for (int64_t m = in->member_first[x]; m < in->member_first[x + 1]; m++)
+        count[show->fold.rank_class[in->member_rank[m]]] +=
+            lh__member_times(in, m);
 }
 
 static void members_count(struct lh__fold_show *show, struct lh_ctx *ctx)
 {
     const struct lh__fold *f = &show->fold;
-    int64_t most = 2;
-    for (int32_t i = 0; i < f->n_comms; i++) {
-        if (lh__fold_members(show, i) > most)
-            most = lh__fold_members(show, i);
-    }
     struct lh_arena *scratch = lh_arena_new();
-    lh_rank *rank = LH_NEW(scratch, lh_rank, most);
     int64_t *count = LH_NEW(scratch, int64_t, f->n_ranks);
     size_t class_capacity = 0, count_capacity = 0, n = 0;
     show->member_first = LH_NEW(ctx->arena, int64_t, f->n_comms + 1);
     for (int32_t i = 0; i < f->n_comms; i++) {
-        members_add(show, i, rank, count);
+        members_add(show, i, count);
         for (int32_t c = 0; c < f->n_ranks; c++) {
             if (count[c] == 0)
                 continue;
@@ -77,16 +72,9 @@ enum lh_status lh__fold_show_make(struct lh__fold_show *out,
                                   const struct lh_sim_point *point,
                                   struct lh_ctx *ctx)
 {
-    const struct lh_scenario *s = point->scenario;
     *out = (struct lh__fold_show){.point = point};
-    enum lh_status st = lh__incidence_build(&out->incidence, point, ctx);
-    if (st != LH_OK)
-        return st;
-    if (!s->fold || s->collectives == LH_MESSAGES)
-        lh__fold_trivial(&out->fold, &out->incidence, ctx);
-    else
-        lh__fold_refine(&out->fold, &out->incidence, ctx);
-    st = lh__fold_check(&out->fold, ctx);
+    enum lh_status st =
+        lh__fold_point(&out->fold, &out->incidence, point, ctx);
     if (st == LH_OK)
         members_count(out, ctx);
     return st;
@@ -137,9 +125,7 @@ const char *lh__fold_algorithm(const struct lh__fold_show *show, int32_t comm,
                                struct lh_arena *arena)
 {
     const struct lh__geometry *g = geometry_of(show, comm);
-    const struct lh__skeleton *s = skeleton_of(show, comm);
-    int64_t local = show->fold.comm_first[comm] - g->first_comm;
-    int algorithm = g->algorithm[s->pattern[local]];
+    int algorithm = g->algorithm[comm_of(show, comm)->pattern];
     if (algorithm < 0)
         return "";
     const struct lh_algorithm *a = lh_algorithm_at(algorithm);
@@ -153,13 +139,13 @@ const char *lh__fold_algorithm(const struct lh__fold_show *show, int32_t comm,
 const char *lh__fold_site(const struct lh__fold_show *show, int32_t rank)
 {
     int site = lh__rank_site(&show->incidence.ranks,
-                             show->fold.rank_first[rank]);
+                             lh__fold_rank(&show->fold, rank));
     return show->point->scenario->sites[site].name;
 }
 
 const char *lh__fold_template(const struct lh__fold_show *show, int32_t rank)
 {
     int32_t t = lh__rank_template(&show->incidence.ranks,
-                                  show->fold.rank_first[rank]);
+                                  lh__fold_rank(&show->fold, rank));
     return show->point->program->templates[t].name;
 }

@@ -128,7 +128,7 @@ static void put_links(const struct picture *p,
     struct lh_arena *arena = p->out->arena;
     for (int32_t j = 0; j < p->n[LINKS]; j++) {
         struct lh_link_info link = lh_topology_link_at(
-            show->point->topology, show->fold.link_first[j]);
+            show->point->topology, lh__fold_link(&show->fold, j));
         const char *capacity =
             isfinite(link.capacity_bytes_per_s)
                 ? lh_units_human(arena, link.capacity_bytes_per_s,

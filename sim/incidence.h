@@ -9,7 +9,14 @@
  * communicators cross links.  Families that cross the same links at the same
  * weights share one geometry, whatever their bytes.
  *
- *   comm x of all geometries   its uses are link[use_first[x] ..), weight[..]
+ * Listed are one block of each type (blocks.h) and one communicator of each
+ * that the blocks repeat, with how many each stands for; uncut, everything is
+ * listed once and stands for itself.  In a listed communicator x
+ *
+ *   member m    listed rank member_rank[m], and member_times[m] - 1 others
+ *               that stand in other blocks as it does in its own
+ *   use u       listed link use_link[u] at use_weight[u], and as much of
+ *               use_times[u] - 1 others
  *
  * A small communication (LH__SMALL_BYTES at most, e.g. the gradient norm) takes
  * its latency and no capacity: it neither slows others nor is slowed.
@@ -19,32 +26,16 @@
 #ifndef LH_SIM_INCIDENCE_H
 #define LH_SIM_INCIDENCE_H
 
-#include <longhaul/trace.h>
-
+#include "blocks.h"
 #include "flow.h"
-
-/* Ranks on accelerators: site by site, each filled in rank order. */
-struct lh__ranks {
-    const struct lh_axes *axes;
-    const struct lh_program *program;
-    int64_t n;
-    int n_sites;
-    int64_t *site_rank;        /* [n_sites + 1] first rank of a site */
-    int64_t *site_accelerator; /* [n_sites] its first accelerator */
-};
-
-enum lh_status lh__ranks_place(struct lh__ranks *out,
-                               const struct lh_sim_point *p,
-                               struct lh_ctx *ctx) LH_MUST_USE;
-int lh__rank_site(const struct lh__ranks *ranks, lh_rank rank);
-int64_t lh__rank_accelerator(const struct lh__ranks *ranks, lh_rank rank);
-int32_t lh__rank_template(const struct lh__ranks *ranks, lh_rank rank);
+#include "skeleton.h"
 
 /* What an algorithm would take on the first communicator of a pattern. */
 struct lh__option {
     enum lh_collective collective;
     int algorithm;
     bool small; /* of LH__SMALL_BYTES at most: one channel */
+    const int64_t *load;
     double alpha_s;
     double s_per_byte; /* beside all communicators alike */
 };
@@ -57,68 +48,100 @@ struct lh__pattern {
     struct lh__option *options; /* evaluated so far */
 };
 
-/* Of a family on one communicator. */
-struct lh__flow_figures {
-    int algorithm;
-    double alpha_s;
-    double unit_frac; /* bytes at weight 1 / S, weights as in use_weight */
-    double phi;
-    bool crosses_wan;
-};
-
-struct lh__skeleton {
-    unsigned axes; /* spanned; 0: a send */
-    enum lh_axis shift_axis;
-    int shift;
-    int64_t n_members;
-    int64_t *offset;        /* [n_members] rank - key rank; of a send unused */
-    int64_t *delta;         /* [n_slots] of a send: receiver - sender */
-    int64_t radix[LH_AXES]; /* of the comm number; 0: spanned */
-    int n_slots;            /* stages that take part (senders), if it does not
-                               span the pipeline; else 1 */
-    int32_t *slot;          /* [stages] -1: takes no part */
-    int32_t *slot_stage;    /* [n_slots] */
-    int64_t n_comms;
-    int32_t n_patterns;
-    struct lh__pattern *patterns;
-    int32_t *pattern; /* [n_comms] */
+/* Patterns of a skeleton's communicators. */
+struct lh__patterns {
+    int32_t n;
+    struct lh__pattern *pattern;
+    size_t capacity;
+    int32_t n_kinds;  /* of inner numbers that are alike in every block */
+    int32_t *kind;    /* [n_inner]                                     */
+    int64_t *kind_of; /* [n_kinds] the lowest inner number             */
+    int32_t *outer;   /* [n_outer * n_kinds] of a spanning skeleton    */
+    int32_t n_shapes;
+    int32_t *block_shape; /* [blocks] of a skeleton within blocks: those of
+                             one shape have the same patterns           */
+    int32_t **shape;      /* [n_shapes][communicators of such a block]  */
 };
 
 struct lh__geometry {
     int32_t skeleton;
     enum lh_collective collective; /* whose hops it has */
     bool small;                    /* latency alone: uses no links */
-    int *algorithm;                /* [n_patterns]; -1: a send */
-    double *unit_frac, *phi;       /* [n_patterns] of the collective */
-    int64_t first_comm;            /* among the comms of all geometries */
+    const int64_t *load;           /* of an all-to-all, or NULL */
+    int *algorithm;                /* [patterns]; -1: a send */
+    struct lh_hops *hops;          /* [patterns] of the collective */
+    int64_t first_comm;            /* among those listed */
+    int64_t n_comms;               /* listed */
 };
 
 struct lh__family {
     enum lh_collective collective;
     const char *algorithm;
+    const int64_t *load;
     double bytes;
     int32_t skeleton;
     int32_t geometry;
 };
 
+/* Of a family on one communicator. */
+struct lh__flow_figures {
+    int algorithm;
+    double alpha_s;
+    double unit_frac; /* bytes at weight 1 / S, weights as in use_weight */
+    double phi;
+    double cap_bytes_per_s; /* of the rate at weight 1; INFINITY: none */
+    bool crosses_wan;
+};
+
+/* A communicator that is listed. */
+struct lh__listed_comm {
+    int32_t geometry;
+    int32_t pattern;
+    int64_t number; /* among its skeleton's */
+    int64_t count;  /* it stands for */
+    double latency_s;
+    double cap_bytes_per_s;
+};
+
 struct lh__incidence {
     struct lh__ranks ranks;
     const struct lh_topology *topology;
+    const struct lh__faults *faults;
     double base_s; /* software latency of a communication */
+    struct lh__blocks blocks;
     int32_t n_families;
     struct lh__family *families;
     int32_t *row_family; /* [program->n_comms] */
     int32_t n_skeletons;
     struct lh__skeleton *skeletons;
+    struct lh__patterns *patterns; /* [n_skeletons] */
     int32_t n_geometries;
     struct lh__geometry *geometries;
-    int64_t n_comms;    /* of all geometries */
-    int64_t *use_first; /* [n_comms + 1] */
-    lh_link *use_link;
-    int64_t *use_weight; /* NULL: all weights are 1 */
-    double *latency_s;   /* [n_comms] of the geometry's collective */
-    int n_links;         /* of the topology */
+
+    int32_t n_ranks; /* listed, and so below */
+    lh_rank *rank;   /* [n_ranks] ascending */
+    int64_t *rank_count;
+    int32_t *rank_comm; /* [2 * n_geometries][n_ranks]: as member or sender, as
+                           receiver; -1: none */
+    int32_t n_links;
+    lh_link *link; /* [n_links] ascending; all are used */
+    int64_t *link_count;
+    int64_t n_comms;
+    struct lh__listed_comm *comm; /* [n_comms] ascending by geometry, number */
+    int64_t *member_first;        /* [n_comms + 1]; of a send: from, to */
+    int32_t *member_rank;
+    int64_t *member_times; /* NULL: all are 1 */
+    int64_t *use_first;    /* [n_comms + 1] */
+    int32_t *use_link;
+    int64_t *use_weight; /* NULL: all are 1 */
+    int64_t *use_times;  /* NULL: all are 1 */
 };
+
+static inline int64_t lh__member_times(const struct lh__incidence *in,
+                                       int64_t member)
+{
+    return in->member_times ? in->member_times[member] : 1;
+}
 
 static inline int64_t lh__use_weight(const struct lh__incidence *in,
                                      int64_t use)
@@ -126,61 +149,68 @@ static inline int64_t lh__use_weight(const struct lh__incidence *in,
     return in->use_weight ? in->use_weight[use] : 1;
 }
 
-enum lh_status lh__incidence_build(struct lh__incidence *out,
-                                   const struct lh_sim_point *p,
-                                   struct lh_ctx *ctx) LH_MUST_USE;
-
-/* Releases use_link and use_weight, which are not in the arena. */
-void lh__incidence_free(struct lh__incidence *in);
-
-/* The communicator (of its geometry's numbering, all geometries) that an op of
- * a rank takes part in. */
-int64_t lh__incidence_comm(const struct lh__incidence *in,
-                           const struct lh_op *op, lh_rank rank);
-bool lh__skeleton_spans(const struct lh__skeleton *s, int axis);
-/* Numbers the communicators and lists the members of each relative to its key
- * rank; needs axes, shift, slot and slot_stage. */
-void lh__skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
-                         struct lh_arena *arena);
-/* The number of a rank's communicator; of a send's receiver it is the
- * sender's. */
-int64_t lh__skeleton_comm(const struct lh__skeleton *s,
-                          const struct lh_axes *axes, lh_rank rank,
-                          bool is_receiver);
-
-/* All communicators of a skeleton in their order, without a division each:
- *
- *   struct lh__walk w = lh__walk_begin(s, ranks);
- *   for (int64_t i = 0; i < s->n_comms; i++, lh__walk_next(&w))
- *       member m of communicator i is lh__walk_member(&w, m)
- */
-struct lh__walk {
-    const struct lh__skeleton *s;
-    const struct lh_axes *axes;
-    int order[LH_AXES]; /* axes not spanned, innermost first */
-    int n_axes;
-    int64_t digit[LH_AXES];
-    int64_t slot; /* of the pipeline's digit */
-    lh_rank key;
-};
-struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
-                               const struct lh__ranks *ranks);
-void lh__walk_next(struct lh__walk *w);
-static inline lh_rank lh__walk_member(const struct lh__walk *w, int64_t m)
+static inline int64_t lh__use_times(const struct lh__incidence *in, int64_t use)
 {
-    const struct lh__skeleton *s = w->s;
-    if (s->axes != 0)
-        return w->key + s->offset[m];
-    return m == 0 ? w->key : w->key + s->delta[w->slot];
+    return in->use_times ? in->use_times[use] : 1;
 }
 
-/* Members of a skeleton's communicator in rank order (a send: from, to). */
-void lh__skeleton_members(const struct lh__skeleton *s,
-                          const struct lh__ranks *ranks, int64_t comm,
-                          lh_rank *out);
-/* What a family's flows take on a communicator of its geometry. */
+static inline const struct lh__skeleton *
+lh__comm_skeleton(const struct lh__incidence *in, int64_t comm)
+{
+    return &in->skeletons[in->geometries[in->comm[comm].geometry].skeleton];
+}
+
+/* `cut`: list what repeats once. */
+enum lh_status lh__incidence_build(struct lh__incidence *out,
+                                   const struct lh_sim_point *p, bool cut,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Releases the uses, which are not in the arena. */
+void lh__incidence_free(struct lh__incidence *in);
+
+/* Communicators in all, listed or not. */
+int64_t lh__incidence_comms(const struct lh__incidence *in);
+/* The listed communicator that an op of a listed rank takes part in. */
+int64_t lh__incidence_comm(const struct lh__incidence *in,
+                           const struct lh_op *op, int32_t rank);
+/* What a family's flows take on a listed communicator of its geometry. */
 struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
                                               int32_t family, int64_t comm,
                                               struct lh_ctx *ctx);
+
+/* ---- how it is built ----------------------------------------------------- */
+
+/* The members of one communicator, and where they stand. */
+struct lh__stand {
+    lh_rank *rank;
+    int64_t *accelerator;
+    int32_t *site;
+    int64_t *domain;
+};
+struct lh__stand lh__stand_new(int64_t n, struct lh_arena *arena);
+void lh__stand_fill(struct lh__stand *to, const struct lh__incidence *in,
+                    const struct lh__skeleton *s, int64_t comm);
+
+/* patterns.c: finds the patterns of a skeleton. */
+void lh__patterns_make(struct lh__patterns *out, const struct lh__incidence *in,
+                       const struct lh__skeleton *s, struct lh_arena *arena);
+
+/* geometry.c: decides algorithms, makes geometries and their hops. */
+enum lh_status lh__geometries_make(struct lh__incidence *in,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+/* Latency and cap of a geometry's (or another) collective on a communicator
+ * whose members' stand is given. */
+double lh__stand_latency_s(const struct lh__incidence *in,
+                           const struct lh_hops *hops, int algorithm,
+                           enum lh_collective collective,
+                           const struct lh_members *members,
+                           const struct lh__stand *stand);
+double lh__stand_cap(const struct lh__incidence *in,
+                     const struct lh_hops *hops,
+                     const struct lh__stand *stand);
+
+/* listing.c: from blocks and geometries to what is listed. */
+enum lh_status lh__incidence_list(struct lh__incidence *in,
+                                  struct lh_ctx *ctx) LH_MUST_USE;
 
 #endif

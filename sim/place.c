@@ -72,16 +72,6 @@ static int32_t pairs_id(struct pairs *p, int64_t a, int64_t b,
 
 /* ---- classes ------------------------------------------------------------- */
 
-static enum lh_status fold_make(struct lh__placed *out,
-                                const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    if (!s->fold || s->collectives == LH_MESSAGES)
-        lh__fold_trivial(&out->fold, &out->incidence, ctx);
-    else
-        lh__fold_refine(&out->fold, &out->incidence, ctx);
-    return lh__fold_check(&out->fold, ctx);
-}
-
 static enum lh_status classes_make(struct placement *pl)
 {
     struct lh__placed *out = pl->out;
@@ -90,11 +80,12 @@ static enum lh_status classes_make(struct placement *pl)
     int32_t n = f->n_ranks;
     out->n_classes = n;
     out->class_size = f->rank_size;
-    out->class_rank = f->rank_first;
+    out->class_rank = LH_NEW(arena, lh_rank, n);
     out->class_template = LH_NEW(arena, int32_t, n);
     out->class_speed = LH_NEW(arena, double, n);
     out->class_first = LH_NEW(arena, int64_t, n + 1);
     for (int32_t c = 0; c < n; c++) {
+        out->class_rank[c] = lh__fold_rank(f, c);
         int32_t t =
             lh__rank_template(&out->incidence.ranks, out->class_rank[c]);
         out->class_template[c] = t;
@@ -121,7 +112,7 @@ static void links_make(struct lh__placed *out, struct lh_arena *arena)
     out->link_bytes = LH_NEW(arena, double, f->n_links);
     for (int32_t j = 0; j < f->n_links; j++)
         out->link_capacity[j] =
-            lh_topology_link_capacity(out->topology, f->link_first[j]);
+            lh_topology_link_capacity(out->topology, lh__fold_link(f, j));
 }
 
 /* ---- groups -------------------------------------------------------------- */
@@ -141,7 +132,7 @@ static enum lh_status records_group(struct placement *pl)
             *group = -1;
             if (op->kind != LH_OP_COMM)
                 continue;
-            int64_t x = lh__incidence_comm(in, op, out->class_rank[c]);
+            int64_t x = lh__incidence_comm(in, op, out->fold.rank_first[c]);
             *group =
                 pairs_id(&pl->groups, op->comm, out->fold.comm_class[x], arena);
         }
@@ -193,41 +184,42 @@ static void members_collect(struct lh__placed *out, struct lh_arena *arena)
     }
 }
 
-/* Every group has found an op in each class of its members (a send: two). */
+/* How many classes of ranks are members of a listed communicator (of a send
+ * both ends count, also where they are of one class). */
+static int64_t member_classes(const struct lh__fold *f, int64_t x, int32_t mark,
+                              int32_t *seen)
+{
+    const struct lh__incidence *in = f->in;
+    int64_t n = 0;
+    if (lh__comm_skeleton(in, x)->axes == 0)
+        return 2;
+    for (int64_t m = in->member_first[x]; m < in->member_first[x + 1]; m++) {
+        int32_t c = f->rank_class[in->member_rank[m]];
+        n += seen[c] != mark;
+        seen[c] = mark;
+    }
+    return n;
+}
+
+/* Every group has found an op in each class of its members. */
 static enum lh_status members_check(struct placement *pl)
 {
     const struct lh__placed *out = pl->out;
-    const struct lh__incidence *in = &out->incidence;
-    int64_t *wanted = LH_NEW(pl->ctx->arena, int64_t, out->fold.n_comms);
+    const struct lh__fold *f = &out->fold;
+    int64_t *wanted = LH_NEW(pl->ctx->arena, int64_t, f->n_comms);
     int32_t *seen = LH_NEW(pl->ctx->arena, int32_t, out->n_classes);
+    for (int32_t i = 0; i < f->n_comms; i++)
+        wanted[i] = member_classes(f, f->comm_first[i], i + 1, seen);
     for (int32_t g = 0; g < out->n_groups; g++) {
-        const struct lh__shape *shape = &out->shapes[out->group_shape[g]];
-        int32_t i = shape->comm_class;
-        const struct lh__geometry *geometry =
-            &in->geometries[in->families[shape->family].geometry];
-        const struct lh__skeleton *s = &in->skeletons[geometry->skeleton];
+        int32_t i = out->shapes[out->group_shape[g]].comm_class;
         int64_t found = out->group_first[g + 1] - out->group_first[g];
-        if (wanted[i] == 0 && s->axes == 0)
-            wanted[i] = 2;
-        if (wanted[i] == 0) {
-            lh_rank *rank = LH_NEW(pl->ctx->arena, lh_rank, s->n_members);
-            lh__skeleton_members(s, &in->ranks,
-                                 out->fold.comm_first[i] - geometry->first_comm,
-                                 rank);
-            for (int64_t k = 0; k < s->n_members; k++) {
-                int32_t c = out->fold.rank_class[rank[k]];
-                wanted[i] += seen[c] != i + 1;
-                seen[c] = i + 1;
-            }
-        }
-        if (found != wanted[i]) {
-            lh_error(pl->ctx, LH_NOWHERE,
-                     "internal: communication %d has %lld of its %lld classes "
-                     "of members",
-                     out->group_comm[g], (long long)found,
-                     (long long)wanted[i]);
-            return LH_FAILED;
-        }
+        if (found == wanted[i])
+            continue;
+        lh_error(pl->ctx, LH_NOWHERE,
+                 "internal: communication %d has %lld of its %lld classes "
+                 "of members",
+                 out->group_comm[g], (long long)found, (long long)wanted[i]);
+        return LH_FAILED;
     }
     return LH_OK;
 }
@@ -292,9 +284,7 @@ enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
 {
     *out = (struct lh__placed){.program = p->program, .topology = p->topology};
     struct placement pl = {.out = out, .program = p->program, .ctx = ctx};
-    enum lh_status st = lh__incidence_build(&out->incidence, p, ctx);
-    if (st == LH_OK)
-        st = fold_make(out, p->scenario, ctx);
+    enum lh_status st = lh__fold_point(&out->fold, &out->incidence, p, ctx);
     if (st == LH_OK)
         st = classes_make(&pl);
     if (st == LH_OK)

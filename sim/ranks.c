@@ -4,7 +4,7 @@
  * site as many as it holds whole (replicas, or stages of all replicas); within
  * a site rank order is accelerator order.
  */
-#include "incidence.h"
+#include "ranks.h"
 
 /* How many ranks a site takes. */
 static int64_t site_ranks(const struct lh_axes *axes,

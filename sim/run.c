@@ -130,8 +130,9 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->late = room(head, n, sizeof *t->late);
     t->group = put(head, p->record_group, n, sizeof *t->group);
     t->n_links = p->n_links;
-    t->link_first =
-        put(head, p->fold.link_first, p->n_links, sizeof *t->link_first);
+    t->link_first = room(head, p->n_links, sizeof *t->link_first);
+    for (int32_t j = 0; j < p->n_links; j++)
+        t->link_first[j] = lh__fold_link(&p->fold, j);
     t->link_count =
         put(head, p->fold.link_size, p->n_links, sizeof *t->link_count);
     t->link_bytes = put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);

@@ -5,9 +5,7 @@
  * collective its first member, of a send its sender; communicators are
  * numbered in the order of their keys, and members listed in rank order.
  */
-#include <assert.h>
-
-#include "incidence.h"
+#include "skeleton.h"
 
 bool lh__skeleton_spans(const struct lh__skeleton *s, int axis)
 {
@@ -34,21 +32,9 @@ static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
     return rank + (to - from) * axes->stride[axis];
 }
 
-/* Sends are along the pipeline: their distance depends on the stage alone. */
-static void send_deltas(struct lh__skeleton *s, const struct lh_axes *axes,
-                        struct lh_arena *arena)
-{
-    s->delta = LH_NEW(arena, int64_t, s->n_slots);
-    assert(s->shift_axis == LH_AXIS_PIPELINE);
-    for (int i = 0; i < s->n_slots; i++) {
-        lh_rank from = s->slot_stage[i] * axes->stride[LH_AXIS_PIPELINE];
-        s->delta[i] = shifted(axes, from, s->shift_axis, s->shift) - from;
-    }
-}
-
 /* Numbers the communicators and lists the members of each relative to its key
  * rank; both ascend with the rank. */
-void lh__skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
+static void comms_number(struct lh__skeleton *s, const struct lh_axes *axes,
                          struct lh_arena *arena)
 {
     int order[LH_AXES];
@@ -64,10 +50,8 @@ void lh__skeleton_number(struct lh__skeleton *s, const struct lh_axes *axes,
         s->radix[a] = s->n_comms;
         s->n_comms *= a == LH_AXIS_PIPELINE ? s->n_slots : axes->size[a];
     }
-    if (s->axes == 0) {
-        send_deltas(s, axes, arena);
+    if (s->axes == 0)
         return;
-    }
     s->offset = LH_NEW(arena, int64_t, s->n_members);
     int64_t made = 1;
     for (int i = 0; i < LH_AXES; i++) {
@@ -112,40 +96,6 @@ static lh_rank skeleton_key(const struct lh__skeleton *s,
     return key;
 }
 
-struct lh__walk lh__walk_begin(const struct lh__skeleton *s,
-                               const struct lh__ranks *ranks)
-{
-    struct lh__walk w = {.s = s, .axes = ranks->axes};
-    int order[LH_AXES];
-    axes_by_stride(ranks->axes, order);
-    for (int i = 0; i < LH_AXES; i++) {
-        if (!lh__skeleton_spans(s, order[i]))
-            w.order[w.n_axes++] = order[i];
-    }
-    w.key = skeleton_key(s, ranks->axes, 0);
-    return w;
-}
-
-void lh__walk_next(struct lh__walk *w)
-{
-    for (int i = 0; i < w->n_axes; i++) {
-        int a = w->order[i];
-        bool staged = a == LH_AXIS_PIPELINE;
-        int64_t size = staged ? w->s->n_slots : w->axes->size[a];
-        int64_t before = w->digit[i];
-        int64_t after = before + 1 < size ? before + 1 : 0;
-        int64_t moved = staged
-                            ? w->s->slot_stage[after] - w->s->slot_stage[before]
-                            : after - before;
-        w->digit[i] = after;
-        w->key += moved * w->axes->stride[a];
-        if (staged)
-            w->slot = after;
-        if (after != 0)
-            return;
-    }
-}
-
 void lh__skeleton_members(const struct lh__skeleton *s,
                           const struct lh__ranks *ranks, int64_t comm,
                           lh_rank *out)
@@ -158,4 +108,133 @@ void lh__skeleton_members(const struct lh__skeleton *s,
     }
     for (int64_t i = 0; i < s->n_members; i++)
         out[i] = key + s->offset[i];
+}
+
+/* ---- blocks -------------------------------------------------------------- */
+
+static int64_t places_numbered(const struct lh__skeleton *s,
+                               const struct lh_axes *axes, int axis)
+{
+    return axis == LH_AXIS_PIPELINE ? s->n_slots : axes->size[axis];
+}
+
+static bool spans_blocks(const struct lh__skeleton *s,
+                         const struct lh_axes *axes, int cut_axis)
+{
+    for (int a = 0; a < LH_AXES; a++) {
+        bool takes = s->axes ? lh__skeleton_spans(s, a)
+                             : a == (int)s->shift_axis && s->shift != 0;
+        if (takes && axes->size[a] > 1
+            && axes->stride[a] >= axes->stride[cut_axis])
+            return true;
+    }
+    return false;
+}
+
+/* Communicators of one place of everything from the axis cut outwards. */
+static int64_t inner_count(const struct lh__skeleton *s,
+                           const struct lh_axes *axes, int cut_axis)
+{
+    int64_t n = 1;
+    for (int a = 0; a < LH_AXES; a++) {
+        if (!lh__skeleton_spans(s, a) && axes->size[a] > 1
+            && axes->stride[a] < axes->stride[cut_axis])
+            n *= places_numbered(s, axes, a);
+    }
+    return n;
+}
+
+static void cut(struct lh__skeleton *s, const struct lh_axes *axes,
+                const struct lh__blocks *blocks)
+{
+    s->n_inner = s->n_comms;
+    s->n_outer = 1;
+    if (!blocks->cut)
+        return;
+    s->spans = spans_blocks(s, axes, blocks->axis);
+    s->n_inner = inner_count(s, axes, blocks->axis);
+    if (s->spans && !lh__skeleton_spans(s, blocks->axis))
+        s->n_inner *= blocks->places;
+    s->n_outer = s->n_inner > 0 ? s->n_comms / s->n_inner : 0;
+}
+
+void lh__skeleton_number(struct lh__skeleton *s, const struct lh__ranks *ranks,
+                         const struct lh__blocks *blocks,
+                         struct lh_arena *arena)
+{
+    comms_number(s, ranks->axes, arena);
+    cut(s, ranks->axes, blocks);
+}
+
+/* The least number of a communicator with a member in the block; -1: its stage
+ * takes no part.  Axes further in than the one cut start at 0. */
+static int64_t first_number(const struct lh__skeleton *s,
+                            const struct lh__ranks *ranks,
+                            const struct lh__blocks *blocks, int32_t block,
+                            int stage_shift)
+{
+    const struct lh_axes *axes = ranks->axes;
+    lh_rank rank = blocks->block[block].first;
+    int64_t number = 0;
+    for (int a = 0; a < LH_AXES; a++) {
+        if (lh__skeleton_spans(s, a) || axes->size[a] == 1
+            || axes->stride[a] < axes->stride[blocks->axis])
+            continue;
+        int64_t at = lh_axes_coordinate(axes, rank, (enum lh_axis)a);
+        if (a == LH_AXIS_PIPELINE) {
+            int64_t size = axes->size[a];
+            at = s->slot[((at - stage_shift) % size + size) % size];
+            if (at < 0)
+                return -1;
+        }
+        number += at * s->radix[a];
+    }
+    return number;
+}
+
+int64_t lh__skeleton_within(const struct lh__skeleton *s,
+                            const struct lh__ranks *ranks,
+                            const struct lh__blocks *blocks, int32_t block,
+                            int64_t *first)
+{
+    *first = 0;
+    if (!blocks->cut)
+        return s->n_comms;
+    *first = first_number(s, ranks, blocks, block, 0);
+    if (*first < 0)
+        return 0;
+    return s->n_inner * blocks->block[block].places;
+}
+
+int64_t lh__skeleton_outer(const struct lh__skeleton *s,
+                           const struct lh__ranks *ranks,
+                           const struct lh__blocks *blocks, int32_t block,
+                           bool as_receiver)
+{
+    int64_t first =
+        first_number(s, ranks, blocks, block, as_receiver ? s->shift : 0);
+    return first < 0 ? -1 : first / s->n_inner;
+}
+
+int64_t lh__skeleton_in_block(const struct lh__skeleton *s,
+                              const struct lh__ranks *ranks,
+                              const struct lh__blocks *blocks, int32_t block)
+{
+    const struct lh_axes *axes = ranks->axes;
+    int64_t n = 1;
+    for (int a = 0; a < LH_AXES; a++) {
+        if (lh__skeleton_spans(s, a)
+            && axes->stride[a] < axes->stride[blocks->axis])
+            n *= axes->size[a];
+    }
+    if (lh__skeleton_spans(s, blocks->axis))
+        n *= blocks->block[block].places;
+    return n;
+}
+
+int64_t lh__skeleton_base(const struct lh__skeleton *s,
+                          const struct lh__ranks *ranks,
+                          const struct lh__blocks *blocks, int64_t inner)
+{
+    return skeleton_key(s, ranks->axes, inner) % blocks->ranks;
 }

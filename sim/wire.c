@@ -24,6 +24,7 @@ struct wiring {
     struct lh_engine *engine;
     const struct lh__placed *p;
     int32_t *engine_link; /* [link classes], -1: does not limit */
+    int32_t *class_of;    /* [links of the topology] */
     struct lh_ctx *ctx;
 };
 
@@ -33,7 +34,7 @@ static lh_channel declare(void *data, const struct lh_channel_spec *spec)
     struct lh_channel_spec mapped = *spec;
     int32_t *links = LH_NEW(w->ctx->arena, int32_t, spec->n_links);
     for (int32_t i = 0; i < spec->n_links; i++)
-        links[i] = w->engine_link[w->p->fold.link_class[spec->links[i]]];
+        links[i] = w->engine_link[w->class_of[spec->links[i]]];
     mapped.links = links;
     return lh__engine_channel(w->engine, &mapped);
 }
@@ -45,7 +46,10 @@ static enum lh_status open_all_links(struct wiring *w)
     double *capacity = LH_NEW(w->ctx->arena, double, p->n_links);
     w->engine_link = LH_NEW(w->ctx->arena, int32_t, p->n_links);
     int32_t kept = 0;
+    w->class_of =
+        LH_NEW(w->ctx->arena, int32_t, lh_topology_link_count(p->topology));
     for (int32_t i = 0; i < p->n_links; i++) {
+        w->class_of[lh__fold_link(&p->fold, i)] = i;
         w->engine_link[i] = -1;
         if (!isfinite(p->link_capacity[i]))
             continue;
@@ -98,7 +102,7 @@ static enum lh_status plan_make(struct lh__messages_plan **plan,
     }
     int64_t *members = LH_NEW(ctx->arena, int64_t, n);
     lh__skeleton_members(s, &in->ranks,
-                         p->fold.comm_first[shape->comm_class] - g->first_comm,
+                         in->comm[p->fold.comm_first[shape->comm_class]].number,
                          members);
     for (int64_t i = 0; i < n; i++)
         members[i] = lh__rank_accelerator(&in->ranks, members[i]);
