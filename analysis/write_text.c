@@ -231,9 +231,11 @@ static void write_fibres(struct lh_text *out, const struct lh_topology *t)
     int shown = 0;
     int more = 0;
 
-    for (int i = 0; t != NULL && i < lh_topology_link_count(t); i++) {
+    int n = t != NULL ? lh_topology_link_count(t) : 0;
+
+    for (int i = t != NULL ? lh_topology_first_fibre(t) : 0; i < n; i++) {
         struct lh_link_info link = lh_topology_link_facts(t, (lh_link)i);
-        if (link.kind != LH_LINK_WAN || link.from > link.to) {
+        if (link.from > link.to) {
             continue;
         }
         link = lh_topology_link_at(t, (lh_link)i);

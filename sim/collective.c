@@ -140,8 +140,7 @@ static enum lh_status engine_make(struct bench *b)
     int32_t n = b->shape.n_limiting;
     double *capacity = LH_NEW(b->ctx->arena, double, n);
     for (int32_t i = 0; i < n; i++)
-        capacity[i] = lh_topology_link_at(b->topology, b->shape.links[i])
-                          .capacity_bytes_per_s;
+        capacity[i] = lh_topology_link_capacity(b->topology, b->shape.links[i]);
     return b->kind->open(&b->engine, n, capacity, b->ctx);
 }
 
@@ -152,17 +151,16 @@ static int32_t links_reduce(int32_t *links, int64_t *weights,
     const struct lh__flow_shape *shape = &b->shape;
     int32_t n = 0;
     for (int32_t i = 0; i < shape->n_limiting; i++) {
-        double capacity = lh_topology_link_at(b->topology, shape->links[i])
-                              .capacity_bytes_per_s;
+        double capacity =
+            lh_topology_link_capacity(b->topology, shape->links[i]);
         int32_t k = 0;
         while (k < n && weights[k] != shape->weights[i])
             k++;
         if (k == n) {
             weights[n] = shape->weights[i];
             links[n++] = i;
-        } else if (capacity
-                   < lh_topology_link_at(b->topology, shape->links[links[k]])
-                         .capacity_bytes_per_s) {
+        } else if (capacity < lh_topology_link_capacity(
+                       b->topology, shape->links[links[k]])) {
             links[k] = i;
         }
     }

@@ -159,8 +159,7 @@ static void limiting_path(struct lh_path *out, const struct lh_topology *t,
     int n = 0;
     lh_topology_path(out, t, from, to);
     for (int i = 0; i < out->n_links; i++) {
-        double capacity =
-            lh_topology_link_at(t, out->links[i]).capacity_bytes_per_s;
+        double capacity = lh_topology_link_capacity(t, out->links[i]);
         if (!isinf(capacity))
             out->links[n++] = out->links[i];
     }

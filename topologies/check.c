@@ -3,25 +3,23 @@
  * Checks what the rest of the program takes for granted of a topology:
  *
  *   capacities > 0, latencies >= 0; link l ^ 1 is the other way of link l;
- *   names unique; every accelerator reaches every other; a path is a walk in
- *   the graph from one accelerator to the other, its latency is the sum over
- *   its links and not below igraph's shortest (Dijkstra).
+ *   the ends that ids.c computes are those of the graph; a link is found by its
+ *   name, so names are unique; every accelerator reaches every other; a path is
+ *   a walk in the graph from one accelerator to the other, its latency is the
+ *   sum over its links and not below igraph's shortest (Dijkstra).
  *
  * Place: after the build, in every run and in the tests; a fault here is ours,
  * not the user's: LH_FAILED.  Paths are sampled: all pairs of up to 32
- * accelerators, else 8 sources spread over the machine, 32 targets each.  A
- * machine of more than 2^14 links is made by the same rules as a small one:
- * its names are not compared and igraph is not asked for shortest paths, both
- * of which would take longer than the simulation.
+ * accelerators, else 8 sources spread over the machine, 32 targets each.  Of a
+ * machine of more than 2^14 links the graph holds what stands for the rest
+ * (graph.c), and what that stands for must add up to the machine; igraph is not
+ * asked for shortest paths, which would take longer than the simulation.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "topology.h"
 
 enum { ALL_PAIRS_MAX = 32, SOURCES = 8, TARGETS = 32 };
-enum { SLOW_CHECKS_LINKS_MAX = 1 << 14 };
 
 static enum lh_status fault(struct lh_ctx *ctx, const struct lh_topology *t,
                             lh_link link, const char *what)
@@ -31,56 +29,82 @@ static enum lh_status fault(struct lh_ctx *ctx, const struct lh_topology *t,
     return LH_FAILED;
 }
 
+/* NULL, or what is wrong with an edge of the graph. */
+static const char *link_fault(const struct lh_topology *t,
+                              const struct lh__graph *g, int edge,
+                              struct lh_arena *scratch)
+{
+    lh_link l = g->link[edge];
+    struct lh_link_info link = lh_topology_link_facts(t, l);
+    struct lh_link_info back = lh_topology_link_facts(t, l ^ 1);
+
+    if (!(link.capacity_bytes_per_s > 0)
+        || link.capacity_bytes_per_s != lh_topology_link_capacity(t, l))
+        return "capacity is not above 0";
+    if (!(link.latency_s >= 0) || !isfinite(link.latency_s))
+        return "latency is out of range";
+    if (link.from != back.to || link.to != back.from || link.kind != back.kind)
+        return "it has no opposite";
+    if (link.from != g->node[IGRAPH_FROM(&g->graph, edge)]
+        || link.to != g->node[IGRAPH_TO(&g->graph, edge)])
+        return "its ends are not those of the graph";
+    if (lh_topology_link_find(t, lh__link_name(scratch, t, l)) != l)
+        return "it is not found by its name";
+    return NULL;
+}
+
 static enum lh_status links_check(const struct lh_topology *t,
-                                  struct lh_ctx *ctx)
+                                  const struct lh__graph *g, struct lh_ctx *ctx)
 {
-    if (t->n_links != igraph_ecount(&t->graph) || t->n_links % 2 != 0) {
-        lh_error(ctx, LH_NOWHERE,
-                 "internal error: topology: %d links, %lld "
-                 "edges",
-                 t->n_links, (long long)igraph_ecount(&t->graph));
-        return LH_FAILED;
+    struct lh_arena *scratch = lh_arena_new(); /* for the names */
+    enum lh_status st = LH_OK;
+
+    for (int e = 0; st == LH_OK && e < g->n_edges; e++) {
+        const char *what = link_fault(t, g, e, scratch);
+
+        if (what != NULL)
+            st = fault(ctx, t, g->link[e], what);
     }
-    for (lh_link l = 0; l < t->n_links; l++) {
-        if (!(t->capacity_bytes_per_s[l] > 0))
-            return fault(ctx, t, l, "capacity is not above 0");
-        if (!(t->latency_s[l] >= 0) || !isfinite(t->latency_s[l]))
-            return fault(ctx, t, l, "latency is out of range");
-        if (lh__link_from(t, l) != lh__link_to(t, l ^ 1)
-            || lh__link_to(t, l) != lh__link_from(t, l ^ 1)
-            || t->link_kind[l] != t->link_kind[l ^ 1])
-            return fault(ctx, t, l, "it has no opposite");
-    }
-    return LH_OK;
+    lh_arena_free(scratch);
+    return st;
 }
 
-static int compare_names(const void *a, const void *b)
+/* A link stands for as many as its lower end. */
+static int64_t links_represented(const struct lh_topology *t,
+                                 const struct lh__graph *g)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    int64_t n = 0;
+
+    for (int e = 0; e < g->n_edges; e++) {
+        lh_link l = g->link[e];
+
+        n += l < t->first_wan ? lh__stands_for(t, lh__link_from(t, l & ~1)) : 1;
+    }
+    return n;
 }
 
-static enum lh_status names_check(const struct lh_topology *t,
-                                  struct lh_ctx *ctx)
+static enum lh_status counts_check(const struct lh_topology *t,
+                                   const struct lh__graph *g,
+                                   struct lh_ctx *ctx)
 {
-    size_t n = (size_t)t->n_links;
-    const char **names = LH_NEW(ctx->arena, const char *, n);
+    int64_t n_vertices = 0;
+    int64_t n_links = links_represented(t, g);
 
-    for (lh_link l = 0; l < t->n_links; l++)
-        names[l] = lh_topology_link_at(t, l).name;
-    qsort(names, n, sizeof *names, compare_names);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(names[i - 1], names[i]) == 0) {
-            lh_error(ctx, LH_NOWHERE,
-                     "internal error: topology: two links "
-                     "have the name '%s'",
-                     names[i]);
-            return LH_FAILED;
-        }
-    return LH_OK;
+    for (int v = 0; v < g->n_vertices; v++)
+        n_vertices += lh__stands_for(t, g->node[v]);
+    if (n_vertices == t->n_vertices && n_links == t->n_links
+        && g->n_edges == igraph_ecount(&g->graph))
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE,
+             "internal error: topology: %d vertices and %d links, but the "
+             "graph stands for %lld and %lld",
+             t->n_vertices, t->n_links, (long long)n_vertices,
+             (long long)n_links);
+    return LH_FAILED;
 }
 
 static enum lh_status reach_check(const struct lh_topology *t,
-                                  struct lh_ctx *ctx)
+                                  const struct lh__graph *g, struct lh_ctx *ctx)
 {
     igraph_vector_int_t part;
     enum lh_status st =
@@ -89,14 +113,15 @@ static enum lh_status reach_check(const struct lh_topology *t,
     if (st != LH_OK)
         return st;
     st = lh__igraph_status(ctx, "topology",
-                           igraph_connected_components(&t->graph, &part, NULL,
+                           igraph_connected_components(&g->graph, &part, NULL,
                                                        NULL, IGRAPH_STRONG));
-    for (int64_t a = 1; st == LH_OK && a < t->n_accelerators; a++)
-        if (VECTOR(part)[a] != VECTOR(part)[0]) {
+    for (int v = 1; st == LH_OK && v < g->n_vertices; v++)
+        if (g->node[v] < t->n_accelerators
+            && VECTOR(part)[v] != VECTOR(part)[0]) {
             lh_error(ctx, LH_NOWHERE,
                      "internal error: topology: accelerator "
-                     "%lld cannot reach accelerator 0",
-                     (long long)a);
+                     "%d cannot reach accelerator 0",
+                     g->node[v]);
             st = LH_FAILED;
         }
     igraph_vector_int_destroy(&part);
@@ -119,8 +144,9 @@ static const char *path_fault(const struct lh_topology *t, int64_t from,
         if (link < 0 || link >= t->n_links || lh__link_from(t, link) != at)
             return "it is no walk in the graph";
         at = lh__link_to(t, link);
-        latency_s += t->latency_s[link];
-        wan = wan || t->link_kind[link] == LH_LINK_WAN;
+        struct lh_link_info info = lh_topology_link_facts(t, link);
+        latency_s += info.latency_s;
+        wan = wan || info.kind == LH_LINK_WAN;
     }
     if (at != to)
         return "it ends elsewhere";
@@ -140,28 +166,30 @@ static int64_t sample(const struct lh_topology *t, int k, int n, int shift)
            % t->n_accelerators;
 }
 
-static bool is_small(const struct lh_topology *t)
-{
-    return t->n_links <= SLOW_CHECKS_LINKS_MAX;
-}
-
 /* Latencies of the shortest paths from one vertex to all: a 1 x n matrix. */
 static enum lh_status shortest_from(igraph_matrix_t *out,
-                                    const struct lh_topology *t, int64_t from,
+                                    const struct lh__graph *g, int64_t from,
                                     struct lh_ctx *ctx)
 {
     igraph_vector_t weights;
 
-    igraph_vector_view(&weights, t->latency_s, t->n_links);
+    igraph_vector_view(&weights, g->latency_s, g->n_edges);
     return lh__igraph_status(
         ctx, "topology",
-        igraph_distances_dijkstra(&t->graph, out,
+        igraph_distances_dijkstra(&g->graph, out,
                                   igraph_vss_1((igraph_integer_t)from),
                                   igraph_vss_all(), &weights, IGRAPH_OUT));
 }
 
-static enum lh_status source_check(const struct lh_topology *t, int64_t from,
-                                   int n_targets, int shift, struct lh_ctx *ctx)
+/* The targets of one source: n of them, shifted. */
+struct targets {
+    int n;
+    int shift;
+};
+
+static enum lh_status source_check(const struct lh_topology *t,
+                                   const struct lh__graph *g, int64_t from,
+                                   struct targets targets, struct lh_ctx *ctx)
 {
     igraph_matrix_t shortest;
     enum lh_status st =
@@ -169,15 +197,14 @@ static enum lh_status source_check(const struct lh_topology *t, int64_t from,
 
     if (st != LH_OK)
         return st;
-    if (is_small(t))
-        st = shortest_from(&shortest, t, from, ctx);
-    for (int k = 0; st == LH_OK && k < n_targets; k++) {
-        int64_t to = sample(t, k, n_targets, shift);
+    if (g->whole)
+        st = shortest_from(&shortest, g, from, ctx);
+    for (int k = 0; st == LH_OK && k < targets.n; k++) {
+        int64_t to = sample(t, k, targets.n, targets.shift);
         const char *what =
             to == from ? NULL
                        : path_fault(t, from, to,
-                                    is_small(t) ? MATRIX(shortest, 0, to)
-                                                : 0.0);
+                                    g->whole ? MATRIX(shortest, 0, to) : 0.0);
 
         if (what == NULL)
             continue;
@@ -191,22 +218,37 @@ static enum lh_status source_check(const struct lh_topology *t, int64_t from,
     return st;
 }
 
+static enum lh_status paths_check(const struct lh_topology *t,
+                                  const struct lh__graph *g, struct lh_ctx *ctx)
+{
+    bool all = t->n_accelerators <= ALL_PAIRS_MAX;
+    int n_sources = all ? (int)t->n_accelerators : SOURCES;
+    enum lh_status st = LH_OK;
+
+    for (int k = 0; st == LH_OK && k < n_sources; k++) {
+        struct targets targets = {TARGETS, 3 * k + 1};
+
+        if (all)
+            targets = (struct targets){n_sources, 0};
+        st = source_check(t, g, sample(t, k, n_sources, all ? 0 : k), targets,
+                          ctx);
+    }
+    return st;
+}
+
 enum lh_status lh_topology_check(const struct lh_topology *t,
                                  struct lh_ctx *ctx)
 {
     struct lh__handlers saved = lh__igraph_begin(igraph_error_handler_ignore);
-    bool all = t->n_accelerators <= ALL_PAIRS_MAX;
-    int n_sources = all ? (int)t->n_accelerators : SOURCES;
-    int n_targets = all ? (int)t->n_accelerators : TARGETS;
-    enum lh_status st = links_check(t, ctx);
+    const struct lh__graph *g = lh__graph(t, ctx);
+    enum lh_status st = g == NULL ? LH_FAILED : links_check(t, g, ctx);
 
-    if (st == LH_OK && is_small(t))
-        st = names_check(t, ctx);
     if (st == LH_OK)
-        st = reach_check(t, ctx);
-    for (int k = 0; st == LH_OK && k < n_sources; k++)
-        st = source_check(t, sample(t, k, n_sources, all ? 0 : k), n_targets,
-                          all ? 0 : 3 * k + 1, ctx);
+        st = counts_check(t, g, ctx);
+    if (st == LH_OK)
+        st = reach_check(t, g, ctx);
+    if (st == LH_OK)
+        st = paths_check(t, g, ctx);
     lh__igraph_end(saved);
     return st;
 }

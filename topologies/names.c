@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Names of links, made when first asked for (a million accelerators have four
- * million of them).  A link is "FROM->TO"; TO is told relative to FROM:
+ * Names of links, made when asked for (a million accelerators have four million
+ * of them); find.c is the other way round.  A link is "FROM->TO"; TO is told
+ * relative to FROM:
  *
  *   ashburn/node3/gpu5->nvswitch      ashburn/node3/nvswitch->gpu5
  *   ashburn/node3/gpu5->leaf2         ashburn/pod0/leaf2->node3/gpu5
@@ -57,16 +58,15 @@ static const char *gpu_name(struct lh_arena *arena, const struct lh__site *site,
                      (long long)(index % size));
 }
 
-/* Name of a vertex inside its site; seen from `other`, or -1. */
+/* Name of a vertex inside its site; seen from one of kind `near`, or -1. */
 static const char *vertex_name(struct lh_arena *arena,
-                               const struct lh_topology *t, lh_node v,
-                               lh_node other)
+                               const struct lh_topology *t,
+                               const struct lh__vertex *v, int near)
 {
-    const struct lh__site *site = &t->sites[t->vertex_site[v]];
-    int32_t index = t->vertex_index[v];
-    int near = other < 0 ? -1 : t->vertex_kind[other];
+    const struct lh__site *site = &t->sites[v->site];
+    int32_t index = (int32_t)v->index;
 
-    switch ((enum lh__vertex_kind)t->vertex_kind[v]) {
+    switch (v->kind) {
     case LH__ACCELERATOR:
         return gpu_name(arena, site, index, near == LH__NVSWITCH);
     case LH__NVSWITCH:
@@ -74,7 +74,7 @@ static const char *vertex_name(struct lh_arena *arena,
                    ? "nvswitch"
                    : lh_format(arena, "node%d/nvswitch", index);
     case LH__SWITCH:
-        return switch_name(arena, site, t->vertex_level[v], index,
+        return switch_name(arena, site, v->level, index,
                            near == LH__ACCELERATOR);
     case LH__GATEWAY: return "gateway";
     case LH__BORDER: return "border";
@@ -99,12 +99,12 @@ static const char *fibre_name(struct lh_arena *arena,
 const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
                           lh_link link)
 {
-    lh_node from = lh__link_from(t, link);
-    lh_node to = lh__link_to(t, link);
-
     if (link >= t->first_wan)
         return fibre_name(arena, t, link);
-    return lh_format(arena, "%s/%s->%s", t->sites[t->vertex_site[from]].name,
-                     vertex_name(arena, t, from, -1),
-                     vertex_name(arena, t, to, from));
+    struct lh__vertex from = lh__vertex_at(t, lh__link_from(t, link));
+    struct lh__vertex to = lh__vertex_at(t, lh__link_to(t, link));
+
+    return lh_format(arena, "%s/%s->%s", t->sites[from.site].name,
+                     vertex_name(arena, t, &from, -1),
+                     vertex_name(arena, t, &to, (int)from.kind));
 }

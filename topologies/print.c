@@ -41,31 +41,38 @@ static const char *distance(const struct lh_text *out, double metres)
     return lh_units_human(out->arena, metres, LH_DIM_LENGTH);
 }
 
-static bool equal_links(const struct lh_topology *t, lh_link a, lh_link b)
+static bool equal_blocks(const struct lh__block *a, const struct lh__block *b)
 {
-    return t->link_kind[a] == t->link_kind[b]
-           && t->latency_s[a] == t->latency_s[b]
-           && t->capacity_bytes_per_s[a] == t->capacity_bytes_per_s[b];
+    return a->kind == b->kind && a->latency_s == b->latency_s
+           && a->capacity_bytes_per_s == b->capacity_bytes_per_s;
 }
 
-/* Links of a site come ordered by class, so equal ones are neighbours. */
-static void classes_print(struct lh_text *out, const struct lh_topology *t,
-                          const struct lh__site *site)
+static lh_link block_end(const struct lh__site *site, int i)
 {
-    lh_link end;
+    return i + 1 < site->n_blocks ? site->blocks[i + 1].first : site->end_link;
+}
 
-    for (lh_link l = site->first_link; l < site->end_link; l = end) {
-        for (end = l + 1; end < site->end_link && equal_links(t, l, end);)
-            end++;
-        lh_text_printf(out, "  %-9s %6d links  %-12s %s\n",
-                       kind_names[t->link_kind[l]], end - l,
-                       rate(out, t->capacity_bytes_per_s[l]),
-                       duration(out, t->latency_s[l]));
+/* Neighbouring blocks of equal links are one line; empty ones none. */
+static void classes_print(struct lh_text *out, const struct lh__site *site)
+{
+    for (int i = 0, next; i < site->n_blocks; i = next) {
+        const struct lh__block *b = &site->blocks[i];
+
+        next = i + 1;
+        if (block_end(site, i) == b->first)
+            continue;
+        while (next < site->n_blocks
+               && (block_end(site, next) == site->blocks[next].first
+                   || equal_blocks(b, &site->blocks[next])))
+            next++;
+        lh_text_printf(out, "  %-9s %6d links  %-12s %s\n", kind_names[b->kind],
+                       block_end(site, next - 1) - b->first,
+                       rate(out, b->capacity_bytes_per_s),
+                       duration(out, b->latency_s));
     }
 }
 
-static void site_print(struct lh_text *out, const struct lh_topology *t,
-                       const struct lh__site *site)
+static void site_print(struct lh_text *out, const struct lh__site *site)
 {
     const struct lh__shape *shape = &site->shape;
 
@@ -87,7 +94,7 @@ static void site_print(struct lh_text *out, const struct lh_topology *t,
                        : k == 0             ? " switches"
                                             : " layers");
     lh_text_add(out, "\n");
-    classes_print(out, t, site);
+    classes_print(out, site);
 }
 
 static void fibre_print(struct lh_text *out, const struct lh_topology *t,
@@ -144,11 +151,14 @@ static void route_print(struct lh_text *out, const struct lh_topology *t, int a,
 static void links_print(struct lh_text *out, const struct lh_topology *t)
 {
     lh_text_add(out, "links\n");
-    for (lh_link l = 0; l < t->n_links; l++)
-        lh_text_printf(
-            out, "  %4d  %-8s  %-12s  %-10s  %s\n", l,
-            kind_names[t->link_kind[l]], rate(out, t->capacity_bytes_per_s[l]),
-            duration(out, t->latency_s[l]), lh_topology_link_at(t, l).name);
+    for (lh_link l = 0; l < t->n_links; l++) {
+        struct lh_link_info link = lh_topology_link_at(t, l);
+
+        lh_text_printf(out, "  %4d  %-8s  %-12s  %-10s  %s\n", l,
+                       kind_names[link.kind],
+                       rate(out, link.capacity_bytes_per_s),
+                       duration(out, link.latency_s), link.name);
+    }
 }
 
 void lh_topology_print(struct lh_text *out, const struct lh_topology *t)
@@ -159,7 +169,7 @@ void lh_topology_print(struct lh_text *out, const struct lh_topology *t)
                    (long long)t->n_accelerators, t->n_sites,
                    t->n_sites == 1 ? "" : "s", t->n_vertices, t->n_links);
     for (int i = 0; i < t->n_sites; i++)
-        site_print(out, t, &t->sites[i]);
+        site_print(out, &t->sites[i]);
     if (t->wan.map != NULL)
         lh_text_printf(out, "map: %d nodes that are no site\n",
                        t->wan.n_nodes - t->n_sites);

@@ -204,16 +204,14 @@ struct place {
 static struct place place_of(const struct lh__site *site, int64_t index)
 {
     int64_t size = site->shape.scale_up_gpus;
+    int64_t node = lh__quotient(index, size);
 
-    return (struct place){site, index, index / size, index % size};
+    return (struct place){site, index, node, index - node * size};
 }
 
 static int64_t leaf_of(const struct place *p)
 {
-    const struct lh__shape *shape = &p->site->shape;
-
-    return p->node / shape->leaf_nodes * shape->n_rails
-           + (shape->n_rails > 1 ? p->rail : 0);
+    return lh__leaf_of(p->site, p->node, p->rail);
 }
 
 /* Accelerators in the domain: the last one of a site may be partly filled. */
@@ -227,26 +225,32 @@ static int64_t domain_gpus(const struct place *p)
 
 static struct place neighbour(const struct place *p, int64_t rail)
 {
-    return place_of(p->site, p->node * p->site->shape.scale_up_gpus + rail);
+    return (struct place){p->site, p->index - p->rail + rail, p->node, rail};
 }
 
-static void add(struct lh_path *out, const struct lh_topology *t, lh_link link)
+static void add(struct lh_path *out, lh_link link, double latency_s)
 {
     out->links[out->n_links++] = link;
-    out->latency_s += t->latency_s[link];
-    if (link >= t->first_wan)
-        out->crosses_wan = true;
+    out->latency_s += latency_s;
 }
 
-static void add_scale_up(struct lh_path *out, const struct lh_topology *t,
-                         const struct place *a, const struct place *b)
+static void add_scale_up(struct lh_path *out, const struct place *a,
+                         const struct place *b)
 {
     lh_link first = a->site->first_scale_up;
+    double latency_s = a->site->fabric.scale_up_latency_s;
 
     if (a->index == b->index)
         return;
-    add(out, t, first + (lh_link)(2 * a->index));
-    add(out, t, first + (lh_link)(2 * b->index) + 1);
+    add(out, first + (lh_link)(2 * a->index), latency_s);
+    add(out, first + (lh_link)(2 * b->index) + 1, latency_s);
+}
+
+/* The NIC of an accelerator; `way` 0: up, 1: down. */
+static void add_nic(struct lh_path *out, const struct place *p, int way)
+{
+    add(out, p->site->first_nic + (lh_link)(2 * p->index) + way,
+        p->site->fabric.nic_latency_s);
 }
 
 /* The rails that both ends can use: *a or *b moves to a neighbour. */
@@ -267,40 +271,56 @@ static lh_link up_link(const struct lh__site *site, int level, int64_t index)
     return site->first_up[level] + (lh_link)(2 * index);
 }
 
+/* The switch of the next level over switch `index` of a level. */
+static int64_t parent(const struct lh__shape *shape, int level, int64_t index)
+{
+    return shape->count[level + 1] == 1
+               ? 0
+               : lh__quotient(index, shape->children[level]);
+}
+
 /* From the leaf of a up to the lowest common switch and down to b's leaf. */
-static void add_levels(struct lh_path *out, const struct lh_topology *t,
-                       const struct place *a, const struct place *b)
+static void add_levels(struct lh_path *out, const struct place *a,
+                       const struct place *b)
 {
     const struct lh__site *site = a->site;
+    double latency_s = site->fabric.switch_latency_s;
     int64_t i = leaf_of(a);
     int64_t j = leaf_of(b);
     lh_link down[LH__LEVELS];
     int n = 0;
 
     for (int k = 0; i != j; k++) {
-        add(out, t, up_link(site, k, i));
+        add(out, up_link(site, k, i), latency_s);
         down[n++] = up_link(site, k, j) ^ 1;
-        i /= site->shape.children[k];
-        j /= site->shape.children[k];
+        i = parent(&site->shape, k, i);
+        j = parent(&site->shape, k, j);
     }
     while (n > 0)
-        add(out, t, down[--n]);
+        add(out, down[--n], latency_s);
 }
 
+struct step {
+    lh_link link;
+    double latency_s;
+};
+
 /* Links from the leaf of p up to its gateway, in order; returns how many. */
-static int to_gateway(lh_link *links, const struct place *p)
+static int to_gateway(struct step *steps, const struct place *p)
 {
     const struct lh__site *site = p->site;
+    double latency_s = site->fabric.switch_latency_s;
     int64_t i = leaf_of(p);
     int n = 0;
 
     for (int k = 0; k + 1 < site->shape.n_levels; k++) {
-        links[n++] = up_link(site, k, i);
-        i /= site->shape.children[k];
+        steps[n++] = (struct step){up_link(site, k, i), latency_s};
+        i = parent(&site->shape, k, i);
     }
-    links[n++] = site->first_gateway + (lh_link)(2 * i);
+    steps[n++] =
+        (struct step){site->first_gateway + (lh_link)(2 * i), latency_s};
     if (site->border >= 0)
-        links[n++] = site->border_link;
+        steps[n++] = (struct step){site->border_link, 0.0};
     return n;
 }
 
@@ -310,23 +330,27 @@ static void add_wan(struct lh_path *out, const struct lh_topology *t,
     int from = (int)(a->site - t->sites);
     int to = (int)(b->site - t->sites);
     const struct lh__route *route = &t->routes[from * t->n_sites + to];
-    lh_link links[LH__LEVELS + 1];
-    int n = to_gateway(links, a);
+    struct step steps[LH__LEVELS + 1];
+    int n = to_gateway(steps, a);
 
     for (int k = 0; k < n; k++)
-        add(out, t, links[k]);
-    for (int k = 0; k < route->n_links; k++)
-        add(out, t, route->links[k]);
-    n = to_gateway(links, b);
-    while (n > 0)
-        add(out, t, links[--n] ^ 1);
+        add(out, steps[k].link, steps[k].latency_s);
+    for (int k = 0; k < route->n_links; k++) {
+        lh_link link = route->links[k];
+
+        add(out, link, t->wan.fibres[(link - t->first_wan) / 2].latency_s);
+    }
+    n = to_gateway(steps, b);
+    while (n-- > 0)
+        add(out, steps[n].link ^ 1, steps[n].latency_s);
+    out->crosses_wan = true;
 }
 
 void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
                       int64_t from, int64_t to)
 {
-    const struct lh__site *from_site = &t->sites[t->vertex_site[from]];
-    const struct lh__site *to_site = &t->sites[t->vertex_site[to]];
+    const struct lh__site *from_site = &t->sites[lh__site_of(t, from)];
+    const struct lh__site *to_site = &t->sites[lh__site_of(t, to)];
     struct place a = place_of(from_site, from - from_site->first_accelerator);
     struct place b = place_of(to_site, to - to_site->first_accelerator);
     struct place a_nic = a;
@@ -335,17 +359,27 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     out->n_links = 0;
     out->latency_s = 0;
     out->crosses_wan = false;
+    out->cap_bytes_per_s = (double)INFINITY;
     if (from_site == to_site && a.node == b.node) {
-        add_scale_up(out, t, &a, &b);
+        add_scale_up(out, &a, &b);
         return;
     }
     rails_meet(&a_nic, &b_nic);
-    add_scale_up(out, t, &a, &a_nic);
-    add(out, t, from_site->first_nic + (lh_link)(2 * a_nic.index));
+    add_scale_up(out, &a, &a_nic);
+    add_nic(out, &a_nic, 0);
     if (from_site == to_site)
-        add_levels(out, t, &a_nic, &b_nic);
+        add_levels(out, &a_nic, &b_nic);
     else
         add_wan(out, t, &a_nic, &b_nic);
-    add(out, t, to_site->first_nic + (lh_link)(2 * b_nic.index) + 1);
-    add_scale_up(out, t, &b_nic, &b);
+    add_nic(out, &b_nic, 1);
+    add_scale_up(out, &b_nic, &b);
+}
+
+double lh_topology_latency(const struct lh_topology *t, int64_t from,
+                           int64_t to)
+{
+    struct lh_path path;
+
+    lh_topology_path(&path, t, from, to);
+    return path.latency_s;
 }

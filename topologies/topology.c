@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builds the graph: sites (list.h: rails, fat-tree, switch), their gateways,
+ * Builds the machine: sites (list.h: rails, fat-tree, switch), their gateways,
  * the fibres between them (wan.c, map.c), and the routes (route.c).
  *
  * Place: struct lh_scenario -> struct lh_topology, the second stage.
@@ -17,7 +17,17 @@
  * gateway, over a border switch where the gateway has a limit, so that the
  * limit holds for the sum of the rails.
  *
- * Equal parallel cables are one link.  O(vertices + links) without the WAN.
+ * Equal parallel cables are one link.  What is built is a few numbers a site
+ * and its levels, however many accelerators it has: the links are runs of equal
+ * ones (blocks), and ids.c computes each from its id.
+ *
+ * A unit of a site is a run of accelerators that only links of the site as a
+ * whole join to the others.  With span(k) the accelerators below a switch of
+ * level k, span(0) = leaf_nodes x S, span(k+1) = span(k) x children(k):
+ *
+ *     unit = span(n_levels - 2), what hangs below one child of the top level;
+ *            S, the scale-up domain, where there is one level
+ *
  * Leaves out: faults and changing capacities (the engine sets those), hashing.
  */
 #include <math.h>
@@ -134,14 +144,9 @@ static enum lh_status fabric_check(const struct lh__site *site,
 
 /* ---- ids ----------------------------------------------------------------- */
 
-static int top_level(const struct lh__site *site)
-{
-    return site->shape.n_levels - 1;
-}
-
 static int64_t top_count(const struct lh__site *site)
 {
-    return site->shape.count[top_level(site)];
+    return site->shape.count[lh__top_level(site)];
 }
 
 /* Numbers a site's vertices from *vertex on and its links from *link on. */
@@ -167,7 +172,7 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
     *link += scale_up ? 2 * site->gpus : 0;
     site->first_nic = (lh_link)*link;
     *link += 2 * site->gpus;
-    for (int k = 0; k < top_level(site); k++) {
+    for (int k = 0; k < lh__top_level(site); k++) {
         site->first_up[k] = (lh_link)*link;
         *link += 2 * shape->count[k];
     }
@@ -176,6 +181,68 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
     site->border_link = (lh_link)*link;
     *link += border ? 2 : 0;
     site->end_link = (lh_link)*link;
+}
+
+static void block_add(struct lh__site *site, const struct lh__block *block)
+{
+    site->blocks[site->n_blocks++] = *block;
+}
+
+/* The capacities and latencies of the table above. */
+static void blocks_make(struct lh__site *s)
+{
+    const enum lh_link_kind kind[] = {LH_LINK_LEAF, LH_LINK_SPINE,
+                                      LH_LINK_CORE};
+    const struct lh_fabric *f = &s->fabric;
+    double limit = s->gateway_bytes_per_s;
+
+    block_add(s, &(struct lh__block){s->first_scale_up, LH_LINK_SCALE_UP, 0,
+                                     f->scale_up_bytes_per_s * f->scale_up_frac,
+                                     f->scale_up_latency_s});
+    block_add(s, &(struct lh__block){s->first_nic, LH_LINK_NIC, 0,
+                                     f->nic_bytes_per_s * f->nic_frac,
+                                     f->nic_latency_s});
+    for (int k = 0; k < lh__top_level(s); k++)
+        block_add(s, &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
+                                         s->shape.up_bytes_per_s[k],
+                                         f->switch_latency_s});
+    block_add(s, &(struct lh__block){s->first_gateway, LH_LINK_GATEWAY,
+                                     lh__top_level(s),
+                                     s->border >= 0 ? (double)INFINITY : limit,
+                                     f->switch_latency_s});
+    block_add(
+        s, &(struct lh__block){s->border_link, LH_LINK_GATEWAY, 0, limit, 0.0});
+}
+
+/* What is divided by is at most what is divided, so that it fits 32 bits. */
+static void shape_clamp(struct lh__shape *shape, int64_t nodes)
+{
+    if (shape->leaf_nodes > nodes)
+        shape->leaf_nodes = nodes;
+    for (int k = 0; k + 1 < shape->n_levels; k++)
+        if (shape->children[k] > shape->count[k])
+            shape->children[k] = shape->count[k];
+}
+
+static void units_make(struct lh__site *s)
+{
+    int top = lh__top_level(s);
+
+    s->span[0] = s->shape.leaf_nodes * s->shape.scale_up_gpus;
+    for (int k = 0; k < top; k++)
+        s->span[k + 1] = s->span[k]
+                         * (k == 0 ? s->shape.children[k] / s->shape.n_rails
+                                   : s->shape.children[k]);
+    s->unit = top > 0 ? s->span[top - 1] : s->shape.scale_up_gpus;
+}
+
+static void site_shape(struct lh__site *site)
+{
+    shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
+    int64_t size = site->shape.scale_up_gpus;
+    site->nodes = (site->gpus + size - 1) / size;
+    shape_clamp(&site->shape, site->nodes);
+    units_make(site);
 }
 
 static enum lh_status sites_make(struct lh_topology *t,
@@ -199,9 +266,7 @@ static enum lh_status sites_make(struct lh_topology *t,
             st = LH_BAD_INPUT;
             continue;
         }
-        shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
-        int64_t size = site->shape.scale_up_gpus;
-        site->nodes = (site->gpus + size - 1) / size;
+        site_shape(site);
         site->first_accelerator = t->n_accelerators;
         site->first_domain = domain;
         t->n_accelerators += site->gpus;
@@ -215,203 +280,24 @@ static enum lh_status number(struct lh_topology *t, struct lh_ctx *ctx)
     int64_t vertex = t->n_accelerators;
     int64_t link = 0;
 
-    if (t->n_accelerators > INT32_MAX / 32) {
-        lh_error(ctx, LH_NOWHERE,
-                 "%lld accelerators in one graph are not "
-                 "supported by this version",
-                 (long long)t->n_accelerators);
-        return LH_BAD_INPUT;
-    }
     for (int i = 0; i < t->n_sites; i++)
         site_number(&t->sites[i], t->n_sites > 1, &vertex, &link);
+    int64_t n_vertices = vertex + t->wan.n_nodes - t->wan.n_sites;
+    int64_t n_links = link + 2 * (int64_t)t->wan.n_fibres;
+    if (n_links > INT32_MAX || n_vertices > INT32_MAX) {
+        lh_error(ctx, LH_NOWHERE,
+                 "%lld accelerators have %lld links; more than %d are not "
+                 "supported by this version",
+                 (long long)t->n_accelerators, (long long)n_links, INT32_MAX);
+        return LH_BAD_INPUT;
+    }
     t->first_wan = (lh_link)link;
-    t->n_vertices = (lh_node)(vertex + t->wan.n_nodes - t->wan.n_sites);
-    t->n_links = (lh_link)(link + 2 * t->wan.n_fibres);
+    t->first_map_node = (lh_node)vertex;
+    t->n_vertices = (lh_node)n_vertices;
+    t->n_links = (lh_link)n_links;
+    for (int i = 0; i < t->n_sites; i++)
+        blocks_make(&t->sites[i]);
     return LH_OK;
-}
-
-/* ---- vertices ------------------------------------------------------------ */
-
-static void vertices_set(struct lh_topology *t, int site, int64_t first,
-                         int64_t n, enum lh__vertex_kind kind, int level)
-{
-    for (int64_t i = 0; i < n; i++) {
-        t->vertex_kind[first + i] = (uint8_t)kind;
-        t->vertex_level[first + i] = (uint8_t)level;
-        t->vertex_site[first + i] = site;
-        t->vertex_index[first + i] = (int32_t)i;
-    }
-}
-
-static void vertices_make(struct lh_topology *t)
-{
-    size_t n = (size_t)t->n_vertices;
-    int n_map = t->wan.n_nodes - t->wan.n_sites;
-
-    t->vertex_kind = LH_NEW(t->arena, uint8_t, n);
-    t->vertex_level = LH_NEW(t->arena, uint8_t, n);
-    t->vertex_site = LH_NEW(t->arena, int32_t, n);
-    t->vertex_index = LH_NEW(t->arena, int32_t, n);
-    for (int i = 0; i < t->n_sites; i++) {
-        const struct lh__site *s = &t->sites[i];
-
-        vertices_set(t, i, s->first_accelerator, s->gpus, LH__ACCELERATOR, 0);
-        if (s->shape.scale_up_gpus > 1)
-            vertices_set(t, i, s->first_nvswitch, s->nodes, LH__NVSWITCH, 0);
-        for (int k = 0; k < s->shape.n_levels; k++)
-            vertices_set(t, i, s->first_switch[k], s->shape.count[k],
-                         LH__SWITCH, k);
-        if (s->gateway >= 0)
-            vertices_set(t, i, s->gateway, 1, LH__GATEWAY, 0);
-        if (s->border >= 0)
-            vertices_set(t, i, s->border, 1, LH__BORDER, 0);
-    }
-    vertices_set(t, -1, t->n_vertices - n_map, n_map, LH__MAP_NODE, 0);
-}
-
-/* ---- links --------------------------------------------------------------- */
-
-struct cable {
-    int64_t a, b; /* vertices; the first link goes a to b */
-    double bytes_per_s[2];
-    double latency_s;
-    enum lh_link_kind kind;
-};
-
-struct builder {
-    struct lh_topology *t;
-    igraph_vector_int_t *ends;
-    lh_link next;
-};
-
-static void cable_add(struct builder *b, const struct cable *c)
-{
-    struct lh_topology *t = b->t;
-
-    for (int way = 0; way < 2; way++) {
-        lh_link link = b->next++;
-
-        VECTOR(*b->ends)[2 * link] = way ? c->b : c->a;
-        VECTOR(*b->ends)[2 * link + 1] = way ? c->a : c->b;
-        t->capacity_bytes_per_s[link] = c->bytes_per_s[way];
-        t->latency_s[link] = c->latency_s;
-        t->link_kind[link] = (uint8_t)c->kind;
-    }
-}
-
-static void accelerators_add(struct builder *b, const struct lh__site *s)
-{
-    const struct lh_fabric *f = &s->fabric;
-    int64_t size = s->shape.scale_up_gpus;
-    int64_t n_rails = s->shape.n_rails;
-    double up = f->scale_up_bytes_per_s * f->scale_up_frac;
-    double nic = f->nic_bytes_per_s * f->nic_frac;
-
-    for (int64_t i = 0; size > 1 && i < s->gpus; i++)
-        cable_add(b, &(struct cable){s->first_accelerator + i,
-                                     s->first_nvswitch + i / size,
-                                     {up, up},
-                                     f->scale_up_latency_s,
-                                     LH_LINK_SCALE_UP});
-    for (int64_t i = 0; i < s->gpus; i++) {
-        int64_t leaf = i / size / s->shape.leaf_nodes * n_rails
-                       + (n_rails > 1 ? i % size : 0);
-
-        cable_add(b, &(struct cable){s->first_accelerator + i,
-                                     s->first_switch[0] + leaf,
-                                     {nic, nic},
-                                     f->nic_latency_s,
-                                     LH_LINK_NIC});
-    }
-}
-
-static void switches_add(struct builder *b, const struct lh__site *s)
-{
-    const enum lh_link_kind kind[] = {LH_LINK_LEAF, LH_LINK_SPINE,
-                                      LH_LINK_CORE};
-
-    for (int k = 0; k < top_level(s); k++) {
-        double up = s->shape.up_bytes_per_s[k];
-
-        for (int64_t j = 0; j < s->shape.count[k]; j++)
-            cable_add(b, &(struct cable){s->first_switch[k] + j,
-                                         s->first_switch[k + 1]
-                                             + j / s->shape.children[k],
-                                         {up, up},
-                                         s->fabric.switch_latency_s,
-                                         kind[k < 2 ? k : 2]});
-    }
-}
-
-static void gateway_add(struct builder *b, const struct lh__site *s)
-{
-    lh_node first = s->first_switch[top_level(s)];
-    double limit = s->gateway_bytes_per_s;
-    double spread = s->border >= 0 ? (double)INFINITY : limit;
-
-    if (s->gateway < 0)
-        return;
-    for (int64_t j = 0; j < top_count(s); j++)
-        cable_add(b, &(struct cable){first + j,
-                                     s->border >= 0 ? s->border : s->gateway,
-                                     {spread, spread},
-                                     s->fabric.switch_latency_s,
-                                     LH_LINK_GATEWAY});
-    if (s->border >= 0)
-        cable_add(
-            b,
-            &(struct cable){
-                s->border, s->gateway, {limit, limit}, 0.0, LH_LINK_GATEWAY});
-}
-
-static int64_t wan_vertex(const struct lh_topology *t, int node)
-{
-    if (node < t->n_sites)
-        return t->sites[node].gateway;
-    return t->n_vertices - (t->wan.n_nodes - node);
-}
-
-static void fibres_add(struct builder *b)
-{
-    const struct lh_topology *t = b->t;
-
-    for (int i = 0; i < t->wan.n_fibres; i++) {
-        const struct lh__fibre *f = &t->wan.fibres[i];
-
-        cable_add(b, &(struct cable){wan_vertex(t, f->a),
-                                     wan_vertex(t, f->b),
-                                     {f->bytes_per_s[0], f->bytes_per_s[1]},
-                                     f->latency_s,
-                                     LH_LINK_WAN});
-    }
-}
-
-static enum lh_status graph_make(struct lh_topology *t, struct lh_ctx *ctx)
-{
-    size_t n = (size_t)t->n_links;
-    igraph_vector_int_t ends;
-    struct builder b = {.t = t, .ends = &ends};
-    enum lh_status st;
-
-    t->capacity_bytes_per_s = LH_NEW(ctx->arena, double, n);
-    t->latency_s = LH_NEW(ctx->arena, double, n);
-    t->link_kind = LH_NEW(ctx->arena, uint8_t, n);
-    t->link_name = LH_NEW(ctx->arena, const char *, n);
-    st = lh__igraph_status(ctx, "topology",
-                           igraph_vector_int_init(&ends, 2 * t->n_links));
-    if (st != LH_OK)
-        return st;
-    for (int i = 0; i < t->n_sites; i++) {
-        accelerators_add(&b, &t->sites[i]);
-        switches_add(&b, &t->sites[i]);
-        gateway_add(&b, &t->sites[i]);
-    }
-    fibres_add(&b);
-    st = lh__igraph_status(
-        ctx, "topology",
-        igraph_create(&t->graph, &ends, t->n_vertices, IGRAPH_DIRECTED));
-    igraph_vector_int_destroy(&ends);
-    return st;
 }
 
 /* ---- public -------------------------------------------------------------- */
@@ -425,6 +311,7 @@ enum lh_status lh_topology_build(struct lh_topology **out,
     enum lh_status st, wan;
 
     t->arena = ctx->arena;
+    t->graph = LH_NEW(ctx->arena, struct lh__graph *, 1);
     st = sites_make(t, scenario, ctx);
     wan = lh__wan_build(&t->wan, scenario, ctx);
     if (st == LH_OK)
@@ -434,15 +321,10 @@ enum lh_status lh_topology_build(struct lh_topology **out,
     st = number(t, ctx);
     if (st != LH_OK)
         goto out;
-    vertices_make(t);
-    st = graph_make(t, ctx);
+    st = lh__routes_build(t, scenario, ctx);
     if (st != LH_OK)
         goto out;
-    st = lh__routes_build(t, scenario, ctx);
-    if (st != LH_OK) {
-        igraph_destroy(&t->graph);
-        goto out;
-    }
+    t->by_name = lh__by_name_make(&t->wan, ctx->arena);
     *out = t;
 out:
     lh__igraph_end(saved);
@@ -452,62 +334,5 @@ out:
 void lh_topology_free(struct lh_topology *topology)
 {
     if (topology != NULL)
-        igraph_destroy(&topology->graph);
-}
-
-int lh_topology_link_count(const struct lh_topology *t)
-{
-    return t->n_links;
-}
-
-struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
-                                           lh_link link)
-{
-    struct lh_link_info info = {
-        .from = lh__link_from(t, link),
-        .to = lh__link_to(t, link),
-        .capacity_bytes_per_s = t->capacity_bytes_per_s[link],
-        .latency_s = t->latency_s[link],
-        .kind = (enum lh_link_kind)t->link_kind[link],
-    };
-
-    info.site_from = t->vertex_site[info.from];
-    info.site_to = t->vertex_site[info.to];
-    if (info.kind == LH_LINK_WAN)
-        info.length_m = t->wan.fibres[(link - t->first_wan) / 2].length_m;
-    return info;
-}
-
-struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
-                                        lh_link link)
-{
-    struct lh_link_info info = lh_topology_link_facts(t, link);
-
-    if (t->link_name[link] == NULL)
-        t->link_name[link] = lh__link_name(t->arena, t, link);
-    info.name = t->link_name[link];
-    return info;
-}
-
-double lh_topology_link_capacity(const struct lh_topology *t, lh_link link)
-{
-    return t->capacity_bytes_per_s[link];
-}
-
-int64_t lh_topology_accelerator_count(const struct lh_topology *t)
-{
-    return t->n_accelerators;
-}
-
-int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a)
-{
-    return t->vertex_site[a];
-}
-
-int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a)
-{
-    const struct lh__site *site = &t->sites[t->vertex_site[a]];
-
-    return site->first_domain
-           + (a - site->first_accelerator) / site->shape.scale_up_gpus;
+        lh__graph_free(*topology->graph);
 }

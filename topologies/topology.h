@@ -15,8 +15,10 @@
  *   scale-up [gpus] | NIC [gpus] | up of level 0 [count] | up of level 1 | ..
  *   | top level to gateway [count of the top] | border to gateway [0 or 1]
  *
- * and after all sites the fibres.  Everything a path needs is therefore
- * arithmetic on these first ids.
+ * and after all sites the fibres.  Ends, capacity, latency, kind and name of a
+ * link, and every path, are therefore arithmetic on these first ids: nothing is
+ * kept a vertex or a link (ids.c).  An igraph is made when something needs one
+ * (graph.c).
  */
 #ifndef LH_TOPOLOGIES_TOPOLOGY_H
 #define LH_TOPOLOGIES_TOPOLOGY_H
@@ -47,6 +49,18 @@ struct lh__shape {
     double up_bytes_per_s[LH__LEVELS]; /* [n_levels - 1] of one switch    */
 };
 
+/* A run of equal links of a site. */
+struct lh__block {
+    lh_link first;
+    enum lh_link_kind kind;
+    int level; /* of the switches below it, LH_LINK_LEAF and up        */
+    double capacity_bytes_per_s;
+    double latency_s;
+};
+
+/* Scale-up, NIC, up of all levels but the top, gateway, border. */
+enum { LH__BLOCKS_MAX = 2 + (LH__LEVELS - 1) + 2 };
+
 struct lh__site {
     const char *name;
     struct lh_fabric fabric;
@@ -67,6 +81,10 @@ struct lh__site {
     lh_link first_up[LH__LEVELS];
     lh_link first_gateway;
     lh_link border_link;
+    int n_blocks; /* in the order of links; some are empty   */
+    struct lh__block blocks[LH__BLOCKS_MAX];
+    int64_t span[LH__LEVELS]; /* accelerators below a switch of a level  */
+    int64_t unit;             /* lh_topology_unit()                      */
 };
 
 /* ---- fibres -------------------------------------------------------------- */
@@ -131,25 +149,39 @@ enum lh__vertex_kind {
     LH__MAP_NODE,
 };
 
+struct lh__vertex {
+    enum lh__vertex_kind kind;
+    int site;      /* -1: a map node                            */
+    int level;     /* of a switch                               */
+    int64_t index; /* among its kind (and level) in its site    */
+};
+
+/* The machine for igraph: all of it, or of a large one what stands for it. */
+struct lh__graph {
+    igraph_t graph;
+    bool whole; /* then vertex and edge ids are node and link ids    */
+    int n_vertices;
+    lh_node *node; /* [n_vertices] ascending                            */
+    int n_edges;
+    lh_link *link;     /* [n_edges] */
+    double *latency_s; /* [n_edges] */
+};
+
+struct lh__by_name; /* find.c */
+
 struct lh_topology {
     struct lh_arena *arena;
-    igraph_t graph;
     int n_sites;
     struct lh__site *sites;
     int64_t n_accelerators;
     lh_node n_vertices;
-    uint8_t *vertex_kind;  /* [n_vertices] enum lh__vertex_kind         */
-    uint8_t *vertex_level; /* [n_vertices] of a switch                  */
-    int32_t *vertex_site;  /* [n_vertices] -1: a map node               */
-    int32_t *vertex_index; /* [n_vertices] among its kind in its site   */
+    lh_node first_map_node;
     lh_link n_links;
-    double *capacity_bytes_per_s; /* [n_links] */
-    double *latency_s;            /* [n_links] */
-    uint8_t *link_kind;           /* [n_links] */
-    const char **link_name;       /* [n_links] made when first asked for   */
     lh_link first_wan;
     struct lh__wan wan;
     struct lh__route *routes; /* [n_sites * n_sites] from, to          */
+    const struct lh__by_name *by_name;
+    struct lh__graph **graph; /* *graph: NULL until the first need     */
 };
 
 /* ---- inside the folder --------------------------------------------------- */
@@ -223,14 +255,64 @@ const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
                           lh_link link);
 const char *lh__level_name(int level); /* "leaf" "spine" "core" "level4" .. */
 
-static inline lh_node lh__link_from(const struct lh_topology *t, lh_link link)
+/* find.c: what lh_topology_link_find() looks names up in. */
+struct lh__by_name *lh__by_name_make(const struct lh__wan *wan,
+                                     struct lh_arena *arena);
+
+/* ids.c: what stands behind an id. */
+struct lh__vertex lh__vertex_at(const struct lh_topology *t, lh_node v);
+lh_node lh__link_from(const struct lh_topology *t, lh_link link);
+lh_node lh__link_to(const struct lh_topology *t, lh_link link);
+const struct lh__site *lh__link_site(const struct lh_topology *t, lh_link link);
+const struct lh__block *lh__link_block(const struct lh__site *site,
+                                       lh_link link);
+lh_node lh__wan_vertex(const struct lh_topology *t, int wan_node);
+
+/* graph.c: made at the first call, and kept; NULL: igraph failed. */
+const struct lh__graph *lh__graph(const struct lh_topology *t,
+                                  struct lh_ctx *ctx);
+void lh__graph_free(struct lh__graph *graph); /* NULL is allowed */
+/* How many equal vertices one of the graph stands for. */
+int64_t lh__stands_for(const struct lh_topology *t, lh_node v);
+
+/* Counts of a site are below 2^31, where a short division is far cheaper than
+ * a long one; paths divide a dozen times. */
+static inline int64_t lh__quotient(int64_t a, int64_t b)
 {
-    return (lh_node)IGRAPH_FROM(&t->graph, link);
+    return (int64_t)((uint32_t)a / (uint32_t)b);
 }
 
-static inline lh_node lh__link_to(const struct lh_topology *t, lh_link link)
+/* The site of an accelerator: of few sites, few comparisons. */
+static inline int lh__site_of(const struct lh_topology *t, int64_t a)
 {
-    return (lh_node)IGRAPH_TO(&t->graph, link);
+    int low = 0;
+    int high = t->n_sites;
+
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+
+        if (t->sites[middle].first_accelerator <= a)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static inline int lh__top_level(const struct lh__site *site)
+{
+    return site->shape.n_levels - 1;
+}
+
+/* The leaf over the NIC of an accelerator of a site. */
+static inline int64_t lh__leaf_of(const struct lh__site *site, int64_t node,
+                                  int64_t rail)
+{
+    const struct lh__shape *shape = &site->shape;
+    int64_t pod =
+        node < shape->leaf_nodes ? 0 : lh__quotient(node, shape->leaf_nodes);
+
+    return shape->n_rails > 1 ? pod * shape->n_rails + rail : pod;
 }
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The machine: a directed multigraph (igraph) of accelerators, switches and
- * site gateways, one edge per direction of a cable or of a bundle of equal
- * parallel cables that traffic is sprayed over.
+ * The machine: a directed multigraph of accelerators, switches and site
+ * gateways, one edge per direction of a cable or of a bundle of equal parallel
+ * cables that traffic is sprayed over.
  *
  * Accelerators are numbered 0 .. n-1, site by site in the scenario's order,
  * within a site node by node (scale-up domain by scale-up domain).
  *
- * Ownership: lh_topology_free() releases the graph; everything else lives in
+ * Sites are regular, so links and paths are computed, not kept: a topology
+ * takes some kilobytes a site, whatever its size.  An igraph of it is made when
+ * the check needs one.
+ *
+ * Ownership: lh_topology_free() releases that graph; everything else lives in
  * the context's arena that it was built with.
  */
 #ifndef LONGHAUL_TOPOLOGY_H
@@ -61,14 +65,19 @@ enum lh_status lh_topology_build(struct lh_topology **out,
 void lh_topology_free(struct lh_topology *topology); /* NULL is allowed */
 
 int lh_topology_link_count(const struct lh_topology *t);
+/* Each call makes the name anew in the topology's arena, where it stays: for
+ * links that are shown, not in loops over all. */
 struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
                                         lh_link link);
-/* The same without the name (NULL), which costs memory a link. */
+/* The same without the name (NULL). */
 struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
                                            lh_link link);
 /* Only the capacity: O(1), no name is made. */
 double lh_topology_link_capacity(const struct lh_topology *t, lh_link link);
-/* The link of that name, or -1.  O(length of the name). */
+/* The fibres are the links from this one on. */
+lh_link lh_topology_first_fibre(const struct lh_topology *t);
+/* The link of that name, or -1.  O(length of the name), times the logarithm of
+ * the number of sites or fibres. */
 lh_link lh_topology_link_find(const struct lh_topology *t, const char *name);
 
 /* A site is made of units: runs of so many consecutive accelerators (its last
@@ -79,7 +88,8 @@ int64_t lh_topology_unit(const struct lh_topology *t, int site);
  * its site as a whole, or to no site. */
 int64_t lh_topology_link_unit(const struct lh_topology *t, lh_link link);
 /* The link that stands as `link` does, `accelerators` further in the site (a
- * multiple of the unit, either sign); a link of no unit is its own. */
+ * multiple of the unit, either sign), or -1: the site has none there.  A link
+ * of no unit is its own. */
 lh_link lh_topology_link_shift(const struct lh_topology *t, lh_link link,
                                int64_t accelerators);
 /* latency_s of lh_topology_path() without the list. */
@@ -108,9 +118,10 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
 double lh_topology_cut(const struct lh_topology *t, int site_a, int site_b);
 
 /* Invariants: capacities > 0, latencies >= 0, every cable has both directions,
- * names unique, every accelerator reaches every other, every sampled path is a
- * walk in the graph whose length is not below igraph's shortest.  Internal
- * errors are LH_FAILED. */
+ * a link has one name that finds it, every accelerator reaches every other,
+ * every sampled path is a walk in the graph whose length is not below igraph's
+ * shortest.  Of more than 2^14 links, of one accelerator of each kind
+ * (topologies/graph.c).  Internal errors are LH_FAILED. */
 enum lh_status lh_topology_check(const struct lh_topology *t,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 void lh_topology_print(struct lh_text *out, const struct lh_topology *t);
