@@ -21,6 +21,7 @@
  */
 #include "fold.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "colour.h"
@@ -158,6 +159,12 @@ static void sizes_make(const int32_t *class, const int64_t *count, int64_t n,
     }
 }
 
+static int by_id(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
 /* W_ij: what a representative takes of all links of class j, spread over them:
  * total weight x size_i / size_j. */
 static void weights_make(struct lh__fold *f, struct lh_arena *arena)
@@ -176,6 +183,8 @@ static void weights_make(struct lh__fold *f, struct lh_arena *arena)
                 touched[n_touched++] = j;
             sum[j] += lh__use_weight(in, u) * lh__use_times(in, u);
         }
+        if (n_touched > 1)
+            qsort(touched, (size_t)n_touched, sizeof *touched, by_id);
         f->weight_link = lh_grow(arena, f->weight_link, &link_capacity,
                                  n + (size_t)n_touched, sizeof *f->weight_link);
         f->weight = lh_grow(arena, f->weight, &weight_capacity,

@@ -130,6 +130,50 @@ void lh__incidence_free(struct lh__incidence *in)
     in->use_weight = in->use_times = NULL;
 }
 
+int32_t lh__listed_rank(const struct lh__incidence *in, lh_rank rank)
+{
+    int32_t b = lh__block_of_rank(&in->blocks, &in->ranks, rank);
+    return in->block_rank[b] + (int32_t)(rank - in->blocks.block[b].first);
+}
+
+lh_link lh__block_link(const struct lh__incidence *in, lh_link link,
+                       int32_t block, int32_t other)
+{
+    int64_t a = lh_topology_link_unit(in->topology, link);
+    if (a < 0
+        || lh__block_of_accelerator(&in->blocks, &in->ranks, in->topology, a)
+               != block)
+        return -1;
+    return lh_topology_link_shift(in->topology, link,
+                                  in->blocks.block[other].accelerator
+                                      - in->blocks.block[block].accelerator);
+}
+
+/* The link that stands in the first block of its block's type. */
+static lh_link first_such(const struct lh__incidence *in, lh_link link)
+{
+    int64_t a = lh_topology_link_unit(in->topology, link);
+    if (!in->blocks.cut || a < 0)
+        return link;
+    int32_t b = lh__block_of_accelerator(&in->blocks, &in->ranks, in->topology,
+                                         a);
+    return b < 0 ? link : lh__block_link(in, link, b, in->block_first[b]);
+}
+
+int32_t lh__listed_link(const struct lh__incidence *in, lh_link link)
+{
+    lh_link wanted = first_such(in, link);
+    int32_t low = 0, high = in->n_links;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (in->link[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < in->n_links && in->link[low] == wanted ? low : -1;
+}
+
 int64_t lh__incidence_comms(const struct lh__incidence *in)
 {
     int64_t n = 0;

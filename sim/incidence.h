@@ -118,6 +118,9 @@ struct lh__incidence {
     int32_t n_geometries;
     struct lh__geometry *geometries;
 
+    int32_t *block_first; /* [blocks] the first block of its type */
+    int32_t *block_rank;  /* [blocks] listed rank of its first rank */
+
     int32_t n_ranks; /* listed, and so below */
     lh_rank *rank;   /* [n_ranks] ascending */
     int64_t *rank_count;
@@ -168,6 +171,10 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
 /* Releases the uses, which are not in the arena. */
 void lh__incidence_free(struct lh__incidence *in);
 
+/* The listed rank, and the listed link or -1 (not used), that stand for one. */
+int32_t lh__listed_rank(const struct lh__incidence *in, lh_rank rank);
+int32_t lh__listed_link(const struct lh__incidence *in, lh_link link);
+
 /* Communicators in all, listed or not. */
 int64_t lh__incidence_comms(const struct lh__incidence *in);
 /* The listed communicator that an op of a listed rank takes part in. */
@@ -208,6 +215,11 @@ double lh__stand_latency_s(const struct lh__incidence *in,
 double lh__stand_cap(const struct lh__incidence *in,
                      const struct lh_hops *hops,
                      const struct lh__stand *stand);
+
+/* A block's own link as it stands in another block of its type; -1: it is the
+ * site's or another block's. */
+lh_link lh__block_link(const struct lh__incidence *in, lh_link link,
+                       int32_t block, int32_t other);
 
 /* listing.c: from blocks and geometries to what is listed. */
 enum lh_status lh__incidence_list(struct lh__incidence *in,

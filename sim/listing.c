@@ -19,11 +19,11 @@ struct lister {
     int32_t n_spans;
     struct lh__span *spans;
     int32_t *span;       /* [geometries] -1: within blocks */
-    int64_t *type_rank;  /* [types] its first listed rank */
     int32_t *link_id;    /* [links of the topology] 1 + listed, 0: not yet */
     size_t comm_capacity, link_capacity, n_uses, uses_capacity;
     size_t n_members, member_capacity, times_capacity;
-    bool weigh, time; /* weights, times are not all 1 */
+    bool weigh, time, repeat; /* weights, times of uses, of members are not
+                                 all 1 */
     int64_t *member_times;
 };
 
@@ -41,10 +41,15 @@ static void ranks_list(struct lister *l)
 {
     struct lh__incidence *in = l->in;
     int64_t n = 0;
-    l->type_rank = LH_NEW(l->scratch, int64_t, l->types.n);
+    in->block_first = LH_NEW(l->arena, int32_t, in->blocks.n);
+    in->block_rank = LH_NEW(l->arena, int32_t, in->blocks.n);
     for (int32_t t = 0; t < l->types.n; t++) {
-        l->type_rank[t] = n;
+        in->block_rank[l->types.type_block[t]] = (int32_t)n;
         n += in->blocks.block[l->types.type_block[t]].n;
+    }
+    for (int32_t b = 0; b < in->blocks.n; b++) {
+        in->block_first[b] = l->types.type_block[l->types.type[b]];
+        in->block_rank[b] = in->block_rank[in->block_first[b]];
     }
     in->n_ranks = (int32_t)n;
     in->rank = LH_NEW(l->arena, lh_rank, n);
@@ -57,13 +62,6 @@ static void ranks_list(struct lister *l)
             in->rank_count[n] = l->types.type_count[t];
         }
     }
-}
-
-/* The listed rank that stands in its type's first block as `rank` does. */
-static int32_t listed_rank(const struct lister *l, int32_t block, lh_rank rank)
-{
-    return (int32_t)(l->type_rank[l->types.type[block]] + rank
-                     - l->in->blocks.block[block].first);
 }
 
 /* ---- uses ---------------------------------------------------------------- */
@@ -130,21 +128,14 @@ static void use_add(struct lister *l, int32_t link, int64_t weight,
     l->n_uses++;
 }
 
-/* A block's own link as that of its type's first block; -1: it is the site's
- * or another block's. */
-static int32_t own_link(struct lister *l, lh_link link, int32_t block)
+/* A block's own link as that which stands so in the first block of a type;
+ * -1: it is the site's or another block's. */
+static int32_t own_link(struct lister *l, lh_link link, int32_t block,
+                        int32_t type)
 {
-    const struct lh__incidence *in = l->in;
-    int32_t type = l->types.type[block];
-    int64_t a = lh_topology_link_unit(in->topology, link);
-    if (a < 0
-        || lh__block_of_accelerator(&in->blocks, &in->ranks, in->topology, a)
-               != block)
-        return -1;
-    int64_t shift = in->blocks.block[l->types.type_block[type]].accelerator
-                    - in->blocks.block[block].accelerator;
-    return listed_link(l, lh_topology_link_shift(in->topology, link, shift),
-                       l->types.type_count[type]);
+    lh_link own =
+        lh__block_link(l->in, link, block, l->types.type_block[type]);
+    return own < 0 ? -1 : listed_link(l, own, l->types.type_count[type]);
 }
 
 /* ---- members ------------------------------------------------------------- */
@@ -158,8 +149,7 @@ static void member_add(struct lister *l, int32_t rank, int64_t times)
                               l->n_members + 1, sizeof *l->member_times);
     in->member_rank[l->n_members] = rank;
     l->member_times[l->n_members++] = times;
-    if (times != 1)
-        in->member_times = l->member_times;
+    l->repeat |= times != 1;
 }
 
 static struct lh__listed_comm *comm_add(struct lister *l)
@@ -176,13 +166,14 @@ static void stand_uses(struct lister *l, const struct lh_hops *hops,
                        const struct lh__stand *stand, int32_t block)
 {
     const struct lh__incidence *in = l->in;
+    int32_t type = l->types.type[block];
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
         lh_topology_path(&path, in->topology, stand->accelerator[hops->from[h]],
                          stand->accelerator[hops->to[h]]);
         for (int i = 0; i < path.n_links; i++) {
             int32_t link = in->blocks.cut
-                               ? own_link(l, path.links[i], block)
+                               ? own_link(l, path.links[i], block, type)
                                : listed_link(l, path.links[i], 1);
             if (link < 0)
                 link = listed_link(l, path.links[i], 1);
@@ -226,7 +217,7 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
                                     g->collective, &members, &stand),
             .cap_bytes_per_s = lh__stand_cap(in, hops, &stand)};
         for (int64_t i = 0; i < s->n_members; i++)
-            member_add(l, listed_rank(l, block, stand.rank[i]), 1);
+            member_add(l, lh__listed_rank(in, stand.rank[i]), 1);
         if (!g->small)
             stand_uses(l, hops, &stand, block);
         comms_ended(l);
@@ -265,10 +256,13 @@ static int32_t groups_find(struct group *out, const struct lister *l,
 /* The links of a hop that stand in its end's block, or in no block (then they
  * are crossed by the hops of all blocks of the group). */
 static void sight_uses(struct lister *l, const struct lh__span *span,
-                       const int64_t value[3], int64_t inner, int64_t count)
+                       const int64_t value[3], int64_t inner,
+                       const struct group *group)
 {
     const struct lh__incidence *in = l->in;
     const struct lh__hop_kind *kind = &span->hop_kind[value[0]];
+    int32_t type = l->types.type[group->entry->block];
+    int64_t count = group->count;
     bool to = value[1] == LH__TO;
     struct lh_path path;
     lh_topology_path(
@@ -279,7 +273,8 @@ static void sight_uses(struct lister *l, const struct lh__span *span,
                                                        kind->to, inner)));
     for (int i = 0; i < path.n_links; i++) {
         lh_link link = path.links[i];
-        int32_t own = own_link(l, link, to ? kind->to_block : kind->from_block);
+        int32_t own = own_link(
+            l, link, to ? kind->to_block : kind->from_block, type);
         if (own >= 0)
             use_add(l, own, value[2], count);
         else if (!to && lh_topology_link_unit(in->topology, link) < 0)
@@ -296,7 +291,7 @@ static void group_list(struct lister *l, const struct lh__span *span,
     size_t n_lists, n_values;
     for (int64_t j = 0; j < n; j++)
         member_add(l,
-                   listed_rank(l, block, lh__span_rank(span, block, j, inner)),
+                   lh__listed_rank(in, lh__span_rank(span, block, j, inner)),
                    group->count);
     if (span->g->small)
         return;
@@ -305,12 +300,11 @@ static void group_list(struct lister *l, const struct lh__span *span,
     const int64_t *value = lh__interned(
         &span->lists, (int32_t)list[span->p->kind[inner]], &n_values);
     for (size_t i = 0; i < n_values; i += 3)
-        sight_uses(l, span, value + i, inner, group->count);
+        sight_uses(l, span, value + i, inner, group);
 }
 
 static void span_list(struct lister *l, int32_t geometry, int32_t span_index)
 {
-    struct lh__incidence *in = l->in;
     const struct lh__span *span = &l->spans[span_index];
     int32_t n_kinds = span->p->n_kinds;
     struct group *groups =
@@ -371,6 +365,8 @@ static void comms_list(struct lister *l)
         in->geometries[g].n_comms =
             in->n_comms - in->geometries[g].first_comm;
     }
+    if (l->repeat)
+        in->member_times = l->member_times;
 }
 
 static int by_link(const void *a, const void *b)
