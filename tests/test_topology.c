@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * topologies/: capacities and latencies of every kind of path by hand
- * arithmetic, WAN layouts, maps, cuts, names and prints.
+ * arithmetic, WAN layouts, maps, cuts, names and prints; ids, units and names
+ * of links against the graph, and sites that are too large to list.
  */
 #include "unit.h"
 
@@ -9,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <longhaul/topology.h>
+
+#include "../topologies/topology.h"
 
 #define ZOO  LH_SRCDIR "/../shared/inputs/topology-zoo/"
 #define MAPS LH_SRCDIR "/examples/maps/"
@@ -980,6 +984,402 @@ static void large_sites_are_cheap(void)
     bed_end(&b);
 }
 
+/* ---- links by arithmetic ------------------------------------------------- */
+
+/* Machines of all kinds that are small enough for all pairs. */
+struct machine {
+    enum lh_fabric_kind kind[2];
+    int64_t gpus[2];
+    double gateway_bytes_per_s;
+    int64_t unit[2];
+};
+
+static const struct machine machines[] = {
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {72, 32}, (double)INFINITY, {32, 8}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {100, 11}, 20e9, {32, 8}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE}, {128, 16}, 20e9, {48, 8}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_SWITCH}, {33, 5}, 20e9, {16, 1}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {3, 8}, 20e9, {8, 8}},
+};
+
+static void machine_begin(struct bed *b, const struct machine *m)
+{
+    bed_begin(b, 2, m->kind[0], m->gpus[0]);
+    b->sites[1].fabric = fabric_of(m->kind[1]);
+    b->sites[1].gpus = m->gpus[1];
+    b->sites[0].gateway_bytes_per_s = m->gateway_bytes_per_s;
+    b->sites[1].gateway_bytes_per_s = m->gateway_bytes_per_s;
+    fibre_add(b, 0, 1, 1000e3, 400 * GBIT);
+    fibre_add(b, 1, 0, 900e3, 100 * GBIT);
+}
+
+/* The graph lists its cables from the accelerators up; ids are inverted. */
+static void ends_are_those_of_the_graph(void)
+{
+    for (size_t i = 0; i < LH_COUNT(machines); i++) {
+        struct bed b;
+        int wrong = 0;
+
+        machine_begin(&b, &machines[i]);
+        LH_REQUIRE(bed_build(&b));
+        const struct lh__graph *g = lh__graph(b.t, &b.ctx);
+        LH_REQUIRE(g != NULL && g->whole);
+        LH_CHECK(igraph_vcount(&g->graph) == b.t->n_vertices);
+        LH_CHECK(igraph_ecount(&g->graph) == lh_topology_link_count(b.t));
+        for (lh_link l = 0; l < lh_topology_link_count(b.t); l++) {
+            struct lh_link_info link = lh_topology_link_facts(b.t, l);
+
+            wrong += link.from != IGRAPH_FROM(&g->graph, l)
+                     || link.to != IGRAPH_TO(&g->graph, l)
+                     || link.from != lh__link_from(b.t, l)
+                     || link.to != lh__link_to(b.t, l)
+                     || link.site_from != lh__vertex_at(b.t, link.from).site
+                     || link.site_to != lh__vertex_at(b.t, link.to).site;
+        }
+        LH_CHECK(wrong == 0);
+        bed_end(&b);
+    }
+}
+
+static void links_are_found_by_name(void)
+{
+    static const char *const none[] = {
+        "",
+        "s0",
+        "s0/",
+        "s2/node0/gpu0->nvswitch",
+        "s0/node00/gpu0->nvswitch",
+        "s0/node0/gpu8->nvswitch",
+        "s0/node0/gpu0->nvswitch ",
+        "s0/node0/gpu0->node0/nvswitch",
+        "s0/node0/gpu0->leaf1",
+        "s0/node0/gpu0->pod0/leaf0",
+        "s0/node12/gpu4->leaf4",
+        "s0/node99999999999999999999/gpu0->leaf0",
+        "s0/pod0/leaf0->node4/gpu0",
+        "s0/pod0/leaf0->gateway",
+        "s0/pod4/leaf0->spine",
+        "s0/spine->gateway->spine",
+        "s0/gateway->border",
+        "s1/spine->gateway",
+        "fibre s0->s0",
+        "fibre s0->s1 #1",
+        "fibre s0->s1 #3",
+        "fibre s0->s1 #02",
+        "fibre s0->s1#2",
+        "fibre s0>s1",
+        "fibre ->s1",
+        "fibre s0->",
+    };
+
+    for (size_t i = 0; i < LH_COUNT(machines); i++) {
+        struct bed b;
+        int wrong = 0;
+
+        machine_begin(&b, &machines[i]);
+        LH_REQUIRE(bed_build(&b));
+        for (lh_link l = 0; l < lh_topology_link_count(b.t); l++)
+            wrong +=
+                lh_topology_link_find(b.t, lh_topology_link_at(b.t, l).name)
+                != l;
+        LH_CHECK(wrong == 0);
+        bed_end(&b);
+    }
+    struct bed b;
+    machine_begin(&b, &machines[1]);
+    LH_REQUIRE(bed_build(&b));
+    for (size_t i = 0; i < LH_COUNT(none); i++)
+        LH_CHECK(lh_topology_link_find(b.t, none[i]) == -1);
+    LH_CHECK(lh_topology_link_find(b.t, "fibre s1->s0")
+             == lh_topology_first_fibre(b.t) + 1);
+    LH_CHECK(lh_topology_link_find(b.t, "fibre s1->s0 #2")
+             == lh_topology_first_fibre(b.t) + 2);
+    bed_end(&b);
+}
+
+/* The first accelerator of the unit that an accelerator stands in. */
+static int64_t unit_of(const struct bed *b, int64_t a)
+{
+    int site = lh_topology_accelerator_site(b->t, a);
+    int64_t first = site == 0 ? 0 : b->sites[0].gpus;
+    int64_t unit = lh_topology_unit(b->t, site);
+
+    return first + (a - first) / unit * unit;
+}
+
+/* Links of a path that are neither of its ends' units nor of no unit. */
+static int strangers(const struct bed *b, const struct lh_path *path,
+                     int64_t from, int64_t to)
+{
+    int n = 0;
+
+    for (int i = 0; i < path->n_links; i++) {
+        lh_link l = path->links[i];
+        int64_t unit = lh_topology_link_unit(b->t, l);
+        enum lh_link_kind kind = lh_topology_link_facts(b->t, l).kind;
+
+        if (kind == LH_LINK_GATEWAY || kind == LH_LINK_WAN)
+            n += unit != -1;
+        else
+            n += unit < 0
+                 || (unit != unit_of(b, from) && unit != unit_of(b, to));
+    }
+    return n;
+}
+
+static void paths_keep_to_the_units_of_their_ends(void)
+{
+    for (size_t i = 0; i < LH_COUNT(machines); i++) {
+        struct bed b;
+        int wrong = 0;
+
+        machine_begin(&b, &machines[i]);
+        LH_REQUIRE(bed_build(&b));
+        LH_CHECK(lh_topology_unit(b.t, 0) == machines[i].unit[0]);
+        LH_CHECK(lh_topology_unit(b.t, 1) == machines[i].unit[1]);
+        int64_t n = lh_topology_accelerator_count(b.t);
+        for (int64_t from = 0; from < n; from++)
+            for (int64_t to = 0; to < n; to++) {
+                struct lh_path path;
+
+                if (from == to)
+                    continue;
+                lh_topology_path(&path, b.t, from, to);
+                wrong += strangers(&b, &path, from, to);
+                wrong += path.latency_s != lh_topology_latency(b.t, from, to);
+                wrong += !isinf(path.cap_bytes_per_s);
+            }
+        LH_CHECK(wrong == 0);
+        bed_end(&b);
+    }
+}
+
+/* Whether the path of a pair, a unit further, is the path moved by a unit. */
+static bool moves(const struct bed *b, int64_t from, int64_t to, int64_t unit)
+{
+    struct lh_path path, next;
+
+    lh_topology_path(&path, b->t, from, to);
+    lh_topology_path(&next, b->t, from + unit, to + unit);
+    if (path.n_links != next.n_links || path.latency_s != next.latency_s)
+        return false;
+    for (int i = 0; i < path.n_links; i++)
+        if (lh_topology_link_shift(b->t, path.links[i], unit) != next.links[i]
+            || lh_topology_link_shift(b->t, next.links[i], -unit)
+                   != path.links[i])
+            return false;
+    return true;
+}
+
+static void whole_units_are_alike(void)
+{
+    int64_t n_pairs = 0;
+
+    for (size_t i = 0; i < LH_COUNT(machines); i++) {
+        struct bed b;
+        int wrong = 0;
+
+        machine_begin(&b, &machines[i]);
+        LH_REQUIRE(bed_build(&b));
+        for (int site = 0; site < 2; site++) {
+            int64_t unit = lh_topology_unit(b.t, site);
+            int64_t first = site == 0 ? 0 : b.sites[0].gpus;
+            int64_t end = first + (b.sites[site].gpus / unit - 1) * unit;
+
+            for (int64_t from = first; from < end; from++)
+                for (int64_t to = first; to < end; to++)
+                    if (from != to) {
+                        wrong += !moves(&b, from, to, unit);
+                        n_pairs++;
+                    }
+        }
+        LH_CHECK(wrong == 0);
+        bed_end(&b);
+    }
+    LH_CHECK(n_pairs > 8000);
+}
+
+static void links_move_within_their_site(void)
+{
+    struct bed b;
+    int wrong = 0;
+
+    machine_begin(&b, &machines[0]); /* 72: pods of 32, 32 and 8 */
+    LH_REQUIRE(bed_build(&b));
+    for (lh_link l = 0; l < lh_topology_link_count(b.t); l++) {
+        struct lh_link_info link = lh_topology_link_facts(b.t, l);
+        int64_t unit = lh_topology_link_unit(b.t, l);
+
+        if (unit < 0) {
+            wrong += lh_topology_link_shift(b.t, l, 32) != l;
+            continue;
+        }
+        int64_t size = lh_topology_unit(b.t, link.site_from);
+        lh_link next = lh_topology_link_shift(b.t, l, size);
+        if (next < 0)
+            continue;
+        struct lh_link_info moved = lh_topology_link_facts(b.t, next);
+        wrong += lh_topology_link_unit(b.t, next) != unit + size
+                 || moved.kind != link.kind || next % 2 != l % 2
+                 || moved.site_from != link.site_from
+                 || lh_topology_link_shift(b.t, next, -size) != l;
+    }
+    LH_CHECK(wrong == 0);
+    lh_link leaf = lh_topology_link_find(b.t, "s0/pod1/leaf5->spine");
+    LH_CHECK(lh_topology_link_unit(b.t, leaf) == 32);
+    LH_CHECK_TEXT(
+        lh_topology_link_at(b.t, lh_topology_link_shift(b.t, leaf, 32)).name,
+        "s0/pod2/leaf5->spine");
+    LH_CHECK(lh_topology_link_shift(b.t, leaf, 64) == -1);
+    LH_CHECK(lh_topology_link_shift(b.t, leaf, -64) == -1);
+    leaf = lh_topology_link_find(b.t, "s0/node8/gpu7->leaf7");
+    LH_CHECK(lh_topology_link_unit(b.t, leaf) == 64);
+    LH_CHECK(lh_topology_link_shift(b.t, leaf, 32) == -1);
+    bed_end(&b);
+}
+
+/* Two sites of a size and one on a switch; of the last ones the domain, the
+ * pod and the leaf are partly filled where the size says so. */
+static void large_begin(struct bed *b, int64_t gpus)
+{
+    bed_begin(b, 3, LH_FABRIC_RAILS, gpus);
+    b->sites[1].fabric = fabric_of(LH_FABRIC_FAT_TREE);
+    b->sites[1].fabric.group[0] = 16;
+    b->sites[1].fabric.group[1] = 64;
+    b->sites[2].fabric = fabric_of(LH_FABRIC_SWITCH);
+    b->sites[2].gpus = 16384;
+    fibre_add(b, 0, 1, 1000e3, 400 * GBIT);
+    fibre_add(b, 1, 2, 1000e3, 400 * GBIT);
+}
+
+static long peak_kib(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+static void ten_million_accelerators_cost_nothing(void)
+{
+    enum { GPUS = 10 * 1024 * 1024 };
+    long before_kib = peak_kib();
+    struct bed b;
+
+    large_begin(&b, GPUS + 3);
+    LH_REQUIRE(bed_build(&b));
+    LH_CHECK(lh_topology_accelerator_count(b.t) == 2 * (GPUS + 3) + 16384);
+    const struct lh__graph *g = lh__graph(b.t, &b.ctx);
+    LH_REQUIRE(g != NULL && !g->whole);
+    LH_CHECK(g->n_vertices < 100 && g->n_edges < 400);
+    /* an array of a byte a link would be 80 MiB */
+    LH_CHECK(peak_kib() - before_kib < 8 * 1024);
+    lh_link last = lh_topology_first_fibre(b.t) - 1;
+    LH_CHECK(lh_topology_link_find(b.t, lh_topology_link_at(b.t, last).name)
+             == last);
+    LH_CHECK_TEXT(path_text(&b, 0, GPUS + 2),
+                  "s0/node0/gpu0->nvswitch | s0/node0/nvswitch->gpu2 | "
+                  "s0/node0/gpu2->leaf2 | s0/pod0/leaf2->spine | "
+                  "s0/spine->pod327680/leaf2 | "
+                  "s0/pod327680/leaf2->node1310720/gpu2");
+    bed_end(&b);
+}
+
+/* The vertices and links of a large machine, and what stands for them. */
+static void what_stands_for_a_machine_adds_up(void)
+{
+    static const int64_t sizes[] = {8192, 8193, 8192 + 7, 8192 + 32, 8192 + 40};
+
+    for (size_t i = 0; i < LH_COUNT(sizes); i++) {
+        struct bed b;
+
+        large_begin(&b, sizes[i]);
+        b.sites[0].gateway_bytes_per_s = 20e9;
+        LH_CHECK(bed_build(&b)); /* counts_check() */
+        bed_end(&b);
+        bed_begin(&b, 1, LH_FABRIC_RAILS, sizes[i]); /* one pod, no gateway */
+        b.sites[0].fabric.group[0] = 4096;
+        LH_CHECK(bed_build(&b));
+        bed_end(&b);
+        bed_begin(&b, 1, LH_FABRIC_RAILS, 3 * sizes[i]); /* huge domains */
+        b.sites[0].fabric.scale_up_gpus = 6000;
+        b.sites[0].fabric.group[0] = 2;
+        LH_CHECK(bed_build(&b));
+        bed_end(&b);
+    }
+}
+
+/* The second fibre joins the first two sites as well: the third is alone. */
+static void fibre_misplace(struct lh_topology *t)
+{
+    t->wan.fibres[1] = t->wan.fibres[0];
+    t->wan.fibres[1].ordinal = 2;
+    t->by_name = lh__by_name_make(&t->wan, t->arena);
+}
+
+/* Something is wrong; the check must say so, and what. */
+static void planted_faults_are_found(void)
+{
+    static const char *const wanted[] = {
+        NULL,
+        "capacity is not above 0",
+        "latency is out of range",
+        "cannot reach accelerator 0",
+        "internal error: topology: ",
+        "internal error: topology: ",
+        "internal error: topology: ",
+        "internal error: topology: ",
+    };
+
+    for (size_t i = 0; i < 2 * LH_COUNT(wanted); i++) {
+        bool large = i % 2;
+        const char *text = wanted[i / 2];
+        struct bed b;
+
+        large_begin(&b, large ? 40000 : 80);
+        b.sites[2].gpus = large ? 40000 : 7;
+        LH_REQUIRE(lh_topology_build(&b.t, &b.scenario, &b.ctx) == LH_OK);
+        struct lh__site *s = b.t->sites;
+        switch (i / 2) {
+        case 0: break;
+        case 1: s[0].blocks[1].capacity_bytes_per_s = 0; break;
+        case 2: s[1].blocks[0].latency_s = (double)NAN; break;
+        case 3: fibre_misplace(b.t); break;
+        case 4: s[2].gateway = s[2].first_switch[0]; break;
+        case 5: s[1].gateway = s[0].gateway; break;
+        case 6: s[0].first_nic += 2; break;
+        case 7: s[0].first_up[0] -= 2; break;
+        }
+        enum lh_status st = lh_topology_check(b.t, &b.ctx);
+        LH_CHECK(st == (text == NULL ? LH_OK : LH_FAILED));
+        LH_CHECK(text == NULL || strstr(message(&b, 0), text) != NULL);
+        bed_end(&b);
+    }
+}
+
+static void too_many_links_are_refused(void)
+{
+    struct bed b;
+
+    bed_begin(&b, 1, LH_FABRIC_RAILS, 100000000); /* 4.5 links each */
+    b.st = lh_topology_build(&b.t, &b.scenario, &b.ctx);
+    LH_REQUIRE(b.st == LH_OK);
+    LH_CHECK(lh_topology_check(b.t, &b.ctx) == LH_OK);
+    bed_end(&b);
+    bed_begin(&b, 6, LH_FABRIC_SWITCH, 100000000); /* 2 each: they fit */
+    b.scenario.layout.kind = LH_LAYOUT_RING;
+    LH_CHECK(bed_build(&b));
+    bed_end(&b);
+    bed_begin(&b, 6, LH_FABRIC_RAILS, 100000000);
+    b.scenario.layout.kind = LH_LAYOUT_RING;
+    LH_CHECK(!bed_build(&b) && b.st == LH_BAD_INPUT);
+    LH_CHECK(lh_diag_total(&b.ctx) == 1);
+    LH_CHECK_TEXT(message(&b, 0),
+                  "600000000 accelerators have 2700000024 links; more than "
+                  "2147483647 are not supported by this version");
+    bed_end(&b);
+}
+
 static void table_rows_build(void)
 {
     struct lh_ctx ctx = lh_ctx_begin();
@@ -1039,6 +1439,18 @@ int main(void)
         {"labels become unique", labels_become_unique},
         {"prints are stable", prints_are_stable},
         {"large sites are cheap", large_sites_are_cheap},
+        {"ends are those of the graph", ends_are_those_of_the_graph},
+        {"links are found by name", links_are_found_by_name},
+        {"paths keep to the units of their ends",
+         paths_keep_to_the_units_of_their_ends},
+        {"whole units are alike", whole_units_are_alike},
+        {"links move within their site", links_move_within_their_site},
+        {"ten million accelerators cost nothing",
+         ten_million_accelerators_cost_nothing},
+        {"what stands for a machine adds up",
+         what_stands_for_a_machine_adds_up},
+        {"planted faults are found", planted_faults_are_found},
+        {"too many links are refused", too_many_links_are_refused},
         {"rows of fabrics.csv build", table_rows_build},
     };
 
