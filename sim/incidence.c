@@ -30,19 +30,33 @@ static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
     return in->n_skeletons++;
 }
 
+/* Loads of the members of a row. */
+static bool loads_equal(const int64_t *a, const int64_t *b,
+                        const struct lh_axes *axes, unsigned spanned)
+{
+    size_t n = 1;
+    if (a == b || a == NULL || b == NULL)
+        return a == b;
+    for (int i = 0; i < LH_AXES; i++)
+        n *= spanned & LH_AXIS_BIT(i) ? (size_t)axes->size[i] : 1;
+    return memcmp(a, b, n * sizeof *a) == 0;
+}
+
 static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
 {
     int32_t skeleton = skeleton_of(in, c);
     for (int32_t i = in->n_families - 1; i >= 0; i--) {
         const struct lh__family *f = &in->families[i];
         if (f->skeleton == skeleton && f->collective == c->collective
-            && f->bytes == c->bytes && strcmp(f->algorithm, c->algorithm) == 0)
+            && f->bytes == c->bytes && strcmp(f->algorithm, c->algorithm) == 0
+            && loads_equal(f->load, c->load, in->ranks.axes, c->axes))
             return i;
     }
     in->families[in->n_families] =
         (struct lh__family){.collective = c->collective,
                             .algorithm = c->algorithm,
                             .bytes = c->bytes,
+                            .load = c->load,
                             .skeleton = skeleton};
     return in->n_families++;
 }
@@ -190,6 +204,7 @@ static void hops_of(struct lh_hops *out, const struct lh__geometry *g,
     struct lh_members members = s->patterns[pattern].members;
     int algorithm = g->algorithm[pattern];
     members.channels_max = g->small ? 1 : 0;
+    members.load = g->load;
     if (algorithm < 0)
         lh__send_hops(out, ctx);
     else
@@ -345,12 +360,15 @@ static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
         const struct lh__geometry *g = &in->geometries[i];
         if (g->skeleton == skeleton && g->collective == collective
             && g->small == small
+            && loads_equal(g->load, f->load, in->ranks.axes,
+                           in->skeletons[skeleton].axes)
             && memcmp(g->algorithm, algorithm, n * sizeof *algorithm) == 0)
             return i;
     }
     in->geometries[in->n_geometries] =
         (struct lh__geometry){.skeleton = skeleton,
                               .collective = collective,
+                              .load = f->load,
                               .small = small,
                               .algorithm = algorithm,
                               .first_comm = in->n_comms};

@@ -87,6 +87,7 @@ struct lh__skeleton {
 struct lh__geometry {
     int32_t skeleton;
     enum lh_collective collective; /* whose hops it has */
+    const int64_t *load;           /* as lh_comm.load */
     bool small;                    /* latency alone: uses no links */
     int *algorithm;                /* [n_patterns]; -1: a send */
     double *unit_frac, *phi;       /* [n_patterns] of the collective */
@@ -97,6 +98,7 @@ struct lh__family {
     enum lh_collective collective;
     const char *algorithm;
     double bytes;
+    const int64_t *load; /* as lh_comm.load */
     int32_t skeleton;
     int32_t geometry;
 };
