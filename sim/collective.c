@@ -95,6 +95,10 @@ static enum lh_status case_check(const struct lh_collective_case *c,
         return refuse(ctx, "bytes must be 0 or more");
     if (!(c->base_s >= 0 && isfinite(c->base_s)))
         return refuse(ctx, "the software latency must be 0 or more");
+    for (int64_t i = 0; c->load && i < c->n; i++) {
+        if (c->load[i] < 1)
+            return refuse(ctx, "a load must be 1 or more");
+    }
     return members_check(c, t, ctx);
 }
 
@@ -262,8 +266,13 @@ enum lh_status lh__collective_run(double *end_s,
         .topology = topology,
         .kind = kind,
         .ctx = ctx,
-        .request = {c->collective, c->algorithm, c->n, c->accelerators,
-                    c->bytes, c->base_s},
+        .request = {.collective = c->collective,
+                    .algorithm = c->algorithm,
+                    .n = c->n,
+                    .accelerators = c->accelerators,
+                    .bytes = c->bytes,
+                    .base_s = c->base_s,
+                    .load = c->load},
     };
     enum lh_status st = case_check(c, topology, ctx);
     if (st != LH_OK)

@@ -58,6 +58,7 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
     return (struct lh_members){.n = request->n,
                                .site = site,
                                .domain = domain,
+                               .load = request->load,
                                .channels_max =
                                    request->bytes <= LH__SMALL_BYTES ? 1 : 0};
 }

@@ -24,6 +24,7 @@ struct lh__flow_request {
     int64_t together;            /* alike communicators that run at once and
                                     share the links between sites; 0, 1: it is
                                     alone */
+    const int64_t *load;         /* as lh_comm.load */
 };
 
 struct lh__flow_shape {

@@ -48,6 +48,21 @@ static inline lh_link lh__fold_link(const struct lh__fold *f, int32_t class)
     return f->in->link[f->link_first[class]];
 }
 
+/* The class of a rank, and of a link or -1 (nothing crosses it), listed or
+ * not. */
+static inline int32_t lh__fold_rank_class(const struct lh__fold *f,
+                                          lh_rank rank)
+{
+    return f->rank_class[lh__listed_rank(f->in, rank)];
+}
+
+static inline int32_t lh__fold_link_class(const struct lh__fold *f,
+                                          lh_link link)
+{
+    int32_t listed = lh__listed_link(f->in, link);
+    return listed < 0 ? -1 : f->link_class[listed];
+}
+
 static inline lh_rank lh__fold_rank(const struct lh__fold *f, int32_t class)
 {
     return f->in->rank[f->rank_first[class]];

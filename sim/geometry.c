@@ -101,7 +101,8 @@ static enum lh_status option_evaluate(struct lh__option *o,
         .accelerators = stand.accelerator,
         .bytes = 2 * LH__SMALL_BYTES,
         .base_s = in->base_s,
-        .together = s->n_comms};
+        .together = s->n_comms,
+        .load = o->load};
     if (o->small) {
         o->alpha_s = small_alpha_s(in, o, p, &stand, &scratch);
     } else {

@@ -27,20 +27,39 @@ static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
     return in->n_skeletons++;
 }
 
+/* The loads of a row, as one pointer where they are equal. */
+static const int64_t *load_of(const struct lh__incidence *in,
+                              const struct lh_comm *c)
+{
+    size_t n = 1;
+    if (c->load == NULL)
+        return NULL;
+    for (int a = 0; a < LH_AXES; a++)
+        n *= c->axes & LH_AXIS_BIT(a) ? (size_t)in->ranks.axes->size[a] : 1;
+    for (int32_t i = 0; i < in->n_families; i++) {
+        const struct lh__family *f = &in->families[i];
+        if (f->load != NULL && in->skeletons[f->skeleton].axes == c->axes
+            && memcmp(f->load, c->load, n * sizeof *f->load) == 0)
+            return f->load;
+    }
+    return c->load;
+}
+
 static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
 {
     int32_t skeleton = skeleton_of(in, c);
+    const int64_t *load = load_of(in, c);
     for (int32_t i = in->n_families - 1; i >= 0; i--) {
         const struct lh__family *f = &in->families[i];
         if (f->skeleton == skeleton && f->collective == c->collective
-            && f->bytes == c->bytes && f->load == c->load
+            && f->bytes == c->bytes && f->load == load
             && strcmp(f->algorithm, c->algorithm) == 0)
             return i;
     }
     in->families[in->n_families] =
         (struct lh__family){.collective = c->collective,
                             .algorithm = c->algorithm,
-                            .load = c->load,
+                            .load = load,
                             .bytes = c->bytes,
                             .skeleton = skeleton};
     return in->n_families++;

@@ -95,7 +95,9 @@ static int32_t hop_kind_of(struct maker *m, const struct lh__entry *entries,
     int32_t a = entries[m->member_entry[from]].block;
     int32_t b = entries[m->member_entry[to]].block;
     const int64_t key[] = {m->member_place[from], m->member_place[to],
-                           block[a].site, block[b].site, a == b};
+                           block[a].site,         block[b].site,
+                           block[a].n,            block[b].n,
+                           a == b};
     int32_t kind = lh__intern(&m->kinds, key, sizeof key / sizeof key[0]);
     if (kind < span->n_hop_kinds)
         return kind;

@@ -5,7 +5,8 @@
  * or end there.
  *
  * A hop kind is a hop as its two blocks see it: which member (counted in the
- * block) to which, in one block, or from a site to a site.  A piece is what one
+ * block) to which, in one block, or from a block of a site and size to another
+ * (a short block may end within a scale-up domain, where routes differ).  A piece is what one
  * block sees of a communicator: the kinds and weights of the hops that begin
  * or end in it.
  *

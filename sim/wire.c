@@ -111,7 +111,8 @@ static enum lh_status plan_make(struct lh__messages_plan **plan,
                                        .n = n,
                                        .accelerators = members,
                                        .bytes = comm->bytes,
-                                       .base_s = in->base_s};
+                                       .base_s = in->base_s,
+                                       .load = comm->load};
     lh__messages_plan_make(plan, &request, shape->algorithm, p->topology, ctx);
     return LH_OK;
 }

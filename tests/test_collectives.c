@@ -268,8 +268,8 @@ static double read_sum(struct reader *r)
 /* ---- cases ---- */
 
 struct test_case {
-    char *name, *topology, *collective, *algorithm, *n, *bytes, *expected,
-        *tolerance, *source;
+    char *name, *topology, *collective, *algorithm, *n, *bytes, *load,
+        *expected, *tolerance, *source;
 };
 
 static char **field_find(struct test_case *c, const char *key)
@@ -280,7 +280,8 @@ static char **field_find(struct test_case *c, const char *key)
     } fields[] = {
         {"name", &c->name}, {"topology", &c->topology},
         {"collective", &c->collective}, {"algorithm", &c->algorithm},
-        {"n", &c->n}, {"bytes", &c->bytes}, {"expected", &c->expected},
+        {"n", &c->n}, {"bytes", &c->bytes}, {"load", &c->load},
+        {"expected", &c->expected},
         {"tolerance", &c->tolerance}, {"source", &c->source}};
     for (size_t i = 0; i < LH_COUNT(fields); i++) {
         if (strcmp(fields[i].key, key) == 0)
@@ -324,13 +325,47 @@ static enum lh_collective collective_find(const char *name)
     return (enum lh_collective)c;
 }
 
+/* Loads of n members: those listed, again and again; NULL: none are. */
+static const int64_t *loads_read(int64_t loads[MEMBERS_MAX], const char *list,
+                                 int64_t n)
+{
+    int64_t n_listed = 0;
+    char *end;
+    for (const char *s = list; s && *s; s = end) {
+        LH_REQUIRE(n_listed < MEMBERS_MAX);
+        loads[n_listed++] = strtoll(s, &end, 10);
+        LH_REQUIRE(end != s);
+    }
+    for (int64_t i = n_listed; list && i < n; i++)
+        loads[i] = loads[i - n_listed];
+    return list ? loads : NULL;
+}
+
+struct load_figures {
+    double sum, least, most;
+};
+
+static struct load_figures loads_figures(const int64_t *loads, int64_t n)
+{
+    struct load_figures f = {0, INFINITY, 0};
+    for (int64_t i = 0; i < n; i++) {
+        double load = loads ? (double)loads[i] : 1.0;
+        f.sum += load;
+        f.least = fmin(f.least, load);
+        f.most = fmax(f.most, load);
+    }
+    return f;
+}
+
 static double expected_value(const struct test_case *t,
                              const struct lh_collective_case *c,
                              const struct land *land)
 {
     double sites = land->n_sites;
+    struct load_figures load = loads_figures(c->load, c->n);
     struct variable variables[] = {
         {"n", (double)c->n}, {"S", c->bytes}, {"base", c->base_s},
+        {"W", load.sum}, {"least", load.least}, {"most", load.most},
         {"k", ceil((double)c->n / sites)}, {"nic", nic}, {"nvl", nvl_of(land)},
         {"up", 2 * 4 * nic / 16}, {"fibre", land->fibre}, {"t_nic", t_nic},
         {"t_nvl", t_nvl}, {"t_sw", t_sw},
@@ -344,11 +379,12 @@ static double expected_value(const struct test_case *t,
 /* On the fake at every n, on SimGrid at some. */
 static void case_run_at(const struct test_case *t, struct world *w, int64_t n)
 {
-    int64_t members[MEMBERS_MAX];
+    int64_t members[MEMBERS_MAX], loads[MEMBERS_MAX];
     struct lh_collective_case c = {
         .collective = collective_find(t->collective),
         .algorithm = t->algorithm, .n = n, .accelerators = members,
-        .bytes = atof(t->bytes), .base_s = 1e-5, .rescale = 1};
+        .bytes = atof(t->bytes), .load = loads_read(loads, t->load, n),
+        .base_s = 1e-5, .rescale = 1};
     double tolerance = atof(t->tolerance);
     double time_s = NAN;
     members_choose(members, w->land, n);
@@ -460,6 +496,21 @@ static void forms_compare(const struct lh_algorithm *a, enum lh_collective c,
     lh_ctx_end(&ctx);
 }
 
+/* Loads as of a router that prefers some members: Zipf-like, out of order. */
+static int64_t *zipf_loads(int64_t n, struct lh_ctx *ctx)
+{
+    int64_t *load = LH_NEW(ctx->arena, int64_t, n);
+    for (int64_t i = 0; i < n; i++)
+        load[(i * 7 + 3) % n] = 0;
+    for (int64_t i = 0, at = 0; i < n; i++) {
+        at = (at + 7) % n;
+        while (load[at] != 0)
+            at = (at + 1) % n;
+        load[at] = 1000 / (i + 1) + 1;
+    }
+    return load;
+}
+
 static void hops_and_messages_carry_the_same(void)
 {
     for (size_t k = 0; k < LH_COUNT(splits) * LH_COUNT(node_sizes); k++) {
@@ -470,8 +521,14 @@ static void hops_and_messages_carry_the_same(void)
         for (int i = 0; i < lh_algorithm_count(); i++) {
             for (int c = 0; c < LH_COLLECTIVES; c++) {
                 const struct lh_algorithm *a = lh_algorithm_at(i);
-                if (a->defined((enum lh_collective)c, &m))
-                    forms_compare(a, (enum lh_collective)c, &m);
+                m.load = NULL;
+                if (!a->defined((enum lh_collective)c, &m))
+                    continue;
+                forms_compare(a, (enum lh_collective)c, &m);
+                if (c == LH_ALL_TO_ALL) {
+                    m.load = zipf_loads(m.n, &ctx);
+                    forms_compare(a, LH_ALL_TO_ALL, &m);
+                }
             }
         }
         lh_ctx_end(&ctx);
@@ -513,6 +570,62 @@ static void hierarchical_conserves_bytes(void)
     for (size_t k = 0; k < LH_COUNT(splits) * LH_COUNT(node_sizes); k++)
         conserves_bytes(splits[k / LH_COUNT(node_sizes)],
                         node_sizes[k % LH_COUNT(node_sizes)]);
+}
+
+/* ---- all-to-all ---- */
+
+/* Every member sends W - its own load, gets n - 1 times it; unit S/W. */
+static void pairwise_check(const struct lh_members *m, struct lh_ctx *ctx)
+{
+    const struct lh_algorithm *a = lh_algorithm_find("pairwise");
+    struct lh_hops hops;
+    double sum = 0, heaviest = 0;
+    a->hops(&hops, LH_ALL_TO_ALL, m, ctx);
+    double *by_pair = hop_fractions(&hops, m->n, ctx);
+    for (int64_t i = 0; i < m->n; i++)
+        sum += m->load ? (double)m->load[i] : 1.0;
+    for (int64_t i = 0; i < m->n; i++) {
+        double load = m->load ? (double)m->load[i] : 1.0;
+        double sent = 0, got = 0;
+        for (int64_t k = 0; k < m->n; k++) {
+            sent += by_pair[i * m->n + k];
+            got += by_pair[k * m->n + i];
+        }
+        LH_CHECK(by_pair[i * m->n + i] == 0);
+        LH_CHECK_NEAR(sent, (sum - load) / sum, 1e-12);
+        LH_CHECK_NEAR(got, (double)(m->n - 1) * load / sum, 1e-12);
+    }
+    for (int64_t h = 0; h < hops.n; h++)
+        heaviest = fmax(heaviest, (double)hops.weight[h]);
+    LH_CHECK_NEAR(hops.phi * heaviest, 1, 1e-15);
+    LH_CHECK(hops.n == m->n * (m->n - 1));
+}
+
+static void all_to_all_conserves_bytes(void)
+{
+    for (size_t k = 0; k < LH_COUNT(splits); k++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_members m = members_of(splits[k], 4, &ctx);
+        pairwise_check(&m, &ctx);
+        m.load = zipf_loads(m.n, &ctx);
+        pairwise_check(&m, &ctx);
+        lh_ctx_end(&ctx);
+    }
+}
+
+static void all_to_all_is_for_some_members(void)
+{
+    const struct lh_algorithm *a = lh_algorithm_find("pairwise");
+    struct lh_members m = {.n = 1};
+    LH_CHECK(!a->defined(LH_ALL_TO_ALL, &m));
+    m.n = 4096;
+    LH_CHECK(a->defined(LH_ALL_TO_ALL, &m));
+    m.n = 4097;
+    LH_CHECK(!a->defined(LH_ALL_TO_ALL, &m));
+    m.n = 8;
+    for (int c = 0; c < LH_COLLECTIVES; c++)
+        LH_CHECK(a->defined((enum lh_collective)c, &m) ==
+                 (c == LH_ALL_TO_ALL));
 }
 
 /* ---- channels ---- */
@@ -629,8 +742,10 @@ static void nics_are_equal(const char *land, const char *algorithm,
     int64_t members[MEMBERS_MAX];
     int64_t n = w.land->stride ? 16 : 32;
     members_choose(members, w.land, n);
-    struct lh__flow_request request = {collective, algorithm, n, members,
-                                       1e9, 0, 0};
+    struct lh__flow_request request = {.collective = collective,
+                                       .algorithm = algorithm, .n = n,
+                                       .accelerators = members,
+                                       .bytes = 1e9};
     struct lh__flow_shape shape;
     double least = INFINITY, most = 0;
     int64_t n_nics = 0;
@@ -750,6 +865,18 @@ static void refuses_what_is_not_defined(void)
                   "collective: an accelerator is a member twice");
     c.n = 1;
     LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    members[1] = 1;
+    c.n = 3;
+    c.collective = LH_ALL_TO_ALL;
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&w.ctx, 4)->text,
+                  "all-to-all by algorithm 'ring' is not defined for these 3 "
+                  "members");
+    c.algorithm = "auto";
+    c.load = (const int64_t[]){1, 0, 2};
+    LH_CHECK(lh_sim_collective(&time_s, &c, w.t, &w.ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&w.ctx, 5)->text,
+                  "collective: a load must be 1 or more");
     LH_CHECK(time_s == -1);
     world_end(&w);
 }
@@ -759,8 +886,10 @@ static void refuses_what_is_not_defined(void)
 static double fibre_bytes(struct world *w, const char *algorithm,
                           const int64_t *members, int64_t n)
 {
-    struct lh__flow_request request = {LH_ALL_REDUCE, algorithm, n, members,
-                                       1e9, 0, 0};
+    struct lh__flow_request request = {.collective = LH_ALL_REDUCE,
+                                       .algorithm = algorithm, .n = n,
+                                       .accelerators = members,
+                                       .bytes = 1e9};
     struct lh__flow_shape shape;
     double bytes = 0;
     LH_REQUIRE(lh__flow_shape_make(&shape, &request, w->t, &w->ctx) == LH_OK);
@@ -801,16 +930,18 @@ static void fibre_carries_the_ratio(void)
 
 static void rescaling_changes_nothing(void)
 {
-    static const char *const names[] = {"ring", "tree", "hierarchical"};
+    static const char *const names[] = {"ring", "tree", "hierarchical",
+                                        "pairwise"};
     struct world w = world_begin("two-rail-sites");
     int64_t members[MEMBERS_MAX];
     members_choose(members, w.land, 24);
     for (size_t i = 0; i < LH_COUNT(names); i++) {
         double plain_s, scaled_s;
+        bool is_pairwise = strcmp(names[i], "pairwise") == 0;
         struct lh_collective_case c = {
-            .collective = LH_ALL_REDUCE, .algorithm = names[i], .n = 24,
-            .accelerators = members, .bytes = 1e8, .base_s = 1e-5,
-            .rescale = 1};
+            .collective = is_pairwise ? LH_ALL_TO_ALL : LH_ALL_REDUCE,
+            .algorithm = names[i], .n = 24, .accelerators = members,
+            .bytes = 1e8, .base_s = 1e-5, .rescale = 1};
         LH_REQUIRE(lh_sim_collective(&plain_s, &c, w.t, &w.ctx) == LH_OK);
         for (c.rescale = 2; c.rescale <= 8; c.rescale++) {
             LH_REQUIRE(lh_sim_collective(&scaled_s, &c, w.t, &w.ctx) == LH_OK);
@@ -855,7 +986,9 @@ static enum lh_status duel_run(void *shared, const void *input,
     const double phi[] = {0.5 / (double)duel.scale, 1.0};
     enum lh_status st = duel.kind->open(&duel.engine, 2, capacity, ctx);
     for (int i = 0; st == LH_OK && i < 2; i++) {
-        struct lh_channel_spec spec = {2, links, weights[i], 1e-3, phi[i]};
+        struct lh_channel_spec spec = {.n_links = 2, .links = links,
+                                       .weights = weights[i],
+                                       .alpha_s = 1e-3, .phi = phi[i]};
         lh_channel channel = duel.kind->channel(&duel.engine, &spec);
         st = duel.engine.send(duel.engine.self, channel, bytes[i],
                               duellist_ends, &duellists[i], NULL);
@@ -909,6 +1042,9 @@ struct comparison {
 #define MiB 1048576.0
 
 static const struct comparison equal_hops[] = {
+    {"switch", LH_ALL_TO_ALL, "pairwise", MiB, 0, 1e-9},
+    {"switch", LH_ALL_TO_ALL, "pairwise", 1024 * MiB, 0, 1e-9},
+    {"rails", LH_ALL_TO_ALL, "pairwise", 64 * MiB, 0, 0.01},
     {"switch", LH_ALL_REDUCE, "ring", MiB, 0, 0.01},
     {"switch", LH_REDUCE_SCATTER, "ring", MiB, 0, 0.01},
     {"switch", LH_ALL_GATHER, "ring", MiB, 0, 0.01},
@@ -1085,8 +1221,9 @@ static void messages_hide_alpha_alone(void)
         for (double bytes = MiB; bytes < 2e9; bytes *= 32) {
             struct comparison of = {names[i], LH_ALL_REDUCE, "ring", bytes,
                                     0, 0};
-            struct lh__flow_request request = {LH_ALL_REDUCE, "ring", 32,
-                                               members, bytes, 0, 0};
+            struct lh__flow_request request = {
+                .collective = LH_ALL_REDUCE, .algorithm = "ring", .n = 32,
+                .accelerators = members, .bytes = bytes};
             struct lh__flow_shape shape;
             LH_REQUIRE(lh__flow_shape_make(&shape, &request, w.t, &w.ctx) ==
                        LH_OK);
@@ -1100,12 +1237,97 @@ static void messages_hide_alpha_alone(void)
     }
 }
 
+/* Seconds that the links from one member to another need for all bytes of the
+ * shape, each alone: what no message between the two can exceed. */
+static double path_s(const struct lh__flow_shape *shape,
+                     const struct lh_topology *t, int64_t from, int64_t to,
+                     double bytes)
+{
+    struct lh_path path;
+    double sum_s = 0;
+    lh_topology_path(&path, t, from, to);
+    for (int i = 0; i < path.n_links; i++) {
+        int32_t k = 0;
+        while (k < shape->n_links && shape->links[k] != path.links[i])
+            k++;
+        LH_REQUIRE(k < shape->n_links);
+        sum_s += (double)shape->weights[k] * shape->unit_frac * bytes /
+                 lh_topology_link_at(t, path.links[i]).capacity_bytes_per_s;
+    }
+    return sum_s;
+}
+
+/* Messages take no less than the bytes of the busiest link, of which some have
+ * passed when the last member arrives; and, since each waits at one full link
+ * of its path or another, no more than the bytes of all links of a path, and
+ * the latency. */
+static void all_to_all_check(struct world *w, struct lh_collective_case *c,
+                             double spread)
+{
+    struct lh__flow_request request = {
+        .collective = c->collective, .algorithm = c->algorithm, .n = c->n,
+        .accelerators = c->accelerators, .bytes = c->bytes, .load = c->load};
+    struct lh__flow_shape shape;
+    double arrivals_s[MEMBERS_MAX];
+    double coupled_s, messages_s, most_s = 0;
+    c->mode = LH_COUPLED;
+    c->arrivals_s = NULL;
+    LH_REQUIRE(lh__flow_shape_make(&shape, &request, w->t, &w->ctx) == LH_OK);
+    LH_REQUIRE(lh_sim_collective(&coupled_s, c, w->t, &w->ctx) == LH_OK);
+    for (int64_t i = 0; i < c->n; i++)
+        arrivals_s[i] = spread * coupled_s * (double)(i * 5 % c->n) /
+                        (double)(c->n - 1);
+    c->mode = LH_MESSAGES;
+    c->arrivals_s = arrivals_s;
+    LH_REQUIRE(lh_sim_collective(&messages_s, c, w->t, &w->ctx) == LH_OK);
+    for (int64_t i = 0; i < c->n * c->n; i++) {
+        if (i / c->n != i % c->n)
+            most_s = fmax(most_s, path_s(&shape, w->t,
+                                         c->accelerators[i / c->n],
+                                         c->accelerators[i % c->n], c->bytes));
+    }
+    double least_s = shape.s_per_byte * c->bytes;
+    LH_CHECK_NEAR(coupled_s, shape.alpha_s + least_s, 1e-9);
+    LH_CHECK(messages_s >= (least_s - spread * coupled_s) * (1 - 1e-9));
+    LH_CHECK(messages_s <= (shape.alpha_s + most_s) * (1 + 1e-9));
+}
+
+/* Equal and skewed, members there at once and spread over half of it. */
+static void all_to_all_at(const char *topology, int64_t n, double bytes)
+{
+    struct world w = world_begin(topology);
+    int64_t members[MEMBERS_MAX];
+    struct lh_collective_case c = {
+        .collective = LH_ALL_TO_ALL, .algorithm = "auto", .n = n,
+        .accelerators = members, .bytes = bytes};
+    members_choose(members, w.land, n);
+    for (int k = 0; k < 4; k++) {
+        c.load = k / 2 ? zipf_loads(n, &w.ctx) : NULL;
+        all_to_all_check(&w, &c, k % 2 ? 0.5 : 0);
+    }
+    world_end(&w);
+}
+
+static void messages_bound_the_all_to_all(void)
+{
+    static const char *const names[] = {
+        "switch", "rails", "rails-of-8", "fat-tree", "two-sites",
+        "three-sites", "ten-times-slower", "slow-rails", "5-ms-long-rails"};
+    for (size_t i = 0; i < LH_COUNT(names); i++) {
+        all_to_all_at(names[i], 5, 1024 * MiB);
+        all_to_all_at(names[i], 16, MiB);
+        all_to_all_at(names[i], 16, 1024 * MiB);
+    }
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
         {"equals closed forms", equals_closed_forms},
         {"hops and messages carry the same", hops_and_messages_carry_the_same},
         {"hierarchical conserves bytes", hierarchical_conserves_bytes},
+        {"all-to-all conserves bytes", all_to_all_conserves_bytes},
+        {"all-to-all is for some members", all_to_all_is_for_some_members},
         {"channels start at every member", channels_start_at_every_member},
         {"trees are chains in nodes", trees_are_chains_in_nodes},
         {"NICs are used equally", nics_are_used_equally},
@@ -1123,6 +1345,7 @@ int main(void)
         {"messages agree with late members", messages_agree_with_late_members},
         {"messages agree on nodes", messages_agree_on_nodes},
         {"messages hide alpha alone", messages_hide_alpha_alone},
+        {"messages bound the all-to-all", messages_bound_the_all_to_all},
     };
     return lh_unit_run("collectives", tests, LH_COUNT(tests));
 }

@@ -1040,6 +1040,27 @@ static void finds_broken_programs(void)
     lh_ctx_end(&ctx);
 }
 
+static void checks_loads(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    struct lh_program p = build(&s, &ctx);
+    int32_t row = 0;
+    while (p.comms[row].axes == 0)
+        row++;
+    int64_t *load =
+        LH_NEW(ctx.arena, int64_t, (size_t)lh_axes_ranks(&p.axes));
+    for (int64_t i = 0; i < lh_axes_ranks(&p.axes); i++)
+        load[i] = 1 + i;
+    p.comms[row].load = load;
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED); /* no all-to-all */
+    p.comms[row].collective = LH_ALL_TO_ALL;
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_OK);
+    load[0] = 0;
+    LH_CHECK(lh_program_check(&p, &ctx) == LH_FAILED);
+    lh_ctx_end(&ctx);
+}
+
 /* The one message of a build that must fail. */
 static void refuses(const struct lh_scenario *s, const char *message,
                     struct lh_ctx *ctx)
@@ -1186,6 +1207,7 @@ int main(void)
         {"makes a template a device", makes_a_template_a_device},
         {"builds every combination", builds_every_combination},
         {"finds broken programs", finds_broken_programs},
+        {"checks loads", checks_loads},
         {"refuses what it cannot do", refuses_what_it_cannot_do},
         {"refuses plans that do not fit", refuses_plans_that_do_not_fit},
         {"prints what it built", prints_what_it_built},

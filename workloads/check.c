@@ -4,7 +4,7 @@
  *
  *   shape     CSR in range, kinds, streams and roles agree, seconds finite
  *   rows      every row is used, once a template; a send has one sending and
- *             one receiving stage, `shift` apart
+ *             one receiving stage, `shift` apart; loads are an all-to-all's
  *   devices   the templates of a stage differ in seconds only
  *   order     between two stages and streams, receives come in the order of
  *             the sends
@@ -97,12 +97,27 @@ static enum lh_status note_use(struct row_use *use, const struct lh_template *t,
     return LH_OK;
 }
 
+static bool loads_fine(const struct lh_program *p, const struct lh_comm *comm)
+{
+    int64_t n = 1;
+
+    if (comm->load == NULL)
+        return true;
+    for (int i = 0; i < LH_AXES; i++)
+        n *= comm->axes & LH_AXIS_BIT(i) ? p->axes.size[i] : 1;
+    for (int64_t i = 0; i < n; i++)
+        if (comm->load[i] < 1)
+            return false;
+    return comm->collective == LH_ALL_TO_ALL;
+}
+
 static enum lh_status check_row(const struct lh_program *p, int32_t row,
                                 const struct row_use *use, struct lh_ctx *ctx)
 {
     const struct lh_comm *comm = &p->comms[row];
     int64_t n = p->axes.size[LH_AXIS_PIPELINE];
-    bool fine = isfinite(comm->bytes) && comm->bytes >= 0.0;
+    bool fine = isfinite(comm->bytes) && comm->bytes >= 0.0
+                && loads_fine(p, comm);
 
     if (comm->collective == LH_SEND)
         fine = fine && use->sender >= 0 && use->receiver >= 0

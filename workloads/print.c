@@ -171,6 +171,7 @@ static bool row_equal(const struct lh_comm *a, const struct lh_comm *b)
     return a->collective == b->collective && a->axes == b->axes
            && a->shift_axis == b->shift_axis && a->shift == b->shift
            && a->bytes == b->bytes && a->category == b->category
+           && a->load == b->load
            && strcmp(a->algorithm, b->algorithm) == 0;
 }
 
@@ -184,8 +185,8 @@ static void print_row(struct lh_text *out, const struct lh_comm *comm)
     for (int i = 0; i < LH_AXES; i++)
         if (comm->axes & LH_AXIS_BIT(i))
             lh_text_printf(out, ", over %s", axis_names[i]);
-    lh_text_printf(out, ", %s, %s\n", lh_category_name(comm->category),
-                   comm->algorithm);
+    lh_text_printf(out, ", %s, %s%s\n", lh_category_name(comm->category),
+                   comm->algorithm, comm->load ? ", unequal loads" : "");
 }
 
 static void print_rows(struct lh_text *out, const struct lh_program *p)

@@ -98,6 +98,7 @@ struct lh_collective_case {
     int64_t n;
     const int64_t *accelerators;
     double bytes;
+    const int64_t *load;       /* as lh_comm.load; NULL: equal                */
     const double *arrivals_s;
     double base_s;             /* software latency                            */
     enum lh_collectives mode;

@@ -11,6 +11,7 @@
 LH_ALGORITHM(ring)
 LH_ALGORITHM(tree)
 LH_ALGORITHM(hierarchical)
+LH_ALGORITHM(pairwise)
 #else
 #ifndef LH_COLLECTIVES_LIST_H
 #define LH_COLLECTIVES_LIST_H

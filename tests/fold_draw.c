@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Random scenarios for tests/test_fold.c, and smaller ones.  One draw in four
+ * is regular: many equal pods, the last of which may be short.
+ *
+ * Leaves out: plans that do not fit the memory of a device, which run all the
+ * same.
+ */
+#include "fold_draw.h"
+
+#include "unit.h"
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static uint64_t next(uint64_t *state)
+{
+    return mix(*state += 0x9e3779b97f4a7c15u);
+}
+
+static int below(uint64_t *state, int n)
+{
+    return (int)(next(state) % (uint64_t)n);
+}
+
+static bool one_in(uint64_t *state, int n)
+{
+    return below(state, n) == 0;
+}
+
+/* ---- sizes --------------------------------------------------------------- */
+
+int draw_chunks(const struct draw *d)
+{
+    return d->pipeline * d->interleave;
+}
+
+static int parts_of(const struct draw *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->n_sites; i++)
+        n += d->sites[i].parts;
+    return n;
+}
+
+int draw_data(const struct draw *d)
+{
+    return d->stages_across ? d->data : parts_of(d);
+}
+
+int draw_ranks(const struct draw *d)
+{
+    return d->tensor * d->pipeline * draw_data(d);
+}
+
+int draw_gpus(const struct draw *d, int site)
+{
+    int part = d->tensor * (d->stages_across ? d->data : d->pipeline);
+    return part * d->sites[site].parts + (site == 0 ? d->spare : 0);
+}
+
+int draw_exchange_members(const struct draw *d)
+{
+    return draw_data(d) * (d->exchange.over_tensor ? d->tensor : 1);
+}
+
+int64_t draw_load(const struct draw *d, int64_t member)
+{
+    const struct exchange *e = &d->exchange;
+    if (e->period > 0)
+        member %= e->period;
+    uint64_t drawn = mix(d->seed * 0x2545f4914f6cdd1du + (uint64_t)member);
+    switch (e->loads) {
+    case POWER_LOADS: return (int64_t)1 << (drawn % 8);
+    case ZIPF_LOADS: return 1000 / (1 + (int64_t)(drawn % 64));
+    default: return 1;
+    }
+}
+
+/* ---- plans that are allowed ---------------------------------------------- */
+
+static void settle_ranks(struct draw *d)
+{
+    while (draw_ranks(d) > RANKS_MAX && d->stages_across)
+        d->data--;
+    while (draw_ranks(d) > RANKS_MAX) {
+        struct site *most = &d->sites[0];
+        for (int i = 1; i < d->n_sites; i++) {
+            if (d->sites[i].parts > most->parts)
+                most = &d->sites[i];
+        }
+        if (most->parts > 1)
+            most->parts--;
+        else
+            d->tensor /= 2;
+    }
+    if (draw_ranks(d) < 4 && d->stages_across)
+        d->data = 4;
+    else if (draw_ranks(d) < 4)
+        d->sites[0].parts += 3;
+}
+
+/* Makes what was drawn (or made smaller) a plan that is allowed. */
+static void settle(struct draw *d)
+{
+    if (d->n_sites == 1 || d->pipeline < d->n_sites)
+        d->stages_across = false;
+    if (d->pipeline == 1 && d->schedule == LH_SCHEDULE_INTERLEAVED)
+        d->schedule = LH_SCHEDULE_1F1B;
+    d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED ? 2 : 1;
+    if (d->interleave == 2)
+        d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline
+                                                : d->pipeline;
+    if (draw_chunks(d) == 1)
+        d->uneven = 0;
+    for (int i = 0; d->stages_across && i < d->n_sites; i++)
+        d->sites[i].parts = i == 0 ? d->pipeline - d->n_sites + 1 : 1;
+    if (d->stages_across)
+        d->spare = 0;
+    settle_ranks(d);
+    if (d->spare >= d->tensor * d->pipeline)
+        d->spare = 0;
+    if (draw_exchange_members(d) < 2)
+        d->exchange = (struct exchange){0};
+    if (d->n_sites == 1)
+        d->window = (struct window){0};
+    if (d->window.streams > 0)
+        d->fibres = LISTED;
+}
+
+/* ---- drawing ------------------------------------------------------------- */
+
+static void draw_site(struct site *s, uint64_t *r)
+{
+    *s = (struct site){.parts = 1 + below(r, 4),
+                       .fabric = (enum fabric)below(r, N_FABRICS),
+                       .node = 2 << below(r, 3),
+                       .group = {1 + below(r, 3), 2 + below(r, 2)},
+                       .over = 1 << below(r, 3),
+                       .a100 = one_in(r, 6),
+                       .gateway_gbit = one_in(r, 4) ? 100 : 0};
+    if (s->fabric == SWITCH && one_in(r, 2))
+        s->fabric = RAILS;
+}
+
+static void draw_sites(struct draw *d, uint64_t *r)
+{
+    d->n_sites = 1 + below(r, SITES_MAX);
+    draw_site(&d->sites[0], r);
+    bool equal = one_in(r, 2);
+    for (int i = 1; i < SITES_MAX; i++) {
+        draw_site(&d->sites[i], r);
+        if (equal)
+            d->sites[i] = d->sites[0];
+    }
+}
+
+static void draw_plan(struct draw *d, uint64_t *r)
+{
+    static const int tensors[] = {1, 1, 2, 2, 4, 4, 8};
+    static const int pipelines[] = {1, 1, 2, 2, 3, 4};
+    static const enum lh_schedule schedules[] = {
+        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED};
+    d->tensor = tensors[below(r, LH_COUNT(tensors))];
+    d->pipeline = pipelines[below(r, LH_COUNT(pipelines))];
+    d->data = 1 + below(r, 8);
+    d->stages_across = one_in(r, 3);
+    if (d->stages_across && d->pipeline < d->n_sites)
+        d->pipeline = d->n_sites;
+    d->schedule = schedules[below(r, LH_COUNT(schedules))];
+    d->interleave = 1;
+    d->surplus = below(r, 4);
+    d->uneven = one_in(r, 3) ? 1 + below(r, 3) : 0;
+    d->hidden = 512 << below(r, 3);
+    d->micro_batches = 1 + below(r, 4);
+    d->bucket_mb = 4 << (2 * below(r, 3));
+    d->zero = below(r, 2);
+    d->recompute = below(r, 3);
+    d->algorithm = below(r, 3);
+    d->sequence_parallel = one_in(r, 2);
+    d->overlap = !one_in(r, 3);
+    d->spare = one_in(r, 5) ? 1 + below(r, 3) : 0;
+}
+
+/* Many equal pods of one or two nodes; the last may be short or idle. */
+static void draw_regular(struct draw *d, uint64_t *r)
+{
+    d->n_sites = one_in(r, 3) ? 2 : 1;
+    d->stages_across = false;
+    d->tensor = 1 << below(r, 3);
+    d->pipeline = 1 + below(r, 2);
+    int replica = d->tensor * d->pipeline;
+    d->sites[0] = (struct site){
+        .parts = RANKS_MAX / (d->n_sites * replica) -
+                 (one_in(r, 2) ? 1 + below(r, 2) : 0),
+        .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
+        .node = 2 << below(r, 2),
+        .group = {1 + below(r, 2), 2},
+        .over = 1 << below(r, 3)};
+    d->sites[1] = d->sites[0];
+    d->spare = one_in(r, 3) ? below(r, replica) : 0;
+}
+
+static void draw_exchange(struct exchange *e, uint64_t *r)
+{
+    static const int periods[] = {0, 0, 2, 4};
+    *e = (struct exchange){.mb = 1 << below(r, 9),
+                           .over_tensor = one_in(r, 2),
+                           .on_tensor = one_in(r, 3),
+                           .is_awaited = one_in(r, 3),
+                           .after_percent = below(r, 100),
+                           .loads = (enum loads)below(r, N_LOADS),
+                           .period = periods[below(r, LH_COUNT(periods))]};
+}
+
+static void draw_fault(struct fault *f, uint64_t *r)
+{
+    static const enum fault_kind kinds[] = {STRAGGLER, LATE_STRAGGLER,
+                                            SLOW_LINK, OUTAGE, OUTAGE};
+    *f = (struct fault){.kind = kinds[below(r, LH_COUNT(kinds))],
+                        .pick = next(r),
+                        .at_permille = below(r, 1000),
+                        .for_permille = 1 + below(r, 500),
+                        .percent = 10 + below(r, 90)};
+}
+
+static void draw_window(struct draw *d, uint64_t *r)
+{
+    d->window = (struct window){.streams = 1 << below(r, 3),
+                                .kib = 64 << (2 * below(r, 3))};
+    if (d->gbit < 100)
+        d->gbit *= 100;
+}
+
+struct draw draw_make(uint64_t seed)
+{
+    static const int gbits[] = {1, 10, 100, 800};
+    static const enum fibres fibres[] = {HUB, HUB, RING, MESH, LISTED, LISTED};
+    uint64_t state = seed * 0x2545f4914f6cdd1du, *r = &state;
+    struct draw d = {.seed = seed};
+    draw_sites(&d, r);
+    draw_plan(&d, r);
+    d.fibres = fibres[below(r, LH_COUNT(fibres))];
+    d.gbit = gbits[below(r, LH_COUNT(gbits))];
+    d.km = one_in(r, 2) ? 10 : 1000;
+    if (one_in(r, 4))
+        draw_regular(&d, r);
+    if (one_in(r, 4))
+        draw_exchange(&d.exchange, r);
+    if (one_in(r, 3))
+        draw_fault(&d.fault, r);
+    if (one_in(r, 5))
+        draw_window(&d, r);
+    settle(&d);
+    return d;
+}
+
+/* ---- smaller ones -------------------------------------------------------- */
+
+static void shrink_sites(struct draw *d, bool to_switches)
+{
+    static const struct site plain = {
+        .parts = 1, .fabric = SWITCH, .node = 8, .group = {1, 2}, .over = 1};
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        int parts = s->parts;
+        if (to_switches)
+            *s = plain;
+        s->parts = parts;
+        s->over = 1;
+        s->gateway_gbit = 0;
+        s->a100 = false;
+    }
+}
+
+static void shrink_plan(struct draw *d, int way)
+{
+    switch (way) {
+    case 0: d->pipeline -= d->pipeline > 1; break;
+    case 1: d->tensor = d->tensor > 1 ? d->tensor / 2 : 1; break;
+    case 2: d->data = (d->data + 1) / 2; break;
+    case 3: d->micro_batches = 1; break;
+    case 4: d->schedule = LH_SCHEDULE_1F1B; break;
+    case 5: d->uneven = 0; break;
+    case 6: d->surplus = 0; break;
+    case 7: d->zero = 0; d->recompute = 0; break;
+    case 8: d->overlap = false; break;
+    case 9: d->sequence_parallel = true; break;
+    default: d->algorithm = 0; d->spare = 0;
+    }
+}
+
+void draw_shrink(struct draw *d, int way)
+{
+    switch (way) {
+    case 0: d->exchange = (struct exchange){0}; break;
+    case 1: d->fault = (struct fault){0}; break;
+    case 2: d->window = (struct window){0}; break;
+    case 3: d->n_sites -= d->n_sites > 1; break;
+    case 4: case 5: case 6:
+        d->sites[way - 4].parts = (d->sites[way - 4].parts + 1) / 2;
+        break;
+    case 7: shrink_sites(d, false); break;
+    case 8: shrink_sites(d, true); break;
+    case 9: d->fibres = MESH; d->gbit = 100; d->km = 10; break;
+    case 10: d->exchange.loads = EVEN_LOADS; d->exchange.period = 0; break;
+    case 11: d->exchange.over_tensor = d->exchange.on_tensor = false; break;
+    case 12:
+        if (d->fault.kind == LATE_STRAGGLER)
+            d->fault.kind = STRAGGLER;
+        break;
+    default: shrink_plan(d, way - 13);
+    }
+    settle(d);
+}
+
+static int extras_cost(const struct draw *d)
+{
+    const struct exchange *e = &d->exchange;
+    int n = 0;
+    if (e->mb > 0)
+        n += 32 + 4 * (int)e->loads + (e->period > 0) + e->over_tensor +
+             e->on_tensor;
+    if (d->fault.kind != NO_FAULT)
+        n += 32 + (d->fault.kind != STRAGGLER);
+    if (d->window.streams > 0)
+        n += 32;
+    return n;
+}
+
+/* Falls with every step of shrinking that is kept, so that it ends. */
+int draw_cost(const struct draw *d)
+{
+    int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d) +
+            d->surplus + d->micro_batches + d->uneven + d->zero +
+            d->recompute + d->algorithm + d->overlap + d->spare +
+            !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B) +
+            (int)d->fibres + (d->gbit != 100) + (d->km != 10);
+    for (int i = 0; i < SITES_MAX; i++) {
+        const struct site *s = &d->sites[i];
+        n += 2 * (s->fabric != SWITCH) + s->over + s->a100 +
+             (s->gateway_gbit > 0);
+    }
+    return n + extras_cost(d);
+}

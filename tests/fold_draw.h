@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A scenario drawn at random for tests/test_fold.c: what was drawn, how it is
+ * written as YAML, and how it is made smaller.
+ */
+#ifndef LH_FOLD_DRAW_H
+#define LH_FOLD_DRAW_H
+
+#include <longhaul/program.h>
+
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 24 };
+
+enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
+enum fibres { MESH, RING, HUB, LISTED };
+
+struct site {
+    int parts;          /* replicas; stages where those are split */
+    enum fabric fabric;
+    int node, group[2]; /* scale-up domain; children of a switch */
+    int over;           /* oversubscription */
+    bool a100;
+    int gateway_gbit;   /* 0: no limit */
+};
+
+/* An all-to-all beside what the plan does, which no scenario can say yet. */
+enum loads { EVEN_LOADS, POWER_LOADS, ZIPF_LOADS, N_LOADS };
+struct exchange {
+    int mb;             /* what a member sends; 0: there is none */
+    bool over_tensor;   /* over tensor x data, else over data */
+    bool on_tensor;     /* on the stream of tensor, else of data */
+    bool is_awaited;    /* by the next compute operation, else by the last */
+    int after_percent;  /* of the compute operations */
+    enum loads loads;
+    int period;         /* members after which loads repeat; 0: never */
+};
+
+enum fault_kind { NO_FAULT, STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE };
+struct fault {
+    enum fault_kind kind;
+    uint64_t pick;      /* of a rank, or of a communication and its link */
+    int at_permille;    /* of the step or the communication */
+    int for_permille;   /* of the step */
+    int percent;        /* slowdown, or capacity that is left */
+};
+
+/* Of the transport over listed fibres. */
+struct window {
+    int streams;        /* 0: ideal */
+    int kib;
+};
+
+struct draw {
+    uint64_t seed;
+    int n_sites;
+    struct site sites[SITES_MAX];
+    int tensor, pipeline, data; /* data: of stages across sites */
+    bool stages_across;
+    enum lh_schedule schedule;
+    int interleave;
+    int surplus;        /* layers beside one a chunk */
+    int uneven;         /* 0: as even as possible; else where surplus goes */
+    int hidden, micro_batches, bucket_mb;
+    int zero, recompute, algorithm;
+    bool sequence_parallel, overlap;
+    int spare;          /* idle accelerators of the first site */
+    enum fibres fibres;
+    int gbit, km;
+    struct exchange exchange;
+    struct fault fault;
+    struct window window;
+};
+
+struct draw draw_make(uint64_t seed);
+/* One of SHRINKS ways to make it smaller. */
+void draw_shrink(struct draw *d, int way);
+/* What is larger costs more. */
+int draw_cost(const struct draw *d);
+int draw_chunks(const struct draw *d);
+int draw_data(const struct draw *d);
+int draw_ranks(const struct draw *d);
+int draw_gpus(const struct draw *d, int site);
+int draw_exchange_members(const struct draw *d);
+/* The load of a member of its exchange. */
+int64_t draw_load(const struct draw *d, int64_t member);
+
+/* The scenario, `faults` at its end; and the config.json that it names. */
+void draw_put(struct lh_text *t, const struct draw *d, const char *faults);
+void draw_config_write(const char *path, const struct draw *d);
+
+#endif

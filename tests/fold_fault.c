@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Faults of a draw: a rank that computes more slowly, always or for a while, a
+ * link of less capacity, and an outage of a link while a communication of the
+ * healthy step is on it.  Times are of the healthy step; with a fault that has
+ * a date one step from rest is simulated, whose times are about the same, so
+ * mishap_acts() looks at what ran.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fold_pair.h"
+#include "unit.h"
+
+/* ---- what this build reads ----------------------------------------------- */
+
+static bool is_read(const char *fibre_key, const char *keys)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    const char *text = lh_format(
+        ctx.arena,
+        "longhaul: 1\nname: probe\nmodel: {name: llama-3.1-8b}\n"
+        "plan: {tensor: 8}\nsites:\n"
+        "  - {name: a, gpus: 8, device: h100-sxm}\n"
+        "  - {name: b, gpus: 8, device: h100-sxm}\n"
+        "fibres:\n  - {between: [a, b], length: 10 km%s}\n%s",
+        fibre_key, keys);
+    bool read = lh_scenario_read_text(&s, "probe.yaml", text, strlen(text),
+                                      ".", NULL, 0, &ctx) == LH_OK;
+    for (int i = 0; !read && i < lh_diag_total(&ctx); i++) {
+        const char *said = lh_diag_at(&ctx, i)->text;
+        bool is_later = strstr(said, "not supported by this version") != NULL;
+        if (!is_later)
+            printf("%s\n%s", said, text);
+        LH_CHECK(is_later);
+    }
+    lh_ctx_end(&ctx);
+    return read;
+}
+
+bool faults_are_read(void)
+{
+    return is_read("", "faults:\n  - {rank: 1, slowdown: 1.5}\n");
+}
+
+bool windows_are_read(void)
+{
+    return is_read(", transport: {kind: tcp, streams: 4, window: 64 KiB}", "");
+}
+
+/* ---- where and when ------------------------------------------------------ */
+
+/* The links of a record's flow; NULL: it has none. */
+static const struct lh__shape *shape_of(const struct pair *p, int64_t record)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    int32_t g = p->trace[FOLDED].group[record];
+    if (g < 0 || placed->shapes[placed->group_shape[g]].n_links == 0)
+        return NULL;
+    return &placed->shapes[placed->group_shape[g]];
+}
+
+static int32_t class_of(const struct lh_trace *t, int64_t record)
+{
+    int32_t c = 0;
+    while (t->class_first[c + 1] <= record)
+        c++;
+    return c;
+}
+
+/* The nth record, counted again and again, that is on links; -1: none is. */
+static int64_t flow_record(const struct pair *p, uint64_t nth)
+{
+    int64_t n_records = p->trace[FOLDED].n_records;
+    uint64_t n = 0;
+    for (int64_t r = 0; r < n_records; r++)
+        n += shape_of(p, r) != NULL;
+    if (n == 0)
+        return -1;
+    nth %= n;
+    for (int64_t r = 0;; r++) {
+        if (shape_of(p, r) != NULL && nth-- == 0)
+            return r;
+    }
+}
+
+/* One of the links that a shape's communicators cross. */
+static lh_link link_of(const struct pair *p, const struct lh__shape *s,
+                       uint64_t pick)
+{
+    const struct lh__fold *f = &p->placed[FOLDED].fold;
+    int32_t j = s->links[pick % (uint64_t)s->n_links];
+    uint64_t nth = (pick >> 16) % (uint64_t)f->link_size[j];
+    lh_link l = 0;
+    while (lh__fold_link_class(f, l) != j || nth-- > 0)
+        l++;
+    return l;
+}
+
+static void put_dates(struct lh_text *t, const struct mishap *m)
+{
+    if (m->kind == LATE_STRAGGLER || m->kind == OUTAGE)
+        lh_text_printf(t, "at: %.9f s, for: %.9f s, ", m->at_s, m->for_s);
+}
+
+static void rank_strike(struct mishap *m, const struct fault *f,
+                        const struct pair *healthy, struct lh_text *t)
+{
+    double step_s = healthy->trace[FOLDED].step_time_s;
+    m->rank = (lh_rank)(f->pick %
+                        (uint64_t)lh_axes_ranks(&healthy->program.axes));
+    m->at_s = 0;
+    m->for_s = INFINITY;
+    if (f->kind == LATE_STRAGGLER) {
+        m->at_s = step_s * f->at_permille / 1000;
+        m->for_s = 1e-6 + step_s * f->for_permille / 1000;
+    }
+    put_dates(t, m);
+    lh_text_printf(t, "rank: %lld, slowdown: %.2f}\n", (long long)m->rank,
+                   1 + f->percent / 100.0);
+}
+
+static void link_strike(struct mishap *m, const struct fault *f,
+                        const struct pair *healthy, struct lh_text *t)
+{
+    const struct lh_trace *trace = &healthy->trace[FOLDED];
+    int64_t r = flow_record(healthy, f->pick >> 32);
+    if (r < 0) {
+        m->kind = NO_FAULT;
+        return;
+    }
+    double begin_s = trace->class_begin_s[class_of(trace, r)];
+    double length_s = trace->end_s[r] - trace->start_s[r];
+    m->link = link_of(healthy, shape_of(healthy, r), f->pick);
+    m->at_s = fmax(0, trace->start_s[r] - begin_s +
+                          length_s * f->at_permille / 1000);
+    m->for_s = 1e-6 + trace->step_time_s * f->for_permille / 1000;
+    put_dates(t, m);
+    struct lh_link_info link = lh_topology_link_at(healthy->topology, m->link);
+    double left = fmin(link.capacity_bytes_per_s, 1e11) * f->percent / 100;
+    lh_text_printf(t, "link: \"%s\", capacity: %.0f bit/s}\n", link.name,
+                   f->kind == OUTAGE ? 0 : 8 * left);
+}
+
+struct mishap mishap_of(const struct fault *f, const struct pair *healthy,
+                        struct lh_arena *arena)
+{
+    struct mishap m = {.kind = f->kind};
+    struct lh_text t = lh_text_new(arena);
+    lh_text_add(&t, "faults:\n  - {");
+    if (f->kind == STRAGGLER || f->kind == LATE_STRAGGLER)
+        rank_strike(&m, f, healthy, &t);
+    else
+        link_strike(&m, f, healthy, &t);
+    m.text = m.kind == NO_FAULT ? "" : t.s;
+    return m;
+}
+
+/* ---- whether it acts ----------------------------------------------------- */
+
+static bool is_hit(const struct pair *p, int64_t record)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    const struct lh__fold *f = &p->placed[FOLDED].fold;
+    const struct mishap *m = &p->mishap;
+    if (m->kind == STRAGGLER || m->kind == LATE_STRAGGLER)
+        return t->group[record] < 0 &&
+               class_of(t, record) == lh__fold_rank_class(f, m->rank);
+    const struct lh__shape *s = shape_of(p, record);
+    for (int32_t k = 0; s != NULL && k < s->n_links; k++) {
+        if (s->links[k] == lh__fold_link_class(f, m->link))
+            return true;
+    }
+    return false;
+}
+
+bool mishap_acts(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    const struct mishap *m = &p->mishap;
+    bool is_dated = m->kind == LATE_STRAGGLER || m->kind == OUTAGE;
+    if (m->kind == NO_FAULT)
+        return false;
+    for (int64_t r = 0; r < t->n_records; r++) {
+        bool meanwhile = !is_dated || (t->start_s[r] < m->at_s + m->for_s &&
+                                       t->end_s[r] > m->at_s);
+        if (meanwhile && is_hit(p, r))
+            return true;
+    }
+    return false;
+}

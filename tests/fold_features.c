@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What occurred in the draws of tests/test_fold.c, so that a run that no longer
+ * draws a kind, or draws it where it does nothing, fails.  What can be seen in
+ * the trace is looked for there.
+ */
+#include "fold_features.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "unit.h"
+
+enum feature {
+    FOLDS, TIES, TWO_STREAMS, OUTAGES, WINDOWED, EXCHANGES, UNEVEN,
+    STRAGGLERS, LATE_STRAGGLERS, SLOW_LINKS, EVEN_EXCHANGES, SKEWED, EQUAL_PODS,
+    PART_NODE, PART_GROUP, IDLE, UNEQUAL_SITES, THREE_SITES, STAGES_ACROSS,
+    GPIPE, INTERLEAVED, ZERO, OVERLAP, RECOMPUTE, NO_SEQUENCE, ON_RAILS,
+    ON_TREE, ON_SWITCH, OVERSUBSCRIBED, FLAT, HIERARCHICAL, UNEQUAL_FIBRES,
+    HUBS, SLOW_FIBRE, UNSTEADY, MULTI_STEP
+};
+_Static_assert(MULTI_STEP + 1 == N_FEATURES, "features are counted");
+
+static const char *const feature_names[N_FEATURES] = {
+    [FOLDS] = "1 < classes < ranks / 2",
+    [TIES] = "two groups end at one instant",
+    [TWO_STREAMS] = "two streams in flight",
+    [OUTAGES] = "outages of a link in use",
+    [WINDOWED] = "flows at the cap of their window",
+    [EXCHANGES] = "skewed all-to-all beside other flows",
+    [UNEVEN] = "uneven stages",
+    [STRAGGLERS] = "stragglers",
+    [LATE_STRAGGLERS] = "stragglers for a while",
+    [SLOW_LINKS] = "a slow link in use",
+    [EVEN_EXCHANGES] = "equal all-to-all",
+    [SKEWED] = "unequal weights",
+    [EQUAL_PODS] = "8 full pods or more in a site",
+    [PART_NODE] = "partly filled node",
+    [PART_GROUP] = "partly filled pod",
+    [IDLE] = "idle accelerators",
+    [UNEQUAL_SITES] = "unequal sites",
+    [THREE_SITES] = "three sites",
+    [STAGES_ACROSS] = "stages across sites",
+    [GPIPE] = "gpipe",
+    [INTERLEAVED] = "interleaved",
+    [ZERO] = "zero 1",
+    [OVERLAP] = "overlap",
+    [RECOMPUTE] = "full recomputation",
+    [NO_SEQUENCE] = "no sequence parallelism",
+    [ON_RAILS] = "rails",
+    [ON_TREE] = "fat-tree",
+    [ON_SWITCH] = "switch",
+    [OVERSUBSCRIBED] = "oversubscribed",
+    [FLAT] = "flat-ring",
+    [HIERARCHICAL] = "hierarchical",
+    [UNEQUAL_FIBRES] = "unequal fibres",
+    [HUBS] = "hub",
+    [SLOW_FIBRE] = "fibre of 1 Gbit/s",
+    [UNSTEADY] = "not steady",
+    [MULTI_STEP] = "more than one step"};
+
+/* ---- in the trace -------------------------------------------------------- */
+
+static int by_value(const void *x, const void *y)
+{
+    const double *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Two groups of the folded step end at the same instant. */
+static bool has_ties(struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    double *end = LH_NEW(p->ctx.arena, double, t->n_groups);
+    for (int64_t r = 0; r < t->n_records; r++) {
+        if (t->group[r] >= 0)
+            end[t->group[r]] = t->end_s[r];
+    }
+    qsort(end, (size_t)t->n_groups, sizeof *end, by_value);
+    for (int32_t g = 1; g < t->n_groups; g++) {
+        if (end[g] - end[g - 1] <= 1e-13 * end[g])
+            return true;
+    }
+    return false;
+}
+
+/* A rank has communications of two streams in flight at once. */
+static bool has_two_streams(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    for (int32_t c = 0; c < t->n_classes; c++) {
+        const struct lh_op *ops =
+            p->program.templates[t->class_template[c]].ops;
+        int64_t first = t->class_first[c];
+        for (int64_t i = first; i < t->class_first[c + 1]; i++) {
+            for (int64_t k = first; t->group[i] >= 0 && k < i; k++) {
+                if (t->group[k] >= 0 &&
+                    ops[i - first].stream != ops[k - first].stream &&
+                    t->start_s[i] < t->end_s[k] * (1 - 1e-9) &&
+                    t->start_s[k] < t->end_s[i] * (1 - 1e-9))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_skewed(const struct lh__shape *s)
+{
+    for (int32_t k = 1; k < s->n_links; k++) {
+        if (s->weights[k] != s->weights[0])
+            return true;
+    }
+    return false;
+}
+
+static bool has_skewed_weights(const struct pair *p)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    for (int32_t i = 0; i < placed->n_shapes; i++) {
+        if (is_skewed(&placed->shapes[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool share_a_link(const struct lh__shape *a, const struct lh__shape *b)
+{
+    for (int32_t i = 0; i < a->n_links; i++) {
+        for (int32_t k = 0; k < b->n_links; k++) {
+            if (a->links[i] == b->links[k])
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Another group is in flight on a link of the record's, which may be another
+ * communicator's of the same row. */
+static bool has_rivals(const struct pair *p, int64_t record)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    int32_t g = t->group[record];
+    const struct lh__shape *own = &placed->shapes[placed->group_shape[g]];
+    for (int64_t r = 0; r < t->n_records; r++) {
+        int32_t h = t->group[r];
+        if (h >= 0 && h != g && t->start_s[r] < t->end_s[record] &&
+            t->start_s[record] < t->end_s[r] &&
+            share_a_link(own, &placed->shapes[placed->group_shape[h]]))
+            return true;
+    }
+    return false;
+}
+
+/* The all-to-all of unequal loads has unequal weights on its links and shares
+ * one with another flow. */
+static bool has_skewed_exchange(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    if (p->exchange_row < 0 || p->program.comms[p->exchange_row].load == NULL)
+        return false;
+    for (int64_t r = 0; r < t->n_records; r++) {
+        int32_t g = t->group[r];
+        if (g >= 0 && placed->group_comm[g] >= p->exchange_row &&
+            is_skewed(&placed->shapes[placed->group_shape[g]]) &&
+            has_rivals(p, r))
+            return true;
+    }
+    return false;
+}
+
+/* A flow moves at its cap from its first byte to its last. */
+static bool has_binding_window(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    for (int64_t r = 0; r < t->n_records; r++) {
+        int32_t g = t->group[r];
+        if (g < 0)
+            continue;
+        const struct lh_channel_spec *c =
+            &placed->channels[placed->group_shape[g]];
+        double s = t->end_s[r] - t->start_s[r] - c->alpha_s;
+        if (c->cap_bytes_per_s > 0 && placed->group_bytes[g] > 0 &&
+            !apart(s * c->cap_bytes_per_s, placed->group_bytes[g],
+                   1e-6 * placed->group_bytes[g]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- in what was drawn --------------------------------------------------- */
+
+static bool sites_differ(const struct draw *d)
+{
+    for (int i = 1; i < d->n_sites; i++) {
+        const struct site *a = &d->sites[0], *b = &d->sites[i];
+        if (a->parts != b->parts || a->fabric != b->fabric ||
+            a->a100 != b->a100 || a->node != b->node)
+            return true;
+    }
+    return false;
+}
+
+static void sites_tally(bool *has, const struct draw *d)
+{
+    for (int i = 0; i < d->n_sites; i++) {
+        const struct site *s = &d->sites[i];
+        bool nodes = s->fabric != SWITCH;
+        int gpus = draw_gpus(d, i);
+        int n_nodes = (gpus + s->node - 1) / s->node;
+        has[EQUAL_PODS] |= nodes && gpus / (s->node * s->group[0]) >= 8;
+        has[PART_NODE] |= nodes && gpus % s->node != 0;
+        has[PART_GROUP] |= nodes && n_nodes > s->group[0] &&
+                           n_nodes % s->group[0] != 0;
+        has[OVERSUBSCRIBED] |= nodes && s->over > 1 && n_nodes > s->group[0];
+        has[ON_RAILS] |= s->fabric == RAILS;
+        has[ON_TREE] |= s->fabric == FAT_TREE;
+        has[ON_SWITCH] |= s->fabric == SWITCH;
+    }
+}
+
+static void plan_tally(bool *has, const struct draw *d)
+{
+    bool sites = d->n_sites > 1;
+    has[UNEVEN] = d->uneven > 0 && d->surplus > 0;
+    has[IDLE] = d->spare > 0;
+    has[UNEQUAL_SITES] = sites_differ(d);
+    has[THREE_SITES] = d->n_sites == 3;
+    has[STAGES_ACROSS] = d->stages_across;
+    has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
+    has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
+    has[ZERO] = d->zero == 1;
+    has[OVERLAP] = d->overlap;
+    has[RECOMPUTE] = d->recompute == 2;
+    has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
+    has[FLAT] = sites && !d->stages_across && d->algorithm == 1;
+    has[HIERARCHICAL] = sites && !d->stages_across && d->algorithm == 2;
+    has[UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED;
+    has[HUBS] = d->n_sites == 3 && d->fibres == HUB;
+    has[SLOW_FIBRE] = sites && d->gbit == 1;
+}
+
+void features_count(int *count, const struct draw *d, struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    enum fault_kind hit = mishap_acts(p) ? p->mishap.kind : NO_FAULT;
+    bool has[N_FEATURES] = {
+        [FOLDS] = t->n_classes > 1 && 2 * t->n_classes < draw_ranks(d),
+        [TIES] = has_ties(p),
+        [TWO_STREAMS] = has_two_streams(p),
+        [OUTAGES] = hit == OUTAGE,
+        [WINDOWED] = has_binding_window(p),
+        [EXCHANGES] = has_skewed_exchange(p),
+        [STRAGGLERS] = hit == STRAGGLER,
+        [LATE_STRAGGLERS] = hit == LATE_STRAGGLER,
+        [SLOW_LINKS] = hit == SLOW_LINK,
+        [EVEN_EXCHANGES] = d->exchange.mb > 0 &&
+                           d->exchange.loads == EVEN_LOADS,
+        [SKEWED] = has_skewed_weights(p),
+        [UNSTEADY] = !t->steady,
+        [MULTI_STEP] = t->steps_simulated > 1};
+    plan_tally(has, d);
+    sites_tally(has, d);
+    for (int f = 0; f < N_FEATURES; f++)
+        count[f] += has[f];
+}
+
+/* ---- enough of each ------------------------------------------------------ */
+
+static bool is_fault(enum feature f)
+{
+    return f == OUTAGES || f == STRAGGLERS || f == LATE_STRAGGLERS ||
+           f == SLOW_LINKS;
+}
+
+/* Of five hundred draws.  The steady state is found at once or not: the last
+ * two just happen. */
+static int least_of(enum feature f, const struct drawable *can)
+{
+    if (f == UNSTEADY || f == MULTI_STEP)
+        return 0;
+    if ((is_fault(f) && !can->faults) || (f == WINDOWED && !can->windows))
+        return 0;
+    return f == FOLDS ? 150 : 20;
+}
+
+static const char *remark_on(enum feature f, const struct drawable *can)
+{
+    bool is_left_out = (is_fault(f) && !can->faults) ||
+                       (f == WINDOWED && !can->windows);
+    return is_left_out ? " (not supported by this build)" : "";
+}
+
+void features_check(const int *count, int n_draws, int n_few,
+                    const struct drawable *can)
+{
+    for (int f = 0; f < N_FEATURES; f++) {
+        int least = least_of((enum feature)f, can);
+        printf("  %4d  %s%s\n", count[f], feature_names[f],
+               remark_on((enum feature)f, can));
+        if (n_draws >= 500)
+            LH_CHECK(count[f] >= least);
+        else if (n_draws >= n_few)
+            LH_CHECK(least == 0 || count[f] > 0);
+    }
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A draw as the text of a scenario, so that one that fails can be printed and
+ * run by hand.  What no scenario can say yet, the all-to-all, is a comment.
+ */
+#include <stdio.h>
+
+#include "fold_draw.h"
+#include "unit.h"
+
+void draw_config_write(const char *path, const struct draw *d)
+{
+    FILE *f = fopen(path, "w");
+    LH_REQUIRE(f != NULL);
+    fprintf(f,
+            "{\"model_type\": \"llama\", "
+            "\"architectures\": [\"LlamaForCausalLM\"],\n"
+            "\"num_hidden_layers\": %d, \"hidden_size\": %d,\n"
+            "\"num_attention_heads\": 16, \"num_key_value_heads\": 8,\n"
+            "\"intermediate_size\": %d, \"vocab_size\": 8192,\n"
+            "\"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}\n",
+            draw_chunks(d) + d->surplus, d->hidden, 4 * d->hidden);
+    LH_REQUIRE(fclose(f) == 0);
+}
+
+static void put_stage_layers(struct lh_text *t, const struct draw *d)
+{
+    int chunks = draw_chunks(d);
+    int heavy = d->uneven == 1   ? 0
+                : d->uneven == 2 ? chunks - 1
+                                 : chunks / 2;
+    for (int i = 0; i < chunks; i++)
+        lh_text_printf(t, "%s%d", i == 0 ? ",\n   stage_layers: [" : ", ",
+                       1 + (i == heavy ? d->surplus : 0));
+    lh_text_add(t, "]");
+}
+
+static void put_plan(struct lh_text *t, const struct draw *d)
+{
+    static const char *const schedules[] = {
+        [LH_SCHEDULE_GPIPE] = "gpipe",
+        [LH_SCHEDULE_1F1B] = "1f1b",
+        [LH_SCHEDULE_INTERLEAVED] = "interleaved, interleave: 2"};
+    static const char *const recompute[] = {"none", "selective", "full"};
+    lh_text_printf(t,
+                   "plan:\n  {tensor: %d, pipeline: %d, schedule: %s,\n"
+                   "   zero: %d, recompute: %s, sequence_parallel: %s",
+                   d->tensor, d->pipeline, schedules[d->schedule], d->zero,
+                   recompute[d->recompute],
+                   d->sequence_parallel ? "true" : "false");
+    if (d->overlap)
+        lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
+    else
+        lh_text_add(t, ",\n   overlap: {gradients: false}");
+    if (d->uneven > 0)
+        put_stage_layers(t, d);
+    lh_text_add(t, "}\n");
+}
+
+static void put_site(struct lh_text *t, const struct draw *d, int i)
+{
+    const struct site *s = &d->sites[i];
+    lh_text_printf(t, "  - {name: s%d, gpus: %d, device: %s,\n", i,
+                   draw_gpus(d, i), s->a100 ? "a100-sxm" : "h100-sxm");
+    if (s->gateway_gbit > 0 && d->n_sites > 1)
+        lh_text_printf(t, "     gateway_bandwidth: %d Gbit/s,\n",
+                       s->gateway_gbit);
+    switch (s->fabric) {
+    case RAILS:
+        lh_text_printf(t,
+                       "     fabric: {name: dgx-h100-rails, scale_up_gpus: "
+                       "%d, group: [%d], oversubscription: %d}}\n",
+                       s->node, s->group[0], s->over);
+        break;
+    case FAT_TREE:
+        lh_text_printf(t,
+                       "     fabric: {name: h100-roce-pods, scale_up_gpus: "
+                       "%d, group: [%d, %d], oversubscription: [1, %d]}}\n",
+                       s->node, s->group[0], s->group[1], s->over);
+        break;
+    default: lh_text_add(t, "     fabric: {name: switch}}\n");
+    }
+}
+
+static void put_window(struct lh_text *t, const struct window *w)
+{
+    if (w->streams > 0)
+        lh_text_printf(t,
+                       ",\n     transport: {kind: tcp, streams: %d, window: "
+                       "%d KiB}",
+                       w->streams, w->kib);
+}
+
+static void put_fibres(struct lh_text *t, const struct draw *d)
+{
+    static const char *const kinds[] = {"mesh", "ring", "hub"};
+    if (d->n_sites == 1)
+        return;
+    if (d->fibres != LISTED) {
+        lh_text_printf(t,
+                       "fibre_layout: {kind: %s, length: %d km, bandwidth: "
+                       "%d Gbit/s}\n",
+                       kinds[d->fibres], d->km, d->gbit);
+        return;
+    }
+    lh_text_add(t, "fibres:\n");
+    for (int i = 1; i < d->n_sites; i++) {
+        lh_text_printf(t,
+                       "  - {between: [s%d, s%d], length: %d km, bandwidth: "
+                       "%d Gbit/s",
+                       i - 1, i, i * d->km, (i + 1) * d->gbit);
+        put_window(t, &d->window);
+        lh_text_add(t, "}\n");
+    }
+}
+
+static void put_exchange(struct lh_text *t, const struct draw *d)
+{
+    const struct exchange *e = &d->exchange;
+    if (e->mb == 0)
+        return;
+    lh_text_printf(t,
+                   "# and an all-to-all of %d MB over %sdata on the stream of "
+                   "%s, after %d %% of the compute operations, awaited by the "
+                   "%s, loads",
+                   e->mb, e->over_tensor ? "tensor x " : "",
+                   e->on_tensor ? "tensor" : "data", e->after_percent,
+                   e->is_awaited ? "next" : "last");
+    for (int i = 0; i < draw_exchange_members(d); i++)
+        lh_text_printf(t, " %lld", (long long)draw_load(d, i));
+    lh_text_add(t, "\n");
+}
+
+void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
+{
+    static const char *const algorithms[] = {"auto", "flat-ring",
+                                             "hierarchical"};
+    lh_text_printf(t,
+                   "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
+                   "training: {global_batch: %d, sequence_length: 2048}\n",
+                   d->micro_batches * draw_data(d));
+    put_plan(t, d);
+    lh_text_add(t, "sites:\n");
+    for (int i = 0; i < d->n_sites; i++)
+        put_site(t, d, i);
+    put_fibres(t, d);
+    if (d->stages_across)
+        lh_text_add(t, "placement: {across_sites: pipeline}\n");
+    else if (d->n_sites > 1)
+        lh_text_printf(t, "sync: {algorithm: %s}\n",
+                       algorithms[d->algorithm]);
+    lh_text_add(t, faults);
+    put_exchange(t, d);
+}
