@@ -13,7 +13,7 @@
 #include "unit.h"
 
 enum feature {
-    FOLDS, TIES, TWO_STREAMS, OUTAGES, WINDOWED, EXCHANGES, UNEVEN,
+    FOLDS, LISTED_ONCE, TIES, TWO_STREAMS, OUTAGES, WINDOWED, EXCHANGES, UNEVEN,
     STRAGGLERS, LATE_STRAGGLERS, SLOW_LINKS, EVEN_EXCHANGES, SKEWED, EQUAL_PODS,
     PART_NODE, PART_GROUP, IDLE, UNEQUAL_SITES, THREE_SITES, STAGES_ACROSS,
     GPIPE, INTERLEAVED, ZERO, OVERLAP, RECOMPUTE, NO_SEQUENCE, ON_RAILS,
@@ -24,6 +24,7 @@ _Static_assert(MULTI_STEP + 1 == N_FEATURES, "features are counted");
 
 static const char *const feature_names[N_FEATURES] = {
     [FOLDS] = "1 < classes < ranks / 2",
+    [LISTED_ONCE] = "repeated blocks listed once",
     [TIES] = "two groups end at one instant",
     [TWO_STREAMS] = "two streams in flight",
     [OUTAGES] = "outages of a link in use",
@@ -250,6 +251,7 @@ void features_count(int *count, const struct draw *d, struct pair *p)
     enum fault_kind hit = mishap_acts(p) ? p->mishap.kind : NO_FAULT;
     bool has[N_FEATURES] = {
         [FOLDS] = t->n_classes > 1 && 2 * t->n_classes < draw_ranks(d),
+        [LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d),
         [TIES] = has_ties(p),
         [TWO_STREAMS] = has_two_streams(p),
         [OUTAGES] = hit == OUTAGE,

@@ -66,6 +66,8 @@ static void try(struct outcome *out, const struct draw *d, const char *dir,
         out->failed_to_run = !out->refused;
     } else {
         why = pair_differs(&p);
+        if (why == NULL)
+            why = generated_differs(&p);
         if (count != NULL)
             features_count(count, d, &p);
     }

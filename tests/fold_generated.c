@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The generated quotient against the refined one: the fold of a step whose
+ * repeated blocks are listed once must have the classes, in the same order, of
+ * the same sizes, first members and weights, as where everything is listed.
+ */
+#include "fold_pair.h"
+
+static const char *ranks_differ(struct pair *p, const struct lh__fold *a,
+                                const struct lh__fold *b)
+{
+    for (lh_rank r = 0; r < b->in->ranks.n; r++) {
+        int32_t i = lh__fold_rank_class(a, r), j = b->rank_class[r];
+        if (i != j || a->rank_size[i] != b->rank_size[j]
+            || lh__fold_rank(a, i) != lh__fold_rank(b, j))
+            return lh_format(p->ctx.arena,
+                             "rank %lld: generated class %d, refined %d",
+                             (long long)r, i, j);
+    }
+    return NULL;
+}
+
+static const char *links_differ(struct pair *p, const struct lh__fold *a,
+                                const struct lh__fold *b)
+{
+    for (lh_link l = 0; l < lh_topology_link_count(p->topology); l++) {
+        int32_t i = lh__fold_link_class(a, l), j = lh__fold_link_class(b, l);
+        if (i != j
+            || (i >= 0
+                && (a->link_size[i] != b->link_size[j]
+                    || lh__fold_link(a, i) != lh__fold_link(b, j))))
+            return lh_format(p->ctx.arena,
+                             "link %s: generated class %d, refined %d",
+                             lh_topology_link_at(p->topology, l).name, i, j);
+    }
+    return NULL;
+}
+
+static bool same_weights(const struct lh__fold *a, const struct lh__fold *b,
+                         int32_t i)
+{
+    int64_t n = a->weight_first[i + 1] - a->weight_first[i];
+    if (n != b->weight_first[i + 1] - b->weight_first[i])
+        return false;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t x = a->weight_first[i] + k, y = b->weight_first[i] + k;
+        if (a->weight_link[x] != b->weight_link[y]
+            || a->weight[x] != b->weight[y])
+            return false;
+    }
+    return true;
+}
+
+static const char *comms_differ(struct pair *p, const struct lh__fold *a,
+                                const struct lh__fold *b)
+{
+    for (int32_t i = 0; i < b->n_comms; i++) {
+        const struct lh__listed_comm *x = &a->in->comm[a->comm_first[i]];
+        const struct lh__listed_comm *y = &b->in->comm[b->comm_first[i]];
+        if (x->geometry != y->geometry || x->number != y->number
+            || x->latency_s != y->latency_s
+            || x->cap_bytes_per_s != y->cap_bytes_per_s
+            || a->comm_size[i] != b->comm_size[i] || !same_weights(a, b, i))
+            return lh_format(p->ctx.arena,
+                             "class %d of communicators: generated %lld like "
+                             "number %lld, refined %lld like number %lld",
+                             i, (long long)a->comm_size[i],
+                             (long long)x->number, (long long)b->comm_size[i],
+                             (long long)y->number);
+    }
+    return NULL;
+}
+
+static const char *folds_differ(struct pair *p, const struct lh__fold *a,
+                                const struct lh__fold *b)
+{
+    const char *why;
+    if (a->n_ranks != b->n_ranks || a->n_comms != b->n_comms
+        || a->n_links != b->n_links)
+        return lh_format(p->ctx.arena,
+                         "classes: generated %d, %d, %d, refined %d, %d, %d",
+                         a->n_ranks, a->n_comms, a->n_links, b->n_ranks,
+                         b->n_comms, b->n_links);
+    why = ranks_differ(p, a, b);
+    if (why == NULL)
+        why = links_differ(p, a, b);
+    return why != NULL ? why : comms_differ(p, a, b);
+}
+
+const char *generated_differs(struct pair *p)
+{
+    struct lh__incidence all;
+    struct lh__fold refined;
+    const char *why = "everything listed: an error";
+    if (lh__incidence_build(&all, &p->point[FOLDED], false, &p->ctx) == LH_OK) {
+        lh__fold_refine(&refined, &all, &p->ctx);
+        why = folds_differ(p, &p->placed[FOLDED].fold, &refined);
+    }
+    lh__incidence_free(&all);
+    return why;
+}
