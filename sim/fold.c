@@ -141,8 +141,10 @@ static void first_colours(struct colours *c)
     const struct lh__incidence *in = c->in;
     const struct lh__ranks *ranks = &in->ranks;
     for (lh_rank r = 0; r < ranks->n; r++)
-        c->rank[r] = mix2((uint64_t)lh__rank_template(ranks, r),
-                          (uint64_t)lh__rank_site(ranks, r));
+        c->rank[r] =
+            mix2(mix2((uint64_t)lh__rank_template(ranks, r),
+                      (uint64_t)lh__rank_site(ranks, r)),
+                 (uint64_t)(lh__faults_rank(in->faults, r) + 1));
     for (int32_t g = 0; g < in->n_geometries; g++) {
         const struct lh__geometry *geometry = &in->geometries[g];
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
@@ -153,7 +155,8 @@ static void first_colours(struct colours *c)
         }
     }
     for (int l = 0; l < in->n_links; l++)
-        c->link[l] = link_colour(in->topology, l);
+        c->link[l] = mix2(link_colour(in->topology, l),
+                          (uint64_t)(lh__faults_link(in->faults, l) + 1));
 }
 
 static void comms_round(struct colours *c)

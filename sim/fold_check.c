@@ -4,12 +4,13 @@
  * exact integer counts over the whole incidence:
  *
  *   (a) every link of class j carries the same total weight W_ij of class-i
- *       communicators, and has the same capacity, latency and kind
+ *       communicators, and has the same capacity, latency, kind and schedule
+ *       of faults
  *   (b) if one communicator of class i crosses a link of class j, all do
  *   (c) communicators of a class have the same geometry, algorithm and
  *       latency, and as many members of each rank class in each role
- *   (d) ranks of a class have the same template, and for each geometry and
- *       role a communicator of the same class
+ *   (d) ranks of a class have the same template and schedule of faults, and
+ *       for each geometry and role a communicator of the same class
  *
  * (a) counts weights link by link, and that the links of class j that class i
  * touches are all of them; (b) follows from (a) and from every communicator of
@@ -156,7 +157,9 @@ static enum lh_status links_check(const struct lh__fold *f, struct lh_ctx *ctx)
         struct lh_link_info b = lh_topology_link_facts(t, f->link_first[j]);
         if (a.kind != b.kind || a.latency_s != b.latency_s
             || a.capacity_bytes_per_s != b.capacity_bytes_per_s
-            || a.site_from != b.site_from || a.site_to != b.site_to)
+            || a.site_from != b.site_from || a.site_to != b.site_to
+            || lh__faults_link(f->in->faults, l)
+                   != lh__faults_link(f->in->faults, f->link_first[j]))
             return broken(ctx, "links of a class differ", l, j);
     }
     return LH_OK;
@@ -316,7 +319,9 @@ static enum lh_status templates_check(const struct lh__fold *f,
     const struct lh__ranks *ranks = &f->in->ranks;
     for (lh_rank r = 0; r < ranks->n; r++) {
         lh_rank first = f->rank_first[f->rank_class[r]];
-        if (lh__rank_template(ranks, r) != lh__rank_template(ranks, first))
+        if (lh__rank_template(ranks, r) != lh__rank_template(ranks, first)
+            || lh__faults_rank(f->in->faults, r)
+                   != lh__faults_rank(f->in->faults, first))
             return broken(ctx, "ranks of a class differ", r, first);
     }
     return LH_OK;

@@ -482,7 +482,11 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
         (struct lh__incidence){.topology = p->topology,
                                .base_s = p->scenario->stack.collective_base_s,
                                .n_links = lh_topology_link_count(p->topology)};
+    struct lh__faults *faults = LH_NEW(ctx->arena, struct lh__faults, 1);
+    out->faults = faults;
     enum lh_status st = lh__ranks_place(&out->ranks, p, ctx);
+    if (st == LH_OK)
+        st = lh__faults_make(faults, p, ctx);
     if (st != LH_OK)
         return st;
     families_make(out, ctx->arena);

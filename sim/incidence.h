@@ -21,6 +21,7 @@
 
 #include <longhaul/trace.h>
 
+#include "faults.h"
 #include "flow.h"
 
 /* Ranks on accelerators: site by site, each filled in rank order. */
@@ -104,6 +105,7 @@ struct lh__family {
 struct lh__incidence {
     struct lh__ranks ranks;
     const struct lh_topology *topology;
+    const struct lh__faults *faults;
     double base_s; /* software latency of a communication */
     int32_t n_families;
     struct lh__family *families;
