@@ -68,14 +68,14 @@ static void check_rank(struct lh__reader *r, const struct lh_fault *fault,
     const struct lh_plan *p = &r->root->s.plan;
     int64_t ranks = p->tensor * p->pipeline * p->context * p->data;
 
-    if (fault->slowdown < 0)
+    if (fault->bytes_per_s >= 0)
+        lh_error(r->ctx, fault->where,
+                 "%s has a rank and a capacity; a rank takes 'slowdown'", path);
+    else if (fault->slowdown < 0)
         lh_error(r->ctx, fault->where,
                  "missing key 'slowdown' in %s: how many times as long the "
                  "rank's compute takes",
                  path);
-    if (fault->bytes_per_s >= 0)
-        lh_error(r->ctx, fault->where,
-                 "%s has a rank and a capacity; a rank takes 'slowdown'", path);
     if (p->data > 0 && fault->rank >= ranks)
         lh_error(r->ctx,
                  lh__where_at(r, lh_format(r->ctx->arena, "%s.rank", path)),
@@ -90,7 +90,7 @@ static void check_link(struct lh__reader *r, const struct lh_fault *fault,
         lh_error(r->ctx, fault->where,
                  "%s has '%s' and a slowdown; a link takes 'capacity'", path,
                  thing);
-    if (fault->bytes_per_s < 0)
+    else if (fault->bytes_per_s < 0)
         lh_error(r->ctx, fault->where,
                  "missing key 'capacity' in %s: what the link has then", path);
     else if (fault->bytes_per_s == 0 && isinf(fault->for_s))

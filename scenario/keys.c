@@ -306,8 +306,11 @@ static const struct lh__key keys[] = {
      .absent = INFINITY, .max = 1e9, .derived = "from then on",
      .help = "How long."},
     {"faults[].rank", LH__COUNT, .offset = FAULT(rank), .absent = -1,
-     .max = 1e9, .derived = "none; one of rank, link and between", .example = "5",
-     .help = "A rank that computes more slowly (longhaul show trace)."},
+     .max = 1e9, .derived = "none; one of rank, link and between",
+     .example = "5",
+     .help = "A rank that computes more slowly.  Ranks count from 0, tensor "
+             "innermost, then context, pipeline and data (stages across "
+             "sites: data, then pipeline)."},
     {"faults[].slowdown", LH__NUMBER, .offset = FAULT(slowdown), .absent = -1,
      .min = 1, .max = 1e6, .derived = "none; a rank needs it", .unit = "ratio",
      .example = "1.3", .help = "Its compute takes so many times as long."},

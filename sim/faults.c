@@ -362,7 +362,7 @@ enum lh_status lh__faults_make(struct lh__faults *out,
     out->link = LH_NEW(ctx->arena, lh_link, ps.n);
     out->link_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
     size_t first = 0;
-    for (size_t i = 0; i < ps.n && ps.st == LH_OK; i++) {
+    for (size_t i = 0; i < ps.n; i++) {
         const struct piece *piece = &ps.piece[i];
         out->dated |= piece->from_s > 0 || isfinite(piece->to_s);
         if (i + 1 < ps.n && same_what(piece, piece + 1))
