@@ -2,7 +2,7 @@
  *
  * What no overlap and no schedule of this plan can beat: the compute of the
  * busiest accelerator without launch gaps, and the bytes of the busiest link
- * over its capacity.
+ * over its capacity; speed and capacity as faults leave them, at their best.
  */
 #include "breakdown.h"
 
@@ -25,7 +25,8 @@ void lh__bound(struct lh_result *out, const struct lh_trace *trace,
     for (int32_t c = 0; c < trace->n_classes; c++)
         b->compute_s =
             fmax(b->compute_s,
-                 compute_s(&program->templates[trace->class_template[c]]));
+                 compute_s(&program->templates[trace->class_template[c]])
+                     / trace->class_speed[c]);
     b->cut = "";
     for (int i = 0; i < out->n_links; i++) {
         double s = out->links[i].bytes / out->links[i].capacity_bytes_per_s;

@@ -13,7 +13,9 @@
  * at a communication it goes on at the member that was ready last.
  *
  * Operations of the step before are those of this step, one step earlier: the
- * trace is of a steady step.
+ * trace is of a steady step.  A step from rest (dated faults) has none before
+ * it, and ends for all ranks when the last operation does: what follows a
+ * rank's own last operation is its wait.
  */
 #include "breakdown.h"
 
@@ -146,12 +148,11 @@ static enum lh_category waiting_category(const struct analysis *a,
                : LH_PIPELINE_BUBBLE;
 }
 
-/* Gives the gap [low_s, high_s] before the compute op `at` to categories. */
+/* Gives the gap [low_s, high_s] that the end of `at` ends to categories. */
 static void add_gap(const struct analysis *a, struct cursor at, double low_s,
                     double high_s, double *to)
 {
     while (high_s > low_s) {
-        at = releaser(a, at);
         const struct lh_op *op = op_of(a, at);
         if (op->kind == LH_OP_COMPUTE || end_of(a, at) <= low_s)
             break;
@@ -164,8 +165,31 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
         if (middle_s > first_s)
             to[waiting_category(a, at)] += middle_s - first_s;
         high_s = first_s;
+        at = releaser(a, at);
     }
     to[LH_WAIT] += high_s - low_s; /* rounding only */
+}
+
+/* The op of a class that ends last, the lowest of equals. */
+static struct cursor last_of(const struct analysis *a, int32_t c)
+{
+    struct cursor last = {c, 0, 0.0};
+    int32_t n_ops = template_of(a, c)->n_ops;
+    for (struct cursor at = last; at.op < n_ops; at.op++) {
+        if (end_of(a, at) > end_of(a, last))
+            last = at;
+    }
+    return last;
+}
+
+/* From the last compute op of a step from rest to its end. */
+static void add_rest(const struct analysis *a, int32_t c, double low_s,
+                     double *to)
+{
+    struct cursor last = last_of(a, c);
+    double own_end_s = fmax(low_s, end_of(a, last));
+    add_gap(a, last, low_s, own_end_s, to);
+    to[LH_WAIT] += a->trace->class_end_s[c] - own_end_s;
 }
 
 static void class_breakdown(const struct analysis *a, int32_t c, double *to)
@@ -178,16 +202,31 @@ static void class_breakdown(const struct analysis *a, int32_t c, double *to)
         struct cursor at = {c, o, 0.0};
         int64_t r = record_of(a, at);
         if (a->trace->start_s[r] > now_s)
-            add_gap(a, at, now_s, a->trace->start_s[r], to);
+            add_gap(a, releaser(a, at), now_s, a->trace->start_s[r], to);
         add_compute(&t->ops[o], a->trace->end_s[r] - a->trace->start_s[r], to);
         now_s = a->trace->end_s[r];
     }
+    if (a->trace->from_rest)
+        add_rest(a, c, now_s, to);
 }
 
 /* ---- the critical path --------------------------------------------------- */
 
+static struct cursor last_to_end_of_rest(const struct analysis *a)
+{
+    struct cursor last = last_of(a, 0);
+    for (int32_t c = 1; c < a->trace->n_classes; c++) {
+        struct cursor at = last_of(a, c);
+        if (end_of(a, at) > end_of(a, last))
+            last = at;
+    }
+    return last;
+}
+
 static struct cursor last_to_end(const struct analysis *a)
 {
+    if (a->trace->from_rest)
+        return last_to_end_of_rest(a);
     int32_t last = 0;
     for (int32_t c = 1; c < a->trace->n_classes; c++) {
         if (a->trace->class_end_s[c] > a->trace->class_end_s[last])

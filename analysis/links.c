@@ -5,7 +5,8 @@
  * by busy share, then kind, then the first link's id.
  *
  * busy share = bytes / (capacity x step time): the part of what the link could
- * have carried in the step.
+ * have carried in the step; capacity as faults and background leave it, where
+ * it changes in the step the largest.
  */
 #include "breakdown.h"
 
@@ -88,6 +89,7 @@ void lh__links(struct lh_result *out, const struct lh_trace *trace,
     struct row *rows = LH_NEW(ctx->arena, struct row, n);
     for (int i = 0; i < n; i++) {
         rows[i].info = lh_topology_link_at(topology, trace->link_first[i]);
+        rows[i].info.capacity_bytes_per_s = trace->link_capacity[i];
         rows[i].link = trace->link_first[i];
         rows[i].bytes = trace->link_bytes[i];
         rows[i].count = trace->link_count[i];

@@ -37,6 +37,7 @@ enum lh_status lh_result_make(struct lh_result *out,
                               struct lh_ctx *ctx)
 {
     *out = (struct lh_result){.step_time_s = trace->step_time_s,
+                              .from_rest = trace->from_rest,
                               .steady = trace->steady,
                               .steps_simulated = trace->steps_simulated,
                               .events = trace->events,

@@ -271,7 +271,10 @@ static void write_step(struct lh_text *out, const struct lh_report *report)
                        seconds_text(arena, one->step_time_s, one->step_time_s));
     }
     line(out, text.s);
-    if (!r->steady) {
+    if (r->from_rest) {
+        lh_text_add(out, "one step from rest: faults or background have dates "
+                         "in it\n");
+    } else if (!r->steady) {
         lh_text_printf(out,
                        "not steady: the last of %d steps, which did not "
                        "repeat\n",

@@ -304,7 +304,9 @@ static void put_type(struct schema_out *s, const struct lh__key *key)
     case LH__NAME:
     case LH__TEXT:
     case LH__FILE:
-        lh_text_add(s->out, "\"type\": \"string\"");
+        lh_text_add(s->out, key->flags & LH__ZERO
+                                ? "\"type\": [\"string\", \"integer\"]"
+                                : "\"type\": \"string\"");
         if (key->type == LH__NAME)
             lh_text_add(s->out, ", \"pattern\": \"^[A-Za-z0-9._-]+$\"");
         break;

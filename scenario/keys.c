@@ -16,6 +16,8 @@
 #define ROOT(field)  offsetof(struct lh__root, field)
 #define SITE(field)  offsetof(struct lh_site, field)
 #define FIBRE(field) offsetof(struct lh_fibre, field)
+#define FAULT(field) offsetof(struct lh_fault, field)
+#define OTHERS(field) offsetof(struct lh_background, field)
 
 #define BIT_PER_S    0.125
 #define BYTES_PER_S  .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
@@ -294,10 +296,58 @@ static const struct lh__key keys[] = {
              "takes the fastest."},
 
     {"rl", LH__LATER, .help = "Reinforcement learning."},
-    {"faults", LH__LATER, .fallback = "[]",
-     .help = "What fails or slows down, and when."},
-    {"background", LH__LATER, .fallback = "[]",
-     .help = "Traffic of others on the same links."},
+    {"faults", LH__GROUPS, .offset = ROOT(s.faults), .count = ROOT(s.n_faults),
+     .size = sizeof(struct lh_fault), .n_max = 10000, .derived = "none",
+     .help = "What fails or slows down, and when.  Without 'at' and 'for' it "
+             "holds always; else one step from rest is simulated."},
+    {"faults[].at", SECONDS, .offset = FAULT(at_s), .max = 1e9,
+     .fallback = "0 s", .help = "When, from the beginning of the step."},
+    {"faults[].for", .flags = LH__POSITIVE, SECONDS, .offset = FAULT(for_s),
+     .absent = INFINITY, .max = 1e9, .derived = "from then on",
+     .help = "How long."},
+    {"faults[].rank", LH__COUNT, .offset = FAULT(rank), .absent = -1,
+     .max = 1e9, .derived = "none; one of rank, link and between",
+     .example = "5",
+     .help = "A rank that computes more slowly.  Ranks count from 0, tensor "
+             "innermost, then context, pipeline and data (stages across "
+             "sites: data, then pipeline)."},
+    {"faults[].slowdown", LH__NUMBER, .offset = FAULT(slowdown), .absent = -1,
+     .min = 1, .max = 1e6, .derived = "none; a rank needs it", .unit = "ratio",
+     .example = "1.3", .help = "Its compute takes so many times as long."},
+    {"faults[].link", LH__TEXT, .offset = FAULT(link),
+     .derived = "none; one of rank, link and between",
+     .example = "fibre ashburn->memphis",
+     .help = "A link, one direction of a cable, by its name (longhaul run "
+             "--links all, longhaul show topology)."},
+    {"faults[].between", LH__PAIR, .offset = FAULT(site_a),
+     .count = FAULT(site_b), .example = "[ashburn, memphis]",
+     .derived = "none; one of rank, link and between",
+     .help = "All fibres that join two sites, in both directions."},
+    {"faults[].capacity", .flags = LH__ZERO, BYTES_PER_S,
+     .offset = FAULT(bytes_per_s), .absent = -1, .max = 1e18,
+     .derived = "none; a link needs it",
+     .help = "What the link has instead of its own.  0: nothing passes."},
+    {"background", LH__GROUPS, .offset = ROOT(s.background),
+     .count = ROOT(s.n_background), .size = sizeof(struct lh_background),
+     .n_max = 10000, .derived = "none",
+     .help = "Traffic of others on the same links, which is taken off their "
+             "capacity."},
+    {"background[].at", SECONDS, .offset = OTHERS(at_s), .max = 1e9,
+     .fallback = "0 s", .help = "When, from the beginning of the step."},
+    {"background[].for", .flags = LH__POSITIVE, SECONDS,
+     .offset = OTHERS(for_s), .absent = INFINITY, .max = 1e9,
+     .derived = "from then on", .help = "How long."},
+    {"background[].link", LH__TEXT, .offset = OTHERS(link),
+     .derived = "none; one of link and between",
+     .example = "fibre ashburn->memphis",
+     .help = "The link, one direction of a cable, by its name."},
+    {"background[].between", LH__PAIR, .offset = OTHERS(site_a),
+     .count = OTHERS(site_b), .example = "[ashburn, memphis]",
+     .derived = "none; one of link and between",
+     .help = "All fibres that join two sites, in both directions."},
+    {"background[].bandwidth", .flags = LH__REQUIRED, BYTES_PER_S,
+     .min = BIT_PER_S, .offset = OTHERS(bytes_per_s), .absent = -1,
+     .max = 1e18, .example = "100 Gbit/s", .help = "Of each link named."},
 
     {"tables", LH__GROUP, LH__SILENT,
      .help = "CSV tables instead of lists in this file.  Columns are the "

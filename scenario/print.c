@@ -134,8 +134,11 @@ static bool is_shown(const struct emitter *e, const struct lh__key *key,
     }
     if (key->type == LH__LATER)
         return key->fallback != NULL;
-    if (key->type == LH__GROUPS || key->type == LH__PAIR)
+    if (key->type == LH__GROUPS)
         return true;
+    if (key->type == LH__PAIR)
+        return *(const int *)(const void *)((const char *)object + key->offset)
+               >= 0;
     if (!key->fallback
         && !lh__key_applies(key, e->root, object, e->arena, &because))
         return false;

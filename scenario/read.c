@@ -187,6 +187,10 @@ static void read_quantity(double *out, struct lh__reader *r,
 
     if (!check_scalar(r, key, value, shown))
         return;
+    if ((key->flags & LH__ZERO) && strcmp(value->text, "0") == 0) {
+        *out = 0;
+        return;
+    }
     if (lh_units_read(&number, value->text, key->dimension, r->ctx->arena, &why)
         != LH_OK) {
         FAULT(r, value, "%s%s", prefix(r, value, shown), why);

@@ -3,7 +3,7 @@
  * What the keys say together: names -> rows of the data tables, sites' names
  * -> indices, what is derived, and the checks that need several keys.
  * Pipeline: after read.c; what it leaves is a scenario that is complete.
- * The plan's arithmetic is in plan.c.
+ * The plan's arithmetic is in plan.c, faults and background in faults.c.
  *
  * Left to later stages: whether a map's edges join the sites and how long they
  * are (topologies/), whether a model can be split so (workloads/).
@@ -172,7 +172,7 @@ static void resolve_site(struct lh__reader *r, int i)
 
 /* ---- fibres ------------------------------------------------------------- */
 
-static int find_site(struct lh__reader *r, const struct lh__value *name)
+int lh__find_site(struct lh__reader *r, const struct lh__value *name)
 {
     const struct lh_scenario *s = &r->root->s;
     const char **names;
@@ -220,8 +220,8 @@ static void resolve_fibre(struct lh__reader *r, int i)
     fibre->where = value->where;
     if (!between || !lh__value_ok(between))
         return;
-    fibre->site_a = find_site(r, between->items[0]);
-    fibre->site_b = find_site(r, between->items[1]);
+    fibre->site_a = lh__find_site(r, between->items[0]);
+    fibre->site_b = lh__find_site(r, between->items[1]);
     between->bad = fibre->site_a < 0 || fibre->site_b < 0;
     if (between->bad)
         return;
@@ -334,6 +334,7 @@ void lh__resolve(struct lh__reader *r)
     if (s->n_sites > 0) {
         resolve_fibres(r);
         lh__resolve_plan(r);
+        lh__resolve_faults(r);
     }
 }
 
@@ -410,6 +411,10 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
     out->sites = site;
     out->n_fibres = 0;
     out->fibres = NULL;
+    out->n_faults = 0;
+    out->faults = NULL;
+    out->n_background = 0;
+    out->background = NULL;
     out->layout = (struct lh_layout){.kind = LH_LAYOUT_NONE,
                                      .length_m = -1,
                                      .route_factor = s->layout.route_factor,

@@ -11,5 +11,10 @@
 
 /* Data-parallel size, batch, bucket, stage layers: derives and checks. */
 void lh__resolve_plan(struct lh__reader *r);
+/* The sites that faults and background name; after the plan, which says how
+ * many ranks there are. */
+void lh__resolve_faults(struct lh__reader *r);
+/* The index of the site called so; -1: none, reported. */
+int lh__find_site(struct lh__reader *r, const struct lh__value *name);
 
 #endif

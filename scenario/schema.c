@@ -161,10 +161,11 @@ void lh__key_store_default(const struct lh__key *key, void *object,
         return;
     switch (key->type) {
     case LH__COUNT:
-        *(int64_t *)(void *)at = fallback ? strtoll(fallback, NULL, 10) : 0;
+        *(int64_t *)(void *)at =
+            fallback ? strtoll(fallback, NULL, 10) : (int64_t)key->absent;
         break;
     case LH__NUMBER:
-        *(double *)(void *)at = fallback ? strtod(fallback, NULL) : 0;
+        *(double *)(void *)at = fallback ? strtod(fallback, NULL) : key->absent;
         break;
     case LH__QUANTITY:
         *(double *)(void *)at = default_quantity(key, arena);
@@ -226,11 +227,10 @@ static const char *number_text(const struct lh__key *key, double value,
 {
     struct lh_text text;
 
-    if (key->type == LH__QUANTITY) {
-        if (!key->fallback && !(key->flags & LH__ROW) && value == key->absent)
-            return NULL;
+    if (!key->fallback && !(key->flags & LH__ROW) && value == key->absent)
+        return NULL;
+    if (key->type == LH__QUANTITY)
         return lh_units_canonical(arena, value, key->dimension);
-    }
     text = lh_text_new(arena);
     lh_text_double(&text, value);
     return text.s;
@@ -246,7 +246,7 @@ const char *lh__key_text(const struct lh__key *key, const void *object,
     switch (key->type) {
     case LH__COUNT:
         whole = *(const int64_t *)(const void *)at;
-        if (whole == 0 && key->min > 0)
+        if (key->absent < key->min && whole == (int64_t)key->absent)
             return NULL;
         return lh_format(arena, "%lld", (long long)whole);
     case LH__NUMBER:

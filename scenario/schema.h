@@ -42,6 +42,7 @@ enum {
                          before the group's keys are read (`enter`)      */
     LH__INLINE = 8,   /* the list is an array inside the struct          */
     LH__SILENT = 16,  /* read, never echoed (what it makes is echoed)    */
+    LH__ZERO = 32,    /* 0 may stand without a unit                      */
 };
 
 /* What the keys say and struct lh_scenario does not keep. */
@@ -78,7 +79,7 @@ struct lh__key {
     int n_min, n_max;          /* lists: length; n_max 0: any            */
     const char *choices;       /* "a|b|c"                                */
     int n_supported;           /* CHOICE: the first ones; 0: all         */
-    double absent;             /* QUANTITY without default: stored so    */
+    double absent;             /* a number without default: stored so    */
     const char *fallback;      /* the default as it would be written     */
     const char *derived;       /* the default in words                   */
     const char *supported_max; /* COUNT: above is not supported; FLAG:

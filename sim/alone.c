@@ -7,7 +7,8 @@
  *
  *   alpha + bytes x max over its links of weight / capacity
  *
- * whatever else runs.
+ * whatever else runs; a group with a link whose capacity changes in the course
+ * of the step is left to the engine.
  */
 #include "place.h"
 
@@ -41,6 +42,11 @@ static void own(int64_t *owner, int64_t by)
         *owner = MIXED;
 }
 
+static bool changes(const struct lh__placed *p, int32_t engine_link)
+{
+    return p->engine_schedule && p->engine_schedule[engine_link].n > 0;
+}
+
 void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
 {
     const int64_t *group = owners(p, ctx->arena);
@@ -63,7 +69,7 @@ void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
         bool alone = true;
         for (int32_t k = 0; k < c->n_links; k++) {
             int32_t j = c->links[k];
-            alone = alone && link[j] >= 0;
+            alone = alone && link[j] >= 0 && !changes(p, j);
             s_per_byte =
                 fmax(s_per_byte, (double)c->weights[k] / p->engine_capacity[j]);
         }

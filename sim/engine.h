@@ -11,7 +11,7 @@ struct lh__engine_stats {
     int64_t events; /* callbacks made */
 };
 
-/* Links 0 .. n_links-1 with finite capacities > 0; channels are added by
+/* Links 0 .. n_links-1 with finite capacities >= 0; channels are added by
  * lh__engine_channel() until the engine is no longer needed. */
 enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
                                const double *capacity_bytes_per_s,

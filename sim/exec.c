@@ -14,6 +14,10 @@
  * only for what it depends on.  After every completed step the intervals of
  * all classes are compared with those of the step before; when they agree the
  * state repeats and the run stops (docs/model.md, "The step").
+ *
+ * Where faults have dates one step is run from rest: compute follows the speed
+ * of its rank piece by piece, and the engine is told of every change of a
+ * link's capacity at its date (docs/model.md, "Faults").
  */
 #include "exec.h"
 
@@ -35,6 +39,12 @@ struct call {
     struct exec *x;
     int64_t index; /* record or group */
     int32_t step;
+};
+
+struct link_change {
+    struct exec *x;
+    int32_t link;
+    double bytes_per_s;
 };
 
 struct step {
@@ -61,6 +71,7 @@ struct exec {
     struct call *ready;        /* ops that became ready, to be started */
     size_t n_ready, ready_capacity;
     int finished_step; /* -1: still running */
+    bool from_rest;    /* one step, with the dated faults */
     bool steady;
     enum lh_status st;
 };
@@ -221,7 +232,7 @@ static void step_finished(struct exec *x, int k)
 {
     if (x->finished_step >= 0)
         return;
-    bool steady = k == 0 ? ends_agree(x) : steps_agree(x, k);
+    bool steady = !x->from_rest && (k == 0 ? ends_agree(x) : steps_agree(x, k));
     if (!steady && k + 1 < x->steps_max)
         return;
     x->finished_step = k;
@@ -273,8 +284,12 @@ static void compute_start(struct exec *x, int64_t r, int32_t step)
     const struct lh_op *op =
         &class_template(x, c)->ops[r - x->p->class_first[c]];
     struct step *s = &x->steps[step];
+    const struct lh__schedule *speed =
+        x->p->class_schedule ? x->p->class_schedule[c] : NULL;
     s->start_s[r] = s->posted_s[r];
-    record_end(x, r, step, s->start_s[r] + op->seconds / x->p->class_speed[c]);
+    record_end(x, r, step,
+               speed ? lh__schedule_end(speed, s->start_s[r], op->seconds)
+                     : s->start_s[r] + op->seconds / x->p->class_speed[c]);
 }
 
 /* Calls at a time that may have come already. */
@@ -419,6 +434,30 @@ static void drain(struct exec *x)
     }
 }
 
+/* ---- links that change --------------------------------------------------- */
+
+static void link_change(void *data)
+{
+    const struct link_change *c = data;
+    fail(c->x,
+         c->x->engine->link_set(c->x->engine->self, c->link, c->bytes_per_s));
+}
+
+/* Asks for a call at every change; what links begin with the engine has. */
+static void link_changes_ask(struct exec *x, const struct lh__schedule *links,
+                             int32_t n_links)
+{
+    for (int32_t i = 0; links && i < n_links; i++) {
+        struct link_change *c =
+            LH_NEW(x->ctx->arena, struct link_change, links[i].n);
+        for (int32_t k = 1; k < links[i].n; k++) {
+            c[k] = (struct link_change){x, i, links[i].changes[k].value};
+            fail(x, x->engine->at(x->engine->self, links[i].changes[k].at_s,
+                                  link_change, &c[k]));
+        }
+    }
+}
+
 /* ---- who waits for what -------------------------------------------------- */
 
 static const char *op_text(const struct exec *x, int64_t r)
@@ -491,6 +530,15 @@ static void exec_init(struct exec *x)
     step_init(x, 0);
 }
 
+/* A step from rest ends for all as its last operation does. */
+static double last_end_s(const struct step *s, int64_t n_records)
+{
+    double end_s = 0;
+    for (int64_t r = 0; r < n_records; r++)
+        end_s = fmax(end_s, s->end_s[r]);
+    return end_s;
+}
+
 static void output_fill(struct lh__exec_output *out, const struct exec *x)
 {
     const struct step *s = &x->steps[x->finished_step];
@@ -499,8 +547,9 @@ static void output_fill(struct lh__exec_output *out, const struct exec *x)
     memcpy(out->start_s, s->start_s, n * sizeof(double));
     memcpy(out->end_s, s->end_s, n * sizeof(double));
     memcpy(out->late, s->late, n * sizeof(int64_t));
+    double all_end_s = x->from_rest ? last_end_s(s, x->p->n_records) : -1;
     for (int32_t c = 0; c < x->p->n_classes; c++) {
-        out->class_end_s[c] = s->class_end_s[c];
+        out->class_end_s[c] = x->from_rest ? all_end_s : s->class_end_s[c];
         out->class_begin_s[c] =
             x->finished_step == 0
                 ? 0.0
@@ -530,10 +579,15 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
     x->p = placed;
     x->engine = engine;
     x->ctx = ctx;
-    x->steps_max = options->steps_max;
+    x->from_rest = placed->incidence.faults && placed->incidence.faults->dated;
+    x->steps_max = x->from_rest ? 1 : options->steps_max;
     x->plans = options->plans;
     x->finished_step = -1;
     exec_init(x);
+    if (options->links)
+        link_changes_ask(x, options->links, options->n_links);
+    else
+        link_changes_ask(x, placed->engine_schedule, placed->n_engine_links);
     begin(x);
     enum lh_status st = LH_OK;
     if (x->finished_step < 0 && x->st == LH_OK)

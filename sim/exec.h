@@ -24,7 +24,10 @@ struct lh__exec_output {
 };
 
 struct lh__exec_options {
-    int steps_max;                    /* 1 .. LH__STEPS_MAX */
+    int steps_max; /* 1 .. LH__STEPS_MAX; where faults have dates, 1 it is */
+    const struct lh__schedule *links; /* [n_links] of the engine's links, n = 0:
+                                         constant; NULL: the placed program's */
+    int32_t n_links;
     struct lh__messages_plan **plans; /* [n_shapes] or NULL: all coupled; a
                                          plan that is NULL: coupled */
 };

@@ -1,5 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Faults and background of a scenario as schedules of ranks and links
+ * (docs/model.md, "Faults"):
+ *
+ *   speed(t)    = 1 / slowdown of the fault that holds at t, else 1
+ *   capacity(t) = that of the fault that holds at t, else the link's own,
+ *                 less the bandwidth of all background that holds at t
+ *
+ * Each entry of the scenario becomes a piece a rank or link that it is about;
+ * pieces of one rank or link, together, its schedule.
+ * Pipeline: scenario/faults.c -> this -> incidence (classes), place (speeds,
+ * capacities), exec (changes while the step runs).
+ *
+ * Leaves out: detection and recovery; routes stay what they are, and `auto`
+ * decides on the links as they are without faults.
+ */
 #include "faults.h"
-enum lh_status lh__faults_make(struct lh__faults *out, const struct lh_sim_point *p, struct lh_ctx *ctx)
-{ (void)p; (void)ctx; *out = (struct lh__faults){0}; return LH_OK; }
-int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank) { (void)f; (void)rank; return -1; }
-int32_t lh__faults_link(const struct lh__faults *f, lh_link link) { (void)f; (void)link; return -1; }
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names of so many links are searched for the one that was meant. */
+enum { NAMES_MAX = 4096 };
+
+/* An entry, on one rank or link. */
+struct piece {
+    bool is_link;
+    bool is_background;
+    int64_t what; /* rank or link */
+    double from_s, to_s;
+    double value; /* speed; capacity; background: bytes/s taken off */
+    int entry;    /* of faults[] or background[] */
+};
+
+struct pieces {
+    const struct lh_sim_point *point;
+    struct lh_ctx *ctx;
+    size_t n, capacity;
+    struct piece *piece;
+    enum lh_status st;
+};
+
+static const char *entry_name(const struct pieces *ps, const struct piece *p)
+{
+    return lh_format(ps->ctx->arena, "%s[%d]",
+                     p->is_background ? "background" : "faults", p->entry);
+}
+
+static struct lh_where entry_where(const struct pieces *ps,
+                                   const struct piece *p)
+{
+    const struct lh_scenario *s = ps->point->scenario;
+    return p->is_background ? s->background[p->entry].where
+                            : s->faults[p->entry].where;
+}
+
+static void add(struct pieces *ps, struct piece piece, int64_t what)
+{
+    piece.what = what;
+    ps->piece = lh_grow(ps->ctx->arena, ps->piece, &ps->capacity, ps->n + 1,
+                        sizeof *ps->piece);
+    ps->piece[ps->n++] = piece;
+}
+
+/* ---- links by name, and between sites ------------------------------------ */
+
+static const char *name_near(const struct pieces *ps, const char *name)
+{
+    const struct lh_topology *t = ps->point->topology;
+    int n = lh_topology_link_count(t);
+    if (n > NAMES_MAX)
+        return NULL;
+    const char **names = LH_NEW(ps->ctx->arena, const char *, n);
+    for (lh_link l = 0; l < n; l++)
+        names[l] = lh_topology_link_at(t, l).name;
+    return lh_nearest(name, names, n);
+}
+
+static void add_link(struct pieces *ps, struct piece piece, const char *name)
+{
+    lh_link l = lh_topology_link_find(ps->point->topology, name);
+    if (l >= 0) {
+        add(ps, piece, l);
+        return;
+    }
+    const char *near = name_near(ps, name);
+    lh_error(ps->ctx, entry_where(ps, &piece),
+             "%s: no link has the name '%s'%s", entry_name(ps, &piece), name,
+             near ? lh_format(ps->ctx->arena, "; did you mean '%s'?", near)
+                  : "; longhaul show topology lists them");
+    ps->st = LH_BAD_INPUT;
+}
+
+static void add_fibres(struct pieces *ps, struct piece piece, int a, int b)
+{
+    const struct lh_topology *t = ps->point->topology;
+    size_t before = ps->n;
+    for (lh_link l = lh_topology_first_fibre(t); l < lh_topology_link_count(t);
+         l++) {
+        struct lh_link_info f = lh_topology_link_facts(t, l);
+        if ((f.site_from == a && f.site_to == b)
+            || (f.site_from == b && f.site_to == a))
+            add(ps, piece, l);
+    }
+    if (ps->n > before)
+        return;
+    const struct lh_site *sites = ps->point->scenario->sites;
+    lh_error(ps->ctx, entry_where(ps, &piece),
+             "%s: no fibre joins '%s' and '%s' directly; name a link",
+             entry_name(ps, &piece), sites[a].name, sites[b].name);
+    ps->st = LH_BAD_INPUT;
+}
+
+/* ---- pieces of the scenario -----------------------------------------------
+ */
+
+static void add_fault(struct pieces *ps, int i)
+{
+    const struct lh_fault *f = &ps->point->scenario->faults[i];
+    struct piece piece = {.is_link = f->rank < 0,
+                          .from_s = f->at_s,
+                          .to_s = f->at_s + f->for_s,
+                          .value =
+                              f->rank < 0 ? f->bytes_per_s : 1.0 / f->slowdown,
+                          .entry = i};
+    if (f->rank >= 0)
+        add(ps, piece, f->rank);
+    else if (f->link)
+        add_link(ps, piece, f->link);
+    else
+        add_fibres(ps, piece, f->site_a, f->site_b);
+}
+
+static void add_background(struct pieces *ps, int i)
+{
+    const struct lh_background *b = &ps->point->scenario->background[i];
+    struct piece piece = {.is_link = true,
+                          .is_background = true,
+                          .from_s = b->at_s,
+                          .to_s = b->at_s + b->for_s,
+                          .value = b->bytes_per_s,
+                          .entry = i};
+    if (b->link)
+        add_link(ps, piece, b->link);
+    else
+        add_fibres(ps, piece, b->site_a, b->site_b);
+}
+
+/* Ranks before links, in their order; faults before background; by date. */
+static int by_what(const void *x, const void *y)
+{
+    const struct piece *a = x, *b = y;
+    if (a->is_link != b->is_link)
+        return a->is_link ? 1 : -1;
+    if (a->what != b->what)
+        return a->what < b->what ? -1 : 1;
+    if (a->is_background != b->is_background)
+        return a->is_background ? 1 : -1;
+    if (a->from_s != b->from_s)
+        return a->from_s < b->from_s ? -1 : 1;
+    return (a->entry > b->entry) - (a->entry < b->entry);
+}
+
+static bool same_what(const struct piece *a, const struct piece *b)
+{
+    return a->is_link == b->is_link && a->what == b->what;
+}
+
+/* What the entry is about, in its own words. */
+static const char *what_name(const struct pieces *ps, const struct piece *p)
+{
+    const struct lh_scenario *s = ps->point->scenario;
+    const struct lh_fault *f = &s->faults[p->entry];
+    const struct lh_background *b = &s->background[p->entry];
+    const char *link = p->is_background ? b->link : f->link;
+    if (!p->is_link)
+        return lh_format(ps->ctx->arena, "rank %lld", (long long)p->what);
+    if (link)
+        return lh_format(ps->ctx->arena, "link '%s'", link);
+    return lh_format(ps->ctx->arena, "a fibre between '%s' and '%s'",
+                     s->sites[p->is_background ? b->site_a : f->site_a].name,
+                     s->sites[p->is_background ? b->site_b : f->site_b].name);
+}
+
+/* Faults of one rank or link must not overlap: which would hold?  Where one
+ * ends as the next begins, the sum of at and for may be rounded. */
+static void overlaps_check(struct pieces *ps)
+{
+    for (size_t i = 1; i < ps->n; i++) {
+        const struct piece *a = &ps->piece[i - 1], *b = &ps->piece[i];
+        if (!same_what(a, b) || b->is_background
+            || b->from_s >= a->to_s * (1 - 1e-12))
+            continue;
+        const struct piece *later = a->entry > b->entry ? a : b;
+        lh_error(ps->ctx, entry_where(ps, later),
+                 "%s and %s are both on %s at %s; give each a time of its own",
+                 entry_name(ps, a->entry > b->entry ? b : a),
+                 entry_name(ps, later), what_name(ps, b),
+                 lh_units_human(ps->ctx->arena, b->from_s, LH_DIM_TIME));
+        ps->st = LH_BAD_INPUT;
+    }
+}
+
+/* ---- schedules ------------------------------------------------------------
+ */
+
+static bool holds(const struct piece *p, double date_s)
+{
+    return p->from_s <= date_s && date_s < p->to_s;
+}
+
+/* A link without limit has all there is to take off, and no capacity to come
+ * back to in the course of a step. */
+static bool unlimited_check(struct pieces *ps, const struct piece *p, size_t n,
+                            double nominal)
+{
+    for (size_t i = 0; i < n && isinf(nominal); i++) {
+        bool always = p[i].from_s == 0 && isinf(p[i].to_s);
+        if (always && !p[i].is_background)
+            continue;
+        lh_error(ps->ctx, entry_where(ps, &p[i]),
+                 "%s: %s has no limit of its own; give its site a "
+                 "gateway_bandwidth",
+                 entry_name(ps, &p[i]), what_name(ps, &p[i]));
+        ps->st = LH_BAD_INPUT;
+        return false;
+    }
+    return true;
+}
+
+/* What holds at a date; `n` pieces of one rank or link. */
+static double value_at(struct pieces *ps, const struct piece *p, size_t n,
+                       double nominal, double date_s)
+{
+    const struct piece *last = NULL;
+    double value = nominal, taken = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!holds(&p[i], date_s))
+            continue;
+        if (p[i].is_background) {
+            taken += p[i].value;
+            last = &p[i];
+        } else {
+            value = p[i].value;
+        }
+    }
+    if (value == 0 || last == NULL || value > taken)
+        return fmax(0, value - taken);
+    lh_error(ps->ctx, entry_where(ps, last),
+             "%s leaves nothing of %s, which has %s; all background on it "
+             "takes %s",
+             entry_name(ps, last), what_name(ps, last),
+             lh_units_human(ps->ctx->arena, value, LH_DIM_BANDWIDTH),
+             lh_units_human(ps->ctx->arena, taken, LH_DIM_BANDWIDTH));
+    ps->st = LH_BAD_INPUT;
+    return value;
+}
+
+static int by_date(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+static struct lh__schedule schedule_of(struct pieces *ps, const struct piece *p,
+                                       size_t n, double nominal)
+{
+    struct lh_arena *arena = ps->ctx->arena;
+    double *date_s = LH_NEW(arena, double, 2 * n + 1);
+    struct lh__schedule s = {.changes =
+                                 LH_NEW(arena, struct lh__change, 2 * n + 1)};
+    for (size_t i = 0; i < n; i++) {
+        date_s[2 * i + 1] = p[i].from_s;
+        date_s[2 * i + 2] = p[i].to_s;
+    }
+    qsort(date_s, 2 * n + 1, sizeof *date_s, by_date);
+    for (size_t i = 0; i < 2 * n + 1 && isfinite(date_s[i]); i++) {
+        if (i > 0 && date_s[i] == date_s[i - 1])
+            continue;
+        double value = value_at(ps, p, n, nominal, date_s[i]);
+        if (s.n > 0 && s.changes[s.n - 1].value == value)
+            continue;
+        s.changes[s.n++] = (struct lh__change){date_s[i], value};
+    }
+    return s;
+}
+
+static bool schedules_equal(const struct lh__schedule *a,
+                            const struct lh__schedule *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (int32_t i = 0; i < a->n; i++) {
+        if (a->changes[i].at_s != b->changes[i].at_s
+            || a->changes[i].value != b->changes[i].value)
+            return false;
+    }
+    return true;
+}
+
+/* The number of the schedule, equal ones being one. */
+static int32_t schedule_id(struct lh__faults *f, struct lh__schedule s)
+{
+    for (int32_t i = 0; i < f->n_schedules; i++) {
+        if (schedules_equal(&f->schedules[i], &s))
+            return i;
+    }
+    f->schedules[f->n_schedules] = s;
+    return f->n_schedules++;
+}
+
+/* The schedule of the `n` pieces of one rank or link, unless it is nominal. */
+static void thing_add(struct lh__faults *f, struct pieces *ps,
+                      const struct piece *p, size_t n)
+{
+    double nominal = p->is_link ? lh_topology_link_capacity(ps->point->topology,
+                                                            (lh_link)p->what)
+                                : 1.0;
+    if (!unlimited_check(ps, p, n, nominal))
+        return;
+    struct lh__schedule s = schedule_of(ps, p, n, nominal);
+    if (s.n == 1 && s.changes[0].value == nominal)
+        return;
+    if (p->is_link) {
+        f->link[f->n_links] = (lh_link)p->what;
+        f->link_schedule[f->n_links++] = schedule_id(f, s);
+    } else {
+        f->rank[f->n_ranks] = p->what;
+        f->rank_schedule[f->n_ranks++] = schedule_id(f, s);
+    }
+}
+
+enum lh_status lh__faults_make(struct lh__faults *out,
+                               const struct lh_sim_point *p, struct lh_ctx *ctx)
+{
+    struct pieces ps = {.point = p, .ctx = ctx, .st = LH_OK};
+    *out = (struct lh__faults){0};
+    for (int i = 0; i < p->scenario->n_faults; i++)
+        add_fault(&ps, i);
+    for (int i = 0; i < p->scenario->n_background; i++)
+        add_background(&ps, i);
+    if (ps.n == 0)
+        return ps.st;
+    qsort(ps.piece, ps.n, sizeof *ps.piece, by_what);
+    overlaps_check(&ps);
+    out->schedules = LH_NEW(ctx->arena, struct lh__schedule, ps.n);
+    out->rank = LH_NEW(ctx->arena, lh_rank, ps.n);
+    out->rank_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
+    out->link = LH_NEW(ctx->arena, lh_link, ps.n);
+    out->link_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
+    size_t first = 0;
+    for (size_t i = 0; i < ps.n; i++) {
+        const struct piece *piece = &ps.piece[i];
+        out->dated |= piece->from_s > 0 || isfinite(piece->to_s);
+        if (i + 1 < ps.n && same_what(piece, piece + 1))
+            continue;
+        thing_add(out, &ps, &ps.piece[first], i + 1 - first);
+        first = i + 1;
+    }
+    return ps.st;
+}
+
+/* ---- asking ---------------------------------------------------------------
+ */
+
+int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank)
+{
+    int32_t low = 0, high = f->n_ranks;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (f->rank[middle] < rank)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < f->n_ranks && f->rank[low] == rank ? f->rank_schedule[low]
+                                                    : -1;
+}
+
+int32_t lh__faults_link(const struct lh__faults *f, lh_link link)
+{
+    int32_t low = 0, high = f->n_links;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (f->link[middle] < link)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < f->n_links && f->link[low] == link ? f->link_schedule[low]
+                                                    : -1;
+}
+
+double lh__schedule_end(const struct lh__schedule *s, double start_s,
+                        double amount)
+{
+    int32_t i = 0;
+    while (i + 1 < s->n && s->changes[i + 1].at_s <= start_s)
+        i++;
+    for (; i + 1 < s->n; i++) {
+        double until_s = s->changes[i + 1].at_s;
+        double done = (until_s - start_s) * s->changes[i].value;
+        if (amount <= done)
+            break;
+        amount -= done;
+        start_s = until_s;
+    }
+    return start_s + amount / s->changes[i].value;
+}
+
+double lh__schedule_most(const struct lh__schedule *s)
+{
+    double most = 0;
+    for (int32_t i = 0; i < s->n; i++)
+        most = fmax(most, s->changes[i].value);
+    return most;
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What a scenario's faults and background traffic change: the speed of ranks
- * and the capacity of links, over the time of a step.
+ * and the capacity of links, over the time of a step (docs/model.md,
+ * "Faults").
  *
  * A schedule is constant from each change to the next; equal schedules are one.
  * Ownership: the context's arena.
@@ -30,14 +31,23 @@ struct lh__faults {
     int32_t n_links; /* whose capacity is not the topology's, ascending */
     lh_link *link;
     int32_t *link_schedule;
-    bool dated; /* a schedule has more than one change */
+    bool dated; /* an entry has a date: one step from rest is simulated */
 };
 
+/* Errors: an unknown link, entries that overlap, a link of which nothing is
+ * left. */
 enum lh_status lh__faults_make(struct lh__faults *out,
                                const struct lh_sim_point *p,
                                struct lh_ctx *ctx) LH_MUST_USE;
 /* The schedule, or -1: nominal.  O(log of the faults). */
 int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank);
 int32_t lh__faults_link(const struct lh__faults *f, lh_link link);
+
+/* When what starts at start_s has done `amount`, at the value's rate: the
+ * integral over the schedule, whose values are above 0. */
+double lh__schedule_end(const struct lh__schedule *s, double start_s,
+                        double amount);
+/* The largest value. */
+double lh__schedule_most(const struct lh__schedule *s);
 
 #endif

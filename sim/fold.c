@@ -25,7 +25,6 @@
 #include <string.h>
 
 #include "colour.h"
-#include "faults.h"
 
 struct colours {
     const struct lh__incidence *in;

@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "faults.h"
-
 static enum lh_status broken(struct lh_ctx *ctx, const char *what, int64_t a,
                              int64_t b)
 {

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MESSAGES_MAX = 32, TEXT_MAX = 1000 };
+enum { MESSAGES_MAX = 32, TEXT_MAX = 1000, FILE_MAX = 1000 };
 
 struct header {
     enum lh_status status;
@@ -23,6 +23,8 @@ struct header {
     struct {
         enum lh_severity severity;
         char text[TEXT_MAX];
+        char file[FILE_MAX]; /* "": no place */
+        int line, col;
     } messages[MESSAGES_MAX];
 };
 
@@ -55,6 +57,10 @@ static void messages_pass(struct header *header, int first,
         int k = header->n_messages++;
         header->messages[k].severity = m->severity;
         snprintf(header->messages[k].text, TEXT_MAX, "%s", m->text);
+        snprintf(header->messages[k].file, FILE_MAX, "%s",
+                 m->where.file ? m->where.file : "");
+        header->messages[k].line = m->where.line;
+        header->messages[k].col = m->where.col;
     }
 }
 
@@ -89,12 +95,16 @@ static void child_reap(struct lh__job *job, int wait_status, struct lh_ctx *ctx)
     job->status = header->status;
     for (int i = 0; i < header->n_messages; i++) {
         const char *text = header->messages[i].text;
+        const char *file = header->messages[i].file;
+        struct lh_where where = {*file ? lh_strdup(ctx->arena, file) : NULL,
+                                 header->messages[i].line,
+                                 header->messages[i].col};
         if (header->messages[i].severity == LH_ERROR)
-            lh_error(ctx, LH_NOWHERE, "%s", text);
+            lh_error(ctx, where, "%s", text);
         else if (header->messages[i].severity == LH_WARNING)
-            lh_warn(ctx, LH_NOWHERE, "%s", text);
+            lh_warn(ctx, where, "%s", text);
         else
-            lh_note(ctx, LH_NOWHERE, "%s", text);
+            lh_note(ctx, where, "%s", text);
     }
 }
 

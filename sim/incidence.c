@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "faults.h"
-
 /* ---- families and skeletons --------------------------------------------- */
 
 static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)

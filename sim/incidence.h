@@ -27,6 +27,7 @@
 #define LH_SIM_INCIDENCE_H
 
 #include "blocks.h"
+#include "faults.h"
 #include "flow.h"
 #include "skeleton.h"
 

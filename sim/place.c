@@ -72,10 +72,22 @@ static int32_t pairs_id(struct pairs *p, int64_t a, int64_t b,
 
 /* ---- classes ------------------------------------------------------------- */
 
+/* The value that schedule `id` (-1: none) begins with; *changing is set where
+ * it has others later. */
+static double schedule_first(const struct lh__schedule **changing,
+                             double nominal, const struct lh__faults *faults,
+                             int32_t id)
+{
+    const struct lh__schedule *s = id < 0 ? NULL : &faults->schedules[id];
+    *changing = s && s->n > 1 ? s : NULL;
+    return s ? s->changes[0].value : nominal;
+}
+
 static enum lh_status classes_make(struct placement *pl)
 {
     struct lh__placed *out = pl->out;
     const struct lh__fold *f = &out->fold;
+    const struct lh__faults *faults = out->incidence.faults;
     struct lh_arena *arena = pl->ctx->arena;
     int32_t n = f->n_ranks;
     out->n_classes = n;
@@ -83,13 +95,16 @@ static enum lh_status classes_make(struct placement *pl)
     out->class_rank = LH_NEW(arena, lh_rank, n);
     out->class_template = LH_NEW(arena, int32_t, n);
     out->class_speed = LH_NEW(arena, double, n);
+    out->class_schedule = LH_NEW(arena, const struct lh__schedule *, n);
     out->class_first = LH_NEW(arena, int64_t, n + 1);
     for (int32_t c = 0; c < n; c++) {
         out->class_rank[c] = lh__fold_rank(f, c);
         int32_t t =
             lh__rank_template(&out->incidence.ranks, out->class_rank[c]);
         out->class_template[c] = t;
-        out->class_speed[c] = 1.0;
+        out->class_speed[c] =
+            schedule_first(&out->class_schedule[c], 1.0, faults,
+                           lh__faults_rank(faults, out->class_rank[c]));
         out->class_first[c + 1] =
             out->class_first[c] + pl->program->templates[t].n_ops;
     }
@@ -109,10 +124,14 @@ static void links_make(struct lh__placed *out, struct lh_arena *arena)
     const struct lh__fold *f = &out->fold;
     out->n_links = f->n_links;
     out->link_capacity = LH_NEW(arena, double, f->n_links);
+    out->link_schedule = LH_NEW(arena, const struct lh__schedule *, f->n_links);
     out->link_bytes = LH_NEW(arena, double, f->n_links);
+    const struct lh__faults *faults = out->incidence.faults;
     for (int32_t j = 0; j < f->n_links; j++)
-        out->link_capacity[j] =
-            lh_topology_link_capacity(out->topology, lh__fold_link(f, j));
+        out->link_capacity[j] = schedule_first(
+            &out->link_schedule[j],
+            lh_topology_link_capacity(out->topology, lh__fold_link(f, j)),
+            faults, lh__faults_link(faults, lh__fold_link(f, j)));
 }
 
 /* ---- groups -------------------------------------------------------------- */

@@ -45,6 +45,8 @@ struct lh__placed {
     lh_rank *class_rank; /* representative */
     int32_t *class_template;
     double *class_speed;  /* of compute, 1 = nominal */
+    const struct lh__schedule **class_schedule; /* where it changes, else NULL;
+                                                   NULL: nowhere */
     int64_t *class_first; /* [n_classes + 1] */
 
     int64_t n_records;
@@ -64,12 +66,15 @@ struct lh__placed {
     struct lh__shape *shapes;
 
     int32_t n_links;       /* link classes */
-    double *link_capacity; /* [n_links] bytes/s */
+    double *link_capacity; /* [n_links] bytes/s, at the step's begin */
+    const struct lh__schedule **link_schedule; /* as class_schedule */
     double *link_bytes;    /* [n_links] of one link in one step */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;
     double *engine_capacity;
+    struct lh__schedule *engine_schedule; /* [n_engine_links] n = 0: constant;
+                                             NULL: all are */
 };
 
 enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,

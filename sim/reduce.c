@@ -5,7 +5,8 @@
  * Of the links that are then crossed by exactly the same shapes at exactly the
  * same weights only the slowest can ever limit, so it alone is kept; a link
  * without limit is left out.  Exact: the dropped constraints are implied by
- * the kept one.
+ * the kept one.  Links whose capacity changes in the course of the step are
+ * all kept.
  */
 #include "place.h"
 
@@ -16,6 +17,8 @@
 struct uses {
     int32_t link;
     double capacity_bytes_per_s;
+    const struct lh__schedule *schedule; /* NULL: it does not change */
+    int64_t common;                      /* divisor of its weights */
     int32_t n;
     const int32_t *shape;
     int64_t *weight;
@@ -35,10 +38,13 @@ static int by_uses(const void *x, const void *y)
     return 0;
 }
 
+/* Those that change behind those that do not. */
 static int by_uses_then_capacity(const void *x, const void *y)
 {
     const struct uses *a = x, *b = y;
     int d = by_uses(a, b);
+    if (d == 0)
+        d = (a->schedule != NULL) - (b->schedule != NULL);
     if (d == 0)
         d = (a->capacity_bytes_per_s > b->capacity_bytes_per_s)
             - (a->capacity_bytes_per_s < b->capacity_bytes_per_s);
@@ -53,6 +59,7 @@ static void divide(struct uses *u)
     for (int32_t i = 0; i < u->n; i++)
         u->weight[i] /= common;
     u->capacity_bytes_per_s /= (double)common;
+    u->common = common;
 }
 
 /* Transposes shapes x links; returns the number of links that can limit. */
@@ -82,6 +89,7 @@ static int32_t uses_build(struct uses **out, const struct lh__placed *p,
             continue;
         uses[n] = (struct uses){.link = i,
                                 .capacity_bytes_per_s = p->link_capacity[i],
+                                .schedule = p->link_schedule[i],
                                 .n = (int32_t)(first[i + 1] - first[i]),
                                 .shape = &shape[first[i]],
                                 .weight = &weight[first[i]]};
@@ -117,6 +125,25 @@ static void channels_build(struct lh__placed *p, const struct uses *kept,
     }
 }
 
+/* The schedules of the links kept, in the unit of their capacities. */
+static void schedules_build(struct lh__placed *p, const struct uses *kept,
+                            struct lh_arena *arena)
+{
+    p->engine_schedule = LH_NEW(arena, struct lh__schedule, p->n_engine_links);
+    for (int32_t i = 0; i < p->n_engine_links; i++) {
+        const struct lh__schedule *from = kept[i].schedule;
+        struct lh__schedule *to = &p->engine_schedule[i];
+        if (from == NULL)
+            continue;
+        to->n = from->n;
+        to->changes = LH_NEW(arena, struct lh__change, from->n);
+        for (int32_t k = 0; k < from->n; k++)
+            to->changes[k] = (struct lh__change){from->changes[k].at_s,
+                                                 from->changes[k].value
+                                                     / (double)kept[i].common};
+    }
+}
+
 void lh__place_reduce(struct lh__placed *p, struct lh_ctx *ctx)
 {
     struct uses *uses = NULL;
@@ -124,12 +151,15 @@ void lh__place_reduce(struct lh__placed *p, struct lh_ctx *ctx)
     qsort(uses, (size_t)n, sizeof *uses, by_uses_then_capacity);
     int32_t kept = 0;
     for (int32_t i = 0; i < n; i++) {
-        if (kept == 0 || by_uses(&uses[kept - 1], &uses[i]) != 0)
+        if (kept == 0 || uses[i].schedule
+            || by_uses(&uses[kept - 1], &uses[i]) != 0)
             uses[kept++] = uses[i];
     }
     p->n_engine_links = kept;
     p->engine_capacity = LH_NEW(ctx->arena, double, kept);
     for (int32_t i = 0; i < kept; i++)
         p->engine_capacity[i] = uses[i].capacity_bytes_per_s;
+    if (p->incidence.faults->dated)
+        schedules_build(p, uses, ctx->arena);
     channels_build(p, uses, ctx->arena);
 }

@@ -48,17 +48,15 @@ static enum lh_status simulate(struct lh_trace *t, const struct lh__placed *p,
                                   .class_begin_s = t->class_begin_s,
                                   .class_end_s = t->class_end_s};
     enum lh_status st;
-    if (scenario->collectives == LH_MESSAGES) {
-        options.plans =
-            LH_NEW(ctx->arena, struct lh__messages_plan *, p->n_shapes);
-        st = lh__wire_messages(&engine, options.plans, p, ctx);
-    } else {
+    if (scenario->collectives == LH_MESSAGES)
+        st = lh__wire_messages(&engine, &options, p, ctx);
+    else
         st = lh__wire_coupled(&engine, p, ctx);
-    }
     if (st == LH_OK)
         st = lh__exec_run(&out, p, &engine, &options, ctx);
     if (st != LH_OK)
         return st;
+    t->from_rest = p->incidence.faults->dated;
     t->steady = out.steady;
     t->steps_simulated = out.steps;
     t->events = lh__engine_stats(&engine).events;
@@ -109,6 +107,11 @@ static void groups_put(struct head *head, const struct lh__placed *p)
     }
 }
 
+static double most_of(const struct lh__schedule *changing, double constant)
+{
+    return changing ? lh__schedule_most(changing) : constant;
+}
+
 /* All that is known before the simulation, and room for what it finds. */
 static void placed_put(struct head *head, const struct lh__placed *p)
 {
@@ -121,6 +124,9 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->class_template =
         put(head, p->class_template, c, sizeof *t->class_template);
     t->class_first = put(head, p->class_first, c + 1, sizeof *t->class_first);
+    t->class_speed = put(head, p->class_speed, c, sizeof *t->class_speed);
+    for (int32_t i = 0; i < c; i++)
+        t->class_speed[i] = most_of(p->class_schedule[i], p->class_speed[i]);
     t->class_begin_s = room(head, c, sizeof *t->class_begin_s);
     t->class_end_s = room(head, c, sizeof *t->class_end_s);
     t->n_records = n;
@@ -136,14 +142,18 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->link_count =
         put(head, p->fold.link_size, p->n_links, sizeof *t->link_count);
     t->link_bytes = put(head, p->link_bytes, p->n_links, sizeof *t->link_bytes);
+    t->link_capacity =
+        put(head, p->link_capacity, p->n_links, sizeof *t->link_capacity);
+    for (int32_t j = 0; j < p->n_links; j++)
+        t->link_capacity[j] = most_of(p->link_schedule[j], p->link_capacity[j]);
     groups_put(head, p);
 }
 
 /* Upper bound of what placed_put() takes. */
 static size_t placed_bytes(const struct lh__placed *p)
 {
-    return sizeof(struct head) + 64 * (size_t)p->n_classes
-           + 48 * (size_t)p->n_records + 32 * (size_t)p->n_links
+    return sizeof(struct head) + 72 * (size_t)p->n_classes
+           + 48 * (size_t)p->n_records + 40 * (size_t)p->n_links
            + 32 * (size_t)p->n_groups + 1024;
 }
 
@@ -199,6 +209,7 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, class_rank, t->n_classes);
     TAKE(t, class_template, t->n_classes);
     TAKE(t, class_first, t->n_classes + 1);
+    TAKE(t, class_speed, t->n_classes);
     TAKE(t, class_begin_s, t->n_classes);
     TAKE(t, class_end_s, t->n_classes);
     TAKE(t, posted_s, t->n_records);
@@ -213,6 +224,7 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, link_first, t->n_links);
     TAKE(t, link_count, t->n_links);
     TAKE(t, link_bytes, t->n_links);
+    TAKE(t, link_capacity, t->n_links);
 }
 
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,

@@ -36,6 +36,10 @@ namespace
 {
 
 const double scale = 1048576.0; /* 2^20: exact in a double */
+/* A link of capacity 0 drops out of SimGrid's solve, and its flows would run as
+ * fast as their other links allow.  At this rate one moves a byte in 30,000
+ * years. */
+const double stalled_bytes_per_s = 1e-12;
 /* CM02 ignores the sharing weight of a flow without latency. */
 const double alpha_min_s = 1e-15;
 
@@ -192,7 +196,8 @@ int lh__simgrid_link(double capacity_bytes_per_s)
         [=] {
             int id = (int)state->links.size();
             auto *link = state->zone->create_link(
-                "l" + std::to_string(id), {capacity_bytes_per_s * scale});
+                "l" + std::to_string(id),
+                {std::fmax(capacity_bytes_per_s, stalled_bytes_per_s) * scale});
             link->set_latency(0.0);
             link->seal();
             state->links.push_back(link);
@@ -217,7 +222,8 @@ int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s)
 {
     return guarded(
         [=] {
-            state->links[link]->set_bandwidth(capacity_bytes_per_s * scale);
+            state->links[link]->set_bandwidth(
+                std::fmax(capacity_bytes_per_s, stalled_bytes_per_s) * scale);
             return 0;
         },
         -1);

@@ -34,7 +34,7 @@ struct lh__simgrid_flow {
 const char *lh__simgrid_error(void);
 const char *lh__simgrid_version(void);
 int lh__simgrid_open(void);
-int lh__simgrid_link(double capacity_bytes_per_s); /* id, or -1 */
+int lh__simgrid_link(double capacity_bytes_per_s); /* >= 0; id, or -1 */
 int lh__simgrid_seal(void);                        /* no link after */
 int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s);
 int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow); /* id or -1 */

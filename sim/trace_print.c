@@ -44,7 +44,9 @@ void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
                    trace->n_classes, trace->n_groups,
                    (long long)trace->n_records, trace->steps_simulated,
                    (long long)trace->events, trace->step_time_s,
-                   trace->steady ? "" : " (not steady)");
+                   trace->from_rest ? " (one, from rest)"
+                   : trace->steady  ? ""
+                                    : " (not steady)");
     for (int32_t c = 0; c < trace->n_classes; c++)
         print_class(out, trace, program, c);
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "colour.h"
-#include "faults.h"
 #include "span.h"
 
 struct finder {

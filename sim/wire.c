@@ -23,8 +23,10 @@ enum lh_status lh__wire_coupled(struct lh_engine *engine,
 struct wiring {
     struct lh_engine *engine;
     const struct lh__placed *p;
-    int32_t *engine_link; /* [link classes], -1: does not limit */
-    int32_t *class_of;    /* [links of the topology] */
+    int32_t *engine_link;           /* [link classes], -1: does not limit */
+    int32_t *class_of;              /* [links of the topology] */
+    struct lh__schedule *schedules; /* [engine links] */
+    int32_t n_engine_links;
     struct lh_ctx *ctx;
 };
 
@@ -45,6 +47,7 @@ static enum lh_status open_all_links(struct wiring *w)
     const struct lh__placed *p = w->p;
     double *capacity = LH_NEW(w->ctx->arena, double, p->n_links);
     w->engine_link = LH_NEW(w->ctx->arena, int32_t, p->n_links);
+    w->schedules = LH_NEW(w->ctx->arena, struct lh__schedule, p->n_links);
     int32_t kept = 0;
     w->class_of =
         LH_NEW(w->ctx->arena, int32_t, lh_topology_link_count(p->topology));
@@ -54,8 +57,11 @@ static enum lh_status open_all_links(struct wiring *w)
         if (!isfinite(p->link_capacity[i]))
             continue;
         capacity[kept] = p->link_capacity[i];
+        if (p->link_schedule[i])
+            w->schedules[kept] = *p->link_schedule[i];
         w->engine_link[i] = kept++;
     }
+    w->n_engine_links = kept;
     return lh__engine_open(w->engine, kept, capacity, w->ctx);
 }
 
@@ -118,13 +124,18 @@ static enum lh_status plan_make(struct lh__messages_plan **plan,
 }
 
 enum lh_status lh__wire_messages(struct lh_engine *engine,
-                                 struct lh__messages_plan **plans,
+                                 struct lh__exec_options *options,
                                  const struct lh__placed *p, struct lh_ctx *ctx)
 {
     struct wiring w = {.engine = engine, .p = p, .ctx = ctx};
+    struct lh__messages_plan **plans =
+        LH_NEW(ctx->arena, struct lh__messages_plan *, p->n_shapes);
     enum lh_status st = open_all_links(&w);
     if (st != LH_OK)
         return st;
+    options->plans = plans;
+    options->links = w.schedules;
+    options->n_links = w.n_engine_links;
     for (int32_t i = 0; i < p->n_shapes; i++)
         declare_shape(&w, &p->shapes[i]);
     for (int32_t g = 0; g < p->n_groups; g++) {

@@ -6,8 +6,7 @@
 #define LH_SIM_WIRE_H
 
 #include "engine.h"
-#include "messages.h"
-#include "place.h"
+#include "exec.h"
 
 /* A message-by-message run takes this many members a collective at most. */
 enum { LH__MESSAGES_MEMBERS_MAX = 256 };
@@ -18,9 +17,10 @@ enum lh_status lh__wire_coupled(struct lh_engine *engine,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 
 /* All limiting links of the topology; one channel a shape as above (sends use
- * it), and a plan a collective shape in plans[n_shapes]. */
+ * it).  The options get a plan a collective shape, and the schedules of the
+ * links. */
 enum lh_status lh__wire_messages(struct lh_engine *engine,
-                                 struct lh__messages_plan **plans,
+                                 struct lh__exec_options *options,
                                  const struct lh__placed *p,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 

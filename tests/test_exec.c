@@ -84,7 +84,9 @@ static int comm_row(struct world *w, int link, double bytes, double alpha_s)
     weights[0] = 1;
     w->comms[row] = (struct lh_comm){
         .collective = LH_ALL_REDUCE, .bytes = bytes, .algorithm = "ring"};
-    w->channels[row] = (struct lh_channel_spec){1, links, weights, alpha_s, 1};
+    w->channels[row] = (struct lh_channel_spec){
+        .n_links = 1, .links = links, .weights = weights,
+        .alpha_s = alpha_s, .phi = 1};
     w->bytes[row] = bytes;
     return row;
 }

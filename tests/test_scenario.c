@@ -454,6 +454,7 @@ static void echo_reads_back_equal(void)
         "llama-405b-two-sites",
         "llama-8b-one-site",
         "pipeline-across-sites",
+        "straggler-and-cut",
         "fat-tree",
         "four-sites-ring",
         "csv-tables/three-sites",

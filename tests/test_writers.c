@@ -122,6 +122,7 @@ static void fill_trace(struct fixture *f)
         .link_first = LH_NEW(f->ctx.arena, lh_link, n_links),
         .link_count = LH_NEW(f->ctx.arena, int64_t, n_links),
         .link_bytes = LH_NEW(f->ctx.arena, double, n_links),
+        .link_capacity = LH_NEW(f->ctx.arena, double, n_links),
         .steady = true,
         .step_time_s = 4,
         .wall_s = 0.125,
@@ -130,6 +131,8 @@ static void fill_trace(struct fixture *f)
         f->trace.link_first[i] = i;
         f->trace.link_count[i] = 1;
         f->trace.link_bytes[i] = 5e9;
+        f->trace.link_capacity[i] =
+            lh_topology_link_capacity(f->topology, i);
     }
 }
 

@@ -33,6 +33,7 @@ struct lh_result {
     double mfu;
     double hfu;
     bool fits;
+    bool from_rest;              /* of a step with dated faults */
     bool steady;
     int steps_simulated;
     double breakdown_s[LH_CATEGORIES];     /* mean over ranks, sums to step */

@@ -180,6 +180,30 @@ struct lh_layout {
     struct lh_where where;
 };
 
+/* A rank that computes more slowly, or a link (or all fibres between two
+ * sites, in both directions) of another capacity.  Dates count from the
+ * beginning of the step; one of rank, link and sites is given. */
+struct lh_fault {
+    double at_s;
+    double for_s;                  /* INFINITY: from then on */
+    int64_t rank;                  /* -1: none */
+    double slowdown;               /* >= 1; -1: none */
+    const char *link;              /* name; NULL: none */
+    int site_a, site_b;            /* -1: none */
+    double bytes_per_s;            /* capacity then; -1: none */
+    struct lh_where where;
+};
+
+/* Traffic of others on a link, or in each direction on the fibres between two
+ * sites. */
+struct lh_background {
+    double at_s, for_s;            /* as of a fault */
+    const char *link;              /* NULL: none */
+    int site_a, site_b;            /* -1: none */
+    double bytes_per_s;
+    struct lh_where where;
+};
+
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP };
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
@@ -200,6 +224,10 @@ struct lh_scenario {
     enum lh_across across_sites;
     enum lh_sync_kind sync;
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
+    int n_faults;
+    struct lh_fault *faults;
+    int n_background;
+    struct lh_background *background;
     enum lh_collectives collectives;
     bool fold;                     /* auto | off */
     struct lh_values *values;      /* private to scenario/: key -> value, place */

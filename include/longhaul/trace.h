@@ -24,8 +24,11 @@ struct lh_trace {
     lh_rank *class_rank;      /* [n_classes] representative                 */
     int32_t *class_template;  /* [n_classes]                                */
     int64_t *class_first;     /* [n_classes + 1] first record               */
+    double *class_speed;      /* [n_classes] of compute, 1 = nominal; where it
+                                 changes in the step the highest             */
     double *class_begin_s;    /* [n_classes] end of the step before          */
-    double *class_end_s;      /* [n_classes] end of this step                */
+    double *class_end_s;      /* [n_classes] end of this step; of a step from
+                                 rest that of its last op, for all classes   */
 
     int64_t n_records;
     double *posted_s;   /* the rank had everything it needs itself           */
@@ -44,7 +47,11 @@ struct lh_trace {
     lh_link *link_first;      /* [n_links] representative                     */
     int64_t *link_count;      /* [n_links] links it stands for                */
     double *link_bytes;       /* [n_links] carried by one in one step         */
+    double *link_capacity;    /* [n_links] bytes/s of one; where it changes in
+                                 the step the highest                         */
 
+    bool from_rest;           /* faults have dates: one step that begins for
+                                 all at 0, with nothing before it             */
     bool steady;              /* the state at step boundaries repeats         */
     int steps_simulated;
     double step_time_s;

@@ -1,0 +1,1 @@
+longhaul run straggler-and-cut.yaml

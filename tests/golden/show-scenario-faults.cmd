@@ -1,0 +1,1 @@
+longhaul show scenario straggler-and-cut.yaml | sed -n '/^faults/,/^engine/p'
