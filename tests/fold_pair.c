@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A draw folded and unfolded must agree in every time of every operation of
- * every rank, in every category and in the bytes of every link, and the folded
- * one with the exact fake engine: one function a promise.
+ * every rank, in every category and in the bytes of every link, the folded one
+ * with the exact fake engine, and the unfolded one's flows with what they are
+ * alone (tests/fold_shapes.c): one function a promise.
  */
 #include <math.h>
 #include <stdio.h>
@@ -243,8 +244,8 @@ static const char *ranks_differ(struct pair *p)
 const char *pair_differs(struct pair *p)
 {
     static const char *(*const promises[])(struct pair *) = {
-        result_differs,     link_differs, kind_differs,
-        steadiness_differs, ranks_differ, engine_differs};
+        shapes_differ,      result_differs, link_differs,  kind_differs,
+        steadiness_differs, ranks_differ,   engine_differs};
     const char *why = NULL;
     for (size_t i = 0; i < LH_COUNT(promises) && why == NULL; i++)
         why = promises[i](p);

@@ -48,6 +48,8 @@ enum lh_status pair_run(struct pair *p);
 void pair_end(struct pair *p);
 /* What differs, in the pair's arena, or NULL. */
 const char *pair_differs(struct pair *p);
+/* The unfolded side's shapes against those of sim/flow.c; as above. */
+const char *shapes_differ(struct pair *p);
 /* The placed step on the fake engine, where groups alone on their links are
  * flows like all; false: it deadlocks. */
 bool pair_run_fake(struct lh__exec_output *out, struct pair *p,
