@@ -20,7 +20,7 @@ struct mishap {
     lh_link link;
     lh_rank rank;
     double at_s, for_s;
-    const char *text;     /* of the scenario */
+    const char *text; /* of the scenario */
 };
 
 struct pair {

@@ -59,14 +59,14 @@ static bool agrees(const struct lh__placed *p, const struct lh__shape *placed,
                    const struct lh__flow_shape *alone)
 {
     bool is_small = placed->n_links == 0; /* it uses no links */
-    bool agree = is_near(placed->alpha_s, alone->alpha_s) &&
-                 placed->algorithm == alone->algorithm &&
-                 placed->crosses_wan == alone->crosses_wan;
+    bool agree = is_near(placed->alpha_s, alone->alpha_s)
+                 && placed->algorithm == alone->algorithm
+                 && placed->crosses_wan == alone->crosses_wan;
     if (is_small)
         return agree;
-    agree = agree && placed->n_links == alone->n_links &&
-            is_near(placed->phi / placed->unit_frac,
-                    alone->phi / alone->unit_frac);
+    agree = agree && placed->n_links == alone->n_links
+            && is_near(placed->phi / placed->unit_frac,
+                       alone->phi / alone->unit_frac);
     for (int32_t k = 0; k < placed->n_links && agree; k++) {
         lh_link link = p->fold.link_first[placed->links[k]];
         agree = is_near((double)placed->weights[k] * placed->unit_frac,
@@ -97,8 +97,8 @@ const char *shapes_differ(struct pair *p)
             .base_s = placed->incidence.base_s,
             .load = row->load};
         struct lh__flow_shape alone;
-        LH_REQUIRE(lh__flow_shape_make(&alone, &request, p->topology,
-                                       &p->ctx) == LH_OK);
+        LH_REQUIRE(lh__flow_shape_make(&alone, &request, p->topology, &p->ctx)
+                   == LH_OK);
         if (!agrees(placed, shape, &alone))
             return lh_format(p->ctx.arena,
                              "row %d, group %d: placed with another shape "
