@@ -113,8 +113,7 @@ static void settle(struct draw *d)
         d->schedule = LH_SCHEDULE_1F1B;
     d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED ? 2 : 1;
     if (d->interleave == 2)
-        d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline
-                                                : d->pipeline;
+        d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
     for (int i = 0; d->stages_across && i < d->n_sites; i++)
@@ -194,13 +193,12 @@ static void draw_regular(struct draw *d, uint64_t *r)
     d->tensor = 1 << below(r, 3);
     d->pipeline = 1 + below(r, 2);
     int replica = d->tensor * d->pipeline;
-    d->sites[0] = (struct site){
-        .parts = RANKS_MAX / (d->n_sites * replica) -
-                 (one_in(r, 2) ? 1 + below(r, 2) : 0),
-        .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
-        .node = 2 << below(r, 2),
-        .group = {1 + below(r, 2), 2},
-        .over = 1 << below(r, 3)};
+    d->sites[0] = (struct site){.parts = RANKS_MAX / (d->n_sites * replica)
+                                         - (one_in(r, 2) ? 1 + below(r, 2) : 0),
+                                .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
+                                .node = 2 << below(r, 2),
+                                .group = {1 + below(r, 2), 2},
+                                .over = 1 << below(r, 3)};
     d->sites[1] = d->sites[0];
     d->spare = one_in(r, 3) ? below(r, replica) : 0;
 }
@@ -219,8 +217,8 @@ static void draw_exchange(struct exchange *e, uint64_t *r)
 
 static void draw_fault(struct fault *f, uint64_t *r)
 {
-    static const enum fault_kind kinds[] = {STRAGGLER, LATE_STRAGGLER,
-                                            SLOW_LINK, OUTAGE, OUTAGE};
+    static const enum fault_kind kinds[] = {
+        STRAGGLER, LATE_STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE, OUTAGE};
     *f = (struct fault){.kind = kinds[below(r, LH_COUNT(kinds))],
                         .pick = next(r),
                         .at_permille = below(r, 1000),
@@ -287,7 +285,10 @@ static void shrink_plan(struct draw *d, int way)
     case 4: d->schedule = LH_SCHEDULE_1F1B; break;
     case 5: d->uneven = 0; break;
     case 6: d->surplus = 0; break;
-    case 7: d->zero = 0; d->recompute = 0; break;
+    case 7:
+        d->zero = 0;
+        d->recompute = 0;
+        break;
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
     default: d->algorithm = 0; d->spare = 0;
@@ -301,13 +302,20 @@ void draw_shrink(struct draw *d, int way)
     case 1: d->fault = (struct fault){0}; break;
     case 2: d->window = (struct window){0}; break;
     case 3: d->n_sites -= d->n_sites > 1; break;
-    case 4: case 5: case 6:
-        d->sites[way - 4].parts = (d->sites[way - 4].parts + 1) / 2;
-        break;
+    case 4:
+    case 5:
+    case 6: d->sites[way - 4].parts = (d->sites[way - 4].parts + 1) / 2; break;
     case 7: shrink_sites(d, false); break;
     case 8: shrink_sites(d, true); break;
-    case 9: d->fibres = MESH; d->gbit = 100; d->km = 10; break;
-    case 10: d->exchange.loads = EVEN_LOADS; d->exchange.period = 0; break;
+    case 9:
+        d->fibres = MESH;
+        d->gbit = 100;
+        d->km = 10;
+        break;
+    case 10:
+        d->exchange.loads = EVEN_LOADS;
+        d->exchange.period = 0;
+        break;
     case 11: d->exchange.over_tensor = d->exchange.on_tensor = false; break;
     case 12:
         if (d->fault.kind == LATE_STRAGGLER)
@@ -323,8 +331,8 @@ static int extras_cost(const struct draw *d)
     const struct exchange *e = &d->exchange;
     int n = 0;
     if (e->mb > 0)
-        n += 32 + 4 * (int)e->loads + (e->period > 0) + e->over_tensor +
-             e->on_tensor;
+        n += 32 + 4 * (int)e->loads + (e->period > 0) + e->over_tensor
+             + e->on_tensor;
     if (d->fault.kind != NO_FAULT)
         n += 32 + (d->fault.kind != STRAGGLER);
     if (d->window.streams > 0)
@@ -335,15 +343,15 @@ static int extras_cost(const struct draw *d)
 /* Falls with every step of shrinking that is kept, so that it ends. */
 int draw_cost(const struct draw *d)
 {
-    int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d) +
-            d->surplus + d->micro_batches + d->uneven + d->zero +
-            d->recompute + d->algorithm + d->overlap + d->spare +
-            !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B) +
-            (int)d->fibres + (d->gbit != 100) + (d->km != 10);
+    int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
+            + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
+            + d->algorithm + d->overlap + d->spare + !d->sequence_parallel
+            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
+            + (d->gbit != 100) + (d->km != 10);
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
-        n += 2 * (s->fabric != SWITCH) + s->over + s->a100 +
-             (s->gateway_gbit > 0);
+        n += 2 * (s->fabric != SWITCH) + s->over + s->a100
+             + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);
 }

@@ -14,38 +14,38 @@ enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
 
 struct site {
-    int parts;          /* replicas; stages where those are split */
+    int parts; /* replicas; stages where those are split */
     enum fabric fabric;
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
     bool a100;
-    int gateway_gbit;   /* 0: no limit */
+    int gateway_gbit; /* 0: no limit */
 };
 
 /* An all-to-all beside what the plan does, which no scenario can say yet. */
 enum loads { EVEN_LOADS, POWER_LOADS, ZIPF_LOADS, N_LOADS };
 struct exchange {
-    int mb;             /* what a member sends; 0: there is none */
-    bool over_tensor;   /* over tensor x data, else over data */
-    bool on_tensor;     /* on the stream of tensor, else of data */
-    bool is_awaited;    /* by the next compute operation, else by the last */
-    int after_percent;  /* of the compute operations */
+    int mb;            /* what a member sends; 0: there is none */
+    bool over_tensor;  /* over tensor x data, else over data */
+    bool on_tensor;    /* on the stream of tensor, else of data */
+    bool is_awaited;   /* by the next compute operation, else by the last */
+    int after_percent; /* of the compute operations */
     enum loads loads;
-    int period;         /* members after which loads repeat; 0: never */
+    int period; /* members after which loads repeat; 0: never */
 };
 
 enum fault_kind { NO_FAULT, STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE };
 struct fault {
     enum fault_kind kind;
-    uint64_t pick;      /* of a rank, or of a communication and its link */
-    int at_permille;    /* of the step or the communication */
-    int for_permille;   /* of the step */
-    int percent;        /* slowdown, or capacity that is left */
+    uint64_t pick;    /* of a rank, or of a communication and its link */
+    int at_permille;  /* of the step or the communication */
+    int for_permille; /* of the step */
+    int percent;      /* slowdown, or capacity that is left */
 };
 
 /* Of the transport over listed fibres. */
 struct window {
-    int streams;        /* 0: ideal */
+    int streams; /* 0: ideal */
     int kib;
 };
 
@@ -57,12 +57,12 @@ struct draw {
     bool stages_across;
     enum lh_schedule schedule;
     int interleave;
-    int surplus;        /* layers beside one a chunk */
-    int uneven;         /* 0: as even as possible; else where surplus goes */
+    int surplus; /* layers beside one a chunk */
+    int uneven;  /* 0: as even as possible; else where surplus goes */
     int hidden, micro_batches, bucket_mb;
     int zero, recompute, algorithm;
     bool sequence_parallel, overlap;
-    int spare;          /* idle accelerators of the first site */
+    int spare; /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;
     struct exchange exchange;

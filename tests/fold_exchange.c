@@ -31,9 +31,9 @@ static struct place place_of(const struct lh_template *t,
         n += t->ops[o].kind == LH_OP_COMPUTE;
     LH_REQUIRE(n >= 2);
     int32_t nth = (n - 1) * e->after_percent / 100;
-    return (struct place){
-        .after = compute_op(t, nth),
-        .waits = compute_op(t, e->is_awaited ? nth + 1 : n - 1)};
+    return (struct place){.after = compute_op(t, nth),
+                          .waits =
+                              compute_op(t, e->is_awaited ? nth + 1 : n - 1)};
 }
 
 /* The number of an op, of this step or (negative) the one before, after one
@@ -80,8 +80,8 @@ static struct lh_comm row_of(const struct draw *d, struct lh_arena *arena)
         load[i] = draw_load(d, i);
     return (struct lh_comm){
         .collective = LH_ALL_TO_ALL,
-        .axes = LH_AXIS_BIT(LH_AXIS_DATA) |
-                (e->over_tensor ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0u),
+        .axes = LH_AXIS_BIT(LH_AXIS_DATA)
+                | (e->over_tensor ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0u),
         .bytes = e->mb * 1e6,
         .load = load,
         .category = LH_EXPERT_COMM,

@@ -19,16 +19,17 @@ static bool is_read(const char *fibre_key, const char *keys)
 {
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_scenario s;
-    const char *text = lh_format(
-        ctx.arena,
-        "longhaul: 1\nname: probe\nmodel: {name: llama-3.1-8b}\n"
-        "plan: {tensor: 8}\nsites:\n"
-        "  - {name: a, gpus: 8, device: h100-sxm}\n"
-        "  - {name: b, gpus: 8, device: h100-sxm}\n"
-        "fibres:\n  - {between: [a, b], length: 10 km%s}\n%s",
-        fibre_key, keys);
-    bool read = lh_scenario_read_text(&s, "probe.yaml", text, strlen(text),
-                                      ".", NULL, 0, &ctx) == LH_OK;
+    const char *text =
+        lh_format(ctx.arena,
+                  "longhaul: 1\nname: probe\nmodel: {name: llama-3.1-8b}\n"
+                  "plan: {tensor: 8}\nsites:\n"
+                  "  - {name: a, gpus: 8, device: h100-sxm}\n"
+                  "  - {name: b, gpus: 8, device: h100-sxm}\n"
+                  "fibres:\n  - {between: [a, b], length: 10 km%s}\n%s",
+                  fibre_key, keys);
+    bool read = lh_scenario_read_text(&s, "probe.yaml", text, strlen(text), ".",
+                                      NULL, 0, &ctx)
+                == LH_OK;
     for (int i = 0; !read && i < lh_diag_total(&ctx); i++) {
         const char *said = lh_diag_at(&ctx, i)->text;
         bool is_later = strstr(said, "not supported by this version") != NULL;
@@ -70,28 +71,42 @@ static int32_t class_of(const struct lh_trace *t, int64_t record)
     return c;
 }
 
-/* The nth record, counted again and again, that is on links; -1: none is. */
+/* Links of a shape that have a limit: others cannot fail. */
+static int32_t limits_of(const struct pair *p, const struct lh__shape *s)
+{
+    int32_t n = 0;
+    for (int32_t k = 0; s != NULL && k < s->n_links; k++)
+        n += isfinite(p->placed[FOLDED].link_capacity[s->links[k]]);
+    return n;
+}
+
+/* The nth record, counted again and again, on a link with a limit; -1: none
+ * is. */
 static int64_t flow_record(const struct pair *p, uint64_t nth)
 {
     int64_t n_records = p->trace[FOLDED].n_records;
     uint64_t n = 0;
     for (int64_t r = 0; r < n_records; r++)
-        n += shape_of(p, r) != NULL;
+        n += limits_of(p, shape_of(p, r)) > 0;
     if (n == 0)
         return -1;
     nth %= n;
     for (int64_t r = 0;; r++) {
-        if (shape_of(p, r) != NULL && nth-- == 0)
+        if (limits_of(p, shape_of(p, r)) > 0 && nth-- == 0)
             return r;
     }
 }
 
-/* One of the links that a shape's communicators cross. */
+/* One of the links with a limit that a shape's communicators cross. */
 static lh_link link_of(const struct pair *p, const struct lh__shape *s,
                        uint64_t pick)
 {
     const struct lh__fold *f = &p->placed[FOLDED].fold;
-    int32_t j = s->links[pick % (uint64_t)s->n_links];
+    const double *capacity = p->placed[FOLDED].link_capacity;
+    int32_t k = 0, rest = (int32_t)(pick % (uint64_t)limits_of(p, s));
+    while (!isfinite(capacity[s->links[k]]) || rest-- > 0)
+        k++;
+    int32_t j = s->links[k];
     uint64_t nth = (pick >> 16) % (uint64_t)f->link_size[j];
     lh_link l = 0;
     while (lh__fold_link_class(f, l) != j || nth-- > 0)
@@ -109,8 +124,8 @@ static void rank_strike(struct mishap *m, const struct fault *f,
                         const struct pair *healthy, struct lh_text *t)
 {
     double step_s = healthy->trace[FOLDED].step_time_s;
-    m->rank = (lh_rank)(f->pick %
-                        (uint64_t)lh_axes_ranks(&healthy->program.axes));
+    m->rank =
+        (lh_rank)(f->pick % (uint64_t)lh_axes_ranks(&healthy->program.axes));
     m->at_s = 0;
     m->for_s = INFINITY;
     if (f->kind == LATE_STRAGGLER) {
@@ -134,12 +149,12 @@ static void link_strike(struct mishap *m, const struct fault *f,
     double begin_s = trace->class_begin_s[class_of(trace, r)];
     double length_s = trace->end_s[r] - trace->start_s[r];
     m->link = link_of(healthy, shape_of(healthy, r), f->pick);
-    m->at_s = fmax(0, trace->start_s[r] - begin_s +
-                          length_s * f->at_permille / 1000);
+    m->at_s =
+        fmax(0, trace->start_s[r] - begin_s + length_s * f->at_permille / 1000);
     m->for_s = 1e-6 + trace->step_time_s * f->for_permille / 1000;
     put_dates(t, m);
     struct lh_link_info link = lh_topology_link_at(healthy->topology, m->link);
-    double left = fmin(link.capacity_bytes_per_s, 1e11) * f->percent / 100;
+    double left = link.capacity_bytes_per_s * f->percent / 100;
     lh_text_printf(t, "link: \"%s\", capacity: %.0f bit/s}\n", link.name,
                    f->kind == OUTAGE ? 0 : 8 * left);
 }
@@ -166,8 +181,8 @@ static bool is_hit(const struct pair *p, int64_t record)
     const struct lh__fold *f = &p->placed[FOLDED].fold;
     const struct mishap *m = &p->mishap;
     if (m->kind == STRAGGLER || m->kind == LATE_STRAGGLER)
-        return t->group[record] < 0 &&
-               class_of(t, record) == lh__fold_rank_class(f, m->rank);
+        return t->group[record] < 0
+               && class_of(t, record) == lh__fold_rank_class(f, m->rank);
     const struct lh__shape *s = shape_of(p, record);
     for (int32_t k = 0; s != NULL && k < s->n_links; k++) {
         if (s->links[k] == lh__fold_link_class(f, m->link))
@@ -184,8 +199,9 @@ bool mishap_acts(const struct pair *p)
     if (m->kind == NO_FAULT)
         return false;
     for (int64_t r = 0; r < t->n_records; r++) {
-        bool meanwhile = !is_dated || (t->start_s[r] < m->at_s + m->for_s &&
-                                       t->end_s[r] > m->at_s);
+        bool meanwhile =
+            !is_dated
+            || (t->start_s[r] < m->at_s + m->for_s && t->end_s[r] > m->at_s);
         if (meanwhile && is_hit(p, r))
             return true;
     }

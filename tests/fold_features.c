@@ -13,12 +13,43 @@
 #include "unit.h"
 
 enum feature {
-    FOLDS, LISTED_ONCE, TIES, TWO_STREAMS, OUTAGES, WINDOWED, EXCHANGES, UNEVEN,
-    STRAGGLERS, LATE_STRAGGLERS, SLOW_LINKS, EVEN_EXCHANGES, SKEWED, EQUAL_PODS,
-    PART_NODE, PART_GROUP, IDLE, UNEQUAL_SITES, THREE_SITES, STAGES_ACROSS,
-    GPIPE, INTERLEAVED, ZERO, OVERLAP, RECOMPUTE, NO_SEQUENCE, ON_RAILS,
-    ON_TREE, ON_SWITCH, OVERSUBSCRIBED, FLAT, HIERARCHICAL, UNEQUAL_FIBRES,
-    HUBS, SLOW_FIBRE, UNSTEADY, MULTI_STEP
+    FOLDS,
+    LISTED_ONCE,
+    TIES,
+    TWO_STREAMS,
+    OUTAGES,
+    WINDOWED,
+    EXCHANGES,
+    UNEVEN,
+    STRAGGLERS,
+    LATE_STRAGGLERS,
+    SLOW_LINKS,
+    EVEN_EXCHANGES,
+    SKEWED,
+    EQUAL_PODS,
+    PART_NODE,
+    PART_GROUP,
+    IDLE,
+    UNEQUAL_SITES,
+    THREE_SITES,
+    STAGES_ACROSS,
+    GPIPE,
+    INTERLEAVED,
+    ZERO,
+    OVERLAP,
+    RECOMPUTE,
+    NO_SEQUENCE,
+    ON_RAILS,
+    ON_TREE,
+    ON_SWITCH,
+    OVERSUBSCRIBED,
+    FLAT,
+    HIERARCHICAL,
+    UNEQUAL_FIBRES,
+    HUBS,
+    SLOW_FIBRE,
+    UNSTEADY,
+    MULTI_STEP
 };
 _Static_assert(MULTI_STEP + 1 == N_FEATURES, "features are counted");
 
@@ -96,10 +127,10 @@ static bool has_two_streams(const struct pair *p)
         int64_t first = t->class_first[c];
         for (int64_t i = first; i < t->class_first[c + 1]; i++) {
             for (int64_t k = first; t->group[i] >= 0 && k < i; k++) {
-                if (t->group[k] >= 0 &&
-                    ops[i - first].stream != ops[k - first].stream &&
-                    t->start_s[i] < t->end_s[k] * (1 - 1e-9) &&
-                    t->start_s[k] < t->end_s[i] * (1 - 1e-9))
+                if (t->group[k] >= 0
+                    && ops[i - first].stream != ops[k - first].stream
+                    && t->start_s[i] < t->end_s[k] * (1 - 1e-9)
+                    && t->start_s[k] < t->end_s[i] * (1 - 1e-9))
                     return true;
             }
         }
@@ -147,9 +178,9 @@ static bool has_rivals(const struct pair *p, int64_t record)
     const struct lh__shape *own = &placed->shapes[placed->group_shape[g]];
     for (int64_t r = 0; r < t->n_records; r++) {
         int32_t h = t->group[r];
-        if (h >= 0 && h != g && t->start_s[r] < t->end_s[record] &&
-            t->start_s[record] < t->end_s[r] &&
-            share_a_link(own, &placed->shapes[placed->group_shape[h]]))
+        if (h >= 0 && h != g && t->start_s[r] < t->end_s[record]
+            && t->start_s[record] < t->end_s[r]
+            && share_a_link(own, &placed->shapes[placed->group_shape[h]]))
             return true;
     }
     return false;
@@ -165,9 +196,9 @@ static bool has_skewed_exchange(const struct pair *p)
         return false;
     for (int64_t r = 0; r < t->n_records; r++) {
         int32_t g = t->group[r];
-        if (g >= 0 && placed->group_comm[g] >= p->exchange_row &&
-            is_skewed(&placed->shapes[placed->group_shape[g]]) &&
-            has_rivals(p, r))
+        if (g >= 0 && placed->group_comm[g] >= p->exchange_row
+            && is_skewed(&placed->shapes[placed->group_shape[g]])
+            && has_rivals(p, r))
             return true;
     }
     return false;
@@ -185,9 +216,9 @@ static bool has_binding_window(const struct pair *p)
         const struct lh_channel_spec *c =
             &placed->channels[placed->group_shape[g]];
         double s = t->end_s[r] - t->start_s[r] - c->alpha_s;
-        if (c->cap_bytes_per_s > 0 && placed->group_bytes[g] > 0 &&
-            !apart(s * c->cap_bytes_per_s, placed->group_bytes[g],
-                   1e-6 * placed->group_bytes[g]))
+        if (c->cap_bytes_per_s > 0 && placed->group_bytes[g] > 0
+            && !apart(s * c->cap_bytes_per_s, placed->group_bytes[g],
+                      1e-6 * placed->group_bytes[g]))
             return true;
     }
     return false;
@@ -199,8 +230,8 @@ static bool sites_differ(const struct draw *d)
 {
     for (int i = 1; i < d->n_sites; i++) {
         const struct site *a = &d->sites[0], *b = &d->sites[i];
-        if (a->parts != b->parts || a->fabric != b->fabric ||
-            a->a100 != b->a100 || a->node != b->node)
+        if (a->parts != b->parts || a->fabric != b->fabric || a->a100 != b->a100
+            || a->node != b->node)
             return true;
     }
     return false;
@@ -215,8 +246,8 @@ static void sites_tally(bool *has, const struct draw *d)
         int n_nodes = (gpus + s->node - 1) / s->node;
         has[EQUAL_PODS] |= nodes && gpus / (s->node * s->group[0]) >= 8;
         has[PART_NODE] |= nodes && gpus % s->node != 0;
-        has[PART_GROUP] |= nodes && n_nodes > s->group[0] &&
-                           n_nodes % s->group[0] != 0;
+        has[PART_GROUP] |=
+            nodes && n_nodes > s->group[0] && n_nodes % s->group[0] != 0;
         has[OVERSUBSCRIBED] |= nodes && s->over > 1 && n_nodes > s->group[0];
         has[ON_RAILS] |= s->fabric == RAILS;
         has[ON_TREE] |= s->fabric == FAT_TREE;
@@ -245,26 +276,31 @@ static void plan_tally(bool *has, const struct draw *d)
     has[SLOW_FIBRE] = sites && d->gbit == 1;
 }
 
-void features_count(int *count, const struct draw *d, struct pair *p)
+static void run_tally(bool *has, const struct draw *d, struct pair *p)
 {
     const struct lh_trace *t = &p->trace[FOLDED];
     enum fault_kind hit = mishap_acts(p) ? p->mishap.kind : NO_FAULT;
-    bool has[N_FEATURES] = {
-        [FOLDS] = t->n_classes > 1 && 2 * t->n_classes < draw_ranks(d),
-        [LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d),
-        [TIES] = has_ties(p),
-        [TWO_STREAMS] = has_two_streams(p),
-        [OUTAGES] = hit == OUTAGE,
-        [WINDOWED] = has_binding_window(p),
-        [EXCHANGES] = has_skewed_exchange(p),
-        [STRAGGLERS] = hit == STRAGGLER,
-        [LATE_STRAGGLERS] = hit == LATE_STRAGGLER,
-        [SLOW_LINKS] = hit == SLOW_LINK,
-        [EVEN_EXCHANGES] = d->exchange.mb > 0 &&
-                           d->exchange.loads == EVEN_LOADS,
-        [SKEWED] = has_skewed_weights(p),
-        [UNSTEADY] = !t->steady,
-        [MULTI_STEP] = t->steps_simulated > 1};
+    int classes = t->n_classes;
+    has[FOLDS] = classes > 1 && 2 * classes < draw_ranks(d);
+    has[LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d);
+    has[TIES] = has_ties(p);
+    has[TWO_STREAMS] = has_two_streams(p);
+    has[OUTAGES] = hit == OUTAGE;
+    has[WINDOWED] = has_binding_window(p);
+    has[EXCHANGES] = has_skewed_exchange(p);
+    has[STRAGGLERS] = hit == STRAGGLER;
+    has[LATE_STRAGGLERS] = hit == LATE_STRAGGLER;
+    has[SLOW_LINKS] = hit == SLOW_LINK;
+    has[EVEN_EXCHANGES] = d->exchange.mb > 0 && d->exchange.loads == EVEN_LOADS;
+    has[SKEWED] = has_skewed_weights(p);
+    has[UNSTEADY] = !t->steady;
+    has[MULTI_STEP] = t->steps_simulated > 1;
+}
+
+void features_count(int *count, const struct draw *d, struct pair *p)
+{
+    bool has[N_FEATURES] = {0};
+    run_tally(has, d, p);
     plan_tally(has, d);
     sites_tally(has, d);
     for (int f = 0; f < N_FEATURES; f++)
@@ -275,8 +311,8 @@ void features_count(int *count, const struct draw *d, struct pair *p)
 
 static bool is_fault(enum feature f)
 {
-    return f == OUTAGES || f == STRAGGLERS || f == LATE_STRAGGLERS ||
-           f == SLOW_LINKS;
+    return f == OUTAGES || f == STRAGGLERS || f == LATE_STRAGGLERS
+           || f == SLOW_LINKS;
 }
 
 /* Of five hundred draws.  The steady state is found at once or not: the last
@@ -292,8 +328,8 @@ static int least_of(enum feature f, const struct drawable *can)
 
 static const char *remark_on(enum feature f, const struct drawable *can)
 {
-    bool is_left_out = (is_fault(f) && !can->faults) ||
-                       (f == WINDOWED && !can->windows);
+    bool is_left_out =
+        (is_fault(f) && !can->faults) || (f == WINDOWED && !can->windows);
     return is_left_out ? " (not supported by this build)" : "";
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A draw folded and unfolded must agree in every time of every operation of
- * every rank, in every category and in the bytes of every link, and the folded
- * one with the exact fake engine: one function a promise.
+ * every rank, in every category and in the bytes of every link, the folded one
+ * with the exact fake engine, and the unfolded one's flows with what they are
+ * alone (tests/fold_shapes.c): one function a promise.
  */
 #include <math.h>
 #include <stdio.h>
@@ -61,8 +62,8 @@ enum lh_status pair_build(struct pair *p, const struct draw *d,
     p->scenario[UNFOLDED] = p->scenario[FOLDED];
     p->scenario[UNFOLDED].fold = false;
     for (int i = 0; i < SIDES; i++)
-        p->point[i] = (struct lh_sim_point){&p->scenario[i], &p->program,
-                                            p->topology};
+        p->point[i] =
+            (struct lh_sim_point){&p->scenario[i], &p->program, p->topology};
     return st;
 }
 
@@ -142,8 +143,8 @@ static const char *kind_differs(struct pair *p)
     for (int k = 0; k < LH_LINK_KINDS; k++) {
         if (apart(sum[FOLDED][k], sum[UNFOLDED][k], 1e-9 * sum[UNFOLDED][k]))
             return lh_format(p->ctx.arena,
-                             "links of kind %d: %.17g bytes, unfolded %.17g",
-                             k, sum[FOLDED][k], sum[UNFOLDED][k]);
+                             "links of kind %d: %.17g bytes, unfolded %.17g", k,
+                             sum[FOLDED][k], sum[UNFOLDED][k]);
     }
     return NULL;
 }
@@ -161,16 +162,15 @@ static const char *rank_differs(struct pair *p, lh_rank rank)
     double from_b = same_step ? 0 : b->class_begin_s[j];
     if (apart(a->class_end_s[i] - from_a, b->class_end_s[j] - from_b, tol))
         return lh_format(p->ctx.arena, "rank %lld ends %.17g, unfolded %.17g",
-                         (long long)rank, a->class_end_s[i],
-                         b->class_end_s[j]);
+                         (long long)rank, a->class_end_s[i], b->class_end_s[j]);
     int64_t n = a->class_first[i + 1] - a->class_first[i];
     if (n != b->class_first[j + 1] - b->class_first[j])
         return "a rank has another template than its class";
     for (int64_t o = 0; o < n; o++) {
         int64_t x = a->class_first[i] + o, y = b->class_first[j] + o;
-        if (apart(a->posted_s[x] - from_a, b->posted_s[y] - from_b, tol) ||
-            apart(a->start_s[x] - from_a, b->start_s[y] - from_b, tol) ||
-            apart(a->end_s[x] - from_a, b->end_s[y] - from_b, tol))
+        if (apart(a->posted_s[x] - from_a, b->posted_s[y] - from_b, tol)
+            || apart(a->start_s[x] - from_a, b->start_s[y] - from_b, tol)
+            || apart(a->end_s[x] - from_a, b->end_s[y] - from_b, tol))
             return lh_format(p->ctx.arena,
                              "rank %lld, op %lld: posted start end %.17g "
                              "%.17g %.17g, unfolded %.17g %.17g %.17g",
@@ -199,7 +199,8 @@ bool pair_run_fake(struct lh__exec_output *out, struct pair *p,
         .class_begin_s = LH_NEW(arena, double, classes),
         .class_end_s = LH_NEW(arena, double, classes)};
     LH_REQUIRE(fake_engine_open(&engine, placed->n_engine_links,
-                                placed->engine_capacity, &p->ctx) == LH_OK);
+                                placed->engine_capacity, &p->ctx)
+               == LH_OK);
     for (int32_t i = 0; i < placed->n_shapes; i++)
         (void)fake_engine_channel(&engine, &placed->channels[i]);
     return lh__exec_run(out, &shared, &engine, &exec, &p->ctx) == LH_OK;
@@ -243,8 +244,8 @@ static const char *ranks_differ(struct pair *p)
 const char *pair_differs(struct pair *p)
 {
     static const char *(*const promises[])(struct pair *) = {
-        result_differs,     link_differs, kind_differs,
-        steadiness_differs, ranks_differ, engine_differs};
+        shapes_differ,      result_differs, link_differs,  kind_differs,
+        steadiness_differs, ranks_differ,   engine_differs};
     const char *why = NULL;
     for (size_t i = 0; i < LH_COUNT(promises) && why == NULL; i++)
         why = promises[i](p);

@@ -20,7 +20,7 @@ struct mishap {
     lh_link link;
     lh_rank rank;
     double at_s, for_s;
-    const char *text;     /* of the scenario */
+    const char *text; /* of the scenario */
 };
 
 struct pair {
@@ -48,6 +48,8 @@ enum lh_status pair_run(struct pair *p);
 void pair_end(struct pair *p);
 /* What differs, in the pair's arena, or NULL. */
 const char *pair_differs(struct pair *p);
+/* The unfolded side's shapes against those of sim/flow.c; as above. */
+const char *shapes_differ(struct pair *p);
 /* How the fold whose repeated blocks are listed once differs from that of
  * everything listed, in the pair's arena, or NULL. */
 const char *generated_differs(struct pair *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Planted wrong folds: each must be refused by lh__fold_check() or, where it is
- * behind the check, change the times.
+ * behind the check, change the times.  And what tells all-to-alls apart.
  */
 #include "fold_planted.h"
 
@@ -16,14 +16,23 @@
  * activations share the links between sites and pods. */
 static const struct draw planted = {
     .n_sites = 2,
-    .sites = {{.parts = 4, .fabric = RAILS, .node = 4, .group = {1, 2},
-               .over = 4},
-              {.parts = 3, .fabric = RAILS, .node = 4, .group = {1, 2},
-               .over = 4}},
-    .tensor = 2, .pipeline = 2, .schedule = LH_SCHEDULE_1F1B,
-    .interleave = 1, .surplus = 2, .hidden = 2048, .micro_batches = 3,
-    .bucket_mb = 16, .sequence_parallel = true, .overlap = true,
-    .algorithm = 1, .fibres = MESH, .gbit = 100, .km = 10};
+    .sites =
+        {{.parts = 4, .fabric = RAILS, .node = 4, .group = {1, 2}, .over = 4},
+         {.parts = 3, .fabric = RAILS, .node = 4, .group = {1, 2}, .over = 4}},
+    .tensor = 2,
+    .pipeline = 2,
+    .schedule = LH_SCHEDULE_1F1B,
+    .interleave = 1,
+    .surplus = 2,
+    .hidden = 2048,
+    .micro_batches = 3,
+    .bucket_mb = 16,
+    .sequence_parallel = true,
+    .overlap = true,
+    .algorithm = 1,
+    .fibres = MESH,
+    .gbit = 100,
+    .km = 10};
 
 struct plant {
     struct pair pair;
@@ -197,8 +206,8 @@ void a_planted_colliding_hash_is_refused(void)
     struct plant p;
     plant_begin(&p);
     const struct lh__fold *f = &p.fold;
-    int32_t n[] = {[RANKS] = f->n_ranks, [COMMS] = f->n_comms,
-                   [LINKS] = f->n_links};
+    int32_t n[] = {
+        [RANKS] = f->n_ranks, [COMMS] = f->n_comms, [LINKS] = f->n_links};
     for (int kind = RANKS; kind <= LINKS; kind++) {
         int tried = 0, passed = 0;
         for (int32_t b = 1; b < n[kind]; b++) {
@@ -379,8 +388,7 @@ static struct seen spoil_each(enum spoil what)
     LH_REQUIRE(pair_run_fake(&right, &p.pair, placed));
     for (int32_t i = 0; i < placed->n_shapes; i++) {
         struct lh__shape *s = &placed->shapes[i], kept = *s;
-        s->weights = copied(&p, kept.weights, kept.n_links,
-                            sizeof *s->weights);
+        s->weights = copied(&p, kept.weights, kept.n_links, sizeof *s->weights);
         spoil(s, what);
         lh__place_reduce(placed, &p.pair.ctx);
         seen.n_seen += !same_times(&p.pair, &right, placed);
@@ -428,8 +436,8 @@ static int64_t link_bytes_differ(const struct lh__placed *placed, int32_t row_a,
         if (placed->group_comm[g] == row_b)
             of[1] = &placed->shapes[placed->group_shape[g]];
     }
-    LH_REQUIRE(of[0] != NULL && of[1] != NULL &&
-               of[0]->n_links == of[1]->n_links);
+    LH_REQUIRE(of[0] != NULL && of[1] != NULL
+               && of[0]->n_links == of[1]->n_links);
     for (int32_t k = 0; k < of[0]->n_links; k++)
         n += apart((double)of[0]->weights[k] * of[0]->unit_frac,
                    (double)of[1]->weights[k] * of[1]->unit_frac, 1e-12);
@@ -452,12 +460,51 @@ void loads_tell_rows_apart(void)
     LH_CHECK(lh_program_check(&p.pair.program, &p.pair.ctx) == LH_OK);
     lh__incidence_free(&p.pair.placed[FOLDED].incidence);
     struct lh__placed *placed = &p.pair.placed[FOLDED];
-    LH_REQUIRE(lh__place(placed, &p.pair.point[UNFOLDED], &p.pair.ctx) ==
-               LH_OK);
+    LH_REQUIRE(lh__place(placed, &p.pair.point[UNFOLDED], &p.pair.ctx)
+               == LH_OK);
     const int32_t *family = placed->incidence.row_family;
     LH_CHECK(family[row[0]] != family[row[1]]);
     LH_CHECK(family[row[0]] == family[row[2]]);
     LH_CHECK(link_bytes_differ(placed, row[0], row[1]) > 0);
     LH_CHECK(link_bytes_differ(placed, row[0], row[2]) == 0);
     plant_end(&p);
+}
+
+/* Of four ranks on one switch, with an all-to-all that is waited for. */
+static double step_with(enum lh_collectives mode, enum loads loads)
+{
+    struct draw d = {
+        .n_sites = 1,
+        .sites = {{.parts = 4, .fabric = SWITCH}},
+        .tensor = 1,
+        .pipeline = 1,
+        .schedule = LH_SCHEDULE_1F1B,
+        .interleave = 1,
+        .hidden = 512,
+        .micro_batches = 1,
+        .sequence_parallel = true,
+        .exchange = {.mb = 512, .is_awaited = true, .loads = loads}};
+    struct pair p = pair_begin();
+    char name[] = "/tmp/longhaul-fold-XXXXXX";
+    char *dir = pair_folder(name);
+    enum lh_status st =
+        pair_build(&p, &d, &(struct mishap){.kind = NO_FAULT}, dir);
+    p.scenario[UNFOLDED].collectives = mode;
+    if (st == LH_OK)
+        st = lh_sim_run(&p.trace[UNFOLDED], &p.point[UNFOLDED], &p.ctx);
+    double step_s = p.trace[UNFOLDED].step_time_s;
+    pair_folder_remove(dir);
+    pair_end(&p);
+    LH_REQUIRE(st == LH_OK);
+    return step_s;
+}
+
+/* All members are there at once, so that both forms take as long. */
+void messages_know_the_loads(void)
+{
+    double even_s = step_with(LH_COUPLED, EVEN_LOADS);
+    double skewed_s = step_with(LH_COUPLED, POWER_LOADS);
+    LH_CHECK(skewed_s > 1.2 * even_s);
+    LH_CHECK_NEAR(step_with(LH_MESSAGES, EVEN_LOADS), even_s, 1e-3);
+    LH_CHECK_NEAR(step_with(LH_MESSAGES, POWER_LOADS), skewed_s, 1e-3);
 }

@@ -15,5 +15,6 @@ void a_planted_wrong_alpha_is_seen(void);
 void a_planted_wrong_phi_is_seen(void);
 void a_planted_wrong_gcd_is_seen(void);
 void loads_tell_rows_apart(void);
+void messages_know_the_loads(void);
 
 #endif

@@ -26,9 +26,7 @@ void draw_config_write(const char *path, const struct draw *d)
 static void put_stage_layers(struct lh_text *t, const struct draw *d)
 {
     int chunks = draw_chunks(d);
-    int heavy = d->uneven == 1   ? 0
-                : d->uneven == 2 ? chunks - 1
-                                 : chunks / 2;
+    int heavy = d->uneven == 1 ? 0 : d->uneven == 2 ? chunks - 1 : chunks / 2;
     for (int i = 0; i < chunks; i++)
         lh_text_printf(t, "%s%d", i == 0 ? ",\n   stage_layers: [" : ", ",
                        1 + (i == heavy ? d->surplus : 0));
@@ -37,10 +35,10 @@ static void put_stage_layers(struct lh_text *t, const struct draw *d)
 
 static void put_plan(struct lh_text *t, const struct draw *d)
 {
-    static const char *const schedules[] = {
-        [LH_SCHEDULE_GPIPE] = "gpipe",
-        [LH_SCHEDULE_1F1B] = "1f1b",
-        [LH_SCHEDULE_INTERLEAVED] = "interleaved, interleave: 2"};
+    static const char *const schedules[] = {[LH_SCHEDULE_GPIPE] = "gpipe",
+                                            [LH_SCHEDULE_1F1B] = "1f1b",
+                                            [LH_SCHEDULE_INTERLEAVED] =
+                                                "interleaved, interleave: 2"};
     static const char *const recompute[] = {"none", "selective", "full"};
     lh_text_printf(t,
                    "plan:\n  {tensor: %d, pipeline: %d, schedule: %s,\n"
@@ -147,8 +145,7 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
     else if (d->n_sites > 1)
-        lh_text_printf(t, "sync: {algorithm: %s}\n",
-                       algorithms[d->algorithm]);
+        lh_text_printf(t, "sync: {algorithm: %s}\n", algorithms[d->algorithm]);
     lh_text_add(t, faults);
     put_exchange(t, d);
 }

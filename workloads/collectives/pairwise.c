@@ -80,8 +80,7 @@ static double pairwise_latency(const struct lh_hops *hops,
 
 /* A pipe a hop, with one message. */
 static void pairwise_pipes(struct lh_pipes *out, enum lh_collective collective,
-                           const struct lh_members *members,
-                           struct lh_ctx *ctx)
+                           const struct lh_members *members, struct lh_ctx *ctx)
 {
     struct lh_hops hops;
     pairwise_hops(&hops, collective, members, ctx);
