@@ -98,6 +98,9 @@ struct stand {
     int64_t *accelerator;
     int32_t *site;
     int64_t *domain;
+    int64_t *place; /* in its domain */
+    int n_dims;     /* of the torus of the first member; 0: none */
+    int64_t dims[LH_TORUS_DIMS];
 };
 
 static struct stand stand_new(int64_t n, struct lh_arena *arena)
@@ -105,7 +108,8 @@ static struct stand stand_new(int64_t n, struct lh_arena *arena)
     return (struct stand){.rank = LH_NEW(arena, lh_rank, n),
                           .accelerator = LH_NEW(arena, int64_t, n),
                           .site = LH_NEW(arena, int32_t, n),
-                          .domain = LH_NEW(arena, int64_t, n)};
+                          .domain = LH_NEW(arena, int64_t, n),
+                          .place = LH_NEW(arena, int64_t, n)};
 }
 
 static void stand_set(struct stand *to, const struct lh__incidence *in,
@@ -115,6 +119,10 @@ static void stand_set(struct stand *to, const struct lh__incidence *in,
     to->accelerator[i] = a;
     to->site[i] = lh_topology_accelerator_site(in->topology, a);
     to->domain[i] = lh_topology_accelerator_domain(in->topology, a);
+    if (i == 0)
+        to->n_dims = lh_topology_torus(in->topology, a, to->dims);
+    if (to->n_dims > 0)
+        to->place[i] = lh_topology_accelerator_place(in->topology, a);
 }
 
 static void stand_fill(struct stand *to, const struct lh__incidence *in,
@@ -132,8 +140,24 @@ static void stand_walk(struct stand *to, const struct lh__incidence *in,
         stand_set(to, in, i, lh__walk_member(w, i));
 }
 
+/* Only of a whole torus does it matter where in it a member stands. */
+static bool fills_torus(const struct stand *a, int64_t n)
+{
+    int64_t size = a->n_dims > 0;
+    for (int d = 0; d < a->n_dims; d++)
+        size *= a->dims[d];
+    return size == n && a->domain[0] == a->domain[n - 1];
+}
+
 static bool stands_alike(const struct stand *a, const struct lh_members *b)
 {
+    bool fills = fills_torus(a, b->n);
+    if (fills != (b->n_dims > 0)
+        || (fills
+            && (a->n_dims != b->n_dims
+                || memcmp(a->dims, b->dims, sizeof *a->dims * a->n_dims) != 0
+                || memcmp(a->place, b->place, sizeof *a->place * b->n) != 0)))
+        return false;
     for (int64_t i = 0; i < b->n; i++) {
         if (a->site[i] != b->site[i])
             return false;
@@ -160,8 +184,16 @@ static int32_t pattern_of(struct lh__skeleton *s, const struct stand *stand,
     memcpy(domain, stand->domain, (size_t)n * sizeof *domain);
     s->patterns = lh_grow(arena, s->patterns, capacity,
                           (size_t)s->n_patterns + 1, sizeof *s->patterns);
-    s->patterns[s->n_patterns] = (struct lh__pattern){
-        .comm = comm, .members = {.n = n, .site = site, .domain = domain}};
+    struct lh_members members = {.n = n, .site = site, .domain = domain};
+    if (fills_torus(stand, n)) {
+        int64_t *place = LH_NEW(arena, int64_t, n);
+        memcpy(place, stand->place, (size_t)n * sizeof *place);
+        members.place = place;
+        members.n_dims = stand->n_dims;
+        memcpy(members.dims, stand->dims, sizeof members.dims);
+    }
+    s->patterns[s->n_patterns] =
+        (struct lh__pattern){.comm = comm, .members = members};
     return s->n_patterns++;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builds the graph: sites (list.h: rails, fat-tree, switch), their gateways,
+ * Builds the graph: sites (list.h: rails, fat-tree, torus ..), their gateways,
  * the fibres between them (wan.c, map.c), and the routes (route.c).
  *
  * Place: struct lh_scenario -> struct lh_topology, the second stage.
@@ -129,10 +129,25 @@ static enum lh_status fabric_check(const struct lh__site *site,
         lh_error(ctx, where, "site '%s': gateway_bandwidth must be above 0",
                  site->name);
     levels_check(site, where, ctx);
+    if (f->kind == LH_FABRIC_TORUS
+        && lh__torus_check(site, where, ctx) != LH_OK)
+        return LH_BAD_INPUT;
     return lh_diag_count(ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
 }
 
 /* ---- ids ----------------------------------------------------------------- */
+
+static bool has_nvswitches(const struct lh__site *site)
+{
+    return site->shape.scale_up_gpus > 1 && !lh__is_torus(site);
+}
+
+static int64_t scale_up_cables(const struct lh__site *site)
+{
+    if (lh__is_torus(site))
+        return lh__torus_cables(site);
+    return site->shape.scale_up_gpus > 1 ? site->gpus : 0;
+}
 
 static int top_level(const struct lh__site *site)
 {
@@ -149,10 +164,9 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
                         int64_t *link)
 {
     const struct lh__shape *shape = &site->shape;
-    bool scale_up = shape->scale_up_gpus > 1;
 
     site->first_nvswitch = (lh_node)*vertex;
-    *vertex += scale_up ? site->nodes : 0;
+    *vertex += has_nvswitches(site) ? site->nodes : 0;
     for (int k = 0; k < shape->n_levels; k++) {
         site->first_switch[k] = (lh_node)*vertex;
         *vertex += shape->count[k];
@@ -164,7 +178,7 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
 
     site->first_link = (lh_link)*link;
     site->first_scale_up = (lh_link)*link;
-    *link += scale_up ? 2 * site->gpus : 0;
+    *link += 2 * scale_up_cables(site);
     site->first_nic = (lh_link)*link;
     *link += 2 * site->gpus;
     for (int k = 0; k < top_level(site); k++) {
@@ -256,7 +270,7 @@ static void vertices_make(struct lh_topology *t)
         const struct lh__site *s = &t->sites[i];
 
         vertices_set(t, i, s->first_accelerator, s->gpus, LH__ACCELERATOR, 0);
-        if (s->shape.scale_up_gpus > 1)
+        if (has_nvswitches(s))
             vertices_set(t, i, s->first_nvswitch, s->nodes, LH__NVSWITCH, 0);
         for (int k = 0; k < s->shape.n_levels; k++)
             vertices_set(t, i, s->first_switch[k], s->shape.count[k],
@@ -307,12 +321,19 @@ static void accelerators_add(struct builder *b, const struct lh__site *s)
     double up = f->scale_up_bytes_per_s * f->scale_up_frac;
     double nic = f->nic_bytes_per_s * f->nic_frac;
 
-    for (int64_t i = 0; size > 1 && i < s->gpus; i++)
-        cable_add(b, &(struct cable){s->first_accelerator + i,
-                                     s->first_nvswitch + i / size,
-                                     {up, up},
-                                     f->scale_up_latency_s,
-                                     LH_LINK_SCALE_UP});
+    for (int64_t i = 0; i < scale_up_cables(s); i++) {
+        struct cable c = {s->first_accelerator + i,
+                          s->first_nvswitch + i / size,
+                          {up, up},
+                          f->scale_up_latency_s,
+                          LH_LINK_SCALE_UP};
+        if (lh__is_torus(s)) {
+            struct lh__torus_ends ends = lh__torus_ends(s, i);
+            c.a = s->first_accelerator + ends.lower;
+            c.b = s->first_accelerator + ends.upper;
+        }
+        cable_add(b, &c);
+    }
     for (int64_t i = 0; i < s->gpus; i++) {
         int64_t leaf = i / size / s->shape.leaf_nodes * n_rails
                        + (n_rails > 1 ? i % size : 0);
