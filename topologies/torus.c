@@ -229,8 +229,8 @@ static int64_t read_number(const char **s)
     const char *at = *s;
     char *end;
 
-    if (at[0] < '0' || at[0] > '9' || (at[0] == '0' && at[1] >= '0'
-                                       && at[1] <= '9'))
+    if (at[0] < '0' || at[0] > '9'
+        || (at[0] == '0' && at[1] >= '0' && at[1] <= '9'))
         return -1;
     *s = at + strspn(at, "0123456789");
     if (*s - at > 10)

@@ -13,8 +13,8 @@
  *
  * Source: ring all-reduce as in ring.c; the order is the reflected mixed-radix
  * Gray code (Knuth, The Art of Computer Programming 4A, section 7.2.1.1).
- * Leaves out: a second ring the other way round, rings over other links: "torus"
- * uses them all.
+ * Leaves out: a second ring the other way round, rings over other links:
+ * "torus" uses them all.
  */
 #include "list.h"
 
@@ -71,8 +71,7 @@ static bool hamiltonian_defined(enum lh_collective collective,
     return collective < LH_ALL_TO_ALL && snake_make(&snake, members);
 }
 
-static void hamiltonian_hops(struct lh_hops *out,
-                             enum lh_collective collective,
+static void hamiltonian_hops(struct lh_hops *out, enum lh_collective collective,
                              const struct lh_members *members,
                              struct lh_ctx *ctx)
 {
@@ -108,8 +107,7 @@ static void hamiltonian_pipes(struct lh_pipes *out,
     struct lh_hops hops;
 
     hamiltonian_hops(&hops, collective, members, ctx);
-    lh__pipes_ring(out, &hops, hops.n, ring_steps(collective, members->n),
-                   ctx);
+    lh__pipes_ring(out, &hops, hops.n, ring_steps(collective, members->n), ctx);
 }
 
 const struct lh_algorithm lh__hamiltonian_algorithm = {

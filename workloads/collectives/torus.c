@@ -71,8 +71,7 @@ bool lh__torus_whole(struct lh__torus_sides *out,
     return whole;
 }
 
-int64_t *lh__torus_members(const struct lh_members *members,
-                           struct lh_ctx *ctx)
+int64_t *lh__torus_members(const struct lh_members *members, struct lh_ctx *ctx)
 {
     int64_t *at = LH_NEW(ctx->arena, int64_t, members->n);
 
@@ -111,8 +110,8 @@ static int64_t place_slot(const struct lh__torus_sides *t, int q, bool up,
 {
     int64_t size = t->size[q];
     int64_t at = place / t->stride[q] % size;
-    int64_t ring = place / (t->stride[q] * size) * t->stride[q]
-                   + place % t->stride[q];
+    int64_t ring =
+        place / (t->stride[q] * size) * t->stride[q] + place % t->stride[q];
 
     return ring * size + (up ? at : (size - at) % size);
 }
@@ -184,8 +183,8 @@ static double torus_latency(const struct lh_hops *hops,
         const double *of_q = latency_s + 2 * q * members->n;
         double most_s = 0.0;
         for (int64_t h = 0; h < 2 * members->n; h += t.size[q])
-            most_s = fmax(most_s,
-                          lh__cycle_max(of_q + h, t.size[q], t.size[q] - 1));
+            most_s =
+                fmax(most_s, lh__cycle_max(of_q + h, t.size[q], t.size[q] - 1));
         sum_s += most_s;
     }
     return collective == LH_ALL_REDUCE ? 2.0 * sum_s : sum_s;
