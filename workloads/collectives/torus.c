@@ -27,9 +27,10 @@
  *
  * Defined where the members are all accelerators of one torus, in any order.
  *
- * Source: the parts by rotated dimensions of Sack and Gropp, Collective
- * algorithms for multiported torus networks (2015); Kumar et al., Scale MLPerf
- * on TPU-v3 pods (2019), for two dimensions.
+ * Source: Sack and Gropp, Collective algorithms for multiported torus networks,
+ * ACM Transactions on Parallel Computing 1 (2015), for all links at once; Ying
+ * et al., Image classification at supercomputer scale (arXiv:1811.06992, 2018),
+ * for dimension after dimension on TPUs.
  * Leaves out: parts of unequal size, which would balance unequal sides; the
  * fill of the pipeline in the coupled form.
  */
