@@ -26,11 +26,11 @@
 #define BYTES        .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
 
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
-#define SCALE_UP     "sites[].fabric.kind=rails|fat-tree"
+#define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus"
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
-#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical"
+#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian"
 
 enum { AXIS_MAX = 65536 };
 
@@ -169,20 +169,33 @@ static const struct lh__key keys[] = {
      .derived = "the usual one of the device", .example = "dgx-h100-rails",
      .help = "A row of data/fabrics.csv (longhaul list fabrics)."},
     {"sites[].fabric.kind", LH__CHOICE, LH__ROW, .offset = SITE(fabric.kind),
-     .choices = "switch|rails|fat-tree",
+     .choices = "switch|rails|fat-tree|torus",
      .help = "One switch for all; or one leaf a rail and a spine; or a tree "
-             "of switches."},
+             "of switches; or slices that are tori of accelerators, and a "
+             "tree of switches over them."},
+    {"sites[].fabric.dims", LH__COUNTS, LH__ROW | LH__INLINE,
+     .offset = SITE(fabric.dims), .count = SITE(fabric.n_dims), .min = 1,
+     .max = AXIS_MAX, .n_min = 1, .n_max = LH_TORUS_DIMS,
+     .when = "sites[].fabric.kind=torus", .unit = "accelerators",
+     .example = "[16, 16, 16]",
+     .help = "Accelerators of a slice along x, y and z.  A cable joins every "
+             "two neighbours; the last is a neighbour of the first."},
     {"sites[].fabric.scale_up_gpus", LH__COUNT, LH__ROW,
-     .offset = SITE(fabric.scale_up_gpus), .min = 1, .max = AXIS_MAX,
+     .offset = SITE(fabric.scale_up_gpus), .min = 1, .max = 16777216,
      .unit = "accelerators", .when = SCALE_UP,
-     .help = "Accelerators of a scale-up domain (a node or a rack)."},
+     .help = "Accelerators of a scale-up domain (a node or a rack).  Of a "
+             "torus the product of dims, derived; where it is given it is "
+             "checked."},
     {"sites[].fabric.scale_up_bandwidth", .flags = LH__ROW,
      BYTES_PER_S, .min = BIT_PER_S, .offset = SITE(fabric.scale_up_bytes_per_s), .max = 1e18,
      .when = SCALE_UP,
-     .help = "Of one accelerator into its scale-up domain, each direction."},
+     .help = "Of one accelerator into its scale-up domain, each direction; "
+             "of a torus that of one link, of which an accelerator has two a "
+             "dimension."},
     {"sites[].fabric.scale_up_latency", .flags = LH__ROW, SECONDS,
      .offset = SITE(fabric.scale_up_latency_s), .max = 3600, .when = SCALE_UP,
-     .help = "From an accelerator to its scale-up switch."},
+     .help = "From an accelerator to its scale-up switch; in a torus to its "
+             "neighbour."},
     {"sites[].fabric.scale_up_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
      .offset = SITE(fabric.scale_up_frac), .max = 1, .when = SCALE_UP,
      .unit = "share",
@@ -208,8 +221,9 @@ static const struct lh__key keys[] = {
      .offset = SITE(fabric.group), .count = SITE(fabric.n_levels), .min = 1,
      .max = 16777216, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP,
      .example = "[32]",
-     .help = "rails: nodes of a pod.  fat-tree: children of a switch, level "
-             "by level from below."},
+     .help = "rails: nodes of a pod.  fat-tree and torus: children of a "
+             "switch, level by level from below; the lowest children are "
+             "nodes or slices."},
     {"sites[].fabric.oversubscription", LH__NUMBERS, LH__ROW | LH__INLINE,
      .offset = SITE(fabric.oversubscription),
      .count = SITE(fabric.n_oversubscription), .min = 0.015625, .max = 1024,

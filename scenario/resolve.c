@@ -97,6 +97,36 @@ void lh__enter_fabric(struct lh__reader *r, const struct lh__value *value,
         name->bad = true;
 }
 
+/* A slice has as many accelerators as its dims make, and a site whole slices.
+ * scale_up_gpus may say so again. */
+static void check_torus(struct lh__reader *r, int i)
+{
+    struct lh_site *site = &r->root->s.sites[i];
+    struct lh_fabric *fabric = &site->fabric;
+    int64_t slice = lh_fabric_slice_gpus(fabric);
+    const char *path = site_path(r, i, "fabric");
+    const char *stated = site_path(r, i, "fabric.scale_up_gpus");
+
+    if (fabric->n_dims == 0) {
+        lh_error(r->ctx, lh__where_at(r, path),
+                 "%s.dims is empty; a torus needs one to %d numbers", path,
+                 LH_TORUS_DIMS);
+        return;
+    }
+    if (lh__value_at(r->values, stated) && fabric->scale_up_gpus != slice) {
+        lh_error(r->ctx, lh__where_at(r, stated),
+                 "%s is %lld, but %s.dims make %lld", stated,
+                 (long long)fabric->scale_up_gpus, path, (long long)slice);
+        return;
+    }
+    fabric->scale_up_gpus = slice;
+    if (site->gpus % slice != 0)
+        lh_error(r->ctx, lh__where_at(r, site_path(r, i, "gpus")),
+                 "sites[%d].gpus is %lld, which is no whole number of slices "
+                 "of %lld (%s.dims)",
+                 i, (long long)site->gpus, (long long)slice, path);
+}
+
 static void check_fabric(struct lh__reader *r, int i)
 {
     const struct lh_fabric *fabric = &r->root->s.sites[i].fabric;
@@ -115,6 +145,8 @@ static void check_fabric(struct lh__reader *r, int i)
                  i, r->root->s.sites[i].device_name);
         return;
     }
+    if (fabric->kind == LH_FABRIC_TORUS)
+        check_torus(r, i);
     if (fabric->kind == LH_FABRIC_SWITCH)
         return;
     if (fabric->kind == LH_FABRIC_RAILS && fabric->n_levels != 1)
@@ -122,12 +154,13 @@ static void check_fabric(struct lh__reader *r, int i)
                  "%s.group has %d numbers; rails need one, the "
                  "nodes of a pod",
                  path, fabric->n_levels);
-    else if (fabric->n_levels < 1)
+    else if (fabric->kind == LH_FABRIC_FAT_TREE && fabric->n_levels < 1)
         lh_error(r->ctx, where,
                  "%s.group is empty; a fat-tree needs one "
                  "number a level",
                  path);
-    else if (fabric->n_oversubscription > fabric->n_levels)
+    else if (fabric->n_oversubscription
+             > (fabric->n_levels > 0 ? fabric->n_levels : 1))
         lh_error(r->ctx, where,
                  "%s.oversubscription has %d numbers for %d "
                  "level%s",
@@ -396,6 +429,14 @@ void lh__warn_idle_keys(struct lh__reader *r)
     for_each_key(r, reset_key);
 }
 
+/* At least so many accelerators; what is more idles. */
+static int64_t whole_slices(const struct lh_fabric *fabric, int64_t gpus)
+{
+    int64_t slice = lh_fabric_slice_gpus(fabric);
+
+    return (gpus + slice - 1) / slice * slice;
+}
+
 void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
                           struct lh_ctx *ctx)
 {
@@ -404,6 +445,8 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
 
     *site = s->sites[0];
     site->gpus = plan->tensor * plan->pipeline * plan->context * plan->data;
+    if (site->fabric.kind == LH_FABRIC_TORUS)
+        site->gpus = whole_slices(&site->fabric, site->gpus);
     site->gateway_bytes_per_s = (double)INFINITY;
     site->node = NULL;
     *out = *s;

@@ -344,6 +344,7 @@ static const char *const fabric_kinds[] = {
     [LH_FABRIC_SWITCH] = "switch",
     [LH_FABRIC_RAILS] = "rails",
     [LH_FABRIC_FAT_TREE] = "fat-tree",
+    [LH_FABRIC_TORUS] = "torus",
     NULL};
 
 #define ROW lh_fabric
@@ -364,9 +365,49 @@ static const struct lh__column fabric_columns[] = {
      LH_FABRIC_LEVELS},
     {"oversubscription", LH__CELL_RATIOS, AT(oversubscription), "1", 0, 0,
      AT(n_oversubscription), LH_FABRIC_LEVELS},
+    {"dims", LH__CELL_COUNTS, AT(dims), "", 0, 0, AT(n_dims), LH_TORUS_DIMS},
     TEXT("source", source),
 };
 #undef ROW
+
+int64_t lh_fabric_slice_gpus(const struct lh_fabric *fabric)
+{
+    int64_t gpus = 1;
+
+    for (int d = 0; d < fabric->n_dims; d++)
+        gpus *= fabric->dims[d];
+    return gpus;
+}
+
+/* The dims of a torus make its scale_up_gpus, where no cell states them. */
+static enum lh_status torus_row(struct lh_fabric *fabric, struct lh_where row,
+                                struct lh_ctx *ctx)
+{
+    enum { SIDE_MAX = 65536 };
+    int64_t slice;
+
+    for (int d = 0; d < fabric->n_dims; d++) {
+        if (fabric->dims[d] < 1 || fabric->dims[d] > SIDE_MAX) {
+            lh_error(ctx, row, "dims: a side of a torus is 1 to %d long",
+                     SIDE_MAX);
+            return LH_BAD_INPUT;
+        }
+    }
+    if ((fabric->n_dims == 0) != (fabric->kind != LH_FABRIC_TORUS)) {
+        lh_error(ctx, row, "dims: a torus has one to %d, other fabrics none",
+                 LH_TORUS_DIMS);
+        return LH_BAD_INPUT;
+    }
+    slice = lh_fabric_slice_gpus(fabric);
+    if (fabric->n_dims > 0 && fabric->scale_up_gpus == 1)
+        fabric->scale_up_gpus = slice;
+    if (fabric->n_dims > 0 && fabric->scale_up_gpus != slice) {
+        lh_error(ctx, row, "scale_up_gpus: it is %lld, dims make %lld",
+                 (long long)fabric->scale_up_gpus, (long long)slice);
+        return LH_BAD_INPUT;
+    }
+    return LH_OK;
+}
 
 enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
                                  struct lh_where where, struct lh_ctx *ctx)
@@ -378,6 +419,8 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     enum lh_status st;
 
     st = lh__row_read(&fabric, &table, name, &row, where, ctx);
+    if (st == LH_OK)
+        st = torus_row(&fabric, row, ctx);
     if (st != LH_OK) {
         return st;
     }

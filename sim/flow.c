@@ -44,6 +44,21 @@ int64_t lh__divisor(int64_t a, int64_t b)
     return a;
 }
 
+/* Where members stand in tori: of the first member's dims; several domains
+ * are never one torus. */
+static void members_torus(struct lh_members *out,
+                          const struct lh__flow_request *request,
+                          const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    out->n_dims = lh_topology_torus(t, request->accelerators[0], out->dims);
+    if (out->n_dims == 0)
+        return;
+    int64_t *place = LH_NEW(ctx->arena, int64_t, request->n);
+    for (int64_t i = 0; i < request->n; i++)
+        place[i] = lh_topology_accelerator_place(t, request->accelerators[i]);
+    out->place = place;
+}
+
 struct lh_members lh__flow_members(const struct lh__flow_request *request,
                                    const struct lh_topology *t,
                                    struct lh_ctx *ctx)
@@ -55,12 +70,14 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
         site[i] = lh_topology_accelerator_site(t, a);
         domain[i] = lh_topology_accelerator_domain(t, a);
     }
-    return (struct lh_members){.n = request->n,
-                               .site = site,
-                               .domain = domain,
-                               .load = request->load,
-                               .channels_max =
-                                   request->bytes <= LH__SMALL_BYTES ? 1 : 0};
+    struct lh_members members = {.n = request->n,
+                                 .site = site,
+                                 .domain = domain,
+                                 .load = request->load,
+                                 .channels_max =
+                                     request->bytes <= LH__SMALL_BYTES ? 1 : 0};
+    members_torus(&members, request, t, ctx);
+    return members;
 }
 
 /* What the hops use, one entry a link crossed and hop. */

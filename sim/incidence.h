@@ -41,7 +41,8 @@ struct lh__option {
     double s_per_byte; /* beside all communicators alike */
 };
 
-/* Members stand alike: the same sites and scale-up domains in rank order. */
+/* Members stand alike: the same sites and scale-up domains in rank order, and
+ * where they fill a torus the same places in it. */
 struct lh__pattern {
     int64_t comm; /* the first of its communicators */
     struct lh_members members;
@@ -194,6 +195,9 @@ struct lh__stand {
     int64_t *accelerator;
     int32_t *site;
     int64_t *domain;
+    int64_t *place; /* in its domain, where that is a torus */
+    int n_dims;     /* of the torus of the first member; 0: none */
+    int64_t dims[LH_TORUS_DIMS];
 };
 struct lh__stand lh__stand_new(int64_t n, struct lh_arena *arena);
 void lh__stand_fill(struct lh__stand *to, const struct lh__incidence *in,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Patterns of a skeleton: communicators whose members stand alike, i.e. have
- * the same sites, and the same neighbours in rank order in one scale-up domain.
+ * the same sites, and the same neighbours in rank order in one scale-up domain;
+ * where they fill a torus, the same places in it.
  * An algorithm's hops are made once a pattern.
  *
  * Under a cut not every communicator is looked at.  Of a skeleton within
@@ -19,23 +20,49 @@ struct lh__stand lh__stand_new(int64_t n, struct lh_arena *arena)
     return (struct lh__stand){.rank = LH_NEW(arena, lh_rank, n),
                               .accelerator = LH_NEW(arena, int64_t, n),
                               .site = LH_NEW(arena, int32_t, n),
-                              .domain = LH_NEW(arena, int64_t, n)};
+                              .domain = LH_NEW(arena, int64_t, n),
+                              .place = LH_NEW(arena, int64_t, n)};
 }
 
 void lh__stand_fill(struct lh__stand *to, const struct lh__incidence *in,
                     const struct lh__skeleton *s, int64_t comm)
 {
     lh__skeleton_members(s, &in->ranks, comm, to->rank);
+    to->n_dims = lh_topology_torus(
+        in->topology, lh__rank_accelerator(&in->ranks, to->rank[0]), to->dims);
     for (int64_t i = 0; i < s->n_members; i++) {
         int64_t a = lh__rank_accelerator(&in->ranks, to->rank[i]);
+        if (to->n_dims > 0)
+            to->place[i] = lh_topology_accelerator_place(in->topology, a);
         to->accelerator[i] = a;
         to->site[i] = lh_topology_accelerator_site(in->topology, a);
         to->domain[i] = lh_topology_accelerator_domain(in->topology, a);
     }
 }
 
+/* Only of a whole torus does it matter where in it a member stands. */
+static bool fills_torus(const struct lh__stand *a, int64_t n)
+{
+    int64_t size = a->n_dims > 0;
+    for (int d = 0; d < a->n_dims; d++)
+        size *= a->dims[d];
+    return size == n && a->domain[0] == a->domain[n - 1];
+}
+
+static bool places_alike(const struct lh__stand *a, const struct lh_members *b)
+{
+    bool fills = fills_torus(a, b->n);
+    if (!fills || b->n_dims == 0)
+        return fills == (b->n_dims > 0);
+    return a->n_dims == b->n_dims
+           && memcmp(a->dims, b->dims, sizeof b->dims) == 0
+           && memcmp(a->place, b->place, (size_t)b->n * sizeof *b->place) == 0;
+}
+
 static bool stands_alike(const struct lh__stand *a, const struct lh_members *b)
 {
+    if (!places_alike(a, b))
+        return false;
     if (memcmp(a->site, b->site, (size_t)b->n * sizeof *b->site) != 0)
         return false;
     for (int64_t i = 1; i < b->n; i++) {
@@ -57,10 +84,17 @@ static int32_t pattern_of(struct lh__patterns *p, const struct lh__stand *stand,
     int64_t *domain = LH_NEW(arena, int64_t, n);
     memcpy(site, stand->site, (size_t)n * sizeof *site);
     memcpy(domain, stand->domain, (size_t)n * sizeof *domain);
+    struct lh_members members = {.n = n, .site = site, .domain = domain};
+    if (fills_torus(stand, n)) {
+        int64_t *place = LH_NEW(arena, int64_t, n);
+        memcpy(place, stand->place, (size_t)n * sizeof *place);
+        members.place = place;
+        members.n_dims = stand->n_dims;
+        memcpy(members.dims, stand->dims, sizeof members.dims);
+    }
     p->pattern = lh_grow(arena, p->pattern, &p->capacity, (size_t)p->n + 1,
                          sizeof *p->pattern);
-    p->pattern[p->n] = (struct lh__pattern){
-        .comm = comm, .members = {.n = n, .site = site, .domain = domain}};
+    p->pattern[p->n] = (struct lh__pattern){.comm = comm, .members = members};
     return p->n++;
 }
 

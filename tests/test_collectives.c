@@ -40,6 +40,7 @@ struct land {
     int stride;        /* every stride-th accelerator is a member */
     bool uneven;       /* the first 3 of a node, the first 2 of the next */
     bool full;         /* no oversubscription */
+    int64_t dims[LH_TORUS_DIMS];
 };
 
 static const struct land lands[] = {
@@ -63,6 +64,10 @@ static const struct land lands[] = {
     {"near-rails", LH_FABRIC_RAILS, 2, 1600e9, .length_m = 1},
     {"slow-rails", LH_FABRIC_RAILS, 2, 20e9, .length_m = 1},
     {"5-ms-long-rails", LH_FABRIC_RAILS, 2, 200e9, .length_m = 5e-3 / 4.9e-9},
+    {"torus-4x4x4", LH_FABRIC_TORUS, 1, .node = 64, .dims = {4, 4, 4}},
+    {"torus-8x8", LH_FABRIC_TORUS, 1, .node = 64, .dims = {8, 8, 1}},
+    {"torus-64", LH_FABRIC_TORUS, 1, .node = 64, .dims = {64, 1, 1}},
+    {"torus-2x4x8", LH_FABRIC_TORUS, 1, .node = 64, .dims = {2, 4, 8}},
 };
 
 static const struct land *land_find(const char *name)
@@ -102,6 +107,8 @@ static struct lh_fabric fabric_of(const struct land *land)
         .n_oversubscription = 1,
         .oversubscription = {
             kind == LH_FABRIC_FAT_TREE && !land->full ? 16 : 1},
+        .n_dims = kind == LH_FABRIC_TORUS ? LH_TORUS_DIMS : 0,
+        .dims = {land->dims[0], land->dims[1], land->dims[2]},
         .source = "test",
     };
 }

@@ -450,16 +450,11 @@ static void check_echo(const struct lh_scenario *s, struct lh_ctx *ctx)
 static void echo_reads_back_equal(void)
 {
     static const char *const examples[] = {
-        "llama-8b-two-sites",
-        "llama-405b-two-sites",
-        "llama-8b-one-site",
-        "pipeline-across-sites",
-        "straggler-and-cut",
-        "fat-tree",
-        "four-sites-ring",
-        "csv-tables/three-sites",
-        "config-json",
-        "map",
+        "llama-8b-two-sites", "llama-405b-two-sites",
+        "llama-8b-one-site",  "pipeline-across-sites",
+        "straggler-and-cut",  "fat-tree",
+        "four-sites-ring",    "csv-tables/three-sites",
+        "config-json",        "map",
     };
 
     for (size_t i = 0; i < LH_COUNT(examples); i++) {
@@ -619,14 +614,22 @@ static void knows_every_collective(void)
 {
     static const int32_t site[] = {0, 1};
     static const int64_t domain[] = {0, 1};
+    static const int32_t one_site[4] = {0};
+    static const int64_t one_domain[4] = {0}, place[] = {0, 1, 2, 3};
     const struct lh_members two = {.n = 2, .site = site, .domain = domain};
+    const struct lh_members torus = {.n = 4,
+                                     .site = one_site,
+                                     .domain = one_domain,
+                                     .place = place,
+                                     .n_dims = 1,
+                                     .dims = {4}};
     for (int i = -1; i < lh_algorithm_count(); i++) {
         struct lh_ctx ctx = lh_ctx_begin();
         struct lh_scenario s;
         const struct lh_setting setting = {
             "sync.algorithm", i < 0 ? "flat-ring" : lh_algorithm_at(i)->name};
-        bool reduces =
-            i < 0 || lh_algorithm_at(i)->defined(LH_ALL_REDUCE, &two);
+        bool reduces = i < 0 || lh_algorithm_at(i)->defined(LH_ALL_REDUCE, &two)
+                       || lh_algorithm_at(i)->defined(LH_ALL_REDUCE, &torus);
         LH_CHECK((read_with(&s, HEAD SITE, &setting, 1, &ctx) == LH_OK)
                  == reduces);
         lh_ctx_end(&ctx);

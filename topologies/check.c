@@ -69,7 +69,15 @@ static enum lh_status links_check(const struct lh_topology *t,
     return st;
 }
 
-/* A link stands for as many as its lower end. */
+static bool is_torus_cable(const struct lh_topology *t, lh_link link)
+{
+    const struct lh__site *s = lh__link_site(t, link);
+
+    return lh__is_torus(s) && link < s->first_nic;
+}
+
+/* A link stands for as many as its lower end; the cables of a torus, of which
+ * part may be taken, are counted. */
 static int64_t links_represented(const struct lh_topology *t,
                                  const struct lh__graph *g)
 {
@@ -78,8 +86,13 @@ static int64_t links_represented(const struct lh_topology *t,
     for (int e = 0; e < g->n_edges; e++) {
         lh_link l = g->link[e];
 
-        n += l < t->first_wan ? lh__stands_for(t, lh__link_from(t, l & ~1)) : 1;
+        if (l >= t->first_wan)
+            n++;
+        else if (!is_torus_cable(t, l))
+            n += lh__stands_for(t, lh__link_from(t, l & ~1));
     }
+    for (int i = 0; i < t->n_sites; i++)
+        n += 2 * lh__torus_cables(&t->sites[i]);
     return n;
 }
 

@@ -154,7 +154,7 @@ static bool take_gpu_in(const char **at, struct lh__vertex *out,
     return out->index < s->gpus;
 }
 
-/* "gpu7" on a switch; else "node3/gpu5" or "node3/nvswitch". */
+/* "gpu7" on a switch; "slice0/chip(1,2,3)" in a torus; else "node3/gpu5" or "node3/nvswitch". */
 static bool take_node(const char **at, struct lh__vertex *out,
                       const struct lh__site *s)
 {
@@ -163,6 +163,13 @@ static bool take_node(const char **at, struct lh__vertex *out,
     if (s->fabric.kind == LH_FABRIC_SWITCH) {
         out->kind = LH__ACCELERATOR;
         return take_numbered(at, "gpu", &out->index, s->gpus);
+    }
+    if (lh__is_torus(s)) {
+        int64_t chip = lh__torus_chip_find(at, s);
+
+        out->kind = LH__ACCELERATOR;
+        out->index = chip < 0 ? 0 : chip;
+        return chip >= 0;
     }
     if (!take_numbered(at, "node", &node, s->nodes) || !take(at, "/"))
         return false;
@@ -221,7 +228,7 @@ static bool take_vertex(const char **at, struct lh__vertex *out,
     if (from != NULL && from->kind == LH__ACCELERATOR && take(at, "nvswitch")) {
         out->kind = LH__NVSWITCH;
         out->index = from->index / s->shape.scale_up_gpus;
-        return s->shape.scale_up_gpus > 1;
+        return s->shape.scale_up_gpus > 1 && !lh__is_torus(s);
     }
     out->kind = LH__GATEWAY;
     if (take(at, "gateway"))
@@ -287,6 +294,9 @@ static lh_link site_link_find(const struct lh_topology *t, const char *name)
     if (site < 0 || site >= t->n_sites)
         return -1;
     const struct lh__site *s = &t->sites[site];
+    int64_t cable_way = lh__is_torus(s) ? lh__torus_link_find(s, at) : -1;
+    if (cable_way >= 0)
+        return s->first_scale_up + (lh_link)cable_way;
     if (!take_vertex(&at, &from, s, NULL) || !take(&at, "->")
         || !take_vertex(&at, &to, s, &from) || *at != '\0')
         return -1;

@@ -45,7 +45,13 @@ static void accelerators_add(struct builder *b, const struct lh__site *s)
     int64_t size = s->shape.scale_up_gpus;
     int64_t n_rails = s->shape.n_rails;
 
-    for (int64_t i = 0; size > 1 && i < s->gpus; i++)
+    for (int64_t i = 0; i < lh__torus_cables(s); i++) {
+        struct lh__torus_ends ends = lh__torus_ends(s, i);
+
+        cable_add(b, s->first_accelerator + ends.lower,
+                  s->first_accelerator + ends.upper);
+    }
+    for (int64_t i = 0; size > 1 && !lh__is_torus(s) && i < s->gpus; i++)
         cable_add(b, s->first_accelerator + i, s->first_nvswitch + i / size);
     for (int64_t i = 0; i < s->gpus; i++)
         cable_add(b, s->first_accelerator + i,
@@ -171,15 +177,31 @@ static void cable_take(struct taken *to, int64_t link)
     g->link[g->n_edges++] = (lh_link)link ^ 1;
 }
 
+/* The cables between chips that are taken. */
+static void slice_take(struct taken *to, const struct lh__site *s, int64_t node)
+{
+    int64_t end = node * s->shape.scale_up_gpus + rails_max(to->t);
+    int64_t n = s->shape.torus.cables;
+
+    for (int64_t k = node * n; k < (node + 1) * n; k++) {
+        struct lh__torus_ends ends = lh__torus_ends(s, k);
+
+        if (ends.lower < end && ends.upper < end)
+            cable_take(to, s->first_scale_up + 2 * k);
+    }
+}
+
 static void domain_take(struct taken *to, const struct lh__site *s,
                         int64_t node)
 {
     int64_t n = domain_gpus(s, node);
 
+    if (lh__is_torus(s))
+        slice_take(to, s, node);
     for (int64_t r = 0; r < n && r < rails_max(to->t); r++) {
         int64_t i = node * s->shape.scale_up_gpus + r;
 
-        if (s->shape.scale_up_gpus > 1)
+        if (s->shape.scale_up_gpus > 1 && !lh__is_torus(s))
             cable_take(to, s->first_scale_up + 2 * i);
         cable_take(to, s->first_nic + 2 * i);
     }

@@ -4,7 +4,7 @@
  * arithmetic on the first ids of the sites and their blocks (topology.h).  With
  * k = (link - block.first) / 2, the cable of a block, its ends are
  *
- *   scale-up   accelerator k            nvswitch k / S
+ *   scale-up   accelerator k            nvswitch k / S; a torus: torus.c
  *   NIC        accelerator k            its leaf
  *   level j    switch k of level j      switch k / children[j] of level j + 1
  *   gateway    switch k of the top      border, or gateway
@@ -105,6 +105,8 @@ const struct lh__block *lh__link_block(const struct lh__site *site,
 static lh_node lower_end(const struct lh__site *s, const struct lh__block *b,
                          lh_link k)
 {
+    if (b->kind == LH_LINK_SCALE_UP && lh__is_torus(s))
+        return (lh_node)(s->first_accelerator + lh__torus_ends(s, k).lower);
     if (b->kind == LH_LINK_SCALE_UP || b->kind == LH_LINK_NIC)
         return (lh_node)s->first_accelerator + k;
     if (b->first == s->border_link)
@@ -127,6 +129,8 @@ static lh_node upper_end(const struct lh__site *s, const struct lh__block *b,
 {
     const struct lh__shape *shape = &s->shape;
 
+    if (b->kind == LH_LINK_SCALE_UP && lh__is_torus(s))
+        return (lh_node)(s->first_accelerator + lh__torus_ends(s, k).upper);
     if (b->kind == LH_LINK_SCALE_UP)
         return s->first_nvswitch
                + (lh_node)lh__quotient(k, shape->scale_up_gpus);
@@ -249,14 +253,18 @@ int64_t lh_topology_unit(const struct lh_topology *t, int site)
 }
 
 /* How many accelerators further the next cable of a block stands; 0: its links
- * belong to the site as a whole.  On rails a pod has a leaf a rail: *together
- * cables stand over the same accelerators. */
+ * belong to the site as a whole.  *together cables stand over the same
+ * accelerators: the leaves of a pod on rails, all cables of a slice. */
 static int64_t stride(const struct lh__site *s, const struct lh__block *b,
                       int64_t *together)
 {
     *together = 1;
     switch (b->kind) {
     case LH_LINK_SCALE_UP:
+        if (!lh__is_torus(s))
+            return 1;
+        *together = s->shape.torus.cables;
+        return s->shape.scale_up_gpus;
     case LH_LINK_NIC: return 1;
     case LH_LINK_LEAF:
     case LH_LINK_SPINE:

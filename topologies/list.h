@@ -23,6 +23,8 @@ LH_FABRIC(RAILS, "rails", lh__rails_shape,
           "NIC i of a node on leaf i of its pod, one spine layer over the pods")
 LH_FABRIC(FAT_TREE, "fat-tree", lh__fat_tree_shape,
           "k levels of switches, oversubscription per level")
+LH_FABRIC(TORUS, "torus", lh__torus_shape,
+          "slices, each a torus of accelerators; over the slices a fat-tree")
 
 LH_LAYOUT(MESH, "mesh", mesh_add, "a fibre between every two sites")
 LH_LAYOUT(RING, "ring", ring_add,

@@ -7,6 +7,7 @@
  *   ashburn/node3/gpu5->nvswitch      ashburn/node3/nvswitch->gpu5
  *   ashburn/node3/gpu5->leaf2         ashburn/pod0/leaf2->node3/gpu5
  *   ashburn/pod0/leaf2->spine         ashburn/spine->gateway
+ *   ashburn/slice0/chip(1,2,3)->x+    ashburn/slice0/chip(2,2,3)->x-
  *   fibre ashburn->memphis            fibre ashburn->memphis #2
  *
  * Place: accessors and prints of a built topology.  A switch level is named
@@ -52,6 +53,8 @@ static const char *gpu_name(struct lh_arena *arena, const struct lh__site *site,
 
     if (site->fabric.kind == LH_FABRIC_SWITCH)
         return lh_format(arena, "gpu%d", index);
+    if (lh__is_torus(site))
+        return lh__torus_chip_name(arena, site, index);
     if (in_node)
         return lh_format(arena, "gpu%lld", (long long)(index % size));
     return lh_format(arena, "node%lld/gpu%lld", (long long)(index / size),
@@ -101,6 +104,11 @@ const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
 {
     if (link >= t->first_wan)
         return fibre_name(arena, t, link);
+    const struct lh__site *site = lh__link_site(t, link);
+    if (lh__is_torus(site) && link < site->first_nic)
+        return lh_format(arena, "%s/%s", site->name,
+                         lh__torus_link_name(arena, site,
+                                             link - site->first_scale_up));
     struct lh__vertex from = lh__vertex_at(t, lh__link_from(t, link));
     struct lh__vertex to = lh__vertex_at(t, lh__link_to(t, link));
 

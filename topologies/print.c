@@ -78,7 +78,9 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
 
     lh_text_printf(out, "site %s: %lld accelerators", site->name,
                    (long long)site->gpus);
-    if (shape->scale_up_gpus > 1)
+    if (lh__is_torus(site))
+        lh_text_add(out, lh__torus_text(out->arena, site));
+    else if (shape->scale_up_gpus > 1)
         lh_text_printf(out, " in %lld node%s of %lld", (long long)site->nodes,
                        site->nodes == 1 ? "" : "s",
                        (long long)shape->scale_up_gpus);

@@ -5,7 +5,8 @@
  * Found once a pair of sites at build (Dijkstra 1959 over the WAN nodes) and
  * kept.  Inside a site the route follows the structure, in O(path):
  *
- *   same scale-up domain    a, scale-up switch, b
+ *   same scale-up domain    a, scale-up switch, b; in a torus from chip to
+ *                           chip (torus.c)
  *   else                    a, leaf, .. lowest common switch .., leaf, b
  *   on rails                first over the scale-up switch to the neighbour
  *                           that has b's rail (NCCL calls it PXN); where the
@@ -242,6 +243,10 @@ static void add_scale_up(struct lh_path *out, const struct place *a,
 
     if (a->index == b->index)
         return;
+    if (lh__is_torus(a->site)) {
+        lh__torus_path(out, a->site, a->index, b->index);
+        return;
+    }
     add(out, first + (lh_link)(2 * a->index), latency_s);
     add(out, first + (lh_link)(2 * b->index) + 1, latency_s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builds the machine: sites (list.h: rails, fat-tree, switch), their gateways,
+ * Builds the machine: sites (list.h: rails, fat-tree, torus ..), their gateways,
  * the fibres between them (wan.c, map.c), and the routes (route.c).
  *
  * Place: struct lh_scenario -> struct lh_topology, the second stage.
@@ -139,10 +139,25 @@ static enum lh_status fabric_check(const struct lh__site *site,
         lh_error(ctx, where, "site '%s': gateway_bandwidth must be above 0",
                  site->name);
     levels_check(site, where, ctx);
+    if (f->kind == LH_FABRIC_TORUS
+        && lh__torus_check(site, where, ctx) != LH_OK)
+        return LH_BAD_INPUT;
     return lh_diag_count(ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
 }
 
 /* ---- ids ----------------------------------------------------------------- */
+
+static bool has_nvswitches(const struct lh__site *site)
+{
+    return site->shape.scale_up_gpus > 1 && !lh__is_torus(site);
+}
+
+static int64_t scale_up_cables(const struct lh__site *site)
+{
+    if (lh__is_torus(site))
+        return lh__torus_cables(site);
+    return site->shape.scale_up_gpus > 1 ? site->gpus : 0;
+}
 
 static int64_t top_count(const struct lh__site *site)
 {
@@ -154,10 +169,9 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
                         int64_t *link)
 {
     const struct lh__shape *shape = &site->shape;
-    bool scale_up = shape->scale_up_gpus > 1;
 
     site->first_nvswitch = (lh_node)*vertex;
-    *vertex += scale_up ? site->nodes : 0;
+    *vertex += has_nvswitches(site) ? site->nodes : 0;
     for (int k = 0; k < shape->n_levels; k++) {
         site->first_switch[k] = (lh_node)*vertex;
         *vertex += shape->count[k];
@@ -169,7 +183,7 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
 
     site->first_link = (lh_link)*link;
     site->first_scale_up = (lh_link)*link;
-    *link += scale_up ? 2 * site->gpus : 0;
+    *link += 2 * scale_up_cables(site);
     site->first_nic = (lh_link)*link;
     *link += 2 * site->gpus;
     for (int k = 0; k < lh__top_level(site); k++) {

@@ -10,7 +10,8 @@
  *
  * Links come in pairs: link 2k is one direction of a cable (upwards, from the
  * accelerator to the gateway; a to b on a fibre) and 2k + 1 the other, so the
- * opposite of link l is l ^ 1.  Within a site:
+ * opposite of link l is l ^ 1.  Within a site (a torus has its cables instead of
+ * the scale-up links, and no nvswitches):
  *
  *   scale-up [gpus] | NIC [gpus] | up of level 0 [count] | up of level 1 | ..
  *   | top level to gateway [count of the top] | border to gateway [0 or 1]
@@ -32,7 +33,16 @@ enum { LH__LEVELS = LH_FABRIC_LEVELS + 1 };
 /* Most links that one end of a path needs inside its site: two over the
  * scale-up switch, the NIC, the levels, top to border to gateway. */
 enum { LH__SITE_LINKS_MAX = 2 + 1 + (LH__LEVELS - 1) + 2 };
-enum { LH__ROUTE_MAX = LH_PATH_MAX - 2 * LH__SITE_LINKS_MAX };
+enum { LH__ROUTE_MAX = 64 - 2 * LH__SITE_LINKS_MAX };
+
+/* A slice of a torus: its sides, and its cables counted dimension by dimension
+ * (torus.c). */
+struct lh__torus {
+    int n_dims; /* 0: no torus */
+    int64_t size[LH_TORUS_DIMS], stride[LH_TORUS_DIMS];
+    int64_t first[LH_TORUS_DIMS + 1]; /* cables of the dimensions before */
+    int64_t cables;
+};
 
 /* Levels of switches over the NICs of a site; what a fabric's file fills.
  *
@@ -41,6 +51,7 @@ enum { LH__ROUTE_MAX = LH_PATH_MAX - 2 * LH__SITE_LINKS_MAX };
  * Switch j of level k hangs under switch j / children[k] of level k + 1. */
 struct lh__shape {
     int64_t scale_up_gpus; /* S; 1: no scale-up switch        */
+    struct lh__torus torus; /* instead of that switch         */
     int64_t leaf_nodes;
     int64_t n_rails;
     int n_levels;                      /* >= 1                            */
@@ -204,8 +215,41 @@ void lh__rails_shape(struct lh__shape *out, const struct lh_fabric *fabric,
                      int64_t gpus);
 void lh__fat_tree_shape(struct lh__shape *out, const struct lh_fabric *fabric,
                         int64_t gpus);
+void lh__torus_shape(struct lh__shape *out, const struct lh_fabric *fabric,
+                     int64_t gpus);
 /* oversubscription[level]; the last one given serves all further levels. */
 double lh__oversubscription(const struct lh_fabric *fabric, int level);
+
+/* torus.c: what differs from a domain with a scale-up switch.  Accelerators
+ * are indices in their site, cables and links count from the site's first
+ * scale-up link; link 2 k goes from the lower end of cable k to the upper. */
+struct lh__torus_ends {
+    int64_t lower, upper;
+    int dim;
+};
+bool lh__is_torus(const struct lh__site *site);
+/* dims, and whole slices. */
+enum lh_status lh__torus_check(const struct lh__site *site,
+                               struct lh_where where,
+                               struct lh_ctx *ctx) LH_MUST_USE;
+/* Links of the longest path in a slice. */
+int lh__torus_diameter(const struct lh_fabric *fabric);
+int64_t lh__torus_cables(const struct lh__site *site);
+struct lh__torus_ends lh__torus_ends(const struct lh__site *site,
+                                     int64_t cable);
+/* Appends the path between two accelerators of one slice. */
+void lh__torus_path(struct lh_path *out, const struct lh__site *site,
+                    int64_t from, int64_t to);
+/* "slice0/chip(1,2,3)"; find reads that much of a name, -1: it is none. */
+const char *lh__torus_chip_name(struct lh_arena *arena,
+                                const struct lh__site *site, int64_t index);
+int64_t lh__torus_chip_find(const char **name, const struct lh__site *site);
+/* "slice0/chip(1,2,3)->x+"; find is its inverse, -1: no such link. */
+const char *lh__torus_link_name(struct lh_arena *arena,
+                                const struct lh__site *site, int64_t link);
+int64_t lh__torus_link_find(const struct lh__site *site, const char *name);
+/* " in 2 slices of 4x4x4" */
+const char *lh__torus_text(struct lh_arena *arena, const struct lh__site *site);
 
 /* length.c */
 double lh__geodesic_m(const struct lh__wan_node *a,

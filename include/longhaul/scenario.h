@@ -107,8 +107,11 @@ struct lh_stack {
     const char *source;
 };
 
-enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE };
+enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
+                      LH_FABRIC_TORUS };
 enum { LH_FABRIC_LEVELS = 6 };
+/* Most dimensions of a torus. */
+enum { LH_TORUS_DIMS = 3 };
 
 /* A site's network: a scale-up domain (node or rack) of scale_up_gpus, then
  * one NIC an accelerator into levels of switches.
@@ -116,13 +119,17 @@ enum { LH_FABRIC_LEVELS = 6 };
  * rails:    NIC i of a node goes to leaf i of its pod of group[0] nodes; the
  *           leaves of all pods meet in one spine layer.
  * fat-tree: group[k] children a switch at level k+1, last level spans the site.
+ * torus:    the domain is a slice, a torus of dims[0] x dims[1] x .. with a cable
+ *           between neighbours instead of a switch; above it as a fat-tree.
  * oversubscription[k]: capacity below a level-(k+1) switch / above it. */
 struct lh_fabric {
     const char *name;
     enum lh_fabric_kind kind;
-    int64_t scale_up_gpus;
-    double scale_up_bytes_per_s;   /* of one accelerator, each direction */
-    double scale_up_latency_s;     /* one link: accelerator to switch */
+    int64_t scale_up_gpus;         /* torus: product of dims */
+    double scale_up_bytes_per_s;   /* of one accelerator, each direction;
+                                      torus: of one link */
+    double scale_up_latency_s;     /* one link: accelerator to switch; torus:
+                                      to its neighbour */
     double scale_up_frac;          /* share that collectives reach */
     double nic_bytes_per_s;        /* of one accelerator, each direction */
     double nic_latency_s;          /* one link: accelerator to leaf */
@@ -133,8 +140,13 @@ struct lh_fabric {
     int64_t group[LH_FABRIC_LEVELS];
     int n_oversubscription;        /* 1: the same at every level */
     double oversubscription[LH_FABRIC_LEVELS];
+    int n_dims;                    /* of a torus; else unused */
+    int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
     const char *source;
 };
+
+/* Accelerators of a slice: the product of a torus's dims. */
+int64_t lh_fabric_slice_gpus(const struct lh_fabric *fabric);
 
 struct lh_site {
     const char *name;
@@ -149,9 +161,6 @@ struct lh_site {
                                       else the nearest node */
     struct lh_where where;
 };
-
-/* Most dimensions of a torus. */
-enum { LH_TORUS_DIMS = 3 };
 
 enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_RDMA, LH_TRANSPORT_TCP };
 

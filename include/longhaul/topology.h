@@ -23,7 +23,7 @@ typedef int32_t lh_node;
 typedef int32_t lh_link;
 
 enum lh_link_kind {
-    LH_LINK_SCALE_UP, /* accelerator - scale-up switch */
+    LH_LINK_SCALE_UP, /* accelerator - scale-up switch; torus: neighbours */
     LH_LINK_NIC,      /* accelerator - leaf            */
     LH_LINK_LEAF,     /* leaf - next level             */
     LH_LINK_SPINE,    /* further levels up             */
@@ -45,7 +45,7 @@ struct lh_link_info {
 };
 
 /* A path: links in order of travel. */
-enum { LH_PATH_MAX = 64 };
+enum { LH_PATH_MAX = 128 };
 struct lh_path {
     int n_links;
     lh_link links[LH_PATH_MAX];
@@ -101,12 +101,21 @@ int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */
 int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a);
 
+/* How many dimensions the torus has that an accelerator stands in, and its
+ * dims, x first; 0: its domain is switched. */
+int lh_topology_torus(const struct lh_topology *t, int64_t accelerator,
+                      int64_t dims[LH_TORUS_DIMS]);
+/* Its index in its scale-up domain; in a torus x + dims[0] (y + dims[1] z). */
+int64_t lh_topology_accelerator_place(const struct lh_topology *t,
+                                      int64_t accelerator);
+
 /* The kinds of networks inside sites and of layouts between them, as listed in
  * topologies/list.h; NULL after the last. */
 const struct lh_choice *lh_topology_kind_at(int i);
 
 /* The route of traffic from one accelerator to another (from != to): inside a
- * scale-up domain over its switch; else over the NICs, up to the lowest common
+ * scale-up domain over its switch (in a torus x, y, z, each the shorter way
+ * round); else over the NICs, up to the lowest common
  * level and down; on rails first over the scale-up domain to the peer's rail;
  * between sites by the least latency over fibres (ties: fewest links, then
  * lowest link ids).  O(path). */

@@ -185,3 +185,17 @@ void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,
         .gates = LH_NEW(ctx->arena, int64_t, gates),
     };
 }
+
+void lh__pipes_ring(struct lh_pipes *out, const struct lh_hops *hops,
+                    int64_t n, int64_t steps, struct lh_ctx *ctx)
+{
+    lh__pipes_new(out, hops->n, hops->n * steps, 0, ctx);
+    for (int64_t p = 0; p < hops->n; p++) {
+        out->from[p] = hops->from[p];
+        out->to[p] = hops->to[p];
+        out->chain[p] = p % n == 0 ? p + n - 1 : p - 1;
+        out->round_begin[p + 1] = (p + 1) * steps;
+        for (int64_t k = 0; k < steps; k++)
+            out->round_frac[p * steps + k] = 1.0 / (double)hops->n;
+    }
+}

@@ -12,6 +12,8 @@ LH_ALGORITHM(ring)
 LH_ALGORITHM(tree)
 LH_ALGORITHM(hierarchical)
 LH_ALGORITHM(pairwise)
+LH_ALGORITHM(torus)
+LH_ALGORITHM(hamiltonian)
 #else
 #ifndef LH_COLLECTIVES_LIST_H
 #define LH_COLLECTIVES_LIST_H
@@ -52,6 +54,23 @@ int64_t lh__lcm(int64_t a, int64_t b);
 /* Arrays of n pipes with no gates, `rounds` in all and `gates` in all. */
 void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,
                    int64_t gates, struct lh_ctx *ctx);
+/* One pipe a hop; the hops are rings of n, one after the other, each of which
+ * passes 1/n of its part of the buffer in each of `steps` rounds. */
+void lh__pipes_ring(struct lh_pipes *out, const struct lh_hops *hops,
+                    int64_t n, int64_t steps, struct lh_ctx *ctx);
+
+/* The sides of a torus that are longer than 1, and how far a step along them is
+ * in place numbers (torus.c). */
+struct lh__torus_sides {
+    int n_dims;
+    int64_t size[LH_TORUS_DIMS], stride[LH_TORUS_DIMS];
+};
+/* Are the members all accelerators of one torus? */
+bool lh__torus_whole(struct lh__torus_sides *out,
+                     const struct lh_members *members);
+/* [place] member of a whole torus */
+int64_t *lh__torus_members(const struct lh_members *members,
+                           struct lh_ctx *ctx);
 
 #endif
 #endif

@@ -79,15 +79,7 @@ static void ring_pipes(struct lh_pipes *out, enum lh_collective collective,
     int64_t steps = ring_steps(collective, n);
     struct lh_hops hops;
     ring_hops(&hops, collective, members, ctx);
-    lh__pipes_new(out, hops.n, hops.n * steps, 0, ctx);
-    for (int64_t p = 0; p < hops.n; p++) {
-        out->from[p] = hops.from[p];
-        out->to[p] = hops.to[p];
-        out->chain[p] = p % n == 0 ? p + n - 1 : p - 1;
-        out->round_begin[p + 1] = (p + 1) * steps;
-        for (int64_t k = 0; k < steps; k++)
-            out->round_frac[p * steps + k] = 1.0 / (double)hops.n;
-    }
+    lh__pipes_ring(out, &hops, n, steps, ctx);
 }
 
 const struct lh_algorithm lh__ring_algorithm = {
