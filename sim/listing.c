@@ -7,6 +7,7 @@
  *
  * O(what is listed).
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,7 +216,8 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
             .latency_s =
                 lh__stand_latency_s(in, hops, g->algorithm[pattern],
                                     g->collective, &members, &stand),
-            .cap_bytes_per_s = lh__stand_cap(in, hops, &stand)};
+            .cap_bytes_per_s =
+                g->small ? INFINITY : lh__stand_cap(in, hops, &stand)};
         for (int64_t i = 0; i < s->n_members; i++)
             member_add(l, lh__listed_rank(in, stand.rank[i]), 1);
         if (!g->small)

@@ -268,7 +268,7 @@ static void figures_of(struct maker *m, int64_t o, int32_t group,
         cap = fmin(cap, figures->cap_bytes_per_s[hop_kind[h]]
                             / (double)hops->weight[h]);
     }
-    span->cap_bytes_per_s[out] = cap;
+    span->cap_bytes_per_s[out] = span->g->small ? INFINITY : cap;
     span->latency_s[out] =
         algorithm < 0 ? latency_s[0]
                       : lh_algorithm_at(algorithm)->latency(
@@ -293,6 +293,29 @@ static void latencies_make(struct maker *m)
     }
 }
 
+/* Of one inner number that uses no links (the gradient norm over all ranks):
+ * nothing but its latency, hop by hop. */
+static void lone_latencies(struct lh__span *span, struct lh_arena *arena)
+{
+    struct lh_arena *scratch = lh_arena_new();
+    struct lh__stand stand = lh__stand_new(span->s->n_members, scratch);
+    span->n_groups = 1;
+    span->group = LH_NEW(arena, int32_t, 1);
+    span->latency_s = LH_NEW(arena, double, span->s->n_outer);
+    span->cap_bytes_per_s = LH_NEW(arena, double, span->s->n_outer);
+    for (int64_t o = 0; o < span->s->n_outer; o++) {
+        int32_t pattern = span->p->outer[o];
+        struct lh_members members = span->p->pattern[pattern].members;
+        members.channels_max = 1;
+        lh__stand_fill(&stand, span->in, span->s, o);
+        span->cap_bytes_per_s[o] = INFINITY;
+        span->latency_s[o] = lh__stand_latency_s(
+            span->in, &span->g->hops[pattern], span->g->algorithm[pattern],
+            span->g->collective, &members, &stand);
+    }
+    lh_arena_free(scratch);
+}
+
 void lh__span_make(struct lh__span *out, const struct lh__incidence *in,
                    const struct lh__geometry *g, struct lh_arena *arena)
 {
@@ -302,6 +325,11 @@ void lh__span_make(struct lh__span *out, const struct lh__incidence *in,
                              .p = &in->patterns[g->skeleton]};
     struct maker m = {.span = out, .arena = arena, .scratch = lh_arena_new()};
     entries_make(out, arena);
+    if (g->small && out->s->n_inner == 1) {
+        lone_latencies(out, arena);
+        lh_arena_free(m.scratch);
+        return;
+    }
     lh__intern_begin(&m.kinds, m.scratch);
     lh__intern_begin(&out->lists, arena);
     lh__intern_begin(&out->pieces, arena);

@@ -380,11 +380,49 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     add_scale_up(out, &b_nic, &b);
 }
 
+/* How many links lead up from the leaf of a to the lowest common switch. */
+static int levels_between(const struct place *a, const struct place *b)
+{
+    const struct lh__shape *shape = &a->site->shape;
+    int64_t i = leaf_of(a);
+    int64_t j = leaf_of(b);
+    int k = 0;
+
+    for (; i != j; k++) {
+        i = parent(shape, k, i);
+        j = parent(shape, k, j);
+    }
+    return k;
+}
+
+/* The sum in the order of the path, so that it is the same to the last bit. */
 double lh_topology_latency(const struct lh_topology *t, int64_t from,
                            int64_t to)
 {
-    struct lh_path path;
+    const struct lh__site *site = &t->sites[lh__site_of(t, from)];
+    const struct lh_fabric *f = &site->fabric;
 
-    lh_topology_path(&path, t, from, to);
-    return path.latency_s;
+    if (lh__is_torus(site) || site != &t->sites[lh__site_of(t, to)]) {
+        struct lh_path path;
+
+        lh_topology_path(&path, t, from, to);
+        return path.latency_s;
+    }
+    struct place a = place_of(site, from - site->first_accelerator);
+    struct place b = place_of(site, to - site->first_accelerator);
+    if (a.node == b.node)
+        return f->scale_up_latency_s + f->scale_up_latency_s;
+    rails_meet(&a, &b);
+    double latency_s = 0;
+    if (a.index != from - site->first_accelerator)
+        latency_s += f->scale_up_latency_s + f->scale_up_latency_s;
+    latency_s += f->nic_latency_s;
+    for (int k = 2 * levels_between(&a, &b); k > 0; k--)
+        latency_s += f->switch_latency_s;
+    latency_s += f->nic_latency_s;
+    if (b.index != to - site->first_accelerator) {
+        latency_s += f->scale_up_latency_s;
+        latency_s += f->scale_up_latency_s;
+    }
+    return latency_s;
 }
