@@ -66,7 +66,7 @@ static bool is_option(const struct lh__option *a, const struct lh__option *b)
 }
 
 /* Latency alone, on one channel. */
-static double small_alpha_s(const struct lh__incidence *in,
+static double small_latency_s(const struct lh__incidence *in,
                             const struct lh__option *o,
                             const struct lh__pattern *p,
                             const struct lh__stand *stand,
@@ -78,9 +78,8 @@ static double small_alpha_s(const struct lh__incidence *in,
     members.load = o->load;
     lh_algorithm_at(o->algorithm)
         ->hops(&hops, o->collective, &members, scratch);
-    return in->base_s
-           + lh__stand_latency_s(in, &hops, o->algorithm, o->collective,
-                                 &members, stand);
+    return lh__stand_latency_s(in, &hops, o->algorithm, o->collective, &members,
+                               stand);
 }
 
 static enum lh_status option_evaluate(struct lh__option *o,
@@ -104,7 +103,8 @@ static enum lh_status option_evaluate(struct lh__option *o,
         .together = s->n_comms,
         .load = o->load};
     if (o->small) {
-        o->alpha_s = small_alpha_s(in, o, p, &stand, &scratch);
+        o->latency_s = small_latency_s(in, o, p, &stand, &scratch);
+        o->alpha_s = in->base_s + o->latency_s;
     } else {
         st = lh__flow_shape_make(&shape, &request, in->topology, &scratch);
         o->alpha_s = shape.alpha_s;
@@ -135,6 +135,24 @@ static enum lh_status option_of(const struct lh__option **out,
     p->options[p->n_options] = wanted;
     *out = &p->options[p->n_options++];
     return LH_OK;
+}
+
+enum lh_status lh__small_latency_s(double *out, struct lh__incidence *in,
+                                   const struct lh__geometry *g,
+                                   int32_t pattern, struct lh_ctx *ctx)
+{
+    const struct lh__option *option = NULL;
+    enum lh_status st =
+        option_of(&option, in, &in->skeletons[g->skeleton],
+                  &in->patterns[g->skeleton].pattern[pattern],
+                  (struct lh__option){.collective = g->collective,
+                                      .algorithm = g->algorithm[pattern],
+                                      .small = true,
+                                      .load = g->load},
+                  ctx);
+    if (st == LH_OK)
+        *out = option->latency_s;
+    return st;
 }
 
 static enum lh_status cannot(const struct lh__family *f, int64_t n,
@@ -221,11 +239,14 @@ static bool same_geometry(const struct lh__geometry *a,
                   == 0;
 }
 
-static void hops_make(struct lh__geometry *g, const struct lh__patterns *p,
-                      struct lh_ctx *ctx)
+static void hops_make(struct lh__geometry *g, const struct lh__skeleton *s,
+                      const struct lh__patterns *p, struct lh_ctx *ctx)
 {
     g->hops = LH_NEW(ctx->arena, struct lh_hops, p->n);
     for (int32_t i = 0; i < p->n; i++) {
+        g->hops[i] = (struct lh_hops){.unit_frac = 1, .phi = 1};
+        if (lh__is_lone(g, s))
+            continue;
         struct lh_members members = p->pattern[i].members;
         members.channels_max = g->small ? 1 : 0;
         members.load = g->load;
@@ -250,7 +271,7 @@ static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
         if (same_geometry(&in->geometries[i], &wanted, (size_t)p->n))
             return i;
     }
-    hops_make(&wanted, p, ctx);
+    hops_make(&wanted, &in->skeletons[f->skeleton], p, ctx);
     in->geometries[in->n_geometries] = wanted;
     return in->n_geometries++;
 }

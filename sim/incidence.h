@@ -37,6 +37,7 @@ struct lh__option {
     int algorithm;
     bool small; /* of LH__SMALL_BYTES at most: one channel */
     const int64_t *load;
+    double latency_s; /* of a small one */
     double alpha_s;
     double s_per_byte; /* beside all communicators alike */
 };
@@ -71,7 +72,8 @@ struct lh__geometry {
     bool small;                    /* latency alone: uses no links */
     const int64_t *load;           /* of an all-to-all, or NULL */
     int *algorithm;                /* [patterns]; -1: a send */
-    struct lh_hops *hops;          /* [patterns] of the collective */
+    struct lh_hops *hops;          /* [patterns] of the collective; none of a
+                                      lone one (lh__is_lone) */
     int64_t first_comm;            /* among those listed */
     int64_t n_comms;               /* listed */
 };
@@ -165,6 +167,14 @@ lh__comm_skeleton(const struct lh__incidence *in, int64_t comm)
     return &in->skeletons[in->geometries[in->comm[comm].geometry].skeleton];
 }
 
+/* The only communicator of its skeleton, and small: its latency is all that is
+ * known of it (the gradient norm over all ranks). */
+static inline bool lh__is_lone(const struct lh__geometry *g,
+                               const struct lh__skeleton *s)
+{
+    return g->small && s->spans && s->n_comms == 1;
+}
+
 /* `cut`: list what repeats once. */
 enum lh_status lh__incidence_build(struct lh__incidence *out,
                                    const struct lh_sim_point *p, bool cut,
@@ -209,6 +219,11 @@ void lh__patterns_make(struct lh__patterns *out, const struct lh__incidence *in,
 
 /* geometry.c: decides algorithms, makes geometries and their hops. */
 enum lh_status lh__geometries_make(struct lh__incidence *in,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+/* Of a small geometry, on the first communicator of a pattern. */
+enum lh_status lh__small_latency_s(double *out, struct lh__incidence *in,
+                                   const struct lh__geometry *g,
+                                   int32_t pattern,
                                    struct lh_ctx *ctx) LH_MUST_USE;
 /* Latency and cap of a geometry's (or another) collective on a communicator
  * whose members' stand is given. */

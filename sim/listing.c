@@ -446,8 +446,10 @@ static enum lh_status spans_make(struct lister *l, struct lh_ctx *ctx)
         if (!in->skeletons[in->geometries[g].skeleton].spans)
             continue;
         l->span[g] = l->n_spans++;
-        lh__span_make(&l->spans[l->span[g]], in, &in->geometries[g],
-                      l->scratch);
+        enum lh_status st = lh__span_make(&l->spans[l->span[g]], in,
+                                          &in->geometries[g], ctx);
+        if (st != LH_OK)
+            return st;
     }
     return lh__types_find(&l->types, in, l->spans, l->n_spans, ctx);
 }

@@ -293,42 +293,32 @@ static void latencies_make(struct maker *m)
     }
 }
 
-/* Of one inner number that uses no links (the gradient norm over all ranks):
- * nothing but its latency, hop by hop. */
-static void lone_latencies(struct lh__span *span, struct lh_arena *arena)
+static enum lh_status lone_latency(struct lh__span *span,
+                                     struct lh__incidence *in,
+                                     struct lh_ctx *ctx)
 {
-    struct lh_arena *scratch = lh_arena_new();
-    struct lh__stand stand = lh__stand_new(span->s->n_members, scratch);
     span->n_groups = 1;
-    span->group = LH_NEW(arena, int32_t, 1);
-    span->latency_s = LH_NEW(arena, double, span->s->n_outer);
-    span->cap_bytes_per_s = LH_NEW(arena, double, span->s->n_outer);
-    for (int64_t o = 0; o < span->s->n_outer; o++) {
-        int32_t pattern = span->p->outer[o];
-        struct lh_members members = span->p->pattern[pattern].members;
-        members.channels_max = 1;
-        lh__stand_fill(&stand, span->in, span->s, o);
-        span->cap_bytes_per_s[o] = INFINITY;
-        span->latency_s[o] = lh__stand_latency_s(
-            span->in, &span->g->hops[pattern], span->g->algorithm[pattern],
-            span->g->collective, &members, &stand);
-    }
-    lh_arena_free(scratch);
+    span->group = LH_NEW(ctx->arena, int32_t, 1);
+    span->latency_s = LH_NEW(ctx->arena, double, 1);
+    span->cap_bytes_per_s = LH_NEW(ctx->arena, double, 1);
+    span->cap_bytes_per_s[0] = INFINITY;
+    return lh__small_latency_s(span->latency_s, in, span->g, span->p->outer[0],
+                               ctx);
 }
 
-void lh__span_make(struct lh__span *out, const struct lh__incidence *in,
-                   const struct lh__geometry *g, struct lh_arena *arena)
+enum lh_status lh__span_make(struct lh__span *out, struct lh__incidence *in,
+                             const struct lh__geometry *g, struct lh_ctx *ctx)
 {
+    struct lh_arena *arena = ctx->arena;
     *out = (struct lh__span){.in = in,
                              .g = g,
                              .s = &in->skeletons[g->skeleton],
                              .p = &in->patterns[g->skeleton]};
     struct maker m = {.span = out, .arena = arena, .scratch = lh_arena_new()};
     entries_make(out, arena);
-    if (g->small && out->s->n_inner == 1) {
-        lone_latencies(out, arena);
+    if (lh__is_lone(g, out->s)) {
         lh_arena_free(m.scratch);
-        return;
+        return lone_latency(out, in, ctx);
     }
     lh__intern_begin(&m.kinds, m.scratch);
     lh__intern_begin(&out->lists, arena);
@@ -344,4 +334,5 @@ void lh__span_make(struct lh__span *out, const struct lh__incidence *in,
     pieces_make(&m);
     latencies_make(&m);
     lh_arena_free(m.scratch);
+    return LH_OK;
 }

@@ -10,7 +10,7 @@
  * block sees of a communicator: the kinds and weights of the hops that begin
  * or end in it.
  *
- * Ownership: the arena given.
+ * Ownership: the context's arena.
  */
 #ifndef LH_SIM_SPAN_H
 #define LH_SIM_SPAN_H
@@ -52,8 +52,9 @@ struct lh__span {
 };
 
 /* Of geometry g, whose skeleton spans blocks. */
-void lh__span_make(struct lh__span *out, const struct lh__incidence *in,
-                   const struct lh__geometry *g, struct lh_arena *arena);
+enum lh_status lh__span_make(struct lh__span *out, struct lh__incidence *in,
+                             const struct lh__geometry *g,
+                             struct lh_ctx *ctx) LH_MUST_USE;
 /* The rank in a block that is member j (counted in it) of inner number k. */
 lh_rank lh__span_rank(const struct lh__span *span, int32_t block, int64_t j,
                       int64_t inner);
