@@ -2,9 +2,7 @@
  *
  * struct lh_engine on SimGrid: channels, pooled flows and timers, and the
  * cases that SimGrid does not take: a flow of 0 bytes and a flow that crosses
- * no limiting link are timers; one beyond SimGrid's counter goes in pieces,
- * one after the other, which is exact because the rate of a flow does not
- * depend on its size.
+ * no limiting link are timers, the latter of bytes / cap, if it has a cap.
  */
 #include "engine.h"
 
@@ -19,7 +17,8 @@ struct event {
     void *data;
     lh_channel channel;
     int64_t simgrid_id; /* -1: a timer */
-    double rest_bytes;  /* pieces not yet started */
+    double end_s;       /* of a timer */
+    double bytes;       /* of a capped flow that is a timer */
     bool cancelled;
     int64_t next_free;
 };
@@ -102,37 +101,40 @@ static enum lh_status engine_at(void *self, double date_s, lh_callback call,
     return LH_OK;
 }
 
-static void piece_ended(void *data);
+static void flow_ended(void *data)
+{
+    event_call(data);
+}
 
-static enum lh_status piece_start(struct event *event, double bytes,
-                                  double alpha_s)
+static enum lh_status flow_start(struct event *event, double bytes)
 {
     const struct lh_channel_spec *c = &event->engine->channels[event->channel];
-    double piece = fmin(bytes, LH__SIMGRID_BYTES_MAX);
-    struct lh__simgrid_flow flow = {.bytes = piece,
-                                    .alpha_s = alpha_s,
+    struct lh__simgrid_flow flow = {.bytes = bytes,
+                                    .alpha_s = c->alpha_s,
                                     .phi = c->phi,
+                                    .cap_bytes_per_s = c->cap_bytes_per_s,
                                     .n_links = c->n_links,
                                     .links = c->links,
-                                    .repeats = c->weights,
-                                    .call = piece_ended,
+                                    .weights = c->weights,
+                                    .call = flow_ended,
                                     .data = event};
-    event->rest_bytes = bytes - piece;
     event->simgrid_id = lh__simgrid_send(&flow);
     if (event->simgrid_id < 0)
         return failed(event->engine, "flow");
     return LH_OK;
 }
 
-static void piece_ended(void *data)
+static enum lh_status delay_start(struct event *event, double bytes)
 {
-    struct event *event = data;
-    if (event->rest_bytes > 0 && !event->engine->stopped) {
-        if (piece_start(event, event->rest_bytes, 0.0) != LH_OK)
-            event->engine->stopped = true;
-        return;
-    }
-    event_call(event);
+    struct engine *e = event->engine;
+    const struct lh_channel_spec *c = &e->channels[event->channel];
+    event->bytes = c->cap_bytes_per_s > 0 ? bytes : 0.0;
+    event->end_s = lh__simgrid_now() + c->alpha_s;
+    if (event->bytes > 0)
+        event->end_s += event->bytes / c->cap_bytes_per_s;
+    if (lh__simgrid_at(event->end_s, timer_rang, event) != 0)
+        return failed(e, "timer");
+    return LH_OK;
 }
 
 static enum lh_status engine_send(void *self, lh_channel channel, double bytes,
@@ -146,18 +148,26 @@ static enum lh_status engine_send(void *self, lh_channel channel, double bytes,
     if (flow)
         *flow = id;
     if (bytes > 0 && c->n_links > 0)
-        return piece_start(event, bytes, c->alpha_s);
-    if (lh__simgrid_at(lh__simgrid_now() + c->alpha_s, timer_rang, event) != 0)
-        return failed(e, "timer");
-    return LH_OK;
+        return flow_start(event, bytes);
+    return delay_start(event, bytes);
+}
+
+/* Of a flow that is a timer: what its cap moves until the end. */
+static double timer_left(const struct event *event)
+{
+    const struct lh_channel_spec *c = &event->engine->channels[event->channel];
+    if (event->bytes <= 0)
+        return 0.0;
+    return fmin(event->bytes,
+                (event->end_s - lh__simgrid_now()) * c->cap_bytes_per_s);
 }
 
 static double engine_left(void *self, lh_flow flow)
 {
     const struct event *event = ((struct engine *)self)->events[flow];
     if (event->simgrid_id < 0)
-        return 0.0;
-    return event->rest_bytes + lh__simgrid_left(event->simgrid_id);
+        return timer_left(event);
+    return lh__simgrid_left(event->simgrid_id);
 }
 
 static void engine_cancel(void *self, lh_flow flow)
@@ -231,6 +241,8 @@ lh_channel lh__engine_channel(struct lh_engine *engine,
         memcpy(links, spec->links, n * sizeof *links);
         memcpy(weights, spec->weights, n * sizeof *weights);
     }
+    for (size_t i = 0; i < n; i++)
+        lh__simgrid_expect(links[i], (double)weights[i] * spec->phi);
     copy.links = links;
     copy.weights = weights;
     e->channels = lh_grow(arena, e->channels, &e->channel_capacity,

@@ -281,6 +281,7 @@ void lh_sim_settings_json(struct lh_text *out)
                    "{\"engine\": \"SimGrid %s\", \"network/model\": \"CM02\", "
                    "\"network/crosstraffic\": 0, \"network/TCP-gamma\": 0, "
                    "\"network/optim\": \"Full\", "
-                   "\"surf/precision\": 1e-12, \"steps_max\": %d}",
+                   "\"surf/precision\": 1e-12, "
+                   "\"maxmin/precision\": 1e-12, \"steps_max\": %d}",
                    lh__simgrid_version(), LH__STEPS_MAX);
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The only file that sees SimGrid, and the only C++.  SimGrid's C API cannot
- * create links or routes, so this subclasses the installed NetZoneImpl: the
- * caller hands each flow its list of links when the flow starts.
+ * The only file that sees SimGrid, and the only C++.  SimGrid's communications,
+ * clock, timers and max-min solver are used; its links and routes are not: a
+ * link here is a constraint of the solver, and each flow is laid on its links,
+ * at any weight and with its cap, when it starts.
  *
  * Settings (docs/model.md, "The engine"): CM02 without cross traffic and
  * without a TCP window is pure alpha-beta with max-min sharing.  CM02 shares a
  * link in proportion to 1 / latency, so get_local_route() returns 1 / phi as
  * the latency and the latency factor gives the true alpha back.  Payloads are
- * whole bytes in SimGrid: payloads and capacities are scaled by 2^20.
+ * whole numbers in SimGrid: a flow's is its bytes x a power of two, its
+ * bandwidth factor, so that it has all the bits of a double.
  * network/optim is Full: the default, Lazy, solves again only around the first
  * link of a flow that leaves its latency, and gives wrong rates where several
- * do so at one instant (tests/test_fold.c finds it).
+ * do so at one instant (tests/test_fold.c finds it).  With an unlimited link
+ * of its own first in each flow Lazy is right too, but slower wherever flows
+ * share links.
  */
 #include "simgrid.h"
 
@@ -19,11 +23,13 @@
 #include <deque>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <simgrid/Exception.hpp>
 #include <simgrid/kernel/Timer.hpp>
+#include <simgrid/kernel/resource/Model.hpp>
 #include <simgrid/kernel/resource/NetworkModelIntf.hpp>
 #include <simgrid/kernel/routing/NetZoneImpl.hpp>
 #include <simgrid/s4u.hpp>
@@ -32,10 +38,44 @@
 
 namespace sg = simgrid;
 
+/* The solver.  The library exports it, but no header publishes it; SimGrid's
+ * own routes take a link at whole weights only, one list entry a unit.  What
+ * is declared here is resolved by name when the program is linked, and no
+ * object is looked into. */
+namespace simgrid
+{
+namespace kernel
+{
+namespace lmm
+{
+class System
+{
+  public:
+    Constraint *constraint_new(resource::Resource *id, double bound);
+    void update_constraint_bound(Constraint *constraint, double bound);
+    Variable *variable_new(resource::Action *id, double penalty, double bound,
+                           size_t n_constraints);
+    void variable_free(Variable *variable);
+    void expand(Constraint *constraint, Variable *variable, double weight,
+                bool force_creation);
+};
+} // namespace lmm
+} // namespace kernel
+} // namespace simgrid
+
 namespace
 {
 
-const double scale = 1048576.0; /* 2^20: exact in a double */
+/* Payloads are whole numbers of this many bits: all that a double holds. */
+const int payload_bits = 52;
+/* The solver takes for nothing what is below its precision: of a link's
+ * capacity a part of 1e-12; of the sum of weight x share on a link, where the
+ * heaviest flow counts 1/2 to 1, a part of 1.3e-10 (1e-12 / share_unit), which
+ * must lie above the rounding of sums of some thousand flows and below what
+ * any flow counts. */
+const char *const precision = "maxmin/precision:1e-12";
+const double share_unit = 1.0 / 128;
+const double least_use = 2e-10;
 /* A link of capacity 0 drops out of SimGrid's solve, and its flows would run as
  * fast as their other links allow.  At this rate one moves a byte in 30,000
  * years. */
@@ -47,47 +87,60 @@ struct Flow {
     sg::s4u::CommPtr comm;
     void (*call)(void *) = nullptr;
     void *data = nullptr;
+    double factor = 1.0; /* units of payload in a byte: a power of two */
     bool in_use = false;
 };
 
-class GivenRoutes;
+struct Link {
+    sg::kernel::lmm::Constraint *constraint = nullptr;
+    double capacity = 0.0; /* bytes/s, above 0 */
+    double unit = 0.0;     /* of weight x phi: that of the heaviest flow; 0:
+                              no flow is expected */
+};
+
+class EmptyRoutes;
 
 struct State {
     std::unique_ptr<sg::s4u::Engine> engine;
-    GivenRoutes *zone = nullptr;
+    EmptyRoutes *zone = nullptr;
+    sg::kernel::resource::Model *model = nullptr; /* of the network */
     sg::s4u::Host *from = nullptr;
     sg::s4u::Host *to = nullptr;
-    std::vector<sg::s4u::Link *> links;
+    sg::kernel::lmm::System *sharing = nullptr; /* max-min */
+    std::vector<Link> links;
     std::deque<Flow> flows;
     std::vector<int64_t> free_flows;
     /* SimGrid still uses a communication after its completion callback; kept
      * until the clock has moved on. */
     std::deque<std::pair<double, sg::s4u::CommPtr>> ended;
     const struct lh__simgrid_flow *starting = nullptr;
+    double starting_factor = 1.0;
+    bool has_sent = false;
 };
 
 /* SimGrid is itself a global: one engine a process. */
 State *state = nullptr;
 std::string error_text;
 
-class GivenRoutes : public sg::kernel::routing::NetZoneImpl
+/* What SimGrid divides a flow's share by. */
+double penalty()
+{
+    return 1.0 / (share_unit * state->starting->phi);
+}
+
+/* The route of every flow: its penalty for a latency, and no link. */
+class EmptyRoutes : public sg::kernel::routing::NetZoneImpl
 {
   public:
-    explicit GivenRoutes(const std::string &name) : NetZoneImpl(name)
+    explicit EmptyRoutes(const std::string &name) : NetZoneImpl(name)
     {
     }
 
     void get_local_route(const sg::kernel::routing::NetPoint *,
                          const sg::kernel::routing::NetPoint *,
-                         sg::kernel::routing::Route *into,
-                         double *latency) override
+                         sg::kernel::routing::Route *, double *latency) override
     {
-        const struct lh__simgrid_flow *flow = state->starting;
-        for (int32_t i = 0; i < flow->n_links; i++)
-            into->link_list_.insert(into->link_list_.end(),
-                                    (size_t)flow->repeats[i],
-                                    state->links[flow->links[i]]->get_impl());
-        *latency += 1.0 / flow->phi;
+        *latency += penalty();
     }
 };
 
@@ -139,12 +192,52 @@ void flow_completed(const sg::s4u::Activity &activity)
     call(data);
 }
 
+double unit_of(const Link &link)
+{
+    return link.unit > 0 ? link.unit : 1.0;
+}
+
+void link_update(const Link &link)
+{
+    state->sharing->update_constraint_bound(link.constraint,
+                                            link.capacity / unit_of(link));
+}
+
+/* Lays the flow that was just started, the newest of the started actions, on
+ * its links: a variable of the solver, which stays disabled until the latency
+ * is over, in place of the one that the empty route was given. */
+void flow_lay(const struct lh__simgrid_flow *flow)
+{
+    sg::kernel::resource::Action &action =
+        state->model->get_started_action_set()->back();
+    double cap = flow->cap_bytes_per_s > 0 ? flow->cap_bytes_per_s : -1.0;
+    state->sharing->variable_free(action.get_variable());
+    auto *variable =
+        state->sharing->variable_new(&action, 0.0, cap, (size_t)flow->n_links);
+    action.set_variable(variable);
+    for (int32_t i = 0; i < flow->n_links; i++) {
+        const Link &link = state->links[flow->links[i]];
+        double weight = (double)flow->weights[i] / unit_of(link);
+        if (weight * flow->phi < least_use)
+            throw std::range_error("flows on one link differ in weight by "
+                                   "more than 2.5e9 : 1");
+        state->sharing->expand(link.constraint, variable, weight, true);
+    }
+}
+
 double latency_factor(double, const sg::s4u::Host *, const sg::s4u::Host *,
                       const std::vector<sg::s4u::Link *> &,
                       const std::unordered_set<sg::s4u::NetZone *> &)
 {
-    return std::fmax(state->starting->alpha_s, alpha_min_s)
-           * state->starting->phi;
+    return std::fmax(state->starting->alpha_s, alpha_min_s) / penalty();
+}
+
+/* Units of payload that a flow moves for each byte/s of its rate. */
+double bandwidth_factor(double, const sg::s4u::Host *, const sg::s4u::Host *,
+                        const std::vector<sg::s4u::Link *> &,
+                        const std::unordered_set<sg::s4u::NetZone *> &)
+{
+    return state->starting_factor;
 }
 
 } // namespace
@@ -179,11 +272,17 @@ int lh__simgrid_open(void)
             sg::s4u::Engine::set_config("network/TCP-gamma:0");
             sg::s4u::Engine::set_config("network/optim:Full");
             sg::s4u::Engine::set_config("surf/precision:1e-12");
-            state->zone = new GivenRoutes("longhaul");
+            sg::s4u::Engine::set_config(precision);
+            state->zone = new EmptyRoutes("longhaul");
             state->from = state->zone->create_host("from", {1.0});
             state->to = state->zone->create_host("to", {1.0});
-            state->zone->get_iface()->get_network_model()->set_lat_factor_cb(
-                latency_factor);
+            auto *network = state->zone->get_iface()->get_network_model();
+            network->set_lat_factor_cb(latency_factor);
+            network->set_bw_factor_cb(bandwidth_factor);
+            state->model = dynamic_cast<sg::kernel::resource::Model *>(network);
+            if (state->model == nullptr)
+                throw std::runtime_error("the network is no lmm model");
+            state->sharing = state->model->get_maxmin_system();
             sg::s4u::Activity::on_completion_cb(flow_completed);
             return 0;
         },
@@ -195,11 +294,10 @@ int lh__simgrid_link(double capacity_bytes_per_s)
     return guarded(
         [=] {
             int id = (int)state->links.size();
-            auto *link = state->zone->create_link(
-                "l" + std::to_string(id),
-                {std::fmax(capacity_bytes_per_s, stalled_bytes_per_s) * scale});
-            link->set_latency(0.0);
-            link->seal();
+            Link link;
+            link.capacity = std::fmax(capacity_bytes_per_s, stalled_bytes_per_s);
+            link.constraint =
+                state->sharing->constraint_new(nullptr, link.capacity);
             state->links.push_back(link);
             return id;
         },
@@ -222,8 +320,23 @@ int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s)
 {
     return guarded(
         [=] {
-            state->links[link]->set_bandwidth(
-                std::fmax(capacity_bytes_per_s, stalled_bytes_per_s) * scale);
+            state->links[link].capacity =
+                std::fmax(capacity_bytes_per_s, stalled_bytes_per_s);
+            link_update(state->links[link]);
+            return 0;
+        },
+        -1);
+}
+
+void lh__simgrid_expect(int32_t link, double use)
+{
+    (void)guarded(
+        [=] {
+            Link &l = state->links[link];
+            if (state->has_sent || use <= l.unit)
+                return 0;
+            l.unit = std::ldexp(1.0, std::ilogb(use) + 1);
+            link_update(l);
             return 0;
         },
         -1);
@@ -238,13 +351,16 @@ int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow)
             f.call = flow->call;
             f.data = flow->data;
             f.in_use = true;
-            auto payload = (uint64_t)std::llround(flow->bytes * scale);
+            state->has_sent = true;
+            f.factor = std::ldexp(1.0, payload_bits - std::ilogb(flow->bytes));
             f.comm = sg::s4u::Comm::sendto_init(state->from, state->to);
-            f.comm->set_payload_size(payload == 0 ? 1 : payload);
+            f.comm->set_payload_size((uint64_t)(flow->bytes * f.factor));
             f.comm->set_data((void *)(intptr_t)(id + 1));
             state->starting = flow;
+            state->starting_factor = f.factor;
             f.comm->vetoable_start();
             state->starting = nullptr;
+            flow_lay(flow);
             return id;
         },
         (int64_t)-1);
@@ -253,7 +369,11 @@ int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow)
 double lh__simgrid_left(int64_t flow)
 {
     return guarded(
-        [=] { return state->flows[flow].comm->get_remaining() / scale; }, -1.0);
+        [=] {
+            const Flow &f = state->flows[flow];
+            return f.comm->get_remaining() / f.factor;
+        },
+        -1.0);
 }
 
 void lh__simgrid_cancel(int64_t flow)

@@ -15,27 +15,28 @@
 extern "C" {
 #endif
 
-/* A flow: `bytes` at one rate v, link i consumed at repeats[i] x v, v / phi
- * shared max-min, ended alpha_s + bytes / v after the start. */
+/* A flow: `bytes` at one rate v <= cap, link i consumed at weights[i] x v,
+ * v / phi shared max-min, ended alpha_s + bytes / v after the start. */
 struct lh__simgrid_flow {
-    double bytes;    /* 0 < bytes <= LH__SIMGRID_BYTES_MAX */
-    double alpha_s;  /* >= 0 */
-    double phi;      /* > 0 */
-    int32_t n_links; /* > 0 */
-    const int32_t *links;
-    const int64_t *repeats; /* >= 1 */
+    double bytes;           /* > 0 */
+    double alpha_s;         /* >= 0 */
+    double phi;             /* > 0 */
+    double cap_bytes_per_s; /* 0: none */
+    int32_t n_links;        /* > 0 */
+    const int32_t *links;   /* no two equal */
+    const int64_t *weights; /* >= 1 */
     void (*call)(void *data);
     void *data;
 };
-
-/* The engine counts in 1 / 2^20 byte, in 64 bits. */
-#define LH__SIMGRID_BYTES_MAX 1.7e13
 
 const char *lh__simgrid_error(void);
 const char *lh__simgrid_version(void);
 int lh__simgrid_open(void);
 int lh__simgrid_link(double capacity_bytes_per_s); /* >= 0; id, or -1 */
-int lh__simgrid_seal(void);                        /* no link after */
+int lh__simgrid_seal(void);                        /* before the first flow */
+/* Flows will cross the link at this weight x phi.  Told before the first flow
+ * is sent, it keeps very unequal flows on one link exact. */
+void lh__simgrid_expect(int32_t link, double use);
 int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s);
 int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow); /* id or -1 */
 double lh__simgrid_left(int64_t flow);                         /* bytes */

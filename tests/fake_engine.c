@@ -2,8 +2,8 @@
  *
  * A fluid engine: flows wait alpha, then share the links.  Rates by
  * progressive filling: the level of v / phi rises for all flows alike until a
- * link is full, whose flows are then fixed; and so on (Bertsekas and Gallager,
- * Data Networks, 6.5.2).  Rates are solved anew where flows or capacities
+ * link is full or a flow is at its cap, and what is full or capped is then
+ * fixed; and so on (Bertsekas and Gallager, Data Networks, 6.5.2).  Rates are solved anew where flows or capacities
  * changed; events are found by a scan.  Simple, not fast.
  */
 #include "fake_engine.h"
@@ -62,6 +62,11 @@ static enum lh_status fake_at(void *self, double date_s, lh_callback call,
     return LH_OK;
 }
 
+static bool is_limited(const struct lh_channel_spec *c)
+{
+    return c->n_links > 0 || c->cap_bytes_per_s > 0;
+}
+
 static enum lh_status fake_send(void *self, lh_channel channel, double bytes,
                                 lh_callback call, void *data, lh_flow *flow)
 {
@@ -69,7 +74,7 @@ static enum lh_status fake_send(void *self, lh_channel channel, double bytes,
     struct event *e = event_new(f, call, data);
     e->channel = f->channels[channel];
     e->date_s = f->now_s + e->channel->alpha_s;
-    e->state = bytes > 0 && e->channel->n_links > 0 ? DELAYED : TIMER;
+    e->state = bytes > 0 && is_limited(e->channel) ? DELAYED : TIMER;
     e->left_bytes = bytes;
     e->least_bytes = 1e-13 * bytes;
     if (flow)
@@ -100,15 +105,24 @@ static enum lh_status fake_link_set(void *self, int32_t link,
 
 static void fake_stop(void *self) { ((struct fake *)self)->stopped = true; }
 
-/* Room left and demand per level of the flows not yet fixed (rate < 0). */
+/* The level of v / phi at which a flow is at its cap. */
+static double level_of_cap(const struct lh_channel_spec *c)
+{
+    return c->cap_bytes_per_s > 0 ? c->cap_bytes_per_s / c->phi : INFINITY;
+}
+
+/* Room left and demand per level of the flows not yet fixed (rate < 0); the
+ * level at which the next link is full or the next flow at its cap. */
 static double level_next(struct fake *f)
 {
     double level = INFINITY;
     memset(f->slope, 0, (size_t)f->n_links * sizeof *f->slope);
     for (size_t i = 0; i < f->n_events; i++) {
         const struct event *e = &f->events[i];
-        for (int32_t k = 0;
-             e->state == MOVING && e->rate < 0 && k < e->channel->n_links; k++)
+        if (e->state != MOVING || e->rate >= 0)
+            continue;
+        level = fmin(level, level_of_cap(e->channel));
+        for (int32_t k = 0; k < e->channel->n_links; k++)
             f->slope[e->channel->links[k]] +=
                 (double)e->channel->weights[k] * e->channel->phi;
     }
@@ -122,6 +136,8 @@ static double level_next(struct fake *f)
 static bool is_fixed_at(const struct fake *f, const struct event *e,
                         double level)
 {
+    if (level_of_cap(e->channel) <= level * (1 + 1e-13))
+        return true;
     for (int32_t k = 0; k < e->channel->n_links; k++) {
         int32_t l = e->channel->links[k];
         if (f->room[l] <= level * f->slope[l] * (1 + 1e-13))
