@@ -8,11 +8,12 @@
  */
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "incidence.h"
 
-enum { OPTIONS_MAX = 64 };
+enum { OPTIONS_MAX = 64, FEW_HOPS = 256 };
 
 static bool is_small(const struct lh__family *f)
 {
@@ -27,8 +28,12 @@ double lh__stand_latency_s(const struct lh__incidence *in,
                            const struct lh_members *members,
                            const struct lh__stand *stand)
 {
-    struct lh_arena *scratch = lh_arena_new();
-    double *latency_s = LH_NEW(scratch, double, hops->n);
+    double few[FEW_HOPS];
+    double *many = hops->n > FEW_HOPS ? calloc((size_t)hops->n, sizeof *many)
+                                      : NULL;
+    double *latency_s = many ? many : few;
+    if (hops->n > FEW_HOPS && many == NULL)
+        abort();
     for (int64_t h = 0; h < hops->n; h++)
         latency_s[h] = lh_topology_latency(in->topology,
                                            stand->accelerator[hops->from[h]],
@@ -37,7 +42,7 @@ double lh__stand_latency_s(const struct lh__incidence *in,
                        ? latency_s[0]
                        : lh_algorithm_at(algorithm)->latency(
                              hops, collective, members, latency_s);
-    lh_arena_free(scratch);
+    free(many);
     return all_s;
 }
 

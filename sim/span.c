@@ -87,24 +87,59 @@ static void members_locate(struct maker *m, int64_t o)
 
 /* ---- hops ---------------------------------------------------------------- */
 
-static int32_t hop_kind_of(struct maker *m, const struct lh__entry *entries,
-                           int64_t from, int64_t to)
+/* The blocks of an outer number, for a kind of inner numbers. */
+struct outer {
+    const struct lh__entry *entries;
+    int32_t inner_kind;
+};
+
+/* Where in its scale-up domain a member stands, and of how many; of the lowest
+ * inner number of the kind: two that are alike for one are alike for all. */
+struct domain_place {
+    int64_t place, size;
+};
+
+static struct domain_place domain_place(const struct maker *m,
+                                        const struct outer *o, int64_t member)
+{
+    const struct lh__span *span = m->span;
+    const struct lh_topology *t = span->in->topology;
+    lh_rank rank = lh__span_rank(
+        span, o->entries[m->member_entry[member]].block,
+        m->member_place[member], span->p->kind_of[o->inner_kind]);
+    int64_t a = lh__rank_accelerator(&span->in->ranks, rank);
+    return (struct domain_place){lh_topology_accelerator_place(t, a),
+                                 lh_topology_domain_size(t, a)};
+}
+
+static int32_t hop_kind_of(struct maker *m, const struct outer *o, int64_t from,
+                           int64_t to, enum lh__side side)
 {
     struct lh__span *span = m->span;
     const struct lh__block *block = span->in->blocks.block;
-    int32_t a = entries[m->member_entry[from]].block;
-    int32_t b = entries[m->member_entry[to]].block;
-    const int64_t key[] = {m->member_place[from], m->member_place[to],
-                           block[a].site,         block[b].site,
-                           block[a].n,            block[b].n,
-                           a == b};
+    int32_t a = o->entries[m->member_entry[from]].block;
+    int32_t b = o->entries[m->member_entry[to]].block;
+    struct domain_place other = {0, 0};
+    if (side != LH__BOTH)
+        other = domain_place(m, o, side == LH__FROM ? to : from);
+    const int64_t key[] = {
+        side == LH__TO ? other.place : m->member_place[from],
+        side == LH__FROM ? other.place : m->member_place[to],
+        other.size,
+        block[a].site,
+        block[b].site,
+        side == LH__TO ? 0 : block[a].n,
+        side == LH__FROM ? 0 : block[b].n,
+        side,
+        o->inner_kind};
     int32_t kind = lh__intern(&m->kinds, key, sizeof key / sizeof key[0]);
     if (kind < span->n_hop_kinds)
         return kind;
     span->hop_kind =
         lh_grow(m->arena, span->hop_kind, &m->kind_capacity,
                 (size_t)kind + 1, sizeof *span->hop_kind);
-    span->hop_kind[kind] = (struct lh__hop_kind){a, b, key[0], key[1]};
+    span->hop_kind[kind] = (struct lh__hop_kind){
+        a, b, m->member_place[from], m->member_place[to], o->inner_kind};
     span->n_hop_kinds = kind + 1;
     return kind;
 }
@@ -127,32 +162,51 @@ static int by_entry(const void *x, const void *y)
     return 0;
 }
 
+/* Adds up the weights of what one block sees alike. */
+static int64_t sights_join(struct sight *sight, int64_t n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++) {
+        struct sight *last = kept > 0 ? &sight[kept - 1] : NULL;
+        if (last && last->entry == sight[i].entry
+            && last->value[0] == sight[i].value[0])
+            last->value[2] += sight[i].value[2];
+        else
+            sight[kept++] = sight[i];
+    }
+    return kept;
+}
+
+/* Fills kind[] of the hops as the blocks see them that they begin in. */
 static int64_t sights_list(struct maker *m, struct sight *out,
-                           const struct lh_hops *hops, const int32_t *kind)
+                           const struct lh_hops *hops, const struct outer *o,
+                           int32_t *kind)
 {
     int64_t n = 0;
     for (int64_t h = 0; h < hops->n; h++) {
-        int32_t from = m->member_entry[hops->from[h]];
-        int32_t to = m->member_entry[hops->to[h]];
-        bool both = from == to;
-        out[n++] = (struct sight){
-            from, {kind[h], both ? LH__BOTH : LH__FROM, hops->weight[h]}};
-        if (!both)
-            out[n++] =
-                (struct sight){to, {kind[h], LH__TO, hops->weight[h]}};
+        int64_t from = hops->from[h], to = hops->to[h];
+        int32_t a = m->member_entry[from], b = m->member_entry[to];
+        enum lh__side side = a == b ? LH__BOTH : LH__FROM;
+        kind[h] = hop_kind_of(m, o, from, to, side);
+        out[n++] = (struct sight){a, {kind[h], side, hops->weight[h]}};
+        if (a != b)
+            out[n++] = (struct sight){
+                b,
+                {hop_kind_of(m, o, from, to, LH__TO), LH__TO, hops->weight[h]}};
     }
     qsort(out, (size_t)n, sizeof *out, by_entry);
-    return n;
+    return sights_join(out, n);
 }
 
 /* The list of each entry of outer number o, for a kind of inner numbers. */
 static void lists_make(struct maker *m, int64_t o, int32_t k,
-                       const struct lh_hops *hops, const int32_t *kind)
+                       const struct lh_hops *hops, int32_t *kind)
 {
     struct lh__span *span = m->span;
     struct lh_arena *scratch = lh_arena_new();
     struct sight *sight = LH_NEW(scratch, struct sight, 2 * hops->n);
-    int64_t n = sights_list(m, sight, hops, kind), i = 0;
+    struct outer outer = {span->entry + span->first[o], k};
+    int64_t n = sights_list(m, sight, hops, &outer, kind), i = 0;
     int64_t *value = LH_NEW(scratch, int64_t, 3 * n);
     for (int64_t e = 0; e < span->first[o + 1] - span->first[o]; e++) {
         size_t n_values = 0;
@@ -161,7 +215,7 @@ static void lists_make(struct maker *m, int64_t o, int32_t k,
                 value[n_values++] = sight[i].value[v];
         }
         m->list[(span->first[o] + e) * span->p->n_kinds + k] =
-            lh__intern(&span->lists, value, n_values);
+            span->g->small ? 0 : lh__intern(&span->lists, value, n_values);
     }
     lh_arena_free(scratch);
 }
@@ -170,17 +224,13 @@ static void outer_make(struct maker *m, int64_t o)
 {
     struct lh__span *span = m->span;
     int32_t n_kinds = span->p->n_kinds;
-    const struct lh__entry *entries = span->entry + span->first[o];
     members_locate(m, o);
     for (int32_t k = 0; k < n_kinds; k++) {
         const struct lh_hops *hops =
             &span->g->hops[span->p->outer[o * n_kinds + k]];
         int32_t *kind = LH_NEW(m->scratch, int32_t, hops->n);
-        for (int64_t h = 0; h < hops->n; h++)
-            kind[h] = hop_kind_of(m, entries, hops->from[h], hops->to[h]);
         m->hop_kinds[o * n_kinds + k] = kind;
-        if (!span->g->small)
-            lists_make(m, o, k, hops, kind);
+        lists_make(m, o, k, hops, kind);
     }
 }
 
@@ -211,6 +261,9 @@ static void hop_figures_fill(struct hop_figures *out,
     for (int32_t i = 0; i < span->n_hop_kinds; i++) {
         const struct lh__hop_kind *kind = &span->hop_kind[i];
         struct lh_path path;
+        out->latency_s[i] = out->cap_bytes_per_s[i] = 0;
+        if (kind->inner_kind != span->p->kind[inner])
+            continue;
         lh_topology_path(
             &path, in->topology,
             lh__rank_accelerator(&in->ranks,

@@ -4,11 +4,13 @@
  * in which of its communicators each block has members, and which hops begin
  * or end there.
  *
- * A hop kind is a hop as its two blocks see it: which member (counted in the
- * block) to which, in one block, or from a block of a site and size to another
- * (a short block may end within a scale-up domain, where routes differ).  A piece is what one
- * block sees of a communicator: the kinds and weights of the hops that begin
- * or end in it.
+ * A hop kind is a hop as a block sees it: within the block, which member
+ * (counted in the block) to which; else which member, from or to a member at
+ * which place in a scale-up domain of which size, at which site (a route
+ * depends on no more: it meets the other block at the top of the site; the
+ * last domain of a site may be partly filled).  A piece is what one block sees
+ * of a communicator: the kinds of the hops that begin or end in it, each with
+ * the sum of their weights.
  *
  * Ownership: the context's arena.
  */
@@ -24,6 +26,7 @@ enum lh__side { LH__BOTH, LH__FROM, LH__TO };
 struct lh__hop_kind {
     int32_t from_block, to_block; /* of the first such hop */
     int64_t from, to;             /* members, counted in their blocks */
+    int32_t inner_kind;           /* of its inner number */
 };
 
 /* A block in an outer number. */

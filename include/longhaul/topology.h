@@ -101,6 +101,11 @@ int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */
 int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a);
 
+/* How many accelerators stand in its scale-up domain; the last one of a site
+ * may be partly filled. */
+int64_t lh_topology_domain_size(const struct lh_topology *t,
+                                int64_t accelerator);
+
 /* How many dimensions the torus has that an accelerator stands in, and its
  * dims, x first; 0: its domain is switched. */
 int lh_topology_torus(const struct lh_topology *t, int64_t accelerator,
