@@ -148,8 +148,9 @@ static void first_colours(struct colours *c)
         const struct lh__skeleton *s = geometry_skeleton(in, geometry);
         for (int64_t i = 0; i < s->n_comms; i++) {
             int64_t x = geometry->first_comm + i;
-            c->comm[x] = mix2(mix2((uint64_t)g, (uint64_t)s->pattern[i]),
-                              bits(in->latency_s[x]));
+            c->comm[x] = mix2(
+                mix2((uint64_t)g, (uint64_t)s->pattern[i]),
+                mix2(bits(in->latency_s[x]), bits(in->cap_bytes_per_s[x])));
         }
     }
     for (int l = 0; l < in->n_links; l++)

@@ -6,8 +6,8 @@
  *   (a) every link of class j carries the same total weight W_ij of class-i
  *       communicators, and has the same capacity, latency and kind
  *   (b) if one communicator of class i crosses a link of class j, all do
- *   (c) communicators of a class have the same geometry, algorithm and
- *       latency, and as many members of each rank class in each role
+ *   (c) communicators of a class have the same geometry, algorithm, latency
+ *       and cap, and as many members of each rank class in each role
  *   (d) ranks of a class have the same template, and for each geometry and
  *       role a communicator of the same class
  *
@@ -273,7 +273,8 @@ static enum lh_status geometry_check(const struct lh__fold *f, int32_t g,
         if (local < 0 || local >= s->n_comms
             || geometry->algorithm[s->pattern[c]]
                    != geometry->algorithm[s->pattern[local]]
-            || in->latency_s[x] != in->latency_s[first])
+            || in->latency_s[x] != in->latency_s[first]
+            || in->cap_bytes_per_s[x] != in->cap_bytes_per_s[first])
             return broken(ctx, "communicators of a class differ", x, first);
         enum lh_status st = comm_check(f, &w, x, m, ctx);
         if (st != LH_OK)

@@ -383,8 +383,9 @@ struct uses {
     size_t n;
     size_t capacity;
     lh_link *link;
-    int64_t *weight;       /* NULL: all are 1 so far */
-    double *hop_latency_s; /* of the communicator at hand */
+    int64_t *weight;        /* NULL: all are 1 so far */
+    double *hop_latency_s;  /* of the communicator at hand */
+    double cap_bytes_per_s; /* the same */
     bool small;
 };
 
@@ -421,6 +422,7 @@ static void uses_weigh(struct uses *u)
 static void comm_uses(const struct lh__incidence *in, struct uses *u,
                       const struct lh_hops *hops, const struct stand *stand)
 {
+    u->cap_bytes_per_s = INFINITY;
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
         lh_topology_path(&path, in->topology, stand->accelerator[hops->from[h]],
@@ -428,6 +430,8 @@ static void comm_uses(const struct lh__incidence *in, struct uses *u,
         u->hop_latency_s[h] = path.latency_s;
         if (u->small)
             continue;
+        u->cap_bytes_per_s =
+            fmin(u->cap_bytes_per_s, lh__hop_cap(&path, hops->weight[h]));
         uses_reserve(u, (size_t)path.n_links);
         for (int i = 0; i < path.n_links; i++) {
             u->link[u->n] = path.links[i];
@@ -466,6 +470,7 @@ static void geometry_uses(struct lh__incidence *in, struct uses *u,
         stand_walk(&stand, in, &w);
         comm_uses(in, u, &hops[k], &stand);
         in->use_first[x + 1] = (int64_t)u->n;
+        in->cap_bytes_per_s[x] = u->cap_bytes_per_s;
         in->latency_s[x] =
             comm_latency_s(g->algorithm[k], g->collective, &hops[k],
                            &s->patterns[k].members, u->hop_latency_s);
@@ -496,6 +501,7 @@ enum lh_status lh__incidence_build(struct lh__incidence *out,
         return st;
     out->use_first = LH_NEW(ctx->arena, int64_t, out->n_comms + 1);
     out->latency_s = LH_NEW(ctx->arena, double, out->n_comms);
+    out->cap_bytes_per_s = LH_NEW(ctx->arena, double, out->n_comms);
     struct uses uses = {0};
     for (int32_t i = 0; i < out->n_geometries; i++)
         geometry_uses(out, &uses, &out->geometries[i], ctx);
@@ -547,6 +553,7 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
                                    .alpha_s = in->base_s + in->latency_s[comm],
                                    .unit_frac = g->unit_frac[k],
                                    .phi = g->phi[k],
+                                   .cap_bytes_per_s = in->cap_bytes_per_s[comm],
                                    .crosses_wan = on_several_sites(&members)};
     if (f->collective == g->collective)
         return out;

@@ -63,6 +63,7 @@ struct lh__flow_figures {
     double alpha_s;
     double unit_frac; /* bytes at weight 1 / S, weights as in use_weight */
     double phi;
+    double cap_bytes_per_s; /* INFINITY: no cap */
     bool crosses_wan;
 };
 
@@ -115,9 +116,10 @@ struct lh__incidence {
     int64_t n_comms;    /* of all geometries */
     int64_t *use_first; /* [n_comms + 1] */
     lh_link *use_link;
-    int64_t *use_weight; /* NULL: all weights are 1 */
-    double *latency_s;   /* [n_comms] of the geometry's collective */
-    int n_links;         /* of the topology */
+    int64_t *use_weight;     /* NULL: all weights are 1 */
+    double *latency_s;       /* [n_comms] of the geometry's collective */
+    double *cap_bytes_per_s; /* [n_comms] of the rate at weight 1; INFINITY */
+    int n_links;             /* of the topology */
 };
 
 static inline int64_t lh__use_weight(const struct lh__incidence *in,

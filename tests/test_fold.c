@@ -55,6 +55,7 @@ struct draw {
     int spare;          /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;
+    int window_kib;     /* of TCP; 0: transport is ideal */
 };
 
 static uint64_t next(uint64_t *state)
@@ -184,6 +185,7 @@ static struct draw draw_make(uint64_t seed)
     d.fibres = fibres[below(r, LH_COUNT(fibres))];
     d.gbit = gbits[below(r, LH_COUNT(gbits))];
     d.km = one_in(r, 2) ? 10 : 1000;
+    d.window_kib = one_in(r, 3) ? 64 << (2 * below(r, 5)) : 0;
     settle(&d);
     return d;
 }
@@ -263,6 +265,14 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
     }
 }
 
+static void put_transport(struct lh_text *t, const struct draw *d)
+{
+    if (d->window_kib > 0)
+        lh_text_printf(t, ", transport: {kind: tcp, window: %d KiB}",
+                       d->window_kib);
+}
+
+/* Of fibres listed, the last has the transport drawn. */
 static void put_fibres(struct lh_text *t, const struct draw *d)
 {
     static const char *const kinds[] = {"mesh", "ring", "hub"};
@@ -271,16 +281,22 @@ static void put_fibres(struct lh_text *t, const struct draw *d)
     if (d->fibres != LISTED) {
         lh_text_printf(t,
                        "fibre_layout: {kind: %s, length: %d km, bandwidth: "
-                       "%d Gbit/s}\n",
+                       "%d Gbit/s",
                        kinds[d->fibres], d->km, d->gbit);
+        put_transport(t, d);
+        lh_text_add(t, "}\n");
         return;
     }
     lh_text_add(t, "fibres:\n");
-    for (int i = 1; i < d->n_sites; i++)
+    for (int i = 1; i < d->n_sites; i++) {
         lh_text_printf(t,
                        "  - {between: [s%d, s%d], length: %d km, bandwidth: "
-                       "%d Gbit/s}\n",
+                       "%d Gbit/s",
                        i - 1, i, i * d->km, (i + 1) * d->gbit);
+        if (i == d->n_sites - 1)
+            put_transport(t, d);
+        lh_text_add(t, "}\n");
+    }
 }
 
 static void put_scenario(struct lh_text *t, const struct draw *d)
@@ -527,7 +543,7 @@ enum feature {
     UNEQUAL_SITES, THREE_SITES, STAGES_ACROSS, GPIPE, INTERLEAVED, ZERO,
     OVERLAP, RECOMPUTE, NO_SEQUENCE, ON_RAILS, ON_TREE, ON_SWITCH,
     OVERSUBSCRIBED, FLAT, HIERARCHICAL, UNEQUAL_FIBRES, HUBS, SLOW_FIBRE,
-    UNSTEADY, MULTI_STEP, N_FEATURES
+    WINDOW, UNSTEADY, MULTI_STEP, N_FEATURES
 };
 
 static const char *const feature_names[N_FEATURES] = {
@@ -538,7 +554,7 @@ static const char *const feature_names[N_FEATURES] = {
     "interleaved", "zero 1", "overlap", "full recomputation",
     "no sequence parallelism", "rails", "fat-tree", "switch",
     "oversubscribed", "flat-ring", "hierarchical", "unequal fibres", "hub",
-    "fibre of 1 Gbit/s", "not steady", "more than one step"};
+    "fibre of 1 Gbit/s", "a window that limits", "not steady", "more than one step"};
 
 /* The steady state is found at once or not: these two just happen. */
 static bool is_required(int f)
@@ -603,6 +619,22 @@ static bool has_skewed_weights(const struct pair *p)
     return false;
 }
 
+/* A flow's cap is below what its links would give it alone. */
+static bool has_limiting_window(const struct pair *p)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    for (int32_t i = 0; i < placed->n_shapes; i++) {
+        const struct lh_channel_spec *c = &placed->channels[i];
+        double rate = INFINITY;
+        for (int32_t k = 0; k < c->n_links; k++)
+            rate = fmin(rate, placed->engine_capacity[c->links[k]] /
+                                  (double)c->weights[k]);
+        if (c->cap_bytes_per_s < rate)
+            return true;
+    }
+    return false;
+}
+
 static bool sites_differ(const struct draw *d)
 {
     for (int i = 1; i < d->n_sites; i++) {
@@ -656,6 +688,7 @@ static void tally(int *count, const struct draw *d, struct pair *p)
         [UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED,
         [HUBS] = d->n_sites == 3 && d->fibres == HUB,
         [SLOW_FIBRE] = sites && d->gbit == 1,
+        [WINDOW] = has_limiting_window(p),
         [UNSTEADY] = !t->steady,
         [MULTI_STEP] = t->steps_simulated > 1};
     sites_tally(has, d);
@@ -688,7 +721,12 @@ static void shrink(struct draw *d, int way)
     case 12: d->overlap = false; break;
     case 13: d->sequence_parallel = true; break;
     case 14: d->algorithm = 0; d->spare = 0; break;
-    case 15: d->fibres = MESH; d->gbit = 100; d->km = 10; break;
+    case 15:
+        d->fibres = MESH;
+        d->gbit = 100;
+        d->km = 10;
+        d->window_kib = 0;
+        break;
     case 16:
         for (int i = 0; i < SITES_MAX; i++) {
             d->sites[i].over = 1;
@@ -1200,13 +1238,14 @@ static void a_dropped_order_is_seen(void)
     plant_end(&p);
 }
 
-enum spoil { ALPHA, PHI, GCD, N_SPOILS };
+enum spoil { ALPHA, PHI, GCD, CAP, N_SPOILS };
 
 static void spoil(struct lh__shape *s, enum spoil what)
 {
     switch (what) {
     case ALPHA: s->alpha_s *= 1.01; break;
     case PHI: s->phi *= 4; break;
+    case CAP: s->cap_bytes_per_s = 1e6; break;
     default: /* the divisor taken from the weights, not given to the unit */
         for (int32_t k = 0; k < s->n_links; k++)
             s->weights[k] *= 2;
@@ -1238,10 +1277,13 @@ static void a_wrong_shape_is_seen(void)
     }
     lh__place_reduce(placed, &p.pair.ctx);
     LH_CHECK(same_times(&p.pair, &right, placed));
-    printf("(of %d shapes, %d on links, seen: alpha %d, phi %d, gcd %d) ",
-           placed->n_shapes, n_crossing, seen[ALPHA], seen[PHI], seen[GCD]);
+    printf("(of %d shapes, %d on links, seen: alpha %d, phi %d, gcd %d, "
+           "cap %d) ",
+           placed->n_shapes, n_crossing, seen[ALPHA], seen[PHI], seen[GCD],
+           seen[CAP]);
     LH_CHECK(seen[ALPHA] == placed->n_shapes);
     LH_CHECK(n_crossing > 4 && seen[GCD] == n_crossing);
+    LH_CHECK(seen[CAP] == n_crossing);
     LH_CHECK(seen[PHI] >= 1);
     plant_end(&p);
 }

@@ -335,6 +335,7 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     out->n_links = 0;
     out->latency_s = 0;
     out->crosses_wan = false;
+    out->cap_bytes_per_s = (double)INFINITY;
     if (from_site == to_site && a.node == b.node) {
         add_scale_up(out, t, &a, &b);
         return;
@@ -348,4 +349,6 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
         add_wan(out, t, &a_nic, &b_nic);
     add(out, t, to_site->first_nic + (lh_link)(2 * b_nic.index) + 1);
     add_scale_up(out, t, &b_nic, &b);
+    if (out->crosses_wan)
+        lh__transport_limit(out, t);
 }

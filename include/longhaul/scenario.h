@@ -153,7 +153,15 @@ struct lh_site {
 /* Most dimensions of a torus. */
 enum { LH_TORUS_DIMS = 3 };
 
-enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_RDMA, LH_TRANSPORT_TCP };
+enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_TCP, LH_TRANSPORT_RDMA };
+
+/* Of LH_TRANSPORT_TCP. */
+struct lh_tcp {
+    int64_t streams;               /* connections of one hop, >= 1 */
+    double window_bytes;           /* of one connection */
+    double loss;                   /* lost packets over sent ones */
+    double mtu_bytes;              /* an IP packet's */
+};
 
 struct lh_fibre {
     int site_a, site_b;
@@ -162,6 +170,7 @@ struct lh_fibre {
     double bytes_per_s;            /* usable, in each direction */
     double equipment_latency_s;    /* one way */
     enum lh_transport transport;
+    struct lh_tcp tcp;
     struct lh_where where;
 };
 
@@ -177,6 +186,8 @@ struct lh_layout {
     double route_factor;
     double bytes_per_s;            /* graphml: where an edge states none */
     double equipment_latency_s;
+    enum lh_transport transport;
+    struct lh_tcp tcp;
     struct lh_where where;
 };
 
