@@ -855,7 +855,7 @@ static enum lh_status duel_run(void *shared, const void *input,
     const double phi[] = {0.5 / (double)duel.scale, 1.0};
     enum lh_status st = duel.kind->open(&duel.engine, 2, capacity, ctx);
     for (int i = 0; st == LH_OK && i < 2; i++) {
-        struct lh_channel_spec spec = {2, links, weights[i], 1e-3, phi[i]};
+        struct lh_channel_spec spec = {2, links, weights[i], 1e-3, phi[i], 0};
         lh_channel channel = duel.kind->channel(&duel.engine, &spec);
         st = duel.engine.send(duel.engine.self, channel, bytes[i],
                               duellist_ends, &duellists[i], NULL);

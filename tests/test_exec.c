@@ -84,7 +84,8 @@ static int comm_row(struct world *w, int link, double bytes, double alpha_s)
     weights[0] = 1;
     w->comms[row] = (struct lh_comm){
         .collective = LH_ALL_REDUCE, .bytes = bytes, .algorithm = "ring"};
-    w->channels[row] = (struct lh_channel_spec){1, links, weights, alpha_s, 1};
+    w->channels[row] =
+        (struct lh_channel_spec){1, links, weights, alpha_s, 1, 0};
     w->bytes[row] = bytes;
     return row;
 }
