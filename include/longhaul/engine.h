@@ -42,6 +42,7 @@ struct lh_engine {
                            lh_callback call, void *data, lh_flow *flow);
     double (*left)(void *self, lh_flow flow); /* bytes not yet moved */
     void (*cancel)(void *self, lh_flow flow); /* its callback never comes */
+    /* >= 0; a flow that crosses a link of 0 stands still. */
     enum lh_status (*link_set)(void *self, int32_t link,
                                double capacity_bytes_per_s);
     /* Runs until nothing is left to happen or stop() was called. */
