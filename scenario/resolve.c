@@ -462,6 +462,7 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
                                      .length_m = -1,
                                      .route_factor = s->layout.route_factor,
                                      .bytes_per_s = s->layout.bytes_per_s,
+                                     .tcp = s->layout.tcp,
                                      .where = s->layout.where};
     out->across_sites = LH_ACROSS_DATA;
     out->sync = LH_SYNC_EVERY_STEP;

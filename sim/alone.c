@@ -5,7 +5,7 @@
  * on the same stream of the same rank class, no two flows ever share the link.
  * A group whose links are all of that kind takes
  *
- *   alpha + bytes x max over its links of weight / capacity
+ *   alpha + bytes x max over its links of weight / capacity, and of 1 / cap
  *
  * whatever else runs; a group with a link whose capacity changes in the course
  * of the step is left to the engine.
@@ -65,7 +65,8 @@ void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
     p->group_alone_s = LH_NEW(ctx->arena, double, p->n_groups);
     for (int32_t g = 0; g < p->n_groups; g++) {
         const struct lh_channel_spec *c = &p->channels[p->group_shape[g]];
-        double s_per_byte = 0;
+        double s_per_byte =
+            c->cap_bytes_per_s > 0 ? 1.0 / c->cap_bytes_per_s : 0.0;
         bool alone = true;
         for (int32_t k = 0; k < c->n_links; k++) {
             int32_t j = c->links[k];

@@ -182,6 +182,7 @@ static enum lh_status coupled_begin(struct bench *b)
         .weights = weights,
         .alpha_s = b->shape.alpha_s,
         .phi = b->shape.phi / (double)scale,
+        .cap_bytes_per_s = b->shape.cap_bytes_per_s / (double)scale,
     };
     for (int32_t i = 0; i < spec.n_links; i++)
         weights[i] *= scale;

@@ -245,6 +245,8 @@ lh_channel lh__engine_channel(struct lh_engine *engine,
         lh__simgrid_expect(links[i], (double)weights[i] * spec->phi);
     copy.links = links;
     copy.weights = weights;
+    if (!isfinite(copy.cap_bytes_per_s))
+        copy.cap_bytes_per_s = 0;
     e->channels = lh_grow(arena, e->channels, &e->channel_capacity,
                           e->n_channels + 1, sizeof *e->channels);
     e->channels[e->n_channels] = copy;

@@ -5,10 +5,12 @@
  * added up.
  *
  *   bytes of link l   w_l x unit_frac x S
- *   time alone        alpha + max over l of w_l x unit_frac x S / capacity_l
+ *   time alone        alpha + max over l of w_l x unit_frac x S / capacity_l,
+ *                     and of unit_frac x S / cap
+ *   cap               v <= min over h of the cap of h's path / w_h
  *   alpha             software base, once, + the algorithm's chain of hops
- *   rescaling         weights / k, unit_frac x k, phi x k change nothing; k is
- *                     the greatest common divisor of the weights
+ *   rescaling         weights / k, unit_frac, phi and cap x k change nothing; k
+ *                     is the greatest common divisor of the weights
  *
  * Place in the pipeline: placement makes one shape for each set of members.
  * Source: docs/model.md, "Communications as coupled flows".
@@ -86,6 +88,7 @@ struct uses {
     size_t n;
     size_t capacity;
     double *hop_latency_s;
+    double cap_bytes_per_s;
     bool crosses_wan;
 };
 
@@ -94,11 +97,14 @@ static void uses_collect(struct uses *out, const struct lh_hops *hops,
                          const struct lh_topology *t, struct lh_ctx *scratch)
 {
     out->hop_latency_s = LH_NEW(scratch->arena, double, hops->n);
+    out->cap_bytes_per_s = INFINITY;
     for (int64_t h = 0; h < hops->n; h++) {
         struct lh_path path;
         lh_topology_path(&path, t, request->accelerators[hops->from[h]],
                          request->accelerators[hops->to[h]]);
         out->hop_latency_s[h] = path.latency_s;
+        out->cap_bytes_per_s =
+            fmin(out->cap_bytes_per_s, lh__hop_cap(&path, hops->weight[h]));
         out->crosses_wan = out->crosses_wan || path.crosses_wan;
         out->list = lh_grow(scratch->arena, out->list, &out->capacity,
                             out->n + (size_t)path.n_links, sizeof *out->list);
@@ -158,8 +164,10 @@ static void shape_links(struct lh__flow_shape *out, const struct uses *uses,
         if (part == 0)
             out->n_limiting = out->n_links;
     }
+    out->s_per_byte = fmax(out->s_per_byte, unit_frac / out->cap_bytes_per_s);
     out->unit_frac *= (double)common;
     out->phi *= (double)common;
+    out->cap_bytes_per_s *= (double)common;
 }
 
 void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx)
@@ -196,6 +204,7 @@ static void shape_of(struct lh__flow_shape *out, int algorithm,
         .alpha_s = request->base_s,
         .unit_frac = hops.unit_frac,
         .phi = hops.phi,
+        .cap_bytes_per_s = uses.cap_bytes_per_s,
         .crosses_wan = uses.crosses_wan,
     };
     out->alpha_s +=

@@ -28,15 +28,16 @@ struct lh__flow_request {
 };
 
 struct lh__flow_shape {
-    int algorithm;      /* index for lh_algorithm_at; -1: a send */
-    int32_t n_links;    /* links that the communication crosses */
-    int32_t n_limiting; /* the first of them have finite capacities */
-    lh_link *links;     /* [n_links] ascending within both parts */
-    int64_t *weights;   /* [n_links] >= 1, greatest common divisor 1 */
-    double alpha_s;     /* base_s + the algorithm's latency */
-    double unit_frac;   /* bytes at weight 1 / S */
-    double phi;         /* sharing weight at these weights */
-    double s_per_byte;  /* after alpha_s, of S, beside those alike */
+    int algorithm;          /* index for lh_algorithm_at; -1: a send */
+    int32_t n_links;        /* links that the communication crosses */
+    int32_t n_limiting;     /* the first of them have finite capacities */
+    lh_link *links;         /* [n_links] ascending within both parts */
+    int64_t *weights;       /* [n_links] >= 1, greatest common divisor 1 */
+    double alpha_s;         /* base_s + the algorithm's latency */
+    double unit_frac;       /* bytes at weight 1 / S */
+    double phi;             /* sharing weight at these weights */
+    double cap_bytes_per_s; /* v is at most this; INFINITY: no cap */
+    double s_per_byte;      /* after alpha_s, of S, beside those alike */
     bool crosses_wan;
 };
 
@@ -61,6 +62,12 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
 
 /* Greatest common divisor; of a and 0 it is a. */
 int64_t lh__divisor(int64_t a, int64_t b);
+
+/* The most that v, the rate at weight 1, may be for a hop of this weight. */
+static inline double lh__hop_cap(const struct lh_path *path, int64_t weight)
+{
+    return path->cap_bytes_per_s / (double)weight;
+}
 
 /* A send as one hop from member 0 to member 1. */
 void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx);

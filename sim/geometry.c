@@ -56,8 +56,8 @@ double lh__stand_cap(const struct lh__incidence *in, const struct lh_hops *hops,
             continue;
         lh_topology_path(&path, in->topology, stand->accelerator[hops->from[h]],
                          stand->accelerator[hops->to[h]]);
-        cap_bytes_per_s = fmin(cap_bytes_per_s,
-                               path.cap_bytes_per_s / (double)hops->weight[h]);
+        cap_bytes_per_s =
+            fmin(cap_bytes_per_s, lh__hop_cap(&path, hops->weight[h]));
     }
     return cap_bytes_per_s;
 }

@@ -205,6 +205,7 @@ void lh__messages_plan_declare(struct lh__messages_plan *plan,
             .links = plan->path[p].links,
             .weights = ones,
             .phi = 1.0,
+            .cap_bytes_per_s = plan->path[p].cap_bytes_per_s,
         };
         plan->channel[p] = declare(data, &spec);
     }

@@ -259,6 +259,8 @@ static void shape_make(struct placement *pl, struct lh__shape *out,
     int64_t common = 0;
     for (int32_t k = 0; k < n; k++)
         common = lh__divisor(f->weight[first + k], common);
+    if (n == 0)
+        common = 1;
     *out = (struct lh__shape){.family = family,
                               .comm_class = comm_class,
                               .algorithm = figures.algorithm,
@@ -268,6 +270,8 @@ static void shape_make(struct placement *pl, struct lh__shape *out,
                               .alpha_s = figures.alpha_s,
                               .unit_frac = figures.unit_frac * (double)common,
                               .phi = figures.phi * (double)common,
+                              .cap_bytes_per_s =
+                                  figures.cap_bytes_per_s * (double)common,
                               .crosses_wan = figures.crosses_wan};
     for (int32_t k = 0; k < n; k++) {
         out->links[k] = f->weight_link[first + k];

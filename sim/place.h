@@ -31,6 +31,7 @@ struct lh__shape {
     double alpha_s;
     double unit_frac; /* bytes at weight 1 / S */
     double phi;
+    double cap_bytes_per_s; /* v is at most this; INFINITY: no cap */
     bool crosses_wan;
 };
 

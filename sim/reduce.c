@@ -109,11 +109,12 @@ static void channels_build(struct lh__placed *p, const struct uses *kept,
     }
     p->channels = LH_NEW(arena, struct lh_channel_spec, p->n_shapes);
     for (int32_t s = 0; s < p->n_shapes; s++) {
-        p->channels[s] =
-            (struct lh_channel_spec){.links = LH_NEW(arena, int32_t, n[s]),
-                                     .weights = LH_NEW(arena, int64_t, n[s]),
-                                     .alpha_s = p->shapes[s].alpha_s,
-                                     .phi = p->shapes[s].phi};
+        p->channels[s] = (struct lh_channel_spec){
+            .links = LH_NEW(arena, int32_t, n[s]),
+            .weights = LH_NEW(arena, int64_t, n[s]),
+            .alpha_s = p->shapes[s].alpha_s,
+            .phi = p->shapes[s].phi,
+            .cap_bytes_per_s = p->shapes[s].cap_bytes_per_s};
     }
     for (int32_t i = 0; i < p->n_engine_links; i++) {
         for (int32_t k = 0; k < kept[i].n; k++) {

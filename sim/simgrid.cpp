@@ -76,10 +76,10 @@ const int payload_bits = 52;
 const char *const precision = "maxmin/precision:1e-12";
 const double share_unit = 1.0 / 128;
 const double least_use = 2e-10;
-/* A link of capacity 0 drops out of SimGrid's solve, and its flows would run as
- * fast as their other links allow.  At this rate one moves a byte in 30,000
- * years. */
-const double stalled_bytes_per_s = 1e-12;
+/* The solver leaves a link without capacity out, and its flows unlimited: what
+ * a dead link has instead, and when flows end that have nothing better. */
+const double dead_bytes_per_s = 1e-250;
+const double never_s = 1e200;
 /* CM02 ignores the sharing weight of a flow without latency. */
 const double alpha_min_s = 1e-15;
 
@@ -93,7 +93,7 @@ struct Flow {
 
 struct Link {
     sg::kernel::lmm::Constraint *constraint = nullptr;
-    double capacity = 0.0; /* bytes/s, above 0 */
+    double capacity = 0.0; /* bytes/s */
     double unit = 0.0;     /* of weight x phi: that of the heaviest flow; 0:
                               no flow is expected */
 };
@@ -184,7 +184,8 @@ void flow_completed(const sg::s4u::Activity &activity)
     if (comm == nullptr)
         return;
     auto id = (int64_t)(intptr_t)comm->get_data<void>() - 1;
-    if (id < 0 || !state->flows[id].in_use)
+    if (id < 0 || !state->flows[id].in_use
+        || sg::s4u::Engine::get_clock() > never_s)
         return;
     void (*call)(void *) = state->flows[id].call;
     void *data = state->flows[id].data;
@@ -199,8 +200,9 @@ double unit_of(const Link &link)
 
 void link_update(const Link &link)
 {
+    double capacity = std::fmax(link.capacity, dead_bytes_per_s);
     state->sharing->update_constraint_bound(link.constraint,
-                                            link.capacity / unit_of(link));
+                                            capacity / unit_of(link));
 }
 
 /* Lays the flow that was just started, the newest of the started actions, on
@@ -210,6 +212,8 @@ void flow_lay(const struct lh__simgrid_flow *flow)
 {
     sg::kernel::resource::Action &action =
         state->model->get_started_action_set()->back();
+    if (action.get_cost() != flow->bytes * state->starting_factor)
+        throw std::logic_error("another action than the flow's was started");
     double cap = flow->cap_bytes_per_s > 0 ? flow->cap_bytes_per_s : -1.0;
     state->sharing->variable_free(action.get_variable());
     auto *variable =
@@ -295,9 +299,9 @@ int lh__simgrid_link(double capacity_bytes_per_s)
         [=] {
             int id = (int)state->links.size();
             Link link;
-            link.capacity = std::fmax(capacity_bytes_per_s, stalled_bytes_per_s);
+            link.capacity = capacity_bytes_per_s;
             link.constraint =
-                state->sharing->constraint_new(nullptr, link.capacity);
+                state->sharing->constraint_new(nullptr, capacity_bytes_per_s);
             state->links.push_back(link);
             return id;
         },
@@ -320,8 +324,7 @@ int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s)
 {
     return guarded(
         [=] {
-            state->links[link].capacity =
-                std::fmax(capacity_bytes_per_s, stalled_bytes_per_s);
+            state->links[link].capacity = capacity_bytes_per_s;
             link_update(state->links[link]);
             return 0;
         },
@@ -333,7 +336,8 @@ void lh__simgrid_expect(int32_t link, double use)
     (void)guarded(
         [=] {
             Link &l = state->links[link];
-            if (state->has_sent || use <= l.unit)
+            bool in_use = state->has_sent && l.unit > 0;
+            if (in_use || use <= l.unit)
                 return 0;
             l.unit = std::ldexp(1.0, std::ilogb(use) + 1);
             link_update(l);
@@ -359,8 +363,8 @@ int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow)
             state->starting = flow;
             state->starting_factor = f.factor;
             f.comm->vetoable_start();
-            state->starting = nullptr;
             flow_lay(flow);
+            state->starting = nullptr;
             return id;
         },
         (int64_t)-1);

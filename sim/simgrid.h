@@ -32,7 +32,8 @@ struct lh__simgrid_flow {
 const char *lh__simgrid_error(void);
 const char *lh__simgrid_version(void);
 int lh__simgrid_open(void);
-int lh__simgrid_link(double capacity_bytes_per_s); /* >= 0; id, or -1 */
+/* Capacities >= 0; flows that a link of 0 holds for ever never end. */
+int lh__simgrid_link(double capacity_bytes_per_s); /* id, or -1 */
 int lh__simgrid_seal(void);                        /* before the first flow */
 /* Flows will cross the link at this weight x phi.  Told before the first flow
  * is sent, it keeps very unequal flows on one link exact. */

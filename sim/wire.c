@@ -73,7 +73,8 @@ static void declare_shape(const struct wiring *w, const struct lh__shape *s)
     struct lh_channel_spec spec = {.links = links,
                                    .weights = weights,
                                    .alpha_s = s->alpha_s,
-                                   .phi = s->phi};
+                                   .phi = s->phi,
+                                   .cap_bytes_per_s = s->cap_bytes_per_s};
     for (int32_t k = 0; k < s->n_links; k++) {
         if (w->engine_link[s->links[k]] < 0)
             continue;

@@ -262,6 +262,8 @@ lh_channel fake_engine_channel(struct lh_engine *engine,
     *copy = *spec;
     copy->links = links;
     copy->weights = weights;
+    if (!isfinite(copy->cap_bytes_per_s))
+        copy->cap_bytes_per_s = 0;
     f->channels = lh_grow(arena, f->channels, &f->channel_capacity,
                           f->n_channels + 1, sizeof *f->channels);
     f->channels[f->n_channels] = copy;

@@ -66,7 +66,11 @@ static bool agrees(const struct lh__placed *p, const struct lh__shape *placed,
         return agree;
     agree = agree && placed->n_links == alone->n_links
             && is_near(placed->phi / placed->unit_frac,
-                       alone->phi / alone->unit_frac);
+                       alone->phi / alone->unit_frac)
+            && (isinf(placed->cap_bytes_per_s)
+                    ? isinf(alone->cap_bytes_per_s)
+                    : is_near(placed->cap_bytes_per_s / placed->unit_frac,
+                              alone->cap_bytes_per_s / alone->unit_frac));
     for (int32_t k = 0; k < placed->n_links && agree; k++) {
         lh_link link = lh__fold_link(&p->fold, placed->links[k]);
         agree = is_near((double)placed->weights[k] * placed->unit_frac,

@@ -250,6 +250,26 @@ static void a_cap_holds_when_the_link_changes(void)
     LH_CHECK_NEAR(played(&s).end_s[i], 3 + 2, 1e-12);
 }
 
+/* A flow over a link that is dead from 1 to 3 s, and one that it meets on
+ * another link, which then has that to itself; then one that never ends. */
+static void a_dead_link_stops_flows(void)
+{
+    struct script s = {.n_links = 2, .capacity = {1e9, 1e9}};
+    int both = channel(&s, 1, 1, 0), other = channel(&s, 1, 1, 0);
+    s.links[both][1] = s.links[other][0] = 1;
+    s.weights[both][1] = 1;
+    s.channels[both].n_links = 2;
+    int i = send(&s, 0, both, 1e9), k = send(&s, 0, other, 2.5e9);
+    step(&s, (struct step){SET, 1, 0, 0, 0});
+    step(&s, (struct step){SET, 3, 0, 1e9, 0});
+    int late = send(&s, 4, both, 1e9);
+    step(&s, (struct step){SET, 4.5, 0, 0, 0});
+    struct outcome out = played(&s);
+    LH_CHECK_NEAR(out.end_s[k], 3, 1e-12);
+    LH_CHECK_NEAR(out.end_s[i], 3.5, 1e-12);
+    LH_CHECK(out.end_s[late] == 0);
+}
+
 static void a_cap_without_links_is_a_time(void)
 {
     struct script s = one_link();
@@ -379,8 +399,14 @@ static void draw_channel(struct script *s, const struct mix *mix, uint64_t *rng)
         spec->n_links = 0;
 }
 
+/* One in eight takes a link away. */
+static double draw_change(uint64_t *rng)
+{
+    return pick(rng, 8) == 0 ? 0.0 : uniform(rng, 0.1, 2);
+}
+
 /* Sends of some tenths of a second on a link of their own; some are cancelled;
- * links change to between a tenth and twice what they were. */
+ * links change to nothing, or to between a tenth and twice what they were. */
 static struct script draw_script(uint64_t seed, const struct mix *mix)
 {
     enum { STEPS = 96 };
@@ -401,7 +427,7 @@ static struct script draw_script(uint64_t seed, const struct mix *mix)
                                    1 + pick(&rng, 3)});
         else if (pick(&rng, 3) > 0)
             step(&s, (struct step){SET, date_s, l,
-                                   s.capacity[l] * uniform(&rng, 0.1, 2), 0});
+                                   s.capacity[l] * draw_change(&rng), 0});
         else
             step(&s, (struct step){CANCEL, date_s, pick(&rng, 2 * STEPS / 3), 0,
                                    0});
@@ -482,6 +508,7 @@ int main(void)
         {"a cap holds when the link changes",
          a_cap_holds_when_the_link_changes},
         {"a cap without links is a time", a_cap_without_links_is_a_time},
+        {"a dead link stops flows", a_dead_link_stops_flows},
         {"very unequal weights share a link",
          very_unequal_weights_share_a_link},
         {"a light flow beside a heavy one", a_light_flow_beside_a_heavy_one},

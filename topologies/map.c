@@ -425,7 +425,8 @@ static enum lh_status edge_add(struct chart *c, int edge, int back,
         .route_factor = layout->route_factor,
         .equipment_latency_s = layout->equipment_latency_s,
         .bytes_per_s = {edge_bytes_per_s(c, edge), edge_bytes_per_s(c, back)},
-        .transport = LH_TRANSPORT_IDEAL,
+        .transport = layout->transport,
+        .tcp = layout->tcp,
         .where = map_where(c),
     };
 

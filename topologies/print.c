@@ -99,15 +99,22 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
     classes_print(out, site);
 }
 
+static void transport_print(struct lh_text *out, const struct lh__fibre *f)
+{
+    if (f->transport != LH_TRANSPORT_TCP) {
+        lh_text_add(out, ", ideal");
+        return;
+    }
+    lh_text_printf(
+        out, ", tcp of %lld x %s", (long long)f->tcp.streams,
+        lh_units_human(out->arena, f->tcp.window_bytes, LH_DIM_BYTES));
+    if (f->tcp.loss > 0)
+        lh_text_printf(out, ", loss %g", f->tcp.loss);
+}
+
 static void fibre_print(struct lh_text *out, const struct lh_topology *t,
                         const struct lh__fibre *f)
 {
-    static const char *const transports[] = {
-        [LH_TRANSPORT_IDEAL] = "ideal",
-        [LH_TRANSPORT_RDMA] = "rdma",
-        [LH_TRANSPORT_TCP] = "tcp",
-    };
-
     lh_text_printf(out, "fibre %s - %s", t->wan.nodes[f->a].name,
                    t->wan.nodes[f->b].name);
     if (f->ordinal > 1)
@@ -122,7 +129,8 @@ static void fibre_print(struct lh_text *out, const struct lh_topology *t,
         lh_text_printf(out, " there, %s back", rate(out, f->bytes_per_s[1]));
     if (f->n_cables > 1)
         lh_text_printf(out, " in %d parallel fibres", f->n_cables);
-    lh_text_printf(out, ", %s\n", transports[f->transport]);
+    transport_print(out, f);
+    lh_text_add(out, "\n");
 }
 
 /* Round trips gateway to gateway; nodes passed on the way there. */

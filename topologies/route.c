@@ -378,6 +378,8 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
         add_wan(out, t, &a_nic, &b_nic);
     add_nic(out, &b_nic, 1);
     add_scale_up(out, &b_nic, &b);
+    if (out->crosses_wan)
+        lh__transport_limit(out, t);
 }
 
 /* How many links lead up from the leaf of a to the lowest common switch. */

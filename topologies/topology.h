@@ -117,6 +117,7 @@ struct lh__fibre {
     double latency_s;      /* one way                                   */
     double bytes_per_s[2]; /* a to b, b to a                            */
     enum lh_transport transport;
+    struct lh_tcp tcp;
     int n_cables;
     int ordinal; /* 1: first between its ends                 */
 };
@@ -141,6 +142,7 @@ struct lh__span {
     double equipment_latency_s;
     double bytes_per_s[2];
     enum lh_transport transport;
+    struct lh_tcp tcp;
     struct lh_where where;
 };
 
@@ -288,6 +290,13 @@ enum lh_status lh__map_read(struct lh__map *out, const char *file,
 enum lh_status lh__map_add(struct lh__wan *wan,
                            const struct lh_scenario *scenario,
                            struct lh_ctx *ctx) LH_MUST_USE;
+
+/* transport.c: what one hop may move a second over a fibre, on a route of so
+ * long a round trip; INFINITY: no limit of its own. */
+double lh__transport_cap(const struct lh__fibre *fibre, double rtt_s);
+bool lh__transport_equal(const struct lh__fibre *f, const struct lh__fibre *g);
+/* Fills cap_bytes_per_s of a path that is complete but for that. */
+void lh__transport_limit(struct lh_path *path, const struct lh_topology *t);
 
 /* route.c */
 enum lh_status lh__routes_build(struct lh_topology *t,

@@ -11,7 +11,7 @@
  * takes one of them (route.c).
  *
  * Place: topology.c builds sites, asks here for the WAN, then makes links.
- * Leaves out: wavelengths, protection switching, transport (engine).
+ * Leaves out: wavelengths, protection switching, transport (transport.c).
  */
 #include <math.h>
 
@@ -74,7 +74,7 @@ static bool same_ends(const struct lh__fibre *f, const struct lh__span *span)
 static bool same_bundle(const struct lh__fibre *f, const struct lh__fibre *g)
 {
     return f->length_m == g->length_m && f->latency_s == g->latency_s
-           && f->transport == g->transport
+           && lh__transport_equal(f, g)
            && (f->geodesic_m < 0) == (g->geodesic_m < 0);
 }
 
@@ -86,6 +86,7 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
         .b = span->b,
         .bytes_per_s = {span->bytes_per_s[0], span->bytes_per_s[1]},
         .transport = span->transport,
+        .tcp = span->tcp,
         .n_cables = 1,
         .ordinal = 1,
     };
@@ -134,7 +135,8 @@ static enum lh_status layout_span(struct lh__wan *wan,
         .route_factor = layout->route_factor,
         .equipment_latency_s = layout->equipment_latency_s,
         .bytes_per_s = {layout->bytes_per_s, layout->bytes_per_s},
-        .transport = LH_TRANSPORT_IDEAL,
+        .transport = layout->transport,
+        .tcp = layout->tcp,
         .where = layout->where,
     };
 
@@ -215,6 +217,7 @@ static enum lh_status by_hand(struct lh__wan *wan,
             .equipment_latency_s = f->equipment_latency_s,
             .bytes_per_s = {f->bytes_per_s, f->bytes_per_s},
             .transport = f->transport,
+            .tcp = f->tcp,
             .where = f->where,
         };
         enum lh_status one = lh__wan_add(wan, &span, ctx);

@@ -5,8 +5,8 @@
  * a small fake.  Executor and dynamic workloads see only this.
  *
  * A flow on a channel moves `bytes` at one rate v over links that it consumes
- * at weight x v; v / phi is shared max-min fairly; it ends alpha_s + bytes / v
- * after its start.
+ * at weight x v; v / phi is shared max-min fairly, where v is not at its cap;
+ * the flow ends alpha_s + bytes / v after its start.
  */
 #ifndef LONGHAUL_ENGINE_H
 #define LONGHAUL_ENGINE_H
@@ -28,7 +28,7 @@ struct lh_channel_spec {
     const int64_t *weights;
     double alpha_s;
     double phi;              /* > 0 */
-    double cap_bytes_per_s;  /* v is at most this; 0: no cap */
+    double cap_bytes_per_s;  /* v is at most this; 0, INFINITY: no cap */
 };
 
 struct lh_engine {
@@ -42,7 +42,8 @@ struct lh_engine {
                            lh_callback call, void *data, lh_flow *flow);
     double (*left)(void *self, lh_flow flow); /* bytes not yet moved */
     void (*cancel)(void *self, lh_flow flow); /* its callback never comes */
-    /* 0: nothing passes until it is set again. */
+    /* >= 0; a flow that crosses a link of 0 stands still until it is set
+     * again. */
     enum lh_status (*link_set)(void *self, int32_t link,
                                double capacity_bytes_per_s);
     /* Runs until nothing is left to happen or stop() was called. */

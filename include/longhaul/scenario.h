@@ -162,7 +162,15 @@ struct lh_site {
     struct lh_where where;
 };
 
-enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_RDMA, LH_TRANSPORT_TCP };
+enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_TCP, LH_TRANSPORT_RDMA };
+
+/* Of LH_TRANSPORT_TCP. */
+struct lh_tcp {
+    int64_t streams;               /* connections of one hop, >= 1 */
+    double window_bytes;           /* of one connection */
+    double loss;                   /* lost packets over sent ones */
+    double mtu_bytes;              /* an IP packet's */
+};
 
 struct lh_fibre {
     int site_a, site_b;
@@ -171,6 +179,7 @@ struct lh_fibre {
     double bytes_per_s;            /* usable, in each direction */
     double equipment_latency_s;    /* one way */
     enum lh_transport transport;
+    struct lh_tcp tcp;
     struct lh_where where;
 };
 
@@ -186,6 +195,8 @@ struct lh_layout {
     double route_factor;
     double bytes_per_s;            /* graphml: where an edge states none */
     double equipment_latency_s;
+    enum lh_transport transport;
+    struct lh_tcp tcp;
     struct lh_where where;
 };
 
