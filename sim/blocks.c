@@ -97,8 +97,7 @@ static void blocks_list(struct lh__blocks *out, const struct lh__ranks *ranks,
             block->n = end - r < out->ranks ? end - r : out->ranks;
             block->site = s;
             block->accelerator = lh__rank_accelerator(ranks, r);
-            block->place =
-                lh_axes_coordinate(axes, r, (enum lh_axis)out->axis);
+            block->place = lh_axes_coordinate(axes, r, (enum lh_axis)out->axis);
             block->places = block->n / axes->stride[out->axis];
         }
         out->site_first[s + 1] = b;

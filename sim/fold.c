@@ -100,9 +100,8 @@ static void comms_round(struct colours *c)
                    * lh__mix(role[send && m > first]
                              ^ c->rank_sum[in->member_rank[m]]);
         for (int64_t u = in->use_first[x]; u < in->use_first[x + 1]; u++)
-            uses +=
-                (uint64_t)(lh__use_weight(in, u) * lh__use_times(in, u))
-                * c->link_sum[in->use_link[u]];
+            uses += (uint64_t)(lh__use_weight(in, u) * lh__use_times(in, u))
+                    * c->link_sum[in->use_link[u]];
         c->comm[x] = lh__mix2(lh__mix2(c->comm[x], sum), uses);
     }
 }

@@ -13,11 +13,11 @@
 
 struct lh__fold {
     const struct lh__incidence *in;
-    int32_t n_ranks, n_comms, n_links;          /* classes */
-    int32_t *rank_class;                        /* [in->n_ranks] */
-    int32_t *comm_class;                        /* [in->n_comms] */
-    int32_t *link_class;                        /* [in->n_links] */
-    int64_t *rank_size, *comm_size, *link_size; /* per class */
+    int32_t n_ranks, n_comms, n_links;             /* classes */
+    int32_t *rank_class;                           /* [in->n_ranks] */
+    int32_t *comm_class;                           /* [in->n_comms] */
+    int32_t *link_class;                           /* [in->n_links] */
+    int64_t *rank_size, *comm_size, *link_size;    /* per class */
     int32_t *rank_first, *comm_first, *link_first; /* lowest listed member */
     /* What comm class i takes of a link of class j, CSR over i:
      * weight_link[weight_first[i] ..) = j, weight[..] = W_ij. */

@@ -209,8 +209,8 @@ static int32_t members_add(const struct lh__fold *f, int64_t x, int64_t *count,
 }
 
 /* x has the members that the representative's counts say, which are n. */
-static bool same_members(const struct lh__fold *f, int64_t x,
-                         struct members *m, int32_t n)
+static bool same_members(const struct lh__fold *f, int64_t x, struct members *m,
+                         int32_t n)
 {
     const struct lh__incidence *in = f->in;
     int64_t all = 0, wanted = 0;

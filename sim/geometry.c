@@ -29,19 +29,18 @@ double lh__stand_latency_s(const struct lh__incidence *in,
                            const struct lh__stand *stand)
 {
     double few[FEW_HOPS];
-    double *many = hops->n > FEW_HOPS ? calloc((size_t)hops->n, sizeof *many)
-                                      : NULL;
+    double *many =
+        hops->n > FEW_HOPS ? calloc((size_t)hops->n, sizeof *many) : NULL;
     double *latency_s = many ? many : few;
     if (hops->n > FEW_HOPS && many == NULL)
         abort();
     for (int64_t h = 0; h < hops->n; h++)
-        latency_s[h] = lh_topology_latency(in->topology,
-                                           stand->accelerator[hops->from[h]],
-                                           stand->accelerator[hops->to[h]]);
-    double all_s = algorithm < 0
-                       ? latency_s[0]
-                       : lh_algorithm_at(algorithm)->latency(
-                             hops, collective, members, latency_s);
+        latency_s[h] =
+            lh_topology_latency(in->topology, stand->accelerator[hops->from[h]],
+                                stand->accelerator[hops->to[h]]);
+    double all_s = algorithm < 0 ? latency_s[0]
+                                 : lh_algorithm_at(algorithm)->latency(
+                                     hops, collective, members, latency_s);
     free(many);
     return all_s;
 }
@@ -72,10 +71,10 @@ static bool is_option(const struct lh__option *a, const struct lh__option *b)
 
 /* Latency alone, on one channel. */
 static double small_latency_s(const struct lh__incidence *in,
-                            const struct lh__option *o,
-                            const struct lh__pattern *p,
-                            const struct lh__stand *stand,
-                            struct lh_ctx *scratch)
+                              const struct lh__option *o,
+                              const struct lh__pattern *p,
+                              const struct lh__stand *stand,
+                              struct lh_ctx *scratch)
 {
     struct lh_members members = p->members;
     struct lh_hops hops;
@@ -98,15 +97,15 @@ static enum lh_status option_evaluate(struct lh__option *o,
     struct lh__flow_shape shape;
     enum lh_status st = LH_OK;
     lh__stand_fill(&stand, in, s, p->comm);
-    struct lh__flow_request request = {
-        .collective = o->collective,
-        .algorithm = lh_algorithm_at(o->algorithm)->name,
-        .n = s->n_members,
-        .accelerators = stand.accelerator,
-        .bytes = 2 * LH__SMALL_BYTES,
-        .base_s = in->base_s,
-        .together = s->n_comms,
-        .load = o->load};
+    struct lh__flow_request request = {.collective = o->collective,
+                                       .algorithm =
+                                           lh_algorithm_at(o->algorithm)->name,
+                                       .n = s->n_members,
+                                       .accelerators = stand.accelerator,
+                                       .bytes = 2 * LH__SMALL_BYTES,
+                                       .base_s = in->base_s,
+                                       .together = s->n_comms,
+                                       .load = o->load};
     if (o->small) {
         o->latency_s = small_latency_s(in, o, p, &stand, &scratch);
         o->alpha_s = in->base_s + o->latency_s;

@@ -172,8 +172,8 @@ static lh_link first_such(const struct lh__incidence *in, lh_link link)
     int64_t a = lh_topology_link_unit(in->topology, link);
     if (!in->blocks.cut || a < 0)
         return link;
-    int32_t b = lh__block_of_accelerator(&in->blocks, &in->ranks, in->topology,
-                                         a);
+    int32_t b =
+        lh__block_of_accelerator(&in->blocks, &in->ranks, in->topology, a);
     return b < 0 ? link : lh__block_link(in, link, b, in->block_first[b]);
 }
 
@@ -246,8 +246,8 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     out.unit_frac = hops.unit_frac;
     out.phi = hops.phi;
     out.alpha_s = in->base_s
-                  + lh__stand_latency_s(in, &hops, out.algorithm,
-                                        f->collective, &members, &stand);
+                  + lh__stand_latency_s(in, &hops, out.algorithm, f->collective,
+                                        &members, &stand);
     lh_arena_free(scratch.arena);
     return out;
 }

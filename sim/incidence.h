@@ -232,8 +232,7 @@ double lh__stand_latency_s(const struct lh__incidence *in,
                            enum lh_collective collective,
                            const struct lh_members *members,
                            const struct lh__stand *stand);
-double lh__stand_cap(const struct lh__incidence *in,
-                     const struct lh_hops *hops,
+double lh__stand_cap(const struct lh__incidence *in, const struct lh_hops *hops,
                      const struct lh__stand *stand);
 
 /* A block's own link as it stands in another block of its type; -1: it is the

@@ -70,8 +70,8 @@ int32_t lh__intern(struct lh__interned *t, const int64_t *value, size_t n)
     if (n > 0)
         memcpy(t->value + at, value, n * sizeof *value);
     t->slot[i] = t->n;
-    t->first = lh_grow(t->arena, t->first, &t->first_capacity,
-                       (size_t)t->n + 2, sizeof *t->first);
+    t->first = lh_grow(t->arena, t->first, &t->first_capacity, (size_t)t->n + 2,
+                       sizeof *t->first);
     t->first[t->n + 1] = at + n;
     return t->n++;
 }

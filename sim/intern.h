@@ -10,7 +10,7 @@
 
 struct lh__interned {
     int32_t n;
-    size_t *first;  /* [n + 1] into value */
+    size_t *first; /* [n + 1] into value */
     int64_t *value;
     size_t first_capacity, value_capacity;
     int32_t *slot; /* [n_slots], -1: free */

@@ -19,8 +19,8 @@ struct lister {
     struct lh__types types;
     int32_t n_spans;
     struct lh__span *spans;
-    int32_t *span;       /* [geometries] -1: within blocks */
-    int32_t *link_id;    /* [links of the topology] 1 + listed, 0: not yet */
+    int32_t *span;    /* [geometries] -1: within blocks */
+    int32_t *link_id; /* [links of the topology] 1 + listed, 0: not yet */
     size_t comm_capacity, link_capacity, n_uses, uses_capacity;
     size_t n_members, member_capacity, times_capacity;
     bool weigh, time, repeat; /* weights, times of uses, of members are not
@@ -134,8 +134,7 @@ static void use_add(struct lister *l, int32_t link, int64_t weight,
 static int32_t own_link(struct lister *l, lh_link link, int32_t block,
                         int32_t type)
 {
-    lh_link own =
-        lh__block_link(l->in, link, block, l->types.type_block[type]);
+    lh_link own = lh__block_link(l->in, link, block, l->types.type_block[type]);
     return own < 0 ? -1 : listed_link(l, own, l->types.type_count[type]);
 }
 
@@ -213,9 +212,8 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
             .pattern = pattern,
             .number = first + k,
             .count = l->types.type_count[type],
-            .latency_s =
-                lh__stand_latency_s(in, hops, g->algorithm[pattern],
-                                    g->collective, &members, &stand),
+            .latency_s = lh__stand_latency_s(in, hops, g->algorithm[pattern],
+                                             g->collective, &members, &stand),
             .cap_bytes_per_s =
                 g->small ? INFINITY : lh__stand_cap(in, hops, &stand)};
         for (int64_t i = 0; i < s->n_members; i++)
@@ -271,12 +269,12 @@ static void sight_uses(struct lister *l, const struct lh__span *span,
         &path, in->topology,
         lh__rank_accelerator(&in->ranks, lh__span_rank(span, kind->from_block,
                                                        kind->from, inner)),
-        lh__rank_accelerator(&in->ranks, lh__span_rank(span, kind->to_block,
-                                                       kind->to, inner)));
+        lh__rank_accelerator(
+            &in->ranks, lh__span_rank(span, kind->to_block, kind->to, inner)));
     for (int i = 0; i < path.n_links; i++) {
         lh_link link = path.links[i];
-        int32_t own = own_link(
-            l, link, to ? kind->to_block : kind->from_block, type);
+        int32_t own =
+            own_link(l, link, to ? kind->to_block : kind->from_block, type);
         if (own >= 0)
             use_add(l, own, value[2], count);
         else if (!to && lh_topology_link_unit(in->topology, link) < 0)
@@ -292,8 +290,7 @@ static void group_list(struct lister *l, const struct lh__span *span,
     int64_t n = lh__skeleton_in_block(span->s, &in->ranks, &in->blocks, block);
     size_t n_lists, n_values;
     for (int64_t j = 0; j < n; j++)
-        member_add(l,
-                   lh__listed_rank(in, lh__span_rank(span, block, j, inner)),
+        member_add(l, lh__listed_rank(in, lh__span_rank(span, block, j, inner)),
                    group->count);
     if (span->g->small)
         return;
@@ -311,8 +308,7 @@ static void span_list(struct lister *l, int32_t geometry, int32_t span_index)
     int32_t n_kinds = span->p->n_kinds;
     struct group *groups =
         LH_NEW(l->scratch, struct group, 2 * (int64_t)l->types.n);
-    int32_t *of_type =
-        LH_NEW(l->scratch, int32_t, 2 * (int64_t)l->types.n);
+    int32_t *of_type = LH_NEW(l->scratch, int32_t, 2 * (int64_t)l->types.n);
     for (int32_t t = 0; t < l->types.n_outer[span_index]; t++) {
         int64_t o = l->types.outer_first[span_index][t];
         int32_t n = groups_find(groups, l, span, o, of_type);
@@ -364,8 +360,7 @@ static void comms_list(struct lister *l)
             span_list(l, g, l->span[g]);
         for (int32_t t = 0; l->span[g] < 0 && t < l->types.n; t++)
             within_list(l, g, t);
-        in->geometries[g].n_comms =
-            in->n_comms - in->geometries[g].first_comm;
+        in->geometries[g].n_comms = in->n_comms - in->geometries[g].first_comm;
     }
     if (l->repeat)
         in->member_times = l->member_times;
@@ -446,8 +441,8 @@ static enum lh_status spans_make(struct lister *l, struct lh_ctx *ctx)
         if (!in->skeletons[in->geometries[g].skeleton].spans)
             continue;
         l->span[g] = l->n_spans++;
-        enum lh_status st = lh__span_make(&l->spans[l->span[g]], in,
-                                          &in->geometries[g], ctx);
+        enum lh_status st =
+            lh__span_make(&l->spans[l->span[g]], in, &in->geometries[g], ctx);
         if (st != LH_OK)
             return st;
     }

@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-
 struct lh__stand lh__stand_new(int64_t n, struct lh_arena *arena)
 {
     return (struct lh__stand){.rank = LH_NEW(arena, lh_rank, n),
@@ -144,8 +143,8 @@ static void within_make(struct lh__patterns *out,
     out->shape = LH_NEW(arena, int32_t *, out->n_shapes);
     for (int32_t i = 0; i < out->n_shapes; i++) {
         int64_t first;
-        int64_t n = lh__skeleton_within(s, &in->ranks, blocks, shape_block[i],
-                                        &first);
+        int64_t n =
+            lh__skeleton_within(s, &in->ranks, blocks, shape_block[i], &first);
         out->shape[i] = LH_NEW(arena, int32_t, n);
         for (int64_t k = 0; k < n; k++) {
             lh__stand_fill(&stand, in, s, first + k);

@@ -45,10 +45,10 @@ struct lh__placed {
     int64_t *class_size; /* ranks it stands for */
     lh_rank *class_rank; /* representative */
     int32_t *class_template;
-    double *class_speed;  /* of compute, 1 = nominal */
+    double *class_speed;                        /* of compute, 1 = nominal */
     const struct lh__schedule **class_schedule; /* where it changes, else NULL;
                                                    NULL: nowhere */
-    int64_t *class_first; /* [n_classes + 1] */
+    int64_t *class_first;                       /* [n_classes + 1] */
 
     int64_t n_records;
     int32_t *record_group; /* -1: compute */
@@ -69,7 +69,7 @@ struct lh__placed {
     int32_t n_links;       /* link classes */
     double *link_capacity; /* [n_links] bytes/s, at the step's begin */
     const struct lh__schedule **link_schedule; /* as class_schedule */
-    double *link_bytes;    /* [n_links] of one link in one step */
+    double *link_bytes; /* [n_links] of one link in one step */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;

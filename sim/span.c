@@ -17,8 +17,8 @@ struct maker {
     struct lh_arena *scratch;
     struct lh__interned kinds;
     size_t kind_capacity;
-    int32_t **hop_kinds; /* [n_outer * kinds of inner numbers][hops] */
-    int32_t *list;       /* [entries * kinds of inner numbers] */
+    int32_t **hop_kinds;   /* [n_outer * kinds of inner numbers][hops] */
+    int32_t *list;         /* [entries * kinds of inner numbers] */
     int32_t *member_entry; /* [members] of the outer number at hand */
     int64_t *member_place; /* [members] counted in its block */
 };
@@ -27,8 +27,7 @@ lh_rank lh__span_rank(const struct lh__span *span, int32_t block, int64_t j,
                       int64_t inner)
 {
     const struct lh__incidence *in = span->in;
-    int64_t base =
-        lh__skeleton_base(span->s, &in->ranks, &in->blocks, inner);
+    int64_t base = lh__skeleton_base(span->s, &in->ranks, &in->blocks, inner);
     return in->blocks.block[block].first + base
            + (span->s->axes ? span->s->offset[j] : 0);
 }
@@ -75,9 +74,8 @@ static void members_locate(struct maker *m, int64_t o)
     const struct lh__span *span = m->span;
     int64_t member = 0;
     for (int64_t e = span->first[o]; e < span->first[o + 1]; e++) {
-        int64_t n = lh__skeleton_in_block(span->s, &span->in->ranks,
-                                          &span->in->blocks,
-                                          span->entry[e].block);
+        int64_t n = lh__skeleton_in_block(
+            span->s, &span->in->ranks, &span->in->blocks, span->entry[e].block);
         for (int64_t j = 0; j < n; j++, member++) {
             m->member_entry[member] = (int32_t)(e - span->first[o]);
             m->member_place[member] = j;
@@ -104,9 +102,9 @@ static struct domain_place domain_place(const struct maker *m,
 {
     const struct lh__span *span = m->span;
     const struct lh_topology *t = span->in->topology;
-    lh_rank rank = lh__span_rank(
-        span, o->entries[m->member_entry[member]].block,
-        m->member_place[member], span->p->kind_of[o->inner_kind]);
+    lh_rank rank =
+        lh__span_rank(span, o->entries[m->member_entry[member]].block,
+                      m->member_place[member], span->p->kind_of[o->inner_kind]);
     int64_t a = lh__rank_accelerator(&span->in->ranks, rank);
     return (struct domain_place){lh_topology_accelerator_place(t, a),
                                  lh_topology_domain_size(t, a)};
@@ -122,22 +120,20 @@ static int32_t hop_kind_of(struct maker *m, const struct outer *o, int64_t from,
     struct domain_place other = {0, 0};
     if (side != LH__BOTH)
         other = domain_place(m, o, side == LH__FROM ? to : from);
-    const int64_t key[] = {
-        side == LH__TO ? other.place : m->member_place[from],
-        side == LH__FROM ? other.place : m->member_place[to],
-        other.size,
-        block[a].site,
-        block[b].site,
-        side == LH__TO ? 0 : block[a].n,
-        side == LH__FROM ? 0 : block[b].n,
-        side,
-        o->inner_kind};
+    const int64_t key[] = {side == LH__TO ? other.place : m->member_place[from],
+                           side == LH__FROM ? other.place : m->member_place[to],
+                           other.size,
+                           block[a].site,
+                           block[b].site,
+                           side == LH__TO ? 0 : block[a].n,
+                           side == LH__FROM ? 0 : block[b].n,
+                           side,
+                           o->inner_kind};
     int32_t kind = lh__intern(&m->kinds, key, sizeof key / sizeof key[0]);
     if (kind < span->n_hop_kinds)
         return kind;
-    span->hop_kind =
-        lh_grow(m->arena, span->hop_kind, &m->kind_capacity,
-                (size_t)kind + 1, sizeof *span->hop_kind);
+    span->hop_kind = lh_grow(m->arena, span->hop_kind, &m->kind_capacity,
+                             (size_t)kind + 1, sizeof *span->hop_kind);
     span->hop_kind[kind] = (struct lh__hop_kind){
         a, b, m->member_place[from], m->member_place[to], o->inner_kind};
     span->n_hop_kinds = kind + 1;
@@ -146,7 +142,7 @@ static int32_t hop_kind_of(struct maker *m, const struct outer *o, int64_t from,
 
 /* What one block sees of a hop. */
 struct sight {
-    int32_t entry; /* counted in its outer number */
+    int32_t entry;    /* counted in its outer number */
     int64_t value[3]; /* hop kind, side, weight */
 };
 
@@ -266,9 +262,9 @@ static void hop_figures_fill(struct hop_figures *out,
             continue;
         lh_topology_path(
             &path, in->topology,
-            lh__rank_accelerator(&in->ranks,
-                                 lh__span_rank(span, kind->from_block,
-                                               kind->from, inner)),
+            lh__rank_accelerator(
+                &in->ranks,
+                lh__span_rank(span, kind->from_block, kind->from, inner)),
             lh__rank_accelerator(&in->ranks, lh__span_rank(span, kind->to_block,
                                                            kind->to, inner)));
         out->latency_s[i] = path.latency_s;
@@ -300,8 +296,8 @@ static int64_t *groups_make(struct maker *m)
     return group_of;
 }
 
-static void figures_of(struct maker *m, int64_t o, int32_t group,
-                       int32_t kind, const struct hop_figures *figures)
+static void figures_of(struct maker *m, int64_t o, int32_t group, int32_t kind,
+                       const struct hop_figures *figures)
 {
     struct lh__span *span = m->span;
     int64_t pair = o * span->p->n_kinds + kind;
@@ -325,7 +321,7 @@ static void figures_of(struct maker *m, int64_t o, int32_t group,
     span->latency_s[out] =
         algorithm < 0 ? latency_s[0]
                       : lh_algorithm_at(algorithm)->latency(
-                            hops, span->g->collective, &members, latency_s);
+                          hops, span->g->collective, &members, latency_s);
     lh_arena_free(scratch);
 }
 
@@ -347,8 +343,7 @@ static void latencies_make(struct maker *m)
 }
 
 static enum lh_status lone_latency(struct lh__span *span,
-                                     struct lh__incidence *in,
-                                     struct lh_ctx *ctx)
+                                   struct lh__incidence *in, struct lh_ctx *ctx)
 {
     span->n_groups = 1;
     span->group = LH_NEW(ctx->arena, int32_t, 1);
@@ -376,8 +371,8 @@ enum lh_status lh__span_make(struct lh__span *out, struct lh__incidence *in,
     lh__intern_begin(&m.kinds, m.scratch);
     lh__intern_begin(&out->lists, arena);
     lh__intern_begin(&out->pieces, arena);
-    m.hop_kinds = LH_NEW(m.scratch, int32_t *,
-                         out->s->n_outer * out->p->n_kinds);
+    m.hop_kinds =
+        LH_NEW(m.scratch, int32_t *, out->s->n_outer * out->p->n_kinds);
     m.list = LH_NEW(m.scratch, int32_t,
                     out->first[out->s->n_outer] * out->p->n_kinds);
     m.member_entry = LH_NEW(m.scratch, int32_t, out->s->n_members);

@@ -35,8 +35,8 @@ static void odd_mark(struct finder *f)
         int64_t a = lh_topology_link_unit(f->in->topology, faults->link[i]);
         if (a < 0)
             continue;
-        int32_t b = lh__block_of_accelerator(blocks, &f->in->ranks,
-                                             f->in->topology, a);
+        int32_t b =
+            lh__block_of_accelerator(blocks, &f->in->ranks, f->in->topology, a);
         if (b >= 0)
             f->block[b] = lh__mix2(f->block[b], (uint64_t)b + 1);
     }
@@ -65,7 +65,7 @@ static void first_colours(struct finder *f, struct lh_arena *arena)
         const struct lh__block *block = &blocks->block[b];
         int32_t template = lh__rank_template(&f->in->ranks, block->first);
         f->block[b] =
-            lh__mix2(lh__mix2((uint64_t)block->site, (uint64_t)template),
+            lh__mix2(lh__mix2((uint64_t)block->site, (uint64_t) template),
                      (uint64_t)block->n);
     }
     for (int32_t i = 0; i < f->n_spans; i++) {
@@ -134,8 +134,7 @@ static void outer_types(struct lh__types *out, const struct finder *f,
     out->outer_count = LH_NEW(arena, int64_t *, f->n_spans);
     for (int32_t i = 0; i < f->n_spans; i++) {
         int64_t n = f->spans[i].s->n_outer;
-        out->outer[i] =
-            lh__colour_ids(f->outer[i], n, &out->n_outer[i], arena);
+        out->outer[i] = lh__colour_ids(f->outer[i], n, &out->n_outer[i], arena);
         out->outer_first[i] = LH_NEW(arena, int64_t, out->n_outer[i]);
         out->outer_count[i] = LH_NEW(arena, int64_t, out->n_outer[i]);
         for (int64_t o = n - 1; o >= 0; o--) {
@@ -247,8 +246,7 @@ static enum lh_status blocks_check(const struct lh__types *t,
     const struct lh__blocks *blocks = &f->in->blocks;
     for (int32_t b = 0; b < blocks->n; b++) {
         const struct lh__block *mine = &blocks->block[b];
-        const struct lh__block *rep =
-            &blocks->block[t->type_block[t->type[b]]];
+        const struct lh__block *rep = &blocks->block[t->type_block[t->type[b]]];
         if (mine->site != rep->site || mine->n != rep->n
             || lh__rank_template(&f->in->ranks, mine->first)
                    != lh__rank_template(&f->in->ranks, rep->first))
