@@ -240,7 +240,7 @@ static const struct lh__key keys[] = {
      .derived = "the NICs below a leaf, and above it the children of a switch, "
                 "over oversubscription",
      .help = "Equal parallel cables that the uplink of a switch is, level by "
-             "level from below; each connection takes one of them by its hash."},
+             "level from below; a connection takes one of them by its hash."},
     {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",
@@ -391,8 +391,8 @@ static const struct lh__key keys[] = {
     {"engine.routing", LH__CHOICE, .offset = ROOT(s.routing),
      .choices = "spray|ecmp", .fallback = "spray",
      .help = "How traffic is spread over the parallel cables of an uplink.  "
-             "spray: packet by packet, the bundle acts as one link.  ecmp: each "
-             "connection on the one that a hash of its ends says."},
+             "spray: packet by packet, the bundle acts as one link.  ecmp: "
+             "each connection on the one that a hash of its ends says."},
     {"engine.fold", LH__FLAG, .offset = ROOT(s.fold), .choices = "off|auto",
      .fallback = "auto",
      .help = "auto: equal ranks are simulated once where that is exact."},

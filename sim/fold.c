@@ -269,7 +269,7 @@ void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
     fold_finish(out, ctx->arena);
 }
 
-/* Hashed routes differ from rank to rank; what does not fold is not estimated. */
+/* Hashed routes differ from rank to rank; what does not fold is refused. */
 static enum lh_status hashed_check(const struct lh__fold *f, struct lh_ctx *ctx)
 {
     if (f->n_ranks <= LH__HASHED_CLASSES_MAX)

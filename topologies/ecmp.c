@@ -6,7 +6,7 @@
  * Cables, of the keys or derived from the recipe's full groups:
  *
  *     n(0) = NICs below a leaf / oversubscription[0]
- *     n(k) = children of a switch of level k / oversubscription[k],  k = 1, 2 ..
+ *     n(k) = children of a switch of level k / oversubscription[k]
  *
  * rounded, at least 1: a cable of a leaf is then as fast as a NIC, one further
  * up as fast as the uplink of a child.  The cable of a connection is
@@ -44,7 +44,8 @@ void lh__cables_make(struct lh__shape *shape, const struct lh_fabric *fabric)
         double n = derived(shape, fabric, k);
 
         n = fmin(fmax(n, 1), LH_CABLES_MAX);
-        shape->cables[k] = k < fabric->n_cables ? fabric->cables[k] : (int64_t)n;
+        shape->cables[k] =
+            k < fabric->n_cables ? fabric->cables[k] : (int64_t)n;
     }
 }
 

@@ -8,12 +8,13 @@
  *
  * A larger machine is represented.  Of every n equal things in a site the first
  * stands for n - 1, and the last, which may be partly filled, for itself:
- * domains, pods, switches of each level, cables of an uplink.  Of very many accelerators in a domain
- * the one at the limit stands for those after it, and so do the leaves of their
- * rails.  All links over what is taken are taken, with all gateways, borders
- * and fibres, so that the graph is a part of the machine, and the numbers that
- * its vertices stand for add up to the vertices of the machine.  At most some
- * 2^20 links besides the fibres: 2 x 2^16 accelerators, 6 links each.
+ * domains, pods, switches of each level, cables of an uplink.  Of very many
+ * accelerators in a domain the one at the limit stands for those after it, and
+ * so do the leaves of their rails.  All links over what is taken are taken,
+ * with all gateways, borders and fibres, so that the graph is a part of the
+ * machine, and the numbers that its vertices stand for add up to the vertices
+ * of the machine.  At most some 2^20 links besides the fibres: 2 x 2^16
+ * accelerators, 8 links each.
  *
  * Place: what check.c asks igraph about.  Leaves out: names, capacities.
  */
@@ -166,9 +167,8 @@ int64_t lh__cables_for(const struct lh_topology *t, lh_link link)
 {
     const struct lh__block *b = lh__link_block(lh__link_site(t, link), link);
 
-    return (*t->graph)->whole
-               ? 1
-               : row_count(lh__link_cable(b, link), b->cables);
+    return (*t->graph)->whole ? 1
+                              : row_count(lh__link_cable(b, link), b->cables);
 }
 
 struct taken {

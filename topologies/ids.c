@@ -6,7 +6,7 @@
  *
  *   scale-up   accelerator k            nvswitch k / S; a torus: torus.c
  *   NIC        accelerator k            its leaf
- *   level j    switch k / n of level j  switch k / n / children[j] of level j + 1
+ *   level j    switch k / n             switch k / n / children[j] of level j+1
  *   gateway    switch k of the top      border, or gateway
  *   border     border                   gateway
  *

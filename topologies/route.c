@@ -14,8 +14,8 @@
  *                           and from there over b's scale-up switch
  *   another site            up to the top level, gateway, fibres, and down
  *
- * Of the parallel cables of an uplink, where traffic is hashed over them, a path
- * takes the one that ecmp.c says; the same one down on the far side.
+ * Of the parallel cables of an uplink, where traffic is hashed over them, a
+ * path takes the one that ecmp.c says; the same one down on the far side.
  *
  * Place: lh_topology_path(), asked once a hop by placement.
  * Leaves out: several routes at once, avoiding dead links.
@@ -273,7 +273,7 @@ static void rails_meet(struct place *a, struct place *b)
         *b = neighbour(b, a->rail);
 }
 
-/* The link of a connection from switch `index` of a level to the level above. */
+/* The link that a connection takes from switch `index` of a level upwards. */
 static lh_link up_link(const struct lh__site *site, int level, int64_t index,
                        const struct lh__connection *c)
 {

@@ -224,11 +224,11 @@ static void blocks_make(struct lh__site *s)
                                      f->nic_bytes_per_s * f->nic_frac,
                                      f->nic_latency_s, 1});
     for (int k = 0; k < lh__top_level(s); k++)
-        block_add(s, &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
-                                         s->shape.up_bytes_per_s[k]
-                                             / (double)s->shape.cables[k],
-                                         f->switch_latency_s,
-                                         s->shape.cables[k]});
+        block_add(s,
+                  &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
+                                      s->shape.up_bytes_per_s[k]
+                                          / (double)s->shape.cables[k],
+                                      f->switch_latency_s, s->shape.cables[k]});
     block_add(s, &(struct lh__block){s->first_gateway, LH_LINK_GATEWAY,
                                      lh__top_level(s),
                                      s->border >= 0 ? (double)INFINITY : limit,

@@ -2,8 +2,8 @@
  *
  * The machine: a directed multigraph of accelerators, switches and site
  * gateways, one edge per direction of a cable or of a bundle of equal parallel
- * cables that traffic is sprayed over; where it is hashed (engine.routing: ecmp)
- * the cables of an uplink are edges of their own.
+ * cables that traffic is sprayed over; where it is hashed (routing: ecmp) the
+ * cables of an uplink are edges of their own.
  *
  * Accelerators are numbered 0 .. n-1, site by site in the scenario's order,
  * within a site node by node (scale-up domain by scale-up domain).
