@@ -76,23 +76,32 @@ static const char *unsupported_text(const struct lh__key *key,
     return lh_format(arena, "not in this version: %s", text.s);
 }
 
-static const char *when_text(const struct lh__key *key, struct lh_arena *arena)
+static const char *condition_text(const char *when, struct lh_arena *arena)
 {
-    const char *equals = key->when ? strchr(key->when, '=') : NULL;
+    const char *equals = strchr(when, '=');
     char word[64];
 
-    if (!equals)
-        return NULL;
-    int n = (int)(equals - key->when);
+    int n = (int)(equals - when);
     if (strcmp(equals + 1, "many") == 0)
         return "there are several sites";
     if (strcmp(equals + 1, "none") == 0)
-        return lh_format(arena, "%.*s is not given", n, key->when);
+        return lh_format(arena, "%.*s is not given", n, when);
     struct lh_text text = lh_text_new(arena);
-    lh_text_printf(&text, "%.*s is ", n, key->when);
+    lh_text_printf(&text, "%.*s is ", n, when);
     for (int i = 0; lh__choice_at(word, equals + 1, i); i++)
         lh_text_printf(&text, "%s%s", i ? " or " : "", word);
     return text.s;
+}
+
+static const char *when_text(const struct lh__key *key, struct lh_arena *arena)
+{
+    struct lh_text text = lh_text_new(arena);
+    const char *when;
+
+    for (int i = 0; (when = lh__key_condition(key, i, arena)); i++)
+        lh_text_printf(&text, "%s%s", i ? ", and " : "",
+                       condition_text(when, arena));
+    return text.n > 0 ? text.s : NULL;
 }
 
 static const char *domain_text(const struct lh__key *key,

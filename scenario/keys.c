@@ -27,6 +27,8 @@
 
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
 #define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus"
+#define SPRAYED      SCALE_UP "&engine.routing=spray"
+#define HASHED       SCALE_UP "&engine.routing=ecmp"
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
@@ -42,7 +44,8 @@ static const struct lh__key keys[] = {
      .derived = "the name of the file, without its ending",
      .help = "Name of the scenario in results.", .example = "two-sites"},
     {"seed", LH__COUNT, .offset = ROOT(s.seed), .min = 0, .max = 1e15,
-     .fallback = "1", .help = "Seed of every random draw."},
+     .fallback = "1",
+     .help = "Seed of every random draw, and of the hash of routing ecmp."},
 
     {"model", LH__GROUP, LH__REQUIRED, .bare = "name",
      .example = "llama-3.1-8b",
@@ -214,7 +217,7 @@ static const struct lh__key keys[] = {
      .help = "From a switch to the next."},
     {"sites[].fabric.spread_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
      .offset = SITE(fabric.spread_frac), .max = 1, .unit = "share",
-     .when = SCALE_UP,
+     .when = SPRAYED,
      .help = "Share of the links between switches that sprayed traffic "
              "reaches."},
     {"sites[].fabric.group", LH__COUNTS, LH__ROW | LH__INLINE,
@@ -230,6 +233,14 @@ static const struct lh__key keys[] = {
      .n_min = 1, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP, .example = "1",
      .help = "Capacity below a switch over capacity above it: one number, or "
              "one a level."},
+    {"sites[].fabric.cables", LH__COUNTS, LH__ROW | LH__INLINE,
+     .offset = SITE(fabric.cables), .count = SITE(fabric.n_cables), .min = 1,
+     .max = LH_CABLES_MAX, .n_max = LH_FABRIC_LEVELS, .when = HASHED,
+     .unit = "cables", .example = "[32]",
+     .derived = "the NICs below a leaf, and above it the children of a switch, "
+                "over oversubscription",
+     .help = "Equal parallel cables that the uplink of a switch is, level by "
+             "level from below; a connection takes one of them by its hash."},
     {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",
@@ -415,9 +426,11 @@ static const struct lh__key keys[] = {
     {"engine.collectives", LH__CHOICE, .offset = ROOT(s.collectives),
      .choices = "coupled|messages", .fallback = "coupled",
      .help = "A collective as one flow, or message by message."},
-    {"engine.routing", LH__CHOICE, .offset = ROOT(extra.routing),
-     .choices = "spray|ecmp", .n_supported = 1, .fallback = "spray",
-     .help = "How traffic is spread over parallel links."},
+    {"engine.routing", LH__CHOICE, .offset = ROOT(s.routing),
+     .choices = "spray|ecmp", .fallback = "spray",
+     .help = "How traffic is spread over the parallel cables of an uplink.  "
+             "spray: packet by packet, the bundle acts as one link.  ecmp: "
+             "each connection on the one that a hash of its ends says."},
     {"engine.fold", LH__FLAG, .offset = ROOT(s.fold), .choices = "off|auto",
      .fallback = "auto",
      .help = "auto: equal ranks are simulated once where that is exact."},

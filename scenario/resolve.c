@@ -127,6 +127,18 @@ static void check_torus(struct lh__reader *r, int i)
                  i, (long long)site->gpus, (long long)slice, path);
 }
 
+/* A list of the fabric has at most one number a level. */
+static void check_list(struct lh__reader *r, int i, const char *key, int n)
+{
+    const char *path = site_path(r, i, "fabric");
+    int levels = r->root->s.sites[i].fabric.n_levels;
+
+    if (n > (levels > 0 ? levels : 1))
+        lh_error(r->ctx, lh__where_at(r, path),
+                 "%s.%s has %d numbers for %d level%s", path, key, n, levels,
+                 levels == 1 ? "" : "s");
+}
+
 static void check_fabric(struct lh__reader *r, int i)
 {
     const struct lh_fabric *fabric = &r->root->s.sites[i].fabric;
@@ -159,13 +171,8 @@ static void check_fabric(struct lh__reader *r, int i)
                  "%s.group is empty; a fat-tree needs one "
                  "number a level",
                  path);
-    else if (fabric->n_oversubscription
-             > (fabric->n_levels > 0 ? fabric->n_levels : 1))
-        lh_error(r->ctx, where,
-                 "%s.oversubscription has %d numbers for %d "
-                 "level%s",
-                 path, fabric->n_oversubscription, fabric->n_levels,
-                 fabric->n_levels == 1 ? "" : "s");
+    check_list(r, i, "oversubscription", fabric->n_oversubscription);
+    check_list(r, i, "cables", fabric->n_cables);
 }
 
 static void check_site_name(struct lh__reader *r, int i)

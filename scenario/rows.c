@@ -365,6 +365,8 @@ static const struct lh__column fabric_columns[] = {
      LH_FABRIC_LEVELS},
     {"oversubscription", LH__CELL_RATIOS, AT(oversubscription), "1", 0, 0,
      AT(n_oversubscription), LH_FABRIC_LEVELS},
+    {"cables", LH__CELL_COUNTS, AT(cables), "", 0, 0, AT(n_cables),
+     LH_FABRIC_LEVELS},
     {"dims", LH__CELL_COUNTS, AT(dims), "", 0, 0, AT(n_dims), LH_TORUS_DIMS},
     TEXT("source", source),
 };
@@ -435,6 +437,13 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     for (int i = 0; i < fabric.n_levels; i++) {
         if (fabric.group[i] == 0) {
             lh_error(ctx, row, "group: a group has at least 1 member");
+            return LH_BAD_INPUT;
+        }
+    }
+    for (int i = 0; i < fabric.n_cables; i++) {
+        if (fabric.cables[i] < 1 || fabric.cables[i] > LH_CABLES_MAX) {
+            lh_error(ctx, row, "cables: an uplink is 1 to %d cables",
+                     LH_CABLES_MAX);
             return LH_BAD_INPUT;
         }
     }

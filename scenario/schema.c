@@ -302,16 +302,13 @@ static size_t element_prefix(const char *path)
     return mark ? (size_t)(mark + 3 - path) : 0;
 }
 
-bool lh__key_applies(const struct lh__key *key, const struct lh__root *root,
-                     const void *object, struct lh_arena *arena,
-                     const char **because)
+/* Of one condition, "plan.schedule=interleaved|x". */
+static bool holds(const char *when, const struct lh__root *root,
+                  const void *object, struct lh_arena *arena,
+                  const char **because)
 {
-    if (!key->when)
-        return true;
-
-    const char *equals = strchr(key->when, '=');
-    const char *path =
-        lh_strndup(arena, key->when, (size_t)(equals - key->when));
+    const char *equals = strchr(when, '=');
+    const char *path = lh_strndup(arena, when, (size_t)(equals - when));
     const struct lh__key *other = lh__key_find(path);
     if (element_prefix(path) == 0)
         object = root;
@@ -329,4 +326,29 @@ bool lh__key_applies(const struct lh__key *key, const struct lh__root *root,
     else
         *because = lh_format(arena, "%s is %s", path, text ? text : "none");
     return false;
+}
+
+const char *lh__key_condition(const struct lh__key *key, int i,
+                              struct lh_arena *arena)
+{
+    const char *at = key->when;
+
+    for (; at && i > 0; i--) {
+        at = strchr(at, '&');
+        at = at ? at + 1 : NULL;
+    }
+    return at ? lh_strndup(arena, at, strcspn(at, "&")) : NULL;
+}
+
+bool lh__key_applies(const struct lh__key *key, const struct lh__root *root,
+                     const void *object, struct lh_arena *arena,
+                     const char **because)
+{
+    const char *when;
+
+    for (int i = 0; (when = lh__key_condition(key, i, arena)); i++) {
+        if (!holds(when, root, object, arena, because))
+            return false;
+    }
+    return true;
 }

@@ -51,7 +51,6 @@ struct lh__extra {
     const char *model_name;
     const char *model_config;
     const char *sites_file, *fibres_file;
-    int routing;
 };
 
 struct lh__root {
@@ -86,7 +85,7 @@ struct lh__key {
                                   "false": true is not                   */
     const char *bare;          /* GROUP: the key a single value stands for */
     const char *when;          /* "plan.schedule=interleaved|x": else the
-                                  key has no effect                      */
+                                  key has no effect; several with & */
     const char *unit;          /* in words, of plain numbers             */
     const char *help;
     const char *example; /* where the type's own says too little   */
@@ -118,6 +117,9 @@ const char *lh__key_text(const struct lh__key *key, const void *object,
                          struct lh_arena *arena);
 bool lh__key_is_default(const struct lh__key *key, const void *object,
                         struct lh_arena *arena);
+/* The i-th of the conditions joined in `when`; NULL: fewer. */
+const char *lh__key_condition(const struct lh__key *key, int i,
+                              struct lh_arena *arena);
 /* Does the key's `when` hold?  Where not, *because says what is instead. */
 bool lh__key_applies(const struct lh__key *key, const struct lh__root *root,
                      const void *object, struct lh_arena *arena,

@@ -268,17 +268,33 @@ void lh__fold_refine(struct lh__fold *out, const struct lh__incidence *in,
     fold_finish(out, ctx->arena);
 }
 
+/* Hashed routes differ from rank to rank; what does not fold is refused. */
+static enum lh_status hashed_check(const struct lh__fold *f, struct lh_ctx *ctx)
+{
+    if (f->n_ranks <= LH__HASHED_CLASSES_MAX)
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE,
+             "hashed routes leave %d classes of %lld ranks; this version "
+             "simulates at most %d: fewer accelerators, e.g. --set "
+             "sites[0].gpus=..., or --set engine.routing=spray",
+             f->n_ranks, (long long)f->in->ranks.n, LH__HASHED_CLASSES_MAX);
+    return LH_UNREACHABLE;
+}
+
 enum lh_status lh__fold_point(struct lh__fold *out, struct lh__incidence *in,
                               const struct lh_sim_point *p, struct lh_ctx *ctx)
 {
     const struct lh_scenario *s = p->scenario;
+    bool hashed = lh_topology_is_hashed(p->topology);
     bool folds = s->fold && s->collectives != LH_MESSAGES;
-    enum lh_status st = lh__incidence_build(in, p, folds, ctx);
+    enum lh_status st = lh__incidence_build(in, p, folds && !hashed, ctx);
     if (st != LH_OK)
         return st;
     if (folds)
         lh__fold_refine(out, in, ctx);
     else
         lh__fold_trivial(out, in, ctx);
-    return lh__fold_check(out, ctx);
+    if (hashed)
+        st = hashed_check(out, ctx);
+    return st == LH_OK ? lh__fold_check(out, ctx) : st;
 }

@@ -26,7 +26,11 @@ struct lh__fold {
     int64_t *weight;
 };
 
-/* The incidence of a point and its fold, checked: what a run simulates. */
+/* The most classes of ranks that a fold over hashed routes may have. */
+enum { LH__HASHED_CLASSES_MAX = 2000 };
+
+/* The incidence of a point and its fold, checked: what a run simulates.
+ * LH_UNREACHABLE: hashed routes leave too many classes of ranks. */
 enum lh_status lh__fold_point(struct lh__fold *out, struct lh__incidence *in,
                               const struct lh_sim_point *p,
                               struct lh_ctx *ctx) LH_MUST_USE;

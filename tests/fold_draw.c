@@ -234,6 +234,14 @@ static void draw_window(struct draw *d, uint64_t *r)
         d->gbit *= 100;
 }
 
+/* Over few cables flows collide, over as many as a leaf has NICs few do. */
+static void draw_hash(struct draw *d, uint64_t *r)
+{
+    d->hashed = true;
+    for (int i = 0; i < SITES_MAX; i++)
+        d->sites[i].cables = one_in(r, 2) ? 2 + below(r, 3) : 0;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -253,6 +261,8 @@ struct draw draw_make(uint64_t seed)
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);
+    if (one_in(r, 4))
+        draw_hash(&d, r);
     settle(&d);
     return d;
 }
@@ -321,7 +331,8 @@ void draw_shrink(struct draw *d, int way)
         if (d->fault.kind == LATE_STRAGGLER)
             d->fault.kind = STRAGGLER;
         break;
-    default: shrink_plan(d, way - 13);
+    case 13: d->hashed = false; break;
+    default: shrink_plan(d, way - 14);
     }
     settle(d);
 }
@@ -336,6 +347,8 @@ static int extras_cost(const struct draw *d)
     if (d->fault.kind != NO_FAULT)
         n += 32 + (d->fault.kind != STRAGGLER);
     if (d->window.streams > 0)
+        n += 32;
+    if (d->hashed)
         n += 32;
     return n;
 }

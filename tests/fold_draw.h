@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 24 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 25 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -18,6 +18,7 @@ struct site {
     enum fabric fabric;
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
+    int cables;         /* of an uplink that is hashed over; 0: derived */
     bool a100;
     int gateway_gbit; /* 0: no limit */
 };
@@ -68,6 +69,7 @@ struct draw {
     struct exchange exchange;
     struct fault fault;
     struct window window;
+    bool hashed; /* routes */
 };
 
 struct draw draw_make(uint64_t seed);

@@ -19,6 +19,7 @@ enum feature {
     TWO_STREAMS,
     OUTAGES,
     WINDOWED,
+    HASHED,
     EXCHANGES,
     UNEVEN,
     STRAGGLERS,
@@ -60,6 +61,7 @@ static const char *const feature_names[N_FEATURES] = {
     [TWO_STREAMS] = "two streams in flight",
     [OUTAGES] = "outages of a link in use",
     [WINDOWED] = "flows at the cap of their window",
+    [HASHED] = "hashed routes",
     [EXCHANGES] = "skewed all-to-all beside other flows",
     [UNEVEN] = "uneven stages",
     [STRAGGLERS] = "stragglers",
@@ -224,6 +226,27 @@ static bool has_binding_window(const struct pair *p)
     return false;
 }
 
+/* Two cables of an uplink, and of one direction, carry different bytes. */
+static bool has_hashed_routes(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[UNFOLDED];
+    const struct lh__fold *f = &p->placed[UNFOLDED].fold;
+    lh_link n = lh_topology_first_fibre(p->topology);
+    if (!lh_topology_is_hashed(p->topology))
+        return false;
+    for (lh_link l = 2; l < n; l++) {
+        struct lh_link_info a = lh_topology_link_facts(p->topology, l - 2);
+        struct lh_link_info b = lh_topology_link_facts(p->topology, l);
+        int32_t i = lh__fold_link_class(f, l - 2);
+        int32_t j = lh__fold_link_class(f, l);
+        double x = i < 0 ? 0 : t->link_bytes[i];
+        double y = j < 0 ? 0 : t->link_bytes[j];
+        if (a.from == b.from && a.to == b.to && apart(x, y, 1e-6 * y))
+            return true;
+    }
+    return false;
+}
+
 /* ---- in what was drawn --------------------------------------------------- */
 
 static bool sites_differ(const struct draw *d)
@@ -287,6 +310,7 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[TWO_STREAMS] = has_two_streams(p);
     has[OUTAGES] = hit == OUTAGE;
     has[WINDOWED] = has_binding_window(p);
+    has[HASHED] = has_hashed_routes(p);
     has[EXCHANGES] = has_skewed_exchange(p);
     has[STRAGGLERS] = hit == STRAGGLER;
     has[LATE_STRAGGLERS] = hit == LATE_STRAGGLER;

@@ -55,6 +55,17 @@ static void put_plan(struct lh_text *t, const struct draw *d)
     lh_text_add(t, "}\n");
 }
 
+/* Of every level. */
+static const char *cables_text(struct lh_text *t, const struct draw *d,
+                               const struct site *s)
+{
+    if (!d->hashed || s->cables == 0)
+        return "";
+    return s->fabric == RAILS ? lh_format(t->arena, ", cables: [%d]", s->cables)
+                              : lh_format(t->arena, ", cables: [%d, %d]",
+                                          s->cables, s->cables);
+}
+
 static void put_site(struct lh_text *t, const struct draw *d, int i)
 {
     const struct site *s = &d->sites[i];
@@ -67,14 +78,15 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
     case RAILS:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, scale_up_gpus: "
-                       "%d, group: [%d], oversubscription: %d}}\n",
-                       s->node, s->group[0], s->over);
+                       "%d, group: [%d], oversubscription: %d%s}}\n",
+                       s->node, s->group[0], s->over, cables_text(t, d, s));
         break;
     case FAT_TREE:
         lh_text_printf(t,
                        "     fabric: {name: h100-roce-pods, scale_up_gpus: "
-                       "%d, group: [%d, %d], oversubscription: [1, %d]}}\n",
-                       s->node, s->group[0], s->group[1], s->over);
+                       "%d, group: [%d, %d], oversubscription: [1, %d]%s}}\n",
+                       s->node, s->group[0], s->group[1], s->over,
+                       cables_text(t, d, s));
         break;
     default: lh_text_add(t, "     fabric: {name: switch}}\n");
     }
@@ -146,6 +158,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
     else if (d->n_sites > 1)
         lh_text_printf(t, "sync: {algorithm: %s}\n", algorithms[d->algorithm]);
+    if (d->hashed)
+        lh_text_printf(t, "seed: %d\nengine: {routing: ecmp}\n",
+                       (int)(d->seed % 1000));
     lh_text_add(t, faults);
     put_exchange(t, d);
 }

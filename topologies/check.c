@@ -76,8 +76,8 @@ static bool is_torus_cable(const struct lh_topology *t, lh_link link)
     return lh__is_torus(s) && link < s->first_nic;
 }
 
-/* A link stands for as many as its lower end; the cables of a torus, of which
- * part may be taken, are counted. */
+/* A link stands for as many as its lower end, times its cables; the cables of a
+ * torus, of which part may be taken, are counted. */
 static int64_t links_represented(const struct lh_topology *t,
                                  const struct lh__graph *g)
 {
@@ -89,7 +89,8 @@ static int64_t links_represented(const struct lh_topology *t,
         if (l >= t->first_wan)
             n++;
         else if (!is_torus_cable(t, l))
-            n += lh__stands_for(t, lh__link_from(t, l & ~1));
+            n += lh__stands_for(t, lh__link_from(t, l & ~1))
+                 * lh__cables_for(t, l);
     }
     for (int i = 0; i < t->n_sites; i++)
         n += 2 * lh__torus_cables(&t->sites[i]);

@@ -16,7 +16,7 @@
  *
  * Source: Leiserson 1985 for the tree of growing capacity; oversubscription
  * per level as Llama 3 section 3.3.1 states it (racks 1:1, pods 1:7).
- * Leaves out: which of the parallel cables a flow takes (hashing).
+ * Leaves out: which of the parallel cables a flow takes (ecmp.c).
  */
 #include "topology.h"
 

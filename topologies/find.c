@@ -2,7 +2,7 @@
  *
  * The link of a name: names.c the other way round.
  *
- *     SITE "/" FROM "->" TO        inside a site
+ *     SITE "/" FROM "->" TO [CABLE]  inside a site; CABLE is "#" N
  *     "fibre " A "->" B [" #" N]   between WAN nodes
  *
  * FROM and TO are read as vertices, TO with what FROM leaves out of it; the
@@ -257,16 +257,30 @@ static lh_node node_of(const struct lh__site *s, const struct lh__vertex *v)
     return -1;
 }
 
+/* A cable from a switch to the level above, or -1; cable -1: the only one. */
+static lh_link uplink(const struct lh__site *s, const struct lh__vertex *v,
+                      int64_t cable)
+{
+    int64_t n = s->shape.cables[v->level];
+
+    if ((cable >= 0) != (n > 1) || cable >= n)
+        return -1;
+    return s->first_up[v->level]
+           + (lh_link)(2 * (v->index * n + (cable < 0 ? 0 : cable)));
+}
+
 /* The link from a vertex up to one of a kind, or -1. */
 static lh_link link_over(const struct lh__site *s, const struct lh__vertex *v,
-                         enum lh__vertex_kind upper)
+                         enum lh__vertex_kind upper, int64_t cable)
 {
     lh_link k = (lh_link)(2 * v->index);
 
+    if (v->kind == LH__SWITCH && v->level < lh__top_level(s))
+        return uplink(s, v, cable);
+    if (cable >= 0)
+        return -1;
     if (v->kind == LH__ACCELERATOR)
         return (upper == LH__NVSWITCH ? s->first_scale_up : s->first_nic) + k;
-    if (v->kind == LH__SWITCH && v->level < lh__top_level(s))
-        return s->first_up[v->level] + k;
     if (v->kind == LH__SWITCH && s->gateway >= 0)
         return s->first_gateway + k;
     return v->kind == LH__BORDER ? s->border_link : -1;
@@ -274,9 +288,9 @@ static lh_link link_over(const struct lh__site *s, const struct lh__vertex *v,
 
 static lh_link link_up(const struct lh_topology *t, const struct lh__site *s,
                        const struct lh__vertex *from,
-                       const struct lh__vertex *to)
+                       const struct lh__vertex *to, int64_t cable)
 {
-    lh_link link = link_over(s, from, to->kind);
+    lh_link link = link_over(s, from, to->kind, cable);
 
     if (link >= 0 && lh__link_from(t, link) == node_of(s, from)
         && lh__link_to(t, link) == node_of(s, to))
@@ -290,6 +304,7 @@ static lh_link site_link_find(const struct lh_topology *t, const char *name)
     int site = name[n] == '/' ? node_find(t, name, n) : -1;
     const char *at = name + n + 1;
     struct lh__vertex from = {.level = 0}, to = {.level = 0};
+    int64_t cable = -1;
 
     if (site < 0 || site >= t->n_sites)
         return -1;
@@ -298,12 +313,14 @@ static lh_link site_link_find(const struct lh_topology *t, const char *name)
     if (cable_way >= 0)
         return s->first_scale_up + (lh_link)cable_way;
     if (!take_vertex(&at, &from, s, NULL) || !take(&at, "->")
-        || !take_vertex(&at, &to, s, &from) || *at != '\0')
+        || !take_vertex(&at, &to, s, &from)
+        || (take(&at, "#") && !take_number(&at, &cable, LH_CABLES_MAX))
+        || *at != '\0')
         return -1;
-    lh_link link = link_up(t, s, &from, &to);
+    lh_link link = link_up(t, s, &from, &to, cable);
     if (link >= 0)
         return link;
-    link = link_up(t, s, &to, &from);
+    link = link_up(t, s, &to, &from, cable);
     return link < 0 ? -1 : link ^ 1;
 }
 

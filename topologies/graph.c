@@ -8,12 +8,13 @@
  *
  * A larger machine is represented.  Of every n equal things in a site the first
  * stands for n - 1, and the last, which may be partly filled, for itself:
- * domains, pods, switches of each level.  Of very many accelerators in a domain
- * the one at the limit stands for those after it, and so do the leaves of their
- * rails.  All links over what is taken are taken, with all gateways, borders
- * and fibres, so that the graph is a part of the machine, and the numbers that
- * its vertices stand for add up to the vertices of the machine.  At most some
- * 2^20 links besides the fibres: 2 x 2^16 accelerators, 6 links each.
+ * domains, pods, switches of each level, cables of an uplink.  Of very many
+ * accelerators in a domain the one at the limit stands for those after it, and
+ * so do the leaves of their rails.  All links over what is taken are taken,
+ * with all gateways, borders and fibres, so that the graph is a part of the
+ * machine, and the numbers that its vertices stand for add up to the vertices
+ * of the machine.  At most some 2^20 links besides the fibres: 2 x 2^16
+ * accelerators, 8 links each.
  *
  * Place: what check.c asks igraph about.  Leaves out: names, capacities.
  */
@@ -63,8 +64,9 @@ static void switches_add(struct builder *b, const struct lh__site *s)
 {
     for (int k = 0; k < lh__top_level(s); k++)
         for (int64_t j = 0; j < s->shape.count[k]; j++)
-            cable_add(b, s->first_switch[k] + j,
-                      s->first_switch[k + 1] + j / s->shape.children[k]);
+            for (int64_t c = 0; c < s->shape.cables[k]; c++)
+                cable_add(b, s->first_switch[k] + j,
+                          s->first_switch[k + 1] + j / s->shape.children[k]);
 }
 
 static void gateway_add(struct builder *b, const struct lh__site *s)
@@ -161,6 +163,14 @@ int64_t lh__stands_for(const struct lh_topology *t, lh_node v)
                         rails_max(t));
 }
 
+int64_t lh__cables_for(const struct lh_topology *t, lh_link link)
+{
+    const struct lh__block *b = lh__link_block(lh__link_site(t, link), link);
+
+    return (*t->graph)->whole ? 1
+                              : row_count(lh__link_cable(b, link), b->cables);
+}
+
 struct taken {
     struct lh__graph *g;
     const struct lh_topology *t;
@@ -207,17 +217,26 @@ static void domain_take(struct taken *to, const struct lh__site *s,
     }
 }
 
+/* The first and the last of the n cables of an uplink. */
+static void uplink_take(struct taken *to, int64_t first, int64_t n)
+{
+    cable_take(to, first);
+    if (n > 1)
+        cable_take(to, first + 2 * (n - 1));
+}
+
 /* The links up of a row of switches: of the first and the last of it. */
 static void level_take(struct taken *to, const struct lh__site *s, int level)
 {
-    int64_t first =
-        level < lh__top_level(s) ? s->first_up[level] : s->first_gateway;
+    bool top = level == lh__top_level(s);
+    int64_t first = top ? s->first_gateway : s->first_up[level];
+    int64_t n = top ? 1 : s->shape.cables[level];
     int64_t rails = abreast(s, level);
     int64_t rows = s->shape.count[level] / rails;
 
     for (int64_t row = 0; row<rows; row += rows> 1 ? rows - 1 : 1)
         for (int64_t r = 0; r < rails && r < rails_max(to->t); r++)
-            cable_take(to, first + 2 * (row * rails + r));
+            uplink_take(to, first + 2 * n * (row * rails + r), n);
 }
 
 static void site_take(struct taken *to, const struct lh__site *s)

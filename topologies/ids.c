@@ -6,14 +6,15 @@
  *
  *   scale-up   accelerator k            nvswitch k / S; a torus: torus.c
  *   NIC        accelerator k            its leaf
- *   level j    switch k of level j      switch k / children[j] of level j + 1
+ *   level j    switch k / n             switch k / n / children[j] of level j+1
  *   gateway    switch k of the top      border, or gateway
  *   border     border                   gateway
  *
- * and an odd link goes from the right to the left.  A unit starts every
+ * with n the parallel cables of the level's uplinks; and an odd link goes from
+ * the right to the left.  A unit starts every
  * `unit` accelerators of a site; a link stands in the unit of the first
  * accelerator below its lower end, and moving it by a accelerators moves its
- * lower end by a (x rails) / span of its level.
+ * lower end by a (x rails, x n) / span of its level.
  *
  * Place: accessors of a built topology, asked millions of times.
  * Leaves out: whether the graph is what it should be (check.c).
@@ -101,6 +102,13 @@ const struct lh__block *lh__link_block(const struct lh__site *site,
     return block;
 }
 
+int64_t lh__link_cable(const struct lh__block *block, lh_link link)
+{
+    int64_t k = (link - block->first) / 2;
+
+    return k - lh__quotient(k, block->cables) * block->cables;
+}
+
 /* The accelerators' end of cable k of a block. */
 static lh_node lower_end(const struct lh__site *s, const struct lh__block *b,
                          lh_link k)
@@ -111,7 +119,7 @@ static lh_node lower_end(const struct lh__site *s, const struct lh__block *b,
         return (lh_node)s->first_accelerator + k;
     if (b->first == s->border_link)
         return s->border;
-    return s->first_switch[b->level] + k;
+    return s->first_switch[b->level] + (lh_node)lh__quotient(k, b->cables);
 }
 
 static lh_node leaf_over(const struct lh__site *s, lh_link accelerator)
@@ -140,7 +148,8 @@ static lh_node upper_end(const struct lh__site *s, const struct lh__block *b,
         return b->first != s->border_link && s->border >= 0 ? s->border
                                                             : s->gateway;
     return s->first_switch[b->level + 1]
-           + (lh_node)lh__quotient(k, shape->children[b->level]);
+           + (lh_node)lh__quotient(lh__quotient(k, b->cables),
+                                   shape->children[b->level]);
 }
 
 static lh_node fibre_end(const struct lh_topology *t, lh_link link, bool to)
@@ -254,7 +263,8 @@ int64_t lh_topology_unit(const struct lh_topology *t, int site)
 
 /* How many accelerators further the next cable of a block stands; 0: its links
  * belong to the site as a whole.  *together cables stand over the same
- * accelerators: the leaves of a pod on rails, all cables of a slice. */
+ * accelerators: the leaves of a pod on rails, the cables of an uplink, all
+ * cables of a slice. */
 static int64_t stride(const struct lh__site *s, const struct lh__block *b,
                       int64_t *together)
 {
@@ -269,8 +279,7 @@ static int64_t stride(const struct lh__site *s, const struct lh__block *b,
     case LH_LINK_LEAF:
     case LH_LINK_SPINE:
     case LH_LINK_CORE:
-        if (b->level == 0)
-            *together = s->shape.n_rails;
+        *together = b->cables * (b->level == 0 ? s->shape.n_rails : 1);
         return s->span[b->level];
     case LH_LINK_GATEWAY:
     case LH_LINK_WAN: break;

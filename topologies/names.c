@@ -7,12 +7,14 @@
  *   ashburn/node3/gpu5->nvswitch      ashburn/node3/nvswitch->gpu5
  *   ashburn/node3/gpu5->leaf2         ashburn/pod0/leaf2->node3/gpu5
  *   ashburn/pod0/leaf2->spine         ashburn/spine->gateway
+ *   ashburn/pod0/leaf2->spine#5       ashburn/spine->pod0/leaf2#5
  *   ashburn/slice0/chip(1,2,3)->x+    ashburn/slice0/chip(2,2,3)->x-
  *   fibre ashburn->memphis            fibre ashburn->memphis #2
  *
  * Place: accessors and prints of a built topology.  A switch level is named
  * leaf, spine, core, level4, ..; it carries a number unless it is the only one
- * of a level above the leaves.  Unique because site names are (the reader
+ * of a level above the leaves, and a cable of an uplink unless it is the only
+ * one.  Unique because site names are (the reader
  * checks them), map nodes are made so in map.c, and an accelerator has one NIC.
  */
 #include "topology.h"
@@ -112,7 +114,12 @@ const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
     struct lh__vertex from = lh__vertex_at(t, lh__link_from(t, link));
     struct lh__vertex to = lh__vertex_at(t, lh__link_to(t, link));
 
-    return lh_format(arena, "%s/%s->%s", t->sites[from.site].name,
+    const struct lh__block *block = lh__link_block(site, link);
+    const char *cable =
+        block->cables == 1
+            ? ""
+            : lh_format(arena, "#%lld", (long long)lh__link_cable(block, link));
+    return lh_format(arena, "%s/%s->%s%s", t->sites[from.site].name,
                      vertex_name(arena, t, &from, -1),
-                     vertex_name(arena, t, &to, (int)from.kind));
+                     vertex_name(arena, t, &to, (int)from.kind), cable);
 }

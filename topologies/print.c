@@ -72,6 +72,15 @@ static void classes_print(struct lh_text *out, const struct lh__site *site)
     }
 }
 
+/* Of uplinks that traffic is hashed over. */
+static void cables_print(struct lh_text *out, const struct lh__site *site)
+{
+    for (int k = 0; k < lh__top_level(site); k++)
+        if (site->shape.cables[k] > 1)
+            lh_text_printf(out, ", %lld hashed cables up from a %s",
+                           (long long)site->shape.cables[k], lh__level_name(k));
+}
+
 static void site_print(struct lh_text *out, const struct lh__site *site)
 {
     const struct lh__shape *shape = &site->shape;
@@ -95,6 +104,7 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
                        shape->count[k] == 1 ? ""
                        : k == 0             ? " switches"
                                             : " layers");
+    cables_print(out, site);
     lh_text_add(out, "\n");
     classes_print(out, site);
 }

@@ -14,8 +14,11 @@
  *                           and from there over b's scale-up switch
  *   another site            up to the top level, gateway, fibres, and down
  *
+ * Of the parallel cables of an uplink, where traffic is hashed over them, a
+ * path takes the one that ecmp.c says; the same one down on the far side.
+ *
  * Place: lh_topology_path(), asked once a hop by placement.
- * Leaves out: several routes at once, avoiding dead links, hashing.
+ * Leaves out: several routes at once, avoiding dead links.
  */
 #include <math.h>
 #include <string.h>
@@ -270,10 +273,14 @@ static void rails_meet(struct place *a, struct place *b)
         *b = neighbour(b, a->rail);
 }
 
-/* The link from switch `index` of a level to the level above. */
-static lh_link up_link(const struct lh__site *site, int level, int64_t index)
+/* The link that a connection takes from switch `index` of a level upwards. */
+static lh_link up_link(const struct lh__site *site, int level, int64_t index,
+                       const struct lh__connection *c)
 {
-    return site->first_up[level] + (lh_link)(2 * index);
+    int64_t n = site->shape.cables[level];
+
+    return site->first_up[level]
+           + (lh_link)(2 * (index * n + lh__cable_of(c, level, n)));
 }
 
 /* The switch of the next level over switch `index` of a level. */
@@ -286,7 +293,7 @@ static int64_t parent(const struct lh__shape *shape, int level, int64_t index)
 
 /* From the leaf of a up to the lowest common switch and down to b's leaf. */
 static void add_levels(struct lh_path *out, const struct place *a,
-                       const struct place *b)
+                       const struct place *b, const struct lh__connection *c)
 {
     const struct lh__site *site = a->site;
     double latency_s = site->fabric.switch_latency_s;
@@ -296,8 +303,8 @@ static void add_levels(struct lh_path *out, const struct place *a,
     int n = 0;
 
     for (int k = 0; i != j; k++) {
-        add(out, up_link(site, k, i), latency_s);
-        down[n++] = up_link(site, k, j) ^ 1;
+        add(out, up_link(site, k, i, c), latency_s);
+        down[n++] = up_link(site, k, j, c) ^ 1;
         i = parent(&site->shape, k, i);
         j = parent(&site->shape, k, j);
     }
@@ -311,7 +318,8 @@ struct step {
 };
 
 /* Links from the leaf of p up to its gateway, in order; returns how many. */
-static int to_gateway(struct step *steps, const struct place *p)
+static int to_gateway(struct step *steps, const struct place *p,
+                      const struct lh__connection *c)
 {
     const struct lh__site *site = p->site;
     double latency_s = site->fabric.switch_latency_s;
@@ -319,7 +327,7 @@ static int to_gateway(struct step *steps, const struct place *p)
     int n = 0;
 
     for (int k = 0; k + 1 < site->shape.n_levels; k++) {
-        steps[n++] = (struct step){up_link(site, k, i), latency_s};
+        steps[n++] = (struct step){up_link(site, k, i, c), latency_s};
         i = parent(&site->shape, k, i);
     }
     steps[n++] =
@@ -330,13 +338,14 @@ static int to_gateway(struct step *steps, const struct place *p)
 }
 
 static void add_wan(struct lh_path *out, const struct lh_topology *t,
-                    const struct place *a, const struct place *b)
+                    const struct place *a, const struct place *b,
+                    const struct lh__connection *c)
 {
     int from = (int)(a->site - t->sites);
     int to = (int)(b->site - t->sites);
     const struct lh__route *route = &t->routes[from * t->n_sites + to];
     struct step steps[LH__LEVELS + 1];
-    int n = to_gateway(steps, a);
+    int n = to_gateway(steps, a, c);
 
     for (int k = 0; k < n; k++)
         add(out, steps[k].link, steps[k].latency_s);
@@ -345,7 +354,7 @@ static void add_wan(struct lh_path *out, const struct lh_topology *t,
 
         add(out, link, t->wan.fibres[(link - t->first_wan) / 2].latency_s);
     }
-    n = to_gateway(steps, b);
+    n = to_gateway(steps, b, c);
     while (n-- > 0)
         add(out, steps[n].link ^ 1, steps[n].latency_s);
     out->crosses_wan = true;
@@ -360,6 +369,7 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     struct place b = place_of(to_site, to - to_site->first_accelerator);
     struct place a_nic = a;
     struct place b_nic = b;
+    const struct lh__connection c = {t->seed, from, to};
 
     out->n_links = 0;
     out->latency_s = 0;
@@ -373,9 +383,9 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     add_scale_up(out, &a, &a_nic);
     add_nic(out, &a_nic, 0);
     if (from_site == to_site)
-        add_levels(out, &a_nic, &b_nic);
+        add_levels(out, &a_nic, &b_nic, &c);
     else
-        add_wan(out, t, &a_nic, &b_nic);
+        add_wan(out, t, &a_nic, &b_nic, &c);
     add_nic(out, &b_nic, 1);
     add_scale_up(out, &b_nic, &b);
     if (out->crosses_wan)

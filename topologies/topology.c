@@ -8,7 +8,8 @@
  * Capacities, bytes/s in each direction:
  *   scale-up  scale_up_bytes_per_s x scale_up_frac
  *   NIC       nic_bytes_per_s x nic_frac
- *   uplink    the shape's (nominal x spread_frac; rails.c, fat_tree.c)
+ *   uplink    the shape's (nominal x spread_frac; rails.c, fat_tree.c); hashed,
+ *             each of its cables an equal part of the nominal (ecmp.c)
  *   gateway   gateway_bytes_per_s of the site in total, INFINITY = no limit
  *   fibre     as given (usable)
  * Latencies are the fabric's per link; gateway links take switch_latency_s.
@@ -28,7 +29,7 @@
  *     unit = span(n_levels - 2), what hangs below one child of the top level;
  *            S, the scale-up domain, where there is one level
  *
- * Leaves out: faults and changing capacities (the engine sets those), hashing.
+ * Leaves out: faults and changing capacities (the engine sets those).
  */
 #include <math.h>
 
@@ -99,6 +100,12 @@ static void levels_check(const struct lh__site *site, struct lh_where where,
                      "site '%s': fabric: oversubscription[%d] is "
                      "%g; it must be above 0",
                      site->name, k, f->oversubscription[k]);
+    for (int k = 0; k < f->n_cables; k++)
+        if (f->cables[k] < 1 || f->cables[k] > LH_CABLES_MAX)
+            lh_error(ctx, where,
+                     "site '%s': fabric: cables[%d] is %lld; it must be 1 to "
+                     "%d",
+                     site->name, k, (long long)f->cables[k], LH_CABLES_MAX);
     if (f->kind == LH_FABRIC_RAILS
         && (f->n_levels > 1 || f->n_oversubscription > 1))
         lh_error(ctx, where,
@@ -188,7 +195,7 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
     *link += 2 * site->gpus;
     for (int k = 0; k < lh__top_level(site); k++) {
         site->first_up[k] = (lh_link)*link;
-        *link += 2 * shape->count[k];
+        *link += 2 * shape->count[k] * shape->cables[k];
     }
     site->first_gateway = (lh_link)*link;
     *link += gateway ? 2 * top_count(site) : 0;
@@ -212,20 +219,22 @@ static void blocks_make(struct lh__site *s)
 
     block_add(s, &(struct lh__block){s->first_scale_up, LH_LINK_SCALE_UP, 0,
                                      f->scale_up_bytes_per_s * f->scale_up_frac,
-                                     f->scale_up_latency_s});
+                                     f->scale_up_latency_s, 1});
     block_add(s, &(struct lh__block){s->first_nic, LH_LINK_NIC, 0,
                                      f->nic_bytes_per_s * f->nic_frac,
-                                     f->nic_latency_s});
+                                     f->nic_latency_s, 1});
     for (int k = 0; k < lh__top_level(s); k++)
-        block_add(s, &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
-                                         s->shape.up_bytes_per_s[k],
-                                         f->switch_latency_s});
+        block_add(s,
+                  &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
+                                      s->shape.up_bytes_per_s[k]
+                                          / (double)s->shape.cables[k],
+                                      f->switch_latency_s, s->shape.cables[k]});
     block_add(s, &(struct lh__block){s->first_gateway, LH_LINK_GATEWAY,
                                      lh__top_level(s),
                                      s->border >= 0 ? (double)INFINITY : limit,
-                                     f->switch_latency_s});
-    block_add(
-        s, &(struct lh__block){s->border_link, LH_LINK_GATEWAY, 0, limit, 0.0});
+                                     f->switch_latency_s, 1});
+    block_add(s, &(struct lh__block){s->border_link, LH_LINK_GATEWAY, 0, limit,
+                                     0.0, 1});
 }
 
 /* What is divided by is at most what is divided, so that it fits 32 bits. */
@@ -250,9 +259,16 @@ static void units_make(struct lh__site *s)
     s->unit = top > 0 ? s->span[top - 1] : s->shape.scale_up_gpus;
 }
 
-static void site_shape(struct lh__site *site)
+/* Imperfect spraying is no part of a hash's capacities: it shows in them. */
+static void site_shape(struct lh__site *site, enum lh_routing routing)
 {
+    if (routing == LH_ECMP)
+        site->fabric.spread_frac = 1;
     shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
+    for (int k = 0; k < LH__LEVELS; k++)
+        site->shape.cables[k] = 1;
+    if (routing == LH_ECMP)
+        lh__cables_make(&site->shape, &site->fabric);
     int64_t size = site->shape.scale_up_gpus;
     site->nodes = (site->gpus + size - 1) / size;
     shape_clamp(&site->shape, site->nodes);
@@ -280,7 +296,9 @@ static enum lh_status sites_make(struct lh_topology *t,
             st = LH_BAD_INPUT;
             continue;
         }
-        site_shape(site);
+        site_shape(site, scenario->routing);
+        for (int k = 0; k < lh__top_level(site); k++)
+            t->hashed = t->hashed || site->shape.cables[k] > 1;
         site->first_accelerator = t->n_accelerators;
         site->first_domain = domain;
         t->n_accelerators += site->gpus;
@@ -325,6 +343,7 @@ enum lh_status lh_topology_build(struct lh_topology **out,
     enum lh_status st, wan;
 
     t->arena = ctx->arena;
+    t->seed = (uint64_t)scenario->seed;
     t->graph = LH_NEW(ctx->arena, struct lh__graph *, 1);
     st = sites_make(t, scenario, ctx);
     wan = lh__wan_build(&t->wan, scenario, ctx);

@@ -16,6 +16,8 @@
  *   scale-up [gpus] | NIC [gpus] | up of level 0 [count] | up of level 1 | ..
  *   | top level to gateway [count of the top] | border to gateway [0 or 1]
  *
+ * where `up` of a level with n parallel cables (ecmp.c; sprayed over, they are
+ * one) has n a switch, together: [count][n].
  * and after all sites the fibres.  Ends, capacity, latency, kind and name of a
  * link, and every path, are therefore arithmetic on these first ids: nothing is
  * kept a vertex or a link (ids.c).  An igraph is made when something needs one
@@ -58,6 +60,7 @@ struct lh__shape {
     int64_t count[LH__LEVELS];         /* switches of a level             */
     int64_t children[LH__LEVELS];      /* [n_levels - 1]                  */
     double up_bytes_per_s[LH__LEVELS]; /* [n_levels - 1] of one switch    */
+    int64_t cables[LH__LEVELS];        /* [n_levels - 1] that this is of  */
 };
 
 /* A run of equal links of a site. */
@@ -67,6 +70,7 @@ struct lh__block {
     int level; /* of the switches below it, LH_LINK_LEAF and up        */
     double capacity_bytes_per_s;
     double latency_s;
+    int64_t cables; /* links of one lower end, in each direction        */
 };
 
 /* Scale-up, NIC, up of all levels but the top, gateway, border. */
@@ -191,6 +195,8 @@ struct lh_topology {
     lh_node first_map_node;
     lh_link n_links;
     lh_link first_wan;
+    uint64_t seed; /* of the hash */
+    bool hashed;   /* lh_topology_is_hashed() */
     struct lh__wan wan;
     struct lh__route *routes; /* [n_sites * n_sites] from, to          */
     const struct lh__by_name *by_name;
@@ -221,6 +227,15 @@ void lh__torus_shape(struct lh__shape *out, const struct lh_fabric *fabric,
                      int64_t gpus);
 /* oversubscription[level]; the last one given serves all further levels. */
 double lh__oversubscription(const struct lh_fabric *fabric, int level);
+
+/* ecmp.c: fills in shape->cables, of the recipe's full groups. */
+void lh__cables_make(struct lh__shape *shape, const struct lh_fabric *fabric);
+/* The cable of n that a connection takes up from a level. */
+struct lh__connection {
+    uint64_t seed;
+    int64_t from, to; /* accelerators */
+};
+int64_t lh__cable_of(const struct lh__connection *c, int level, int64_t n);
 
 /* torus.c: what differs from a domain with a scale-up switch.  Accelerators
  * are indices in their site, cables and links count from the site's first
@@ -319,14 +334,18 @@ lh_node lh__link_to(const struct lh_topology *t, lh_link link);
 const struct lh__site *lh__link_site(const struct lh_topology *t, lh_link link);
 const struct lh__block *lh__link_block(const struct lh__site *site,
                                        lh_link link);
+/* Which of the cables of its lower end a link is. */
+int64_t lh__link_cable(const struct lh__block *block, lh_link link);
 lh_node lh__wan_vertex(const struct lh_topology *t, int wan_node);
 
 /* graph.c: made at the first call, and kept; NULL: igraph failed. */
 const struct lh__graph *lh__graph(const struct lh_topology *t,
                                   struct lh_ctx *ctx);
 void lh__graph_free(struct lh__graph *graph); /* NULL is allowed */
-/* How many equal vertices one of the graph stands for. */
+/* How many equal vertices one of the graph stands for; and of the cables of one
+ * lower end, how many a link does. */
 int64_t lh__stands_for(const struct lh_topology *t, lh_node v);
+int64_t lh__cables_for(const struct lh_topology *t, lh_link link);
 
 /* Counts of a site are below 2^31, where a short division is far cheaper than
  * a long one; paths divide a dozen times. */

@@ -112,6 +112,8 @@ enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
 enum { LH_FABRIC_LEVELS = 6 };
 /* Most dimensions of a torus. */
 enum { LH_TORUS_DIMS = 3 };
+/* Most parallel cables of an uplink. */
+enum { LH_CABLES_MAX = 65536 };
 
 /* A site's network: a scale-up domain (node or rack) of scale_up_gpus, then
  * one NIC an accelerator into levels of switches.
@@ -121,7 +123,9 @@ enum { LH_TORUS_DIMS = 3 };
  * fat-tree: group[k] children a switch at level k+1, last level spans the site.
  * torus:    the domain is a slice, a torus of dims[0] x dims[1] x .. with a cable
  *           between neighbours instead of a switch; above it as a fat-tree.
- * oversubscription[k]: capacity below a level-(k+1) switch / above it. */
+ * oversubscription[k]: capacity below a level-(k+1) switch / above it.
+ * cables[k]: parallel cables of the uplink of a level-(k+1) switch, where
+ *           traffic is hashed over them; of further levels derived. */
 struct lh_fabric {
     const char *name;
     enum lh_fabric_kind kind;
@@ -140,6 +144,8 @@ struct lh_fabric {
     int64_t group[LH_FABRIC_LEVELS];
     int n_oversubscription;        /* 1: the same at every level */
     double oversubscription[LH_FABRIC_LEVELS];
+    int n_cables;
+    int64_t cables[LH_FABRIC_LEVELS];
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
     const char *source;
@@ -227,6 +233,8 @@ struct lh_background {
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP };
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
+/* Over the parallel cables of an uplink. */
+enum lh_routing { LH_SPRAY, LH_ECMP };
 
 struct lh_scenario {
     const char *file;
@@ -249,6 +257,7 @@ struct lh_scenario {
     int n_background;
     struct lh_background *background;
     enum lh_collectives collectives;
+    enum lh_routing routing;
     bool fold;                     /* auto | off */
     struct lh_values *values;      /* private to scenario/: key -> value, place */
 };

@@ -2,7 +2,8 @@
  *
  * The machine: a directed multigraph of accelerators, switches and site
  * gateways, one edge per direction of a cable or of a bundle of equal parallel
- * cables that traffic is sprayed over.
+ * cables that traffic is sprayed over; where it is hashed (routing: ecmp) the
+ * cables of an uplink are edges of their own.
  *
  * Accelerators are numbered 0 .. n-1, site by site in the scenario's order,
  * within a site node by node (scale-up domain by scale-up domain).
@@ -41,6 +42,7 @@ struct lh_link_info {
     enum lh_link_kind kind;
     int site_from, site_to;      /* -1: a WAN node that is no site       */
     const char *name;            /* unique: "ashburn/node3/gpu5->nvswitch",
+                                    "ashburn/pod0/leaf2->spine#5",
                                     "fibre ashburn->memphis"             */
 };
 
@@ -123,9 +125,15 @@ const struct lh_choice *lh_topology_kind_at(int i);
  * round); else over the NICs, up to the lowest common
  * level and down; on rails first over the scale-up domain to the peer's rail;
  * between sites by the least latency over fibres (ties: fewest links, then
- * lowest link ids).  O(path). */
+ * lowest link ids).  Of the parallel cables of an uplink the one that the hash
+ * of seed, from, to and level says, the same upwards and, from the switch that
+ * it leads to, downwards.  O(path). */
 void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
                       int64_t from, int64_t to);
+
+/* Does the cable that a path takes depend on a hash of its ends?  Then ranks
+ * that stand alike may have paths that do not. */
+bool lh_topology_is_hashed(const struct lh_topology *t);
 
 /* Capacity of the minimum cut between two sites' gateways over the fibres, in
  * bytes/s from site a to site b. */
