@@ -5,6 +5,7 @@
  * the same sizes, first members and weights, as where everything is listed.
  */
 #include "fold_pair.h"
+#include "unit.h"
 
 static const char *ranks_differ(struct pair *p, const struct lh__fold *a,
                                 const struct lh__fold *b)
@@ -98,4 +99,50 @@ const char *generated_differs(struct pair *p)
     }
     lh__incidence_free(&all);
     return why;
+}
+
+/* The 405B example at 4,096 accelerators a site (or so), with settings. */
+static void large_is_the_same(const struct lh_setting *settings, int n)
+{
+    struct pair p = pair_begin();
+    struct lh_scenario *s = &p.scenario[FOLDED];
+    struct lh__placed *placed = &p.placed[FOLDED];
+    LH_REQUIRE(lh_scenario_read(s,
+                                LH_SRCDIR "/examples/llama-405b-two-sites.yaml",
+                                settings, n, &p.ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_program_build(&p.program, s, &p.ctx) == LH_OK);
+    LH_REQUIRE(lh_topology_build(&p.topology, s, &p.ctx) == LH_OK);
+    p.point[FOLDED] = (struct lh_sim_point){s, &p.program, p.topology};
+    LH_REQUIRE(lh__fold_point(&placed->fold, &placed->incidence,
+                              &p.point[FOLDED], &p.ctx)
+               == LH_OK);
+    LH_CHECK(2 * placed->incidence.n_ranks <= placed->incidence.ranks.n);
+    const char *why = generated_differs(&p);
+    LH_CHECK_TEXT(why ? why : "the same", "the same");
+    pair_end(&p);
+}
+
+void generated_equals_refined_at_thousands(void)
+{
+    const struct lh_setting equal[] = {{"sites[0].gpus", "4096"},
+                                       {"sites[1].gpus", "4096"},
+                                       {"training.global_batch", "1024"}};
+    const struct lh_setting short_pod[] = {{"sites[0].gpus", "4096"},
+                                           {"sites[1].gpus", "3968"},
+                                           {"training.global_batch", "1008"}};
+    const struct lh_setting stages[] = {{"sites[0].gpus", "4096"},
+                                        {"sites[1].gpus", "4096"},
+                                        {"training.global_batch", "1024"},
+                                        {"placement.across_sites", "pipeline"}};
+    const struct lh_setting tree[] = {
+        {"sites[0].gpus", "4096"},
+        {"sites[1].gpus", "4096"},
+        {"training.global_batch", "1024"},
+        {"sites[0].fabric.name", "h100-roce-pods"},
+        {"sites[0].fabric.group", "[2, 16]"}};
+    large_is_the_same(equal, LH_COUNT(equal));
+    large_is_the_same(short_pod, LH_COUNT(short_pod));
+    large_is_the_same(stages, LH_COUNT(stages));
+    large_is_the_same(tree, LH_COUNT(tree));
 }

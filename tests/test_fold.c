@@ -170,6 +170,8 @@ int main(int argc, char **argv)
         {"a planted wrong gcd is seen", a_planted_wrong_gcd_is_seen},
         {"loads tell rows apart", loads_tell_rows_apart},
         {"messages know the loads", messages_know_the_loads},
+        {"generated equals refined at thousands",
+         generated_equals_refined_at_thousands},
         {"folded equals unfolded", folded_equals_unfolded},
     };
     options.draws = argc > 1 ? atoi(argv[1]) : DRAWS;
