@@ -101,23 +101,36 @@ const char *generated_differs(struct pair *p)
     return why;
 }
 
-/* The 405B example at 4,096 accelerators a site (or so), with settings. */
-static void large_is_the_same(const struct lh_setting *settings, int n)
+/* The 405B example with settings, folded. */
+static struct pair large_begin(const struct lh_setting *settings, int n)
 {
     struct pair p = pair_begin();
-    struct lh_scenario *s = &p.scenario[FOLDED];
-    struct lh__placed *placed = &p.placed[FOLDED];
-    LH_REQUIRE(lh_scenario_read(s,
+    LH_REQUIRE(lh_scenario_read(&p.scenario[FOLDED],
                                 LH_SRCDIR "/examples/llama-405b-two-sites.yaml",
                                 settings, n, &p.ctx)
                == LH_OK);
-    LH_REQUIRE(lh_program_build(&p.program, s, &p.ctx) == LH_OK);
-    LH_REQUIRE(lh_topology_build(&p.topology, s, &p.ctx) == LH_OK);
-    p.point[FOLDED] = (struct lh_sim_point){s, &p.program, p.topology};
+    LH_REQUIRE(lh_program_build(&p.program, &p.scenario[FOLDED], &p.ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_topology_build(&p.topology, &p.scenario[FOLDED], &p.ctx)
+               == LH_OK);
+    return p;
+}
+
+static void large_fold(struct pair *p)
+{
+    struct lh__placed *placed = &p->placed[FOLDED];
+    p->point[FOLDED] =
+        (struct lh_sim_point){&p->scenario[FOLDED], &p->program, p->topology};
     LH_REQUIRE(lh__fold_point(&placed->fold, &placed->incidence,
-                              &p.point[FOLDED], &p.ctx)
+                              &p->point[FOLDED], &p->ctx)
                == LH_OK);
     LH_CHECK(2 * placed->incidence.n_ranks <= placed->incidence.ranks.n);
+}
+
+static void large_is_the_same(const struct lh_setting *settings, int n)
+{
+    struct pair p = large_begin(settings, n);
+    large_fold(&p);
     const char *why = generated_differs(&p);
     LH_CHECK_TEXT(why ? why : "the same", "the same");
     pair_end(&p);
@@ -145,4 +158,40 @@ void generated_equals_refined_at_thousands(void)
     large_is_the_same(short_pod, LH_COUNT(short_pod));
     large_is_the_same(stages, LH_COUNT(stages));
     large_is_the_same(tree, LH_COUNT(tree));
+}
+
+static bool is_refused(struct pair *p)
+{
+    const struct lh__fold *f = &p->placed[FOLDED].fold;
+    return lh__fold_check(f, &p->ctx) == LH_FAILED;
+}
+
+/* A listing that says of one entry that it stands for one more. */
+void a_planted_wrong_count_is_refused(void)
+{
+    const struct lh_setting settings[] = {{"sites[0].gpus", "1024"},
+                                          {"sites[1].gpus", "1024"},
+                                          {"training.global_batch", "256"}};
+    struct pair p = large_begin(settings, LH_COUNT(settings));
+    large_fold(&p);
+    struct lh__incidence *in = &p.placed[FOLDED].incidence;
+    int n = 0, refused = 0;
+    LH_CHECK(!is_refused(&p));
+    for (int64_t u = 0; u < in->use_first[in->n_comms]; u += 97) {
+        in->use_times[u]++;
+        refused += is_refused(&p);
+        in->use_times[u]--;
+        n++;
+    }
+    for (int64_t x = 0; x < in->n_comms; x += 13) {
+        if (in->use_first[x] == in->use_first[x + 1])
+            continue;
+        in->comm[x].count++;
+        refused += is_refused(&p);
+        in->comm[x].count--;
+        n++;
+    }
+    LH_CHECK(n > 50);
+    LH_CHECK(refused == n);
+    pair_end(&p);
 }

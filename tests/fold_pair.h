@@ -53,8 +53,10 @@ const char *shapes_differ(struct pair *p);
 /* How the fold whose repeated blocks are listed once differs from that of
  * everything listed, in the pair's arena, or NULL. */
 const char *generated_differs(struct pair *p);
-/* A test: so are the folds of steps on thousands of accelerators. */
+/* Tests: so are the folds of steps on thousands of accelerators; a listing
+ * that counts wrongly is refused. */
 void generated_equals_refined_at_thousands(void);
+void a_planted_wrong_count_is_refused(void);
 /* The placed step on the fake engine, where groups alone on their links are
  * flows like all; false: it deadlocks. */
 bool pair_run_fake(struct lh__exec_output *out, struct pair *p,

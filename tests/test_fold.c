@@ -170,6 +170,7 @@ int main(int argc, char **argv)
         {"a planted wrong gcd is seen", a_planted_wrong_gcd_is_seen},
         {"loads tell rows apart", loads_tell_rows_apart},
         {"messages know the loads", messages_know_the_loads},
+        {"a planted wrong count is refused", a_planted_wrong_count_is_refused},
         {"generated equals refined at thousands",
          generated_equals_refined_at_thousands},
         {"folded equals unfolded", folded_equals_unfolded},
