@@ -358,6 +358,17 @@ static const struct {
     {HEAD "sites: [{gpus: 8, device: h100-sxm, "
           "fabric: {name: switch, group: [4]}}]\n",
      "sites[0].fabric.group has no effect because fabric.kind is switch"},
+    {HEAD "sites: [{gpus: 8, device: h100-sxm, fabric: {cables: [4]}}]\n",
+     "sites[0].fabric.cables has no effect because engine.routing is spray"},
+    {HEAD "sites: [{gpus: 8, device: h100-sxm, "
+          "fabric: {name: switch, cables: [4]}}]\n"
+          "engine: {routing: ecmp}\n",
+     "sites[0].fabric.cables has no effect because fabric.kind is switch"},
+    {HEAD "sites: [{gpus: 8, device: h100-sxm, "
+          "fabric: {spread_efficiency: 0.9}}]\n"
+          "engine: {routing: ecmp}\n",
+     "sites[0].fabric.spread_efficiency has no effect because engine.routing "
+     "is ecmp"},
 };
 
 static void warns_of_keys_without_effect(void)
@@ -416,6 +427,8 @@ static void check_equal(const struct lh_scenario *a,
         LH_CHECK(f->n_levels == g->n_levels);
         LH_CHECK(f->n_oversubscription == g->n_oversubscription);
         LH_CHECK(f->oversubscription[0] == g->oversubscription[0]);
+        LH_CHECK(f->n_cables == g->n_cables);
+        LH_CHECK(f->cables[0] == g->cables[0]);
     }
     for (int i = 0; i < a->n_fibres; i++) {
         LH_CHECK(a->fibres[i].site_b == b->fibres[i].site_b);
@@ -425,6 +438,7 @@ static void check_equal(const struct lh_scenario *a,
         LH_CHECK(a->fibres[i].equipment_latency_s
                  == b->fibres[i].equipment_latency_s);
     }
+    LH_CHECK(a->routing == b->routing);
     LH_CHECK(a->layout.kind == b->layout.kind);
     LH_CHECK(a->layout.length_m == b->layout.length_m);
     LH_CHECK(a->layout.bytes_per_s == b->layout.bytes_per_s);
@@ -455,6 +469,7 @@ static void echo_reads_back_equal(void)
         "straggler-and-cut",  "fat-tree",
         "four-sites-ring",    "csv-tables/three-sites",
         "config-json",        "map",
+        "ecmp-or-spray",
     };
 
     for (size_t i = 0; i < LH_COUNT(examples); i++) {

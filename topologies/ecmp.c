@@ -13,10 +13,10 @@
  *
  *     mix(mix(mix(mix(seed) + from) + to) + level) mod n(level)
  *
- * with mix the finalizer of splitmix64 (Steele, Lea and Flood 2014, as in
- * java.util.SplittableRandom; constants by Stafford, variant 13), where a
- * router hashes addresses and ports (RFC 2992).  Every level mixes in its
- * number, so that levels choose independently: no polarisation.
+ * with mix(x) what splitmix64 draws in state x (Steele, Lea and Flood 2014,
+ * Fast Splittable Pseudorandom Number Generators), where a router hashes
+ * addresses and ports (RFC 2992).  Every level mixes in its number, so that
+ * levels choose independently: no polarisation.
  *
  * Place: topology.c asks for the cables of a site's shape, route.c for the one
  * of each link between switches.

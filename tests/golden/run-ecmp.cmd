@@ -1,0 +1,1 @@
+longhaul run ecmp-or-spray.yaml

@@ -1,0 +1,1 @@
+longhaul show topology ../tests/golden/ecmp.yaml
