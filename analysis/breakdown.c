@@ -88,18 +88,32 @@ static double end_of(const struct analysis *a, struct cursor at)
     return a->trace->end_s[record_of(a, at)] - at.shift_s;
 }
 
+/* Ends that differ by no more than this are one instant, so that rounding does
+ * not decide what was last. */
+static double same_instant_s(double end_s)
+{
+    return 1e-12 * fabs(end_s);
+}
+
 /* What an op waited for last: of its dependencies and the op before it on its
  * stream the one that ended last, ties to the lowest op. */
 static struct cursor releaser(const struct analysis *a, struct cursor at)
 {
     const struct lh_template *t = template_of(a, at.c);
     int32_t stream_before = a->before[a->trace->class_template[at.c]][at.op];
-    struct cursor best = cursor_at(a, at, stream_before);
-    for (int32_t k = t->dep_begin[at.op]; k < t->dep_begin[at.op + 1]; k++) {
+    struct cursor first = cursor_at(a, at, stream_before), best = first;
+    int32_t from = t->dep_begin[at.op], to = t->dep_begin[at.op + 1];
+    double last_s = end_of(a, first);
+    for (int32_t k = from; k < to; k++)
+        last_s = fmax(last_s, end_of(a, cursor_at(a, at, t->deps[k])));
+    double least_s = last_s - same_instant_s(last_s);
+    bool found = end_of(a, first) >= least_s;
+    for (int32_t k = from; k < to; k++) {
         struct cursor next = cursor_at(a, at, t->deps[k]);
-        double later_s = end_of(a, next) - end_of(a, best);
-        if (later_s > 0 || (later_s == 0 && next.op < best.op))
-            best = next;
+        if (end_of(a, next) < least_s || (found && next.op >= best.op))
+            continue;
+        best = next;
+        found = true;
     }
     return best;
 }
@@ -176,7 +190,8 @@ static struct cursor last_of(const struct analysis *a, int32_t c)
     struct cursor last = {c, 0, 0.0};
     int32_t n_ops = template_of(a, c)->n_ops;
     for (struct cursor at = last; at.op < n_ops; at.op++) {
-        if (end_of(a, at) > end_of(a, last))
+        double end_s = end_of(a, at);
+        if (end_s > end_of(a, last) + same_instant_s(end_s))
             last = at;
     }
     return last;
