@@ -168,6 +168,22 @@ static void print_links(struct lh_text *out, const struct lh__fold_show *show)
     }
 }
 
+/* What was listed once for many, if anything was. */
+static void print_blocks(struct lh_text *out, const struct lh__incidence *in)
+{
+    const struct lh__blocks *blocks = &in->blocks;
+    int32_t n_types = 0;
+    if (!blocks->cut)
+        return;
+    for (int32_t b = 0; b < blocks->n; b++)
+        n_types += in->block_first[b] == b;
+    lh_text_printf(out,
+                   "listed: %d ranks, of %d blocks of %lld ranks (cut along "
+                   "%s) one of each of %d types\n",
+                   in->n_ranks, blocks->n, (long long)blocks->ranks,
+                   lh__axis_word(blocks->axis), n_types);
+}
+
 enum lh_status lh_sim_fold_print(struct lh_text *out,
                                  const struct lh_sim_point *point,
                                  struct lh_ctx *ctx)
@@ -186,6 +202,7 @@ enum lh_status lh_sim_fold_print(struct lh_text *out,
                    (long long)lh__incidence_comms(&show.incidence),
                    show.fold.n_comms, (long long)links,
                    lh_topology_link_count(point->topology), show.fold.n_links);
+    print_blocks(out, &show.incidence);
     print_ranks(out, &show);
     print_comms(out, &show);
     print_links(out, &show);

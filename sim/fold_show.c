@@ -94,6 +94,11 @@ static const char *const axis_words[LH_AXES] = {
     [LH_AXIS_DATA] = "data",
 };
 
+const char *lh__axis_word(int axis)
+{
+    return axis_words[axis];
+}
+
 const char *lh__link_kind_word(enum lh_link_kind kind)
 {
     static const char *const words[LH_LINK_KINDS] = {

@@ -38,6 +38,7 @@ const char *lh__fold_algorithm(const struct lh__fold_show *show, int32_t comm,
 int64_t lh__fold_members(const struct lh__fold_show *show, int32_t comm);
 const char *lh__fold_site(const struct lh__fold_show *show, int32_t rank);
 const char *lh__fold_template(const struct lh__fold_show *show, int32_t rank);
+const char *lh__axis_word(int axis);
 const char *lh__link_kind_word(enum lh_link_kind kind);
 
 #endif
