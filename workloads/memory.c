@@ -116,6 +116,18 @@ static int unit_of_pass(int i, int n_units)
     return i < n_units ? n_units - 1 - i : i - n_units + 1;
 }
 
+/* Is the unit of pass i among those of first .. i - 1? */
+static bool is_held(int first, int i, int n_units)
+{
+    int n_passes = 2 * n_units - 1;
+
+    for (int k = first; k < i; k++)
+        if (unit_of_pass(k % n_passes, n_units)
+            == unit_of_pass(i % n_passes, n_units))
+            return true;
+    return false;
+}
+
 /* The most parameters that `n` passes in a row, of one micro-batch or of two,
  * hold whole. */
 static double most_in_a_row(const struct lh__fit *fit, int64_t n)
@@ -130,8 +142,9 @@ static double most_in_a_row(const struct lh__fit *fit, int64_t n)
         double sum = 0.0;
 
         for (int i = first; i < first + n; i++)
-            sum +=
-                lh__unit_weights(fit, c, unit_of_pass(i % n_passes, n_units));
+            if (!is_held(first, i, n_units))
+                sum += lh__unit_weights(fit, c,
+                                        unit_of_pass(i % n_passes, n_units));
         if (sum > most)
             most = sum;
     }

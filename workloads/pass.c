@@ -236,7 +236,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
             head(b, false);
         else
             layer_forward(b, &lap);
-        lh__weights_done(b);
+        lh__weights_done(b, u);
     }
     lh__emit_flush(b);
     if (!c->head)
@@ -304,7 +304,7 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
 
         lh__weights_need(b, c, u, true);
         backward_range(b, c, u, end);
-        lh__weights_done(b);
+        lh__weights_done(b, u);
         if (cut)
             lh__sync_bucket_done(b, bucket, last);
         u = end + 1;

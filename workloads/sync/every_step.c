@@ -207,6 +207,8 @@ static void hold_back(struct lh__builder *b, int32_t reduction)
     lh__emit_compute_wait(b, overlap ? b->reductions[1] : reduction);
     b->reductions[0] = b->reductions[1];
     b->reductions[1] = reduction;
+    if (!overlap && b->n_visits > 0) /* nor does a gather run beside it */
+        b->visits[b->n_visits - 1] = reduction;
 }
 
 void lh__sync_forward(struct lh__builder *b)

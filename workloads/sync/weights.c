@@ -9,7 +9,8 @@
  *   pass i of a step (a unit's forward or backward) computes once its gather
  *   has ended; gather i begins once gather i - 1 and pass i - 1 - prefetch
  *   have ended.  prefetch 0: in turn; 1: the next unit's gather runs beside
- *   this one's computation, which is what FSDP does.
+ *   this one's computation, which is what FSDP does.  Nor is a unit gathered
+ *   before its pass before has ended.
  *
  * Not gathered again for its backward: the head, whose backward follows its
  * forward; anything without plan.reshard_after_forward.  The first gather of a
@@ -39,21 +40,27 @@ double lh__unit_weights(const struct lh__fit *fit,
 
 void lh__weights_begin(struct lh__builder *b)
 {
-    size_t n = 2 * (size_t)b->fit->n_micro_batches;
+    size_t n_units =
+        (size_t)lh__chunk_units(lh__fit_chunk(b->fit, b->stage, 0));
 
     b->first_gather = LH__NO_OP;
     b->n_visits = 0;
-    if (shards_weights(b))
-        b->visits = LH_NEW(
-            b->ctx->arena, int32_t,
-            n * (size_t)lh__chunk_units(lh__fit_chunk(b->fit, b->stage, 0)));
+    if (!shards_weights(b))
+        return;
+    b->visits = LH_NEW(b->ctx->arena, int32_t,
+                       2 * n_units * (size_t)b->fit->n_micro_batches);
+    b->last_visit = LH_NEW(b->ctx->arena, int, n_units);
+    for (size_t u = 0; u < n_units; u++)
+        b->last_visit[u] = -1;
 }
 
 /* The pass whose end frees the room for this pass's weights. */
-static int32_t room_for(const struct lh__builder *b)
+static int32_t room_for(const struct lh__builder *b, int unit)
 {
     int64_t i = b->n_visits - 1 - b->fit->scenario->plan.prefetch;
 
+    if (i < b->last_visit[unit])
+        i = b->last_visit[unit];
     return i >= 0 ? b->visits[i] : LH__NO_OP;
 }
 
@@ -73,17 +80,18 @@ void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
     spec.stream = LH_STREAM_WEIGHTS;
     if (!lh__unit_is_head(chunk, unit) && !lh__unit_is_embedding(chunk, unit))
         spec.layer = lh__unit_layer(chunk, unit);
-    gather = lh__emit_beside(b, &spec, room_for(b));
+    gather = lh__emit_beside(b, &spec, room_for(b, unit));
     if (b->first_gather == LH__NO_OP)
         b->first_gather = gather;
     lh__emit_compute_wait(b, gather);
 }
 
-void lh__weights_done(struct lh__builder *b)
+void lh__weights_done(struct lh__builder *b, int unit)
 {
     if (!shards_weights(b))
         return;
     lh__emit_flush(b);
+    b->last_visit[unit] = b->n_visits;
     b->visits[b->n_visits++] = b->flow;
 }
 
