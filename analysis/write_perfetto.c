@@ -36,6 +36,8 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_BACKWARD_SEND] = "send gradients",
     [LH_STREAM_BACKWARD_RECV] = "receive gradients",
     [LH_STREAM_DATA] = "data",
+    [LH_STREAM_WEIGHTS] = "gather weights",
+    [LH_STREAM_REPLICAS] = "gradients of replicas",
 };
 
 static const char *const task_names[] = {

@@ -174,6 +174,14 @@ static void add_machines(struct lh_text *text, const struct lh_scenario *s)
                    s->n_sites == 1 ? "" : "s");
 }
 
+static void add_shards(struct lh_text *text, const struct lh_scenario *s)
+{
+    if (s->plan.zero >= 2)
+        lh_text_printf(text, "  ZeRO-%" PRId64, s->plan.zero);
+    if (s->plan.zero >= 1 && s->plan.shard > 0)
+        lh_text_printf(text, " in shards of %" PRId64, s->plan.shard);
+}
+
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
     static const char *const schedules[] = {"gpipe", "1f1b", "interleaved",
@@ -186,7 +194,8 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     add_machines(&text, s);
     lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64 "  DP %" PRId64,
                    axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE],
-                   axes->size[LH_AXIS_DATA]);
+                   lh_axes_replicas(axes));
+    add_shards(&text, s);
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"

@@ -123,9 +123,23 @@ static const struct lh__key keys[] = {
      .help = "Layers of each of pipeline x interleave chunks, in the order of "
              "the model."},
     {"plan.zero", LH__COUNT, .offset = ROOT(s.plan.zero), .min = 0, .max = 3,
-     .fallback = "0", .supported_max = "1",
+     .fallback = "0",
      .help = "What replicas share instead of each holding it: 0 nothing, "
-             "1 optimizer state, 2 and gradients, 3 and weights."},
+             "1 optimizer state, 2 and gradients, 3 and weights (FSDP)."},
+    {"plan.shard", LH__COUNT, .offset = ROOT(s.plan.shard), .min = 2,
+     .max = 16777216, .unit = "replicas", .when = "plan.zero=1|2|3",
+     .derived = "all replicas", .example = "8",
+     .help = "Neighbouring replicas that share what plan.zero says; the "
+             "groups are replicas of each other (hybrid shard)."},
+    {"plan.prefetch", LH__COUNT, .offset = ROOT(s.plan.prefetch), .min = 0,
+     .max = 1000, .fallback = "1", .unit = "units", .when = "plan.zero=3",
+     .help = "Layers whose weights are gathered ahead of the one that "
+             "computes; 0 gathers and computes in turn."},
+    {"plan.reshard_after_forward", LH__FLAG,
+     .offset = ROOT(s.plan.reshard_after_forward), .fallback = "true",
+     .when = "plan.zero=3",
+     .help = "A layer's gathered weights are freed after its forward and "
+             "gathered again for its backward."},
     {"plan.recompute", LH__CHOICE, .offset = ROOT(s.plan.recompute),
      .choices = "none|selective|full", .fallback = "selective",
      .help = "What the backward pass computes again instead of keeping it: "

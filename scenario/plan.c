@@ -11,6 +11,8 @@
  *   bucket  = max(40e6, 1e6 x data) gradients             where not given
  *             (Megatron-LM, megatron/core/distributed)
  *
+ *   replicas of a site = whole number of shard groups   (plan.shard)
+ *
  * Source of the rest: docs/keys.md.  A check is left out where one of its keys
  * is at fault already.
  */
@@ -153,6 +155,35 @@ static void derive_batch(struct lh__reader *r)
                  batch / part, s->plan.pipeline);
 }
 
+/* Shard groups are whole at each site; stages keep their weights. */
+static void check_shard(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const struct lh_plan *plan = &s->plan;
+    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
+    int64_t replica = plan->tensor * plan->pipeline * plan->context;
+
+    if (plan->zero >= 2 && plan->pipeline > 1)
+        lh_error(r->ctx, lh__where_at(r, "plan.zero"),
+                 "zero %" PRId64
+                 " is not supported with a pipeline (of %" PRId64
+                 " stages): zero 0 and 1 are",
+                 plan->zero, plan->pipeline);
+    if (plan->zero == 0 || plan->shard == 0)
+        return;
+    for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
+        int64_t here = stages ? plan->data : s->sites[i].gpus / replica;
+        if (here % plan->shard == 0)
+            continue;
+        lh_error(r->ctx, lh__where_at(r, "plan.shard"),
+                 "the %" PRId64 " replicas%s%s are no whole number of shard "
+                 "groups of %" PRId64,
+                 here, stages ? "" : " of site ",
+                 stages ? "" : s->sites[i].name, plan->shard);
+        return;
+    }
+}
+
 static void derive_bucket(struct lh_scenario *s)
 {
     double gradients = fmax(40e6, 1e6 * (double)s->plan.data);
@@ -209,5 +240,7 @@ void lh__resolve_plan(struct lh__reader *r)
     if (!gpus_known(r) || !is_ok(r, "placement") || derive_data(r) == 0)
         return;
     derive_batch(r);
+    if (is_ok(r, "plan.zero") && is_ok(r, "plan.shard"))
+        check_shard(r);
     derive_bucket(&r->root->s);
 }

@@ -91,6 +91,7 @@ static const char *const axis_words[LH_AXES] = {
     [LH_AXIS_TENSOR] = "tensor",
     [LH_AXIS_CONTEXT] = "context",
     [LH_AXIS_PIPELINE] = "pipeline",
+    [LH_AXIS_SHARD] = "shard",
     [LH_AXIS_DATA] = "data",
 };
 

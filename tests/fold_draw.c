@@ -104,6 +104,29 @@ static void settle_ranks(struct draw *d)
         d->sites[0].parts += 3;
 }
 
+static bool shards_fit(const struct draw *d)
+{
+    if (d->stages_across)
+        return draw_data(d) % d->shard == 0;
+    for (int i = 0; i < d->n_sites; i++) {
+        if (d->sites[i].parts % d->shard != 0)
+            return false;
+    }
+    return true;
+}
+
+static void settle_shards(struct draw *d)
+{
+    if (d->pipeline > 1 && d->zero >= 2)
+        d->zero -= 2;
+    if (d->zero == 0 || d->shard < 2 || !shards_fit(d))
+        d->shard = 0;
+    if (d->zero < 3) {
+        d->prefetch = 1;
+        d->keep_weights = false;
+    }
+}
+
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
@@ -121,6 +144,7 @@ static void settle(struct draw *d)
     if (d->stages_across)
         d->spare = 0;
     settle_ranks(d);
+    settle_shards(d);
     if (d->spare >= d->tensor * d->pipeline)
         d->spare = 0;
     if (draw_exchange_members(d) < 2)
@@ -177,7 +201,7 @@ static void draw_plan(struct draw *d, uint64_t *r)
     d->hidden = 512 << below(r, 3);
     d->micro_batches = 1 + below(r, 4);
     d->bucket_mb = 4 << (2 * below(r, 3));
-    d->zero = below(r, 2);
+    d->zero = below(r, 4);
     d->recompute = below(r, 3);
     d->algorithm = below(r, 3);
     d->sequence_parallel = one_in(r, 2);
@@ -242,6 +266,17 @@ static void draw_hash(struct draw *d, uint64_t *r)
         d->sites[i].cables = one_in(r, 2) ? 2 + below(r, 3) : 0;
 }
 
+/* Of their own seed, so that the other draws stay as they were. */
+static void draw_shards(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 3), *r = &state;
+    d->shard = one_in(r, 2) ? 2 << below(r, 2) : 0;
+    d->prefetch = one_in(r, 2) ? 0 : 1 + below(r, 3);
+    d->keep_weights = one_in(r, 4);
+    if (d->pipeline == 1 && one_in(r, 2))
+        d->zero = one_in(r, 3) ? 2 : 3;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -263,6 +298,7 @@ struct draw draw_make(uint64_t seed)
         draw_window(&d, r);
     if (one_in(r, 4))
         draw_hash(&d, r);
+    draw_shards(&d);
     settle(&d);
     return d;
 }
@@ -301,6 +337,11 @@ static void shrink_plan(struct draw *d, int way)
         break;
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
+    case 10: d->shard = 0; break;
+    case 11:
+        d->prefetch = 1;
+        d->keep_weights = false;
+        break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -358,7 +399,8 @@ int draw_cost(const struct draw *d)
 {
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
-            + d->algorithm + d->overlap + d->spare + !d->sequence_parallel
+            + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
+            + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
             + (d->gbit != 100) + (d->km != 10);
     for (int i = 0; i < SITES_MAX; i++) {

@@ -80,7 +80,7 @@ static struct lh_comm row_of(const struct draw *d, struct lh_arena *arena)
         load[i] = draw_load(d, i);
     return (struct lh_comm){
         .collective = LH_ALL_TO_ALL,
-        .axes = LH_AXIS_BIT(LH_AXIS_DATA)
+        .axes = LH_AXIS_BIT(LH_AXIS_DATA) | LH_AXIS_BIT(LH_AXIS_SHARD)
                 | (e->over_tensor ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0u),
         .bytes = e->mb * 1e6,
         .load = load,

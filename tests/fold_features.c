@@ -37,6 +37,10 @@ enum feature {
     GPIPE,
     INTERLEAVED,
     ZERO,
+    ZERO_2,
+    ZERO_3,
+    IN_TURN,
+    HYBRID,
     OVERLAP,
     RECOMPUTE,
     NO_SEQUENCE,
@@ -79,6 +83,10 @@ static const char *const feature_names[N_FEATURES] = {
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
     [ZERO] = "zero 1",
+    [ZERO_2] = "zero 2",
+    [ZERO_3] = "zero 3",
+    [IN_TURN] = "zero 3 without prefetch",
+    [HYBRID] = "shard groups of some replicas",
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
     [NO_SEQUENCE] = "no sequence parallelism",
@@ -289,6 +297,10 @@ static void plan_tally(bool *has, const struct draw *d)
     has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
     has[ZERO] = d->zero == 1;
+    has[ZERO_2] = d->zero == 2;
+    has[ZERO_3] = d->zero == 3;
+    has[IN_TURN] = d->zero == 3 && d->prefetch == 0;
+    has[HYBRID] = d->shard > 0 && d->shard < draw_data(d);
     has[OVERLAP] = d->overlap;
     has[RECOMPUTE] = d->recompute == 2;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;

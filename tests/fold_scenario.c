@@ -46,6 +46,11 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    d->tensor, d->pipeline, schedules[d->schedule], d->zero,
                    recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
+    if (d->shard > 0)
+        lh_text_printf(t, ", shard: %d", d->shard);
+    if (d->zero == 3)
+        lh_text_printf(t, ",\n   prefetch: %d, reshard_after_forward: %s",
+                       d->prefetch, d->keep_weights ? "false" : "true");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     else

@@ -987,7 +987,7 @@ static void builds_every_combination(void)
         s.plan.pipeline = bits & 4 ? 4 : 1;
         s.plan.schedule = bits & 8 ? LH_SCHEDULE_INTERLEAVED : LH_SCHEDULE_1F1B;
         s.plan.interleave = (bits & 12) == 12 ? 2 : 1;
-        s.plan.zero = bits & 16 ? 1 : 0;
+        s.plan.zero = bits & 16 ? (bits & 4 ? 1 : 3) : 0;
         s.plan.overlap_gradients = bits & 32;
         s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
         s.model.tied_embeddings = bits & 128;
@@ -1092,7 +1092,11 @@ static void refuses_what_it_cannot_do(void)
             &ctx);
     s = scenario(&ctx, 8);
     s.plan.zero = 3;
-    refuses(&s, "plan.zero: 3 is not supported by this version", &ctx);
+    s.plan.pipeline = 2;
+    refuses(&s,
+            "plan.zero: 3 with plan.pipeline: 2 is not supported by this "
+            "version",
+            &ctx);
     s = scenario(&ctx, 8);
     s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
     refuses(&s,

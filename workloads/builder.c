@@ -37,6 +37,16 @@ void lh__emit_wait(struct lh__builder *b, int32_t op)
     b->waits[b->n_waits++] = op;
 }
 
+void lh__emit_compute_wait(struct lh__builder *b, int32_t op)
+{
+    lh__emit_flush(b);
+    if (op == LH__NO_OP)
+        return;
+    assert(b->n_compute_waits
+           < (int)(sizeof b->compute_waits / sizeof b->compute_waits[0]));
+    b->compute_waits[b->n_compute_waits++] = op;
+}
+
 void lh__emit_cut(struct lh__builder *b)
 {
     lh__emit_flush(b);
@@ -71,6 +81,9 @@ void lh__emit_flush(struct lh__builder *b)
     op.seconds = lh__work_seconds(&b->pending_work, b->device,
                                   &b->fit->scenario->stack, &op.gap_s);
     b->last_compute = append(b, &op);
+    for (int i = 0; i < b->n_compute_waits; i++)
+        lh__emit_dep(b, b->last_compute, b->compute_waits[i]);
+    b->n_compute_waits = 0;
     if (b->gate >= 0) {
         if (b->buckets[b->gate].gate < 0)
             b->buckets[b->gate].gate = b->last_compute;
@@ -138,6 +151,25 @@ int32_t lh__emit_comm(struct lh__builder *b, const struct lh__comm_spec *spec)
     op.category = b->rows->at[row].category;
     b->rows->at[row].n_ops++;
     return append(b, &op);
+}
+
+int32_t lh__emit_beside(struct lh__builder *b, const struct lh__comm_spec *spec,
+                        int32_t after)
+{
+    int32_t flow, op;
+    int n_waits;
+
+    lh__emit_flush(b);
+    flow = b->flow;
+    n_waits = b->n_waits;
+    b->flow = LH__NO_OP;
+    b->n_waits = 0; /* they stay in b->waits, for the next op */
+    op = lh__emit_comm(b, spec);
+    if (after != LH__NO_OP)
+        lh__emit_dep(b, op, after);
+    b->flow = flow;
+    b->n_waits = n_waits;
+    return op;
 }
 
 void lh__builder_finish(struct lh_template *out, struct lh__builder *b)

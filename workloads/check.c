@@ -41,7 +41,9 @@ static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
     if (comm->collective != LH_SEND)
         return op->role == LH_ROLE_MEMBER
                && (op->stream == LH_STREAM_TENSOR
-                   || op->stream == LH_STREAM_DATA);
+                   || op->stream == LH_STREAM_DATA
+                   || op->stream == LH_STREAM_WEIGHTS
+                   || op->stream == LH_STREAM_REPLICAS);
     if (op->role == LH_ROLE_SENDER)
         return op->stream == LH_STREAM_FORWARD_SEND
                || op->stream == LH_STREAM_BACKWARD_SEND;
@@ -116,8 +118,8 @@ static enum lh_status check_row(const struct lh_program *p, int32_t row,
 {
     const struct lh_comm *comm = &p->comms[row];
     int64_t n = p->axes.size[LH_AXIS_PIPELINE];
-    bool fine = isfinite(comm->bytes) && comm->bytes >= 0.0
-                && loads_fine(p, comm);
+    bool fine =
+        isfinite(comm->bytes) && comm->bytes >= 0.0 && loads_fine(p, comm);
 
     if (comm->collective == LH_SEND)
         fine = fine && use->sender >= 0 && use->receiver >= 0

@@ -62,6 +62,17 @@ double lh__stage_parameters(const struct lh__fit *fit, int stage)
     return sum;
 }
 
+double lh__gradient_bytes(const struct lh__fit *fit)
+{
+    return fit->scenario->training.gradient_precision == LH_GRADIENT_FP32 ? 4.0
+                                                                          : 2.0;
+}
+
+bool lh__fit_is_hybrid(const struct lh__fit *fit)
+{
+    return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
+}
+
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
     return fit->scenario->model.tied_embeddings && fit->n_stages > 1;
@@ -92,8 +103,10 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena, "plan.context: %" PRId64, plan->context));
     refuse(ctx, s, plan->expert > 1,
            lh_format(ctx->arena, "plan.expert: %" PRId64, plan->expert));
-    refuse(ctx, s, plan->zero > 1,
-           lh_format(ctx->arena, "plan.zero: %" PRId64, plan->zero));
+    refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
+           lh_format(ctx->arena,
+                     "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,
+                     plan->zero, plan->pipeline));
     refuse(ctx, s, plan->schedule > LH_SCHEDULE_INTERLEAVED,
            plan->schedule == LH_SCHEDULE_DUALPIPE
                ? "plan.schedule: dualpipe"
@@ -211,6 +224,15 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
     }
 }
 
+/* Shard groups are whole, and whole at each site. */
+static void check_shard(const struct lh_scenario *s, int64_t data,
+                        struct lh_ctx *ctx)
+{
+    if (s->plan.zero >= 1 && s->plan.shard > 0)
+        check_multiple(ctx, s, data, s->plan.shard,
+                       "plan.shard does not fit the replicas");
+}
+
 /* ---- layers over chunks ------------------------------------------------- */
 
 static int64_t chunk_layers(const struct lh_scenario *s, int n, int i)
@@ -270,6 +292,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
                  replica, accelerators(s));
     } else {
         check_batch(s, data, ctx);
+        check_shard(s, data, ctx);
         check_size(s, s->training.global_batch / data, ctx);
     }
     if (lh_diag_count(ctx, LH_ERROR) > errors)
@@ -282,6 +305,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .data = data,
+        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard : data,
     };
     lh__dims_make(&out->dims, s);
     lh__shares_make(&out->shares, s);

@@ -6,6 +6,11 @@
  *   gradient_precision), optimiser 12 (fp32 copy and Adam's two moments;
  *   divided by data under ZeRO-1: Rajbhandari et al. 2020, arXiv:1910.02054)
  *
+ *   of which plan.zero shards, over plan.shard replicas: 1 the optimiser,
+ *   2 and gradients, beside two buckets on their way, 3 and weights, beside
+ *   those of 1 + plan.prefetch units in a row (or of all units until their
+ *   backward, without plan.reshard_after_forward)
+ *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
  * 5 a s / (h t)) and with sequence parallelism s b h / t (34 + 5 a s / h)),
@@ -26,6 +31,8 @@
  * in the stack's reserved bytes.
  */
 #include "workload.h"
+
+#include <math.h>
 
 /* Of the attention core, a token. */
 static double core_bytes(const struct lh__fit *fit)
@@ -100,19 +107,113 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
     return most;
 }
 
+/* ---- ZeRO ---------------------------------------------------------------- */
+
+/* Unit of the i-th pass of a micro-batch: forward from the last unit to the
+ * first, backward from the first to the last; the head's two are one pass. */
+static int unit_of_pass(int i, int n_units)
+{
+    return i < n_units ? n_units - 1 - i : i - n_units + 1;
+}
+
+/* Is the unit of pass i among those of first .. i - 1? */
+static bool is_held(int first, int i, int n_units)
+{
+    int n_passes = 2 * n_units - 1;
+
+    for (int k = first; k < i; k++)
+        if (unit_of_pass(k % n_passes, n_units)
+            == unit_of_pass(i % n_passes, n_units))
+            return true;
+    return false;
+}
+
+/* The most parameters that `n` passes in a row, of one micro-batch or of two,
+ * hold whole. */
+static double most_in_a_row(const struct lh__fit *fit, int64_t n)
+{
+    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
+    int n_units = lh__chunk_units(c), n_passes = 2 * n_units - 1;
+    double most = 0.0;
+
+    if (n > n_passes)
+        n = n_passes;
+    for (int first = 0; first < n_passes; first++) {
+        double sum = 0.0;
+
+        for (int i = first; i < first + n; i++)
+            if (!is_held(first, i, n_units))
+                sum += lh__unit_weights(fit, c,
+                                        unit_of_pass(i % n_passes, n_units));
+        if (sum > most)
+            most = sum;
+    }
+    return most;
+}
+
+/* Beside the shard: what is gathered and not yet freed. */
+static double gathered_parameters(const struct lh__fit *fit)
+{
+    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
+    double sum = 0.0;
+
+    if (fit->scenario->plan.reshard_after_forward)
+        return most_in_a_row(fit, fit->scenario->plan.prefetch + 1);
+    for (int u = 0; u < lh__chunk_units(c); u++)
+        sum += lh__unit_weights(fit, c, u);
+    return sum;
+}
+
+/* Beside the shard: the buckets that two reductions in flight hold, one of
+ * which is still computed. */
+static double unreduced_parameters(const struct lh__fit *fit)
+{
+    const struct lh_plan *plan = &fit->scenario->plan;
+    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
+    double full =
+        plan->zero == 3 ? 0.0 : plan->bucket_bytes / lh__gradient_bytes(fit);
+    double last = 0.0, bucket = 0.0, most = 0.0;
+
+    if (!plan->overlap_gradients && plan->zero == 2)
+        return lh__stage_parameters(fit, 0);
+    for (int u = 0; u < lh__chunk_units(c); u++) {
+        bucket += lh__unit_parameters(fit, c, u);
+        most = fmax(most, bucket + (plan->overlap_gradients ? last : 0.0));
+        if (bucket >= full) {
+            last = bucket;
+            bucket = 0.0;
+        }
+    }
+    return most;
+}
+
+/* Divides what the plan shards and adds what is whole for a while. */
+static void shard_memory(struct lh_memory *out, const struct lh__fit *fit)
+{
+    int64_t zero = fit->scenario->plan.zero;
+    double shard = (double)fit->shard;
+
+    if (fit->shard == 1)
+        return;
+    if (zero >= 1)
+        out->optimizer /= shard;
+    if (zero >= 2)
+        out->gradients = out->gradients / shard
+                         + lh__gradient_bytes(fit) * unreduced_parameters(fit);
+    if (zero >= 3)
+        out->weights = out->weights / shard + 2.0 * gathered_parameters(fit);
+}
+
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx)
 {
     const struct lh_scenario *s = fit->scenario;
     double parameters = lh__stage_parameters(fit, stage);
-    double gradient_bytes =
-        s->training.gradient_precision == LH_GRADIENT_FP32 ? 4.0 : 2.0;
 
     out->weights = 2.0 * parameters;
-    out->gradients = gradient_bytes * parameters;
+    out->gradients = lh__gradient_bytes(fit) * parameters;
     out->optimizer = 12.0 * parameters;
-    if (s->plan.zero >= 1)
-        out->optimizer /= (double)fit->data;
+    shard_memory(out, fit);
     out->activations = activation_bytes(fit, stage, ctx);
     out->reserved = s->stack.reserved_bytes;
     out->total = out->weights + out->gradients + out->optimizer

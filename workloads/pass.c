@@ -206,8 +206,8 @@ static void open_gate(struct lh__builder *b, int chunk, int unit)
 {
     int bucket = find_bucket(b, chunk, unit);
 
-    if (b->fit->scenario->plan.zero == 0 || bucket < 0
-        || b->buckets[bucket].gate >= 0 || b->gate == bucket)
+    if (b->fit->scenario->plan.zero == 0 || b->fit->scenario->plan.zero == 3
+        || bucket < 0 || b->buckets[bucket].gate >= 0 || b->gate == bucket)
         return;
     lh__emit_flush(b);
     if (b->buckets[bucket].gate < 0)
@@ -220,6 +220,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
     int place = chunk_place(b, chunk);
 
     lh__emit_cut(b);
+    lh__sync_forward(b);
     if (place > 0)
         transfer(b, place - 1, false, false);
     for (int u = lh__chunk_units(c) - 1; u >= 0; u--) {
@@ -228,12 +229,14 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 
         if (first)
             open_gate(b, chunk, u);
+        lh__weights_need(b, c, u, false);
         if (lh__unit_is_embedding(c, u))
             embedding(b, false);
         else if (lh__unit_is_head(c, u))
             head(b, false);
         else
             layer_forward(b, &lap);
+        lh__weights_done(b, u);
     }
     lh__emit_flush(b);
     if (!c->head)
@@ -291,19 +294,23 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
     int place = chunk_place(b, chunk), n = lh__chunk_units(c);
-    bool cut =
-        last && b->fit->scenario->plan.overlap_gradients && b->n_buckets > 0;
+    bool reduces = lh__sync_reduces(b, last);
+    bool cut = reduces && b->buckets[0].chunk >= 0;
 
     begin_backward(b, c, place);
     for (int u = 0; u < n;) {
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
 
+        lh__weights_need(b, c, u, true);
         backward_range(b, c, u, end);
+        lh__weights_done(b, u);
         if (cut)
-            lh__sync_bucket_done(b, bucket);
+            lh__sync_bucket_done(b, bucket, last);
         u = end + 1;
     }
+    if (reduces && !cut && b->fit->scenario->plan.zero == 2)
+        lh__sync_bucket_done(b, 0, last);
     if (place > 0)
         transfer(b, place - 1, true, true);
 }

@@ -14,7 +14,8 @@
 enum { OPS_SHOWN = 60 };
 
 static const char *const stream_names[LH_STREAMS] = {
-    "compute", "tensor", "fwd-send", "fwd-recv", "bwd-send", "bwd-recv", "data",
+    "compute",  "tensor", "fwd-send", "fwd-recv", "bwd-send",
+    "bwd-recv", "data",   "weights",  "replicas",
 };
 
 static const char *const task_names[] = {
@@ -24,10 +25,7 @@ static const char *const task_names[] = {
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 
 static const char *const axis_names[LH_AXES] = {
-    "tensor",
-    "context",
-    "pipeline",
-    "data",
+    "tensor", "context", "pipeline", "shard", "data",
 };
 
 static const char *human(const struct lh_text *out, double value,
@@ -46,8 +44,9 @@ static void print_header(struct lh_text *out, const struct lh_program *p)
                    p->n_templates == 1 ? "" : "s", (int)p->n_comms);
     lh_text_add(out, "axes:");
     for (int i = 0; i < LH_AXES; i++)
-        lh_text_printf(out, " %s %" PRId64 " (stride %" PRId64 ")",
-                       axis_names[i], p->axes.size[i], p->axes.stride[i]);
+        if (i != LH_AXIS_SHARD || p->axes.size[i] > 1)
+            lh_text_printf(out, " %s %" PRId64 " (stride %" PRId64 ")",
+                           axis_names[i], p->axes.size[i], p->axes.stride[i]);
     lh_text_printf(out,
                    "\nmicro-batches: %" PRId64 " a replica, tokens: %" PRId64
                    " a step\n",
@@ -171,8 +170,7 @@ static bool row_equal(const struct lh_comm *a, const struct lh_comm *b)
     return a->collective == b->collective && a->axes == b->axes
            && a->shift_axis == b->shift_axis && a->shift == b->shift
            && a->bytes == b->bytes && a->category == b->category
-           && a->load == b->load
-           && strcmp(a->algorithm, b->algorithm) == 0;
+           && a->load == b->load && strcmp(a->algorithm, b->algorithm) == 0;
 }
 
 static void print_row(struct lh_text *out, const struct lh_comm *comm)

@@ -6,6 +6,8 @@
  *
  * Axes: tensor has stride 1, then context; replicas across sites: pipeline,
  * then data outermost; stages across sites: data, then pipeline outermost.
+ * Data is two axes where groups of plan.shard replicas share their state:
+ * shard within, data over the groups.
  *
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
@@ -27,11 +29,7 @@ static const char *const category_names[LH_CATEGORIES] = {
 };
 
 static const char *const collective_names[LH_COLLECTIVES] = {
-    "all-reduce",
-    "reduce-scatter",
-    "all-gather",
-    "all-to-all",
-    "send",
+    "all-reduce", "reduce-scatter", "all-gather", "all-to-all", "send",
 };
 
 const char *lh_category_name(enum lh_category category)
@@ -53,6 +51,11 @@ lh_rank lh_axes_ranks(const struct lh_axes *axes)
     return n;
 }
 
+int64_t lh_axes_replicas(const struct lh_axes *axes)
+{
+    return axes->size[LH_AXIS_SHARD] * axes->size[LH_AXIS_DATA];
+}
+
 int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
                            enum lh_axis axis)
 {
@@ -66,7 +69,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     enum lh_axis order[LH_AXES] = {
         LH_AXIS_TENSOR,
         LH_AXIS_CONTEXT,
-        stages_across ? LH_AXIS_DATA : LH_AXIS_PIPELINE,
+        stages_across ? LH_AXIS_SHARD : LH_AXIS_PIPELINE,
+        stages_across ? LH_AXIS_DATA : LH_AXIS_SHARD,
         stages_across ? LH_AXIS_PIPELINE : LH_AXIS_DATA,
     };
     int64_t stride = 1;
@@ -74,7 +78,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
-    out->size[LH_AXIS_DATA] = fit->data;
+    out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
+    out->size[LH_AXIS_DATA] = fit->data / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];
@@ -164,6 +169,7 @@ static void template_make(struct lh_template *out,
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);
+    lh__weights_begin(&b);
     emit_slots(&b);
     lh__sync_finish(&b);
     lh__builder_finish(out, &b);

@@ -61,6 +61,7 @@ struct lh__fit {
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
     int64_t data;
+    int64_t shard;            /* replicas that share what plan.zero says */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
@@ -73,6 +74,10 @@ const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
 double lh__unit_parameters(const struct lh__fit *fit,
                            const struct lh__chunk *chunk, int unit);
 double lh__stage_parameters(const struct lh__fit *fit, int stage);
+/* Of one gradient. */
+double lh__gradient_bytes(const struct lh__fit *fit);
+/* Are there several shard groups? */
+bool lh__fit_is_hybrid(const struct lh__fit *fit);
 /* Word embeddings that the first and the last stage both hold. */
 bool lh__fit_ties_stages(const struct lh__fit *fit);
 
@@ -169,6 +174,8 @@ struct lh__builder {
     int32_t waits[8]; /* more that the next op waits for */
     int n_waits;
     int gate; /* bucket whose weights the next compute op needs */
+    int32_t compute_waits[4]; /* more that the next compute op waits for */
+    int n_compute_waits;
 
     bool pending; /* a compute op that may still grow */
     bool merge;   /* tensor == 1: a chunk's layers are one op */
@@ -186,6 +193,12 @@ struct lh__builder {
     int n_buckets;
     struct lh__bucket *buckets;
     int32_t *loss; /* [m] last op of the forward with the head */
+
+    int32_t reductions[2]; /* in flight, the older first; LH__NO_OP */
+    int32_t *visits;       /* [n_visits] last op of each unit's pass */
+    int n_visits;
+    int *last_visit;      /* [units] index of visits, -1 */
+    int32_t first_gather; /* of the step, LH__NO_OP */
 };
 
 /* Adds work to the open compute op, or opens one. */
@@ -205,6 +218,13 @@ struct lh__comm_spec {
 /* Returns the op; the flow continues from it. */
 int32_t lh__emit_comm(struct lh__builder *b, const struct lh__comm_spec *spec);
 
+/* As lh__emit_comm(), beside the flow and what the next op waits for; it
+ * depends on `after` alone (LH__NO_OP: nothing). */
+int32_t lh__emit_beside(struct lh__builder *b, const struct lh__comm_spec *spec,
+                        int32_t after);
+
+/* The next compute op waits for `op` (LH__NO_OP: nothing). */
+void lh__emit_compute_wait(struct lh__builder *b, int32_t op);
 /* The next op waits for `op` as well (LH__NO_OP: nothing). */
 void lh__emit_wait(struct lh__builder *b, int32_t op);
 /* Breaks the flow of data: the next op continues nothing. */
@@ -225,9 +245,30 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
 /* Rows that stages share: the gradient norm, tied embeddings. */
 void lh__sync_rows(struct lh__builder *b);
 void lh__sync_buckets(struct lh__builder *b);
+/* Are the bucket's gradients reduced after this backward of a chunk? */
+bool lh__sync_reduces(const struct lh__builder *b, bool last);
 /* A bucket's last gradient is there (the open op is closed). */
-void lh__sync_bucket_done(struct lh__builder *b, int bucket);
+void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last);
+/* A forward begins; nothing is reduced beside it (ZeRO-2 and 3). */
+void lh__sync_forward(struct lh__builder *b);
+/* A communication of replicas: over a shard group, or over the groups. */
+struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
+                                    enum lh_collective collective, double bytes,
+                                    enum lh_task task);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
+
+/* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
+
+/* Parameters that a unit's pass needs whole. */
+double lh__unit_weights(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit);
+void lh__weights_begin(struct lh__builder *b);
+/* A unit's forward or backward begins and ends. */
+void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
+                      int unit, bool backward);
+void lh__weights_done(struct lh__builder *b, int unit);
+/* The first gather of the next step waits for the optimiser. */
+void lh__weights_finish(struct lh__builder *b, int32_t optimizer);
 
 #endif

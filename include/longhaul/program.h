@@ -22,18 +22,22 @@
 
 typedef int64_t lh_rank;
 
-enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE, LH_AXIS_DATA };
+/* Replicas are data = SHARD x DATA: the ranks of a shard group are inner, and
+ * 1 where what is sharded is sharded over all replicas (or nothing is). */
+enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE, LH_AXIS_SHARD,
+               LH_AXIS_DATA };
 enum { LH_AXES = LH_AXIS_DATA + 1 };
 #define LH_AXIS_BIT(axis) (1u << (axis))
 
-/* rank = sum of coordinate x stride.  Tensor is innermost, then context;
- * outermost is the axis that is split across sites. */
+/* rank = sum of coordinate x stride.  Tensor is innermost, then context; the
+ * shard is inside data; outermost is the axis that is split across sites. */
 struct lh_axes {
     int64_t size[LH_AXES];
     int64_t stride[LH_AXES];
 };
 
 lh_rank lh_axes_ranks(const struct lh_axes *axes);
+int64_t lh_axes_replicas(const struct lh_axes *axes);
 int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
                            enum lh_axis axis);
 
@@ -54,8 +58,10 @@ enum lh_stream {
     LH_STREAM_BACKWARD_SEND, /* pipeline, gradients    */
     LH_STREAM_BACKWARD_RECV,
     LH_STREAM_DATA,
+    LH_STREAM_WEIGHTS,       /* gathers of sharded weights (ZeRO-3) */
+    LH_STREAM_REPLICAS,      /* gradients of a shard, over its replicas */
 };
-enum { LH_STREAMS = LH_STREAM_DATA + 1 };
+enum { LH_STREAMS = LH_STREAM_REPLICAS + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };

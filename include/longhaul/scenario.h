@@ -69,6 +69,9 @@ struct lh_plan {
     enum lh_schedule schedule;
     int64_t interleave;       /* model chunks a stage */
     int64_t zero;             /* 0 | 1 | 2 | 3 */
+    int64_t shard;            /* replicas of a shard group; 0: all */
+    int64_t prefetch;         /* ZeRO-3: units gathered ahead */
+    bool reshard_after_forward;
     enum lh_recompute recompute;
     bool sequence_parallel;
     bool overlap_gradients;

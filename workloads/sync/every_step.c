@@ -8,11 +8,26 @@
  *            all-gather of the bf16 weights (Rajbhandari et al. 2020,
  *            arXiv:1910.02054)
  *
+ *   zero 2   as 1, but gradients are kept as shards: every micro-batch's
+ *            backward ends with their reduce-scatter, as in DeepSpeed
+ *   zero 3   as 2, a bucket a unit; weights are gathered where they are used
+ *            (weights.c), not after the optimiser
+ *
+ * plan.shard: shard groups of so many replicas; what a group has summed is
+ * summed over the groups by an all-reduce of each shard, once a step (FSDP's
+ * hybrid shard), on a stream of its own.
+ *
+ * Zero 2 and 3 beside the backward: the computation after the next waits for a
+ * reduction, so that two are in flight at most, and a forward waits for all
+ * (PyTorch, torch/distributed/fsdp: post_backward and its final callback).
+ *
  * overlap off: one reduction of the stage's whole buffer after its last
  * backward, one gather.  overlap on: buckets in the order in which the last
  * micro-batch's backward completes them, a bucket closed once it holds
  * plan.bucket bytes (a layer is not divided); the gathers go in the order of
- * the next forward, which waits for each where it needs it.
+ * the next forward, which waits for each where it needs it.  (zero 2, overlap
+ * off: the whole buffer after every backward; zero 3: unit by unit, and the
+ * computation waits.)
  *
  * Optimiser: 30 bytes a parameter through memory: fp32 gradient, copy and two
  * moments in (16), copy and moments out (12), bf16 weights out (2).  Before it
@@ -29,17 +44,22 @@
 
 #define OPTIMIZER_BYTES_A_PARAMETER 30.0
 
-static double gradient_bytes(const struct lh__builder *b)
+static bool shards_gradients(const struct lh__builder *b)
 {
-    return b->fit->scenario->training.gradient_precision == LH_GRADIENT_FP32
-               ? 4.0
-               : 2.0;
+    return b->fit->scenario->plan.zero >= 2;
+}
+
+/* The axis of a shard group. */
+static unsigned shard_axis(const struct lh__builder *b)
+{
+    return LH_AXIS_BIT(lh__fit_is_hybrid(b->fit) ? LH_AXIS_SHARD
+                                                 : LH_AXIS_DATA);
 }
 
 static int32_t norm_row_make(struct lh__builder *b)
 {
     const struct lh_plan *plan = &b->fit->scenario->plan;
-    bool over_data = plan->zero >= 1 && b->fit->data > 1;
+    bool over_data = plan->zero >= 1 && b->fit->shard > 1;
     struct lh_comm norm = {
         .collective = LH_ALL_REDUCE,
         .axes = LH_AXIS_BIT(LH_AXIS_TENSOR) | LH_AXIS_BIT(LH_AXIS_PIPELINE),
@@ -51,7 +71,7 @@ static int32_t norm_row_make(struct lh__builder *b)
     if (plan->tensor * plan->pipeline == 1 && !over_data)
         return -1;
     if (over_data)
-        norm.axes |= LH_AXIS_BIT(LH_AXIS_DATA);
+        norm.axes |= shard_axis(b);
     return lh__rows_add(b->rows, &norm, b->ctx->arena);
 }
 
@@ -63,7 +83,7 @@ static int32_t tied_rows_make(struct lh__builder *b)
         .collective = LH_SEND,
         .shift_axis = LH_AXIS_PIPELINE,
         .shift = 1,
-        .bytes = gradient_bytes(b) * d->vocab * d->hidden,
+        .bytes = lh__gradient_bytes(b->fit) * d->vocab * d->hidden,
         .category = LH_PIPELINE_COMM,
         .algorithm = "auto",
     };
@@ -101,7 +121,8 @@ static struct lh__bucket *bucket_add(struct lh__builder *b, int chunk, int unit)
 static void fill_buckets(struct lh__builder *b, int chunk)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
-    double full_bytes = b->fit->scenario->plan.bucket_bytes;
+    const struct lh_plan *plan = &b->fit->scenario->plan;
+    double full_bytes = plan->zero == 3 ? 0.0 : plan->bucket_bytes;
     struct lh__bucket *bucket = NULL;
 
     for (int u = 0; u < lh__chunk_units(c); u++) {
@@ -109,22 +130,24 @@ static void fill_buckets(struct lh__builder *b, int chunk)
             bucket = bucket_add(b, chunk, u);
         bucket->last_unit = u;
         bucket->parameters += lh__unit_parameters(b->fit, c, u);
-        if (bucket->parameters * gradient_bytes(b) >= full_bytes)
+        if (bucket->parameters * lh__gradient_bytes(b->fit) >= full_bytes)
             bucket = NULL;
     }
 }
 
 void lh__sync_buckets(struct lh__builder *b)
 {
+    const struct lh_plan *plan = &b->fit->scenario->plan;
     int n_units = 0;
 
     b->n_buckets = 0;
+    b->reductions[0] = b->reductions[1] = LH__NO_OP;
     if (b->fit->data == 1)
         return;
     for (int c = 0; c < b->fit->n_chunks; c++)
         n_units += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
     b->buckets = LH_NEW(b->ctx->arena, struct lh__bucket, (size_t)n_units);
-    if (!b->fit->scenario->plan.overlap_gradients) {
+    if (!plan->overlap_gradients && plan->zero < 3) {
         bucket_add(b, -1, 0)->parameters =
             lh__stage_parameters(b->fit, b->stage);
         return;
@@ -135,17 +158,21 @@ void lh__sync_buckets(struct lh__builder *b)
 
 /* ---- communication over the data axis ----------------------------------- */
 
-static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
-                         double bytes, enum lh_task task)
+struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
+                                    enum lh_collective collective, double bytes,
+                                    enum lh_task task)
 {
-    struct lh__comm_spec spec = {
+    /* What sync.algorithm names is for all replicas, or for the groups. */
+    bool part = lh__fit_is_hybrid(b->fit);
+
+    return (struct lh__comm_spec){
         .comm =
             {
                 .collective = collective,
-                .axes = LH_AXIS_BIT(LH_AXIS_DATA),
+                .axes = shard_axis(b),
                 .bytes = bytes,
                 .category = LH_DATA_COMM,
-                .algorithm = b->fit->scenario->sync_algorithm,
+                .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
             },
         .row = -1,
         .stream = LH_STREAM_DATA,
@@ -153,32 +180,75 @@ static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
         .role = LH_ROLE_MEMBER,
         .layer = -1,
     };
+}
 
+/* The sum of a shard over the groups, once the group's own is there. */
+static int32_t reduce_replicas(struct lh__builder *b, double shard_bytes)
+{
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, LH_ALL_REDUCE, shard_bytes, LH_TASK_GRADIENTS);
+
+    spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
+    spec.comm.algorithm = b->fit->scenario->sync_algorithm;
+    spec.stream = LH_STREAM_REPLICAS;
     return lh__emit_comm(b, &spec);
 }
 
-/* Beside the flow: what goes on does not wait for the reduction. */
-void lh__sync_bucket_done(struct lh__builder *b, int bucket)
+bool lh__sync_reduces(const struct lh__builder *b, bool last)
 {
-    bool shards = b->fit->scenario->plan.zero >= 1;
-    int32_t flow = b->flow, micro_batch = b->micro_batch;
-
-    lh__emit_cut(b);
-    b->micro_batch = -1;
-    lh__emit_wait(b, b->last_compute);
-    b->buckets[bucket].backward = b->last_compute;
-    data_comm(b, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
-              gradient_bytes(b) * b->buckets[bucket].parameters,
-              LH_TASK_GRADIENTS);
-    b->flow = flow;
-    b->micro_batch = micro_batch;
+    return b->n_buckets > 0 && (last || shards_gradients(b));
 }
 
-/* The last op on the data stream, or LH__NO_OP. */
+/* Two reductions may be in flight beside the computation. */
+static void hold_back(struct lh__builder *b, int32_t reduction)
+{
+    bool overlap = b->fit->scenario->plan.overlap_gradients;
+
+    lh__emit_compute_wait(b, overlap ? b->reductions[1] : reduction);
+    b->reductions[0] = b->reductions[1];
+    b->reductions[1] = reduction;
+    if (!overlap && b->n_visits > 0) /* nor does a gather run beside it */
+        b->visits[b->n_visits - 1] = reduction;
+}
+
+void lh__sync_forward(struct lh__builder *b)
+{
+    if (!shards_gradients(b))
+        return;
+    lh__emit_compute_wait(b, b->reductions[1]);
+    b->reductions[0] = b->reductions[1] = LH__NO_OP;
+}
+
+/* Beside the flow: what goes on does not wait for the reduction. */
+void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
+{
+    bool shards = b->fit->scenario->plan.zero >= 1;
+    int32_t flow = b->flow, micro_batch = b->micro_batch, reduction;
+    double bytes = lh__gradient_bytes(b->fit) * b->buckets[bucket].parameters;
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE, bytes,
+                       LH_TASK_GRADIENTS);
+
+    lh__emit_cut(b);
+    if (last)
+        b->micro_batch = -1;
+    lh__emit_wait(b, b->last_compute);
+    b->buckets[bucket].backward = b->last_compute;
+    reduction = lh__emit_comm(b, &spec);
+    if (last && lh__fit_is_hybrid(b->fit))
+        reduce_replicas(b, bytes / (double)b->fit->shard);
+    b->flow = flow;
+    b->micro_batch = micro_batch;
+    if (shards_gradients(b))
+        hold_back(b, reduction);
+}
+
+/* The last op of the streams that reduce, or LH__NO_OP. */
 static int32_t last_reduction(const struct lh__builder *b)
 {
     for (int32_t i = b->n_ops - 1; i >= 0; i--)
-        if (b->ops[i].stream == LH_STREAM_DATA)
+        if (b->ops[i].stream == LH_STREAM_DATA
+            || b->ops[i].stream == LH_STREAM_REPLICAS)
             return i;
     return LH__NO_OP;
 }
@@ -212,7 +282,7 @@ static void optimizer(struct lh__builder *b)
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
-        parameters /= (double)b->fit->data;
+        parameters /= (double)b->fit->shard;
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
@@ -223,12 +293,14 @@ static void gather_weights(struct lh__builder *b)
 {
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
+        struct lh__comm_spec spec;
         int32_t op;
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        op = data_comm(b, LH_ALL_GATHER, 2.0 * bucket->parameters,
-                       LH_TASK_WEIGHTS);
+        spec = lh__shard_comm(b, LH_ALL_GATHER, 2.0 * bucket->parameters,
+                              LH_TASK_WEIGHTS);
+        op = lh__emit_comm(b, &spec);
         lh__emit_dep(b, bucket->gate, ~op);
     }
 }
@@ -246,21 +318,25 @@ void lh__sync_finish(struct lh__builder *b)
 
     lh__emit_cut(b);
     b->micro_batch = -1;
-    if (b->n_buckets > 0 && b->buckets[0].chunk < 0)
-        lh__sync_bucket_done(b, 0);
+    if (b->n_buckets > 0 && b->buckets[0].chunk < 0 && !shards_gradients(b))
+        lh__sync_bucket_done(b, 0, true);
     reduction = last_reduction(b);
     tied = exchange_tied(b, reduction);
     lh__emit_cut(b);
     if (b->norm_row >= 0) {
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
+        if (lh__fit_is_hybrid(b->fit)) /* else on the same stream */
+            lh__emit_wait(b, reduction);
         lh__emit_comm(b, &norm);
     } else {
         lh__emit_wait(b, reduction);
         lh__emit_wait(b, tied);
     }
     optimizer(b);
-    if (b->fit->scenario->plan.zero >= 1)
+    if (b->fit->scenario->plan.zero == 3)
+        lh__weights_finish(b, b->last_compute);
+    else if (b->fit->scenario->plan.zero >= 1)
         gather_weights(b);
     lh__emit_cut(b);
 }

@@ -1,0 +1,1 @@
+longhaul run ../tests/golden/fsdp.yaml

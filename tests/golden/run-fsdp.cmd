@@ -1,0 +1,1 @@
+longhaul run fsdp-70b-512.yaml

@@ -1,0 +1,1 @@
+longhaul show program ../tests/golden/fsdp.yaml
