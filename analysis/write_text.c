@@ -186,7 +186,10 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     add_machines(&text, s);
     lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64 "  DP %" PRId64,
                    axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE],
-                   axes->size[LH_AXIS_DATA]);
+                   axes->size[LH_AXIS_DATA] * axes->size[LH_AXIS_EXPERT]);
+    if (s->plan.expert > 1) {
+        lh_text_printf(&text, "  EP %" PRId64, s->plan.expert);
+    }
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"

@@ -34,7 +34,7 @@ static void summary(struct lh_text *out, const struct lh__stages *stages,
                    "TP %" PRId64 " PP %" PRId64 " DP %" PRId64
                    ", memory %.1f of %.1f GiB\n",
                    size[LH_AXIS_TENSOR], size[LH_AXIS_PIPELINE],
-                   size[LH_AXIS_DATA], m.bytes / gib,
+                   size[LH_AXIS_DATA] * size[LH_AXIS_EXPERT], m.bytes / gib,
                    m.device->memory_bytes / gib);
 }
 

@@ -20,12 +20,14 @@ static const char *const stream_names[LH_STREAMS] = {
 static const char *const task_names[] = {
     "forward",   "backward",  "recompute", "embedding", "head",
     "optimizer", "gradients", "norm",      "weights",   "activations",
+    "dispatch",  "combine",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 
 static const char *const axis_names[LH_AXES] = {
     "tensor",
     "context",
+    "expert",
     "pipeline",
     "data",
 };

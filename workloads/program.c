@@ -4,8 +4,10 @@
  * share, then one template a stage and device.  Third stage of the path of
  * the data; knows no links and no hosts.
  *
- * Axes: tensor has stride 1, then context; replicas across sites: pipeline,
- * then data outermost; stages across sites: data, then pipeline outermost.
+ * Axes: tensor has stride 1, then context, then expert; replicas across sites:
+ * pipeline, then data outermost; stages across sites: data, then pipeline
+ * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
+ * that the accelerators of an all-to-all stand as near as they can.
  *
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
@@ -27,11 +29,7 @@ static const char *const category_names[LH_CATEGORIES] = {
 };
 
 static const char *const collective_names[LH_COLLECTIVES] = {
-    "all-reduce",
-    "reduce-scatter",
-    "all-gather",
-    "all-to-all",
-    "send",
+    "all-reduce", "reduce-scatter", "all-gather", "all-to-all", "send",
 };
 
 const char *lh_category_name(enum lh_category category)
@@ -66,6 +64,7 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     enum lh_axis order[LH_AXES] = {
         LH_AXIS_TENSOR,
         LH_AXIS_CONTEXT,
+        LH_AXIS_EXPERT,
         stages_across ? LH_AXIS_DATA : LH_AXIS_PIPELINE,
         stages_across ? LH_AXIS_PIPELINE : LH_AXIS_DATA,
     };
@@ -74,7 +73,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
-    out->size[LH_AXIS_DATA] = fit->data;
+    out->size[LH_AXIS_EXPERT] = s->plan.expert;
+    out->size[LH_AXIS_DATA] = fit->data / s->plan.expert;
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];
@@ -160,8 +160,9 @@ static void template_make(struct lh_template *out,
     b.device = device;
     b.flow = b.last_compute = LH__NO_OP;
     b.gate = -1;
-    b.merge = b.fit->dims.tensor == 1.0;
+    b.merge = b.fit->dims.tensor == 1.0 && b.fit->scenario->plan.expert == 1;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
+    b.loads = lh__routing_loads(b.fit->scenario, arena);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);
     emit_slots(&b);

@@ -22,12 +22,15 @@
 
 typedef int64_t lh_rank;
 
-enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE, LH_AXIS_DATA };
+enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_EXPERT, LH_AXIS_PIPELINE,
+               LH_AXIS_DATA };
 enum { LH_AXES = LH_AXIS_DATA + 1 };
 #define LH_AXIS_BIT(axis) (1u << (axis))
 
-/* rank = sum of coordinate x stride.  Tensor is innermost, then context;
- * outermost is the axis that is split across sites. */
+/* rank = sum of coordinate x stride.  Tensor is innermost, then context, then
+ * expert; outermost is the axis that is split across sites.  Expert is the
+ * inner part of data parallelism: a replica's number is data x size[expert] +
+ * expert, and plan.data = size[data] x size[expert]. */
 struct lh_axes {
     int64_t size[LH_AXES];
     int64_t stride[LH_AXES];
@@ -64,7 +67,7 @@ enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
 enum lh_task {
     LH_TASK_FORWARD, LH_TASK_BACKWARD, LH_TASK_RECOMPUTE, LH_TASK_EMBEDDING,
     LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
-    LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS,
+    LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS, LH_TASK_DISPATCH, LH_TASK_COMBINE,
 };
 
 struct lh_op {

@@ -8,6 +8,10 @@
  *            all-gather of the bf16 weights (Rajbhandari et al. 2020,
  *            arXiv:1910.02054)
  *
+ * Routed experts on X = plan.expert replicas are held by data/X of them, and
+ * their gradients are reduced, and weights gathered, over those alone: a second
+ * collective beside that of all other gradients, over all of data.
+ *
  * overlap off: one reduction of the stage's whole buffer after its last
  * backward, one gather.  overlap on: buckets in the order in which the last
  * micro-batch's backward completes them, a bucket closed once it holds
@@ -48,8 +52,10 @@ static int32_t norm_row_make(struct lh__builder *b)
         .algorithm = "auto",
     };
 
-    if (plan->tensor * plan->pipeline == 1 && !over_data)
+    if (plan->tensor * plan->pipeline * plan->expert == 1 && !over_data)
         return -1;
+    if (plan->expert > 1)
+        norm.axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     if (over_data)
         norm.axes |= LH_AXIS_BIT(LH_AXIS_DATA);
     return lh__rows_add(b->rows, &norm, b->ctx->arena);
@@ -98,6 +104,15 @@ static struct lh__bucket *bucket_add(struct lh__builder *b, int chunk, int unit)
     return bucket;
 }
 
+static void unit_add(const struct lh__builder *b, struct lh__bucket *bucket,
+                     const struct lh__chunk *c, int unit)
+{
+    double routed = lh__unit_routed(b->fit, c, unit);
+
+    bucket->routed += routed;
+    bucket->parameters += lh__unit_parameters(b->fit, c, unit) - routed;
+}
+
 static void fill_buckets(struct lh__builder *b, int chunk)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
@@ -108,8 +123,9 @@ static void fill_buckets(struct lh__builder *b, int chunk)
         if (bucket == NULL)
             bucket = bucket_add(b, chunk, u);
         bucket->last_unit = u;
-        bucket->parameters += lh__unit_parameters(b->fit, c, u);
-        if (bucket->parameters * gradient_bytes(b) >= full_bytes)
+        unit_add(b, bucket, c, u);
+        if ((bucket->parameters + bucket->routed) * gradient_bytes(b)
+            >= full_bytes)
             bucket = NULL;
     }
 }
@@ -125,8 +141,10 @@ void lh__sync_buckets(struct lh__builder *b)
         n_units += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
     b->buckets = LH_NEW(b->ctx->arena, struct lh__bucket, (size_t)n_units);
     if (!b->fit->scenario->plan.overlap_gradients) {
-        bucket_add(b, -1, 0)->parameters =
-            lh__stage_parameters(b->fit, b->stage);
+        struct lh__bucket *all = bucket_add(b, -1, 0);
+
+        all->routed = lh__stage_routed(b->fit, b->stage);
+        all->parameters = lh__stage_parameters(b->fit, b->stage) - all->routed;
         return;
     }
     for (int c = b->fit->n_chunks - 1; c >= 0; c--)
@@ -135,14 +153,15 @@ void lh__sync_buckets(struct lh__builder *b)
 
 /* ---- communication over the data axis ----------------------------------- */
 
-static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
-                         double bytes, enum lh_task task)
+static int32_t comm_over(struct lh__builder *b, unsigned axes,
+                         enum lh_collective collective, double bytes,
+                         enum lh_task task)
 {
     struct lh__comm_spec spec = {
         .comm =
             {
                 .collective = collective,
-                .axes = LH_AXIS_BIT(LH_AXIS_DATA),
+                .axes = axes,
                 .bytes = bytes,
                 .category = LH_DATA_COMM,
                 .algorithm = b->fit->scenario->sync_algorithm,
@@ -157,6 +176,26 @@ static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
     return lh__emit_comm(b, &spec);
 }
 
+/* Of a bucket, at so many bytes a parameter, its routed experts last; returns
+ * the last op. */
+static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
+                         enum lh_collective collective, double bytes,
+                         enum lh_task task)
+{
+    int64_t expert = b->fit->scenario->plan.expert;
+    unsigned outer = LH_AXIS_BIT(LH_AXIS_DATA);
+    unsigned all = outer | (expert > 1 ? LH_AXIS_BIT(LH_AXIS_EXPERT) : 0u);
+
+    if (expert == 1)
+        return comm_over(b, all, collective,
+                         bytes * (bucket->parameters + bucket->routed), task);
+    int32_t op =
+        comm_over(b, all, collective, bytes * bucket->parameters, task);
+    if (bucket->routed > 0.0 && b->fit->data > expert)
+        op = comm_over(b, outer, collective, bytes * bucket->routed, task);
+    return op;
+}
+
 /* Beside the flow: what goes on does not wait for the reduction. */
 void lh__sync_bucket_done(struct lh__builder *b, int bucket)
 {
@@ -167,8 +206,8 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket)
     b->micro_batch = -1;
     lh__emit_wait(b, b->last_compute);
     b->buckets[bucket].backward = b->last_compute;
-    data_comm(b, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
-              gradient_bytes(b) * b->buckets[bucket].parameters,
+    data_comm(b, &b->buckets[bucket],
+              shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE, gradient_bytes(b),
               LH_TASK_GRADIENTS);
     b->flow = flow;
     b->micro_batch = micro_batch;
@@ -208,11 +247,14 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
 
 static void optimizer(struct lh__builder *b)
 {
+    double routed = lh__stage_routed(b->fit, b->stage);
     double parameters = lh__stage_parameters(b->fit, b->stage);
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
-        parameters /= (double)b->fit->data;
+        parameters = (parameters - routed
+                      + routed * (double)b->fit->scenario->plan.expert)
+                     / (double)b->fit->data;
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
@@ -227,8 +269,7 @@ static void gather_weights(struct lh__builder *b)
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        op = data_comm(b, LH_ALL_GATHER, 2.0 * bucket->parameters,
-                       LH_TASK_WEIGHTS);
+        op = data_comm(b, bucket, LH_ALL_GATHER, 2.0, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
     }
 }
