@@ -104,6 +104,27 @@ static void settle_ranks(struct draw *d)
         d->sites[0].parts += 3;
 }
 
+/* Whole groups of replicas that share experts; fewer in a group where they are
+ * more than RANKS_MAX. */
+static void settle_experts(struct draw *d)
+{
+    if (d->expert == 0)
+        return;
+    d->sequence_parallel = true;
+    for (;; d->expert /= 2) {
+        struct draw grouped = *d;
+        int e = d->expert;
+        grouped.data = e * ((d->data + e - 1) / e);
+        for (int i = 0; !d->stages_across && i < d->n_sites; i++)
+            grouped.sites[i].parts = e * ((d->sites[i].parts + e - 1) / e);
+        if (e == 1 || draw_ranks(&grouped) <= RANKS_MAX) {
+            *d = grouped;
+            break;
+        }
+    }
+    d->zipf = d->zipf && d->expert > 1;
+}
+
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
@@ -121,6 +142,7 @@ static void settle(struct draw *d)
     if (d->stages_across)
         d->spare = 0;
     settle_ranks(d);
+    settle_experts(d);
     if (d->spare >= d->tensor * d->pipeline)
         d->spare = 0;
     if (draw_exchange_members(d) < 2)
@@ -253,6 +275,10 @@ struct draw draw_make(uint64_t seed)
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);
+    if (one_in(r, 4)) {
+        d.expert = 1 << below(r, 4);
+        d.zipf = one_in(r, 2);
+    }
     settle(&d);
     return d;
 }
@@ -291,6 +317,8 @@ static void shrink_plan(struct draw *d, int way)
         break;
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
+    case 10: d->expert /= 2; break;
+    case 11: d->zipf = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -347,7 +375,7 @@ int draw_cost(const struct draw *d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->algorithm + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10);
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100

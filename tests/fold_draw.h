@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 24 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 26 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -61,6 +61,8 @@ struct draw {
     int uneven;  /* 0: as even as possible; else where surplus goes */
     int hidden, micro_batches, bucket_mb;
     int zero, recompute, algorithm;
+    int expert; /* replicas that share experts; 0: a dense model */
+    bool zipf;  /* routing */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -13,13 +13,17 @@ void draw_config_write(const char *path, const struct draw *d)
     FILE *f = fopen(path, "w");
     LH_REQUIRE(f != NULL);
     fprintf(f,
-            "{\"model_type\": \"llama\", "
-            "\"architectures\": [\"LlamaForCausalLM\"],\n"
+            "{\"model_type\": \"%s\",\n"
             "\"num_hidden_layers\": %d, \"hidden_size\": %d,\n"
             "\"num_attention_heads\": 16, \"num_key_value_heads\": 8,\n"
             "\"intermediate_size\": %d, \"vocab_size\": 8192,\n"
+            "%s"
             "\"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}\n",
-            draw_chunks(d) + d->surplus, d->hidden, 4 * d->hidden);
+            d->expert > 0 ? "mixtral" : "llama", draw_chunks(d) + d->surplus,
+            d->hidden, 4 * d->hidden,
+            d->expert > 0 ? "\"num_local_experts\": 16, "
+                            "\"num_experts_per_tok\": 2,\n"
+                          : "");
     LH_REQUIRE(fclose(f) == 0);
 }
 
@@ -46,6 +50,8 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    d->tensor, d->pipeline, schedules[d->schedule], d->zero,
                    recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
+    if (d->expert > 0)
+        lh_text_printf(t, ", expert: %d", d->expert);
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     else
@@ -135,8 +141,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
                                              "hierarchical"};
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
-                   "training: {global_batch: %d, sequence_length: 2048}\n",
-                   d->micro_batches * draw_data(d));
+                   "training: {global_batch: %d, sequence_length: 2048%s}\n",
+                   d->micro_batches * draw_data(d),
+                   d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");
     for (int i = 0; i < d->n_sites; i++)
