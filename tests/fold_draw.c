@@ -65,7 +65,8 @@ int draw_gpus(const struct draw *d, int site)
 
 int draw_exchange_members(const struct draw *d)
 {
-    return draw_data(d) * (d->exchange.over_tensor ? d->tensor : 1);
+    int data = d->expert > 1 ? draw_data(d) / d->expert : draw_data(d);
+    return data * (d->exchange.over_tensor ? d->tensor : 1);
 }
 
 int64_t draw_load(const struct draw *d, int64_t member)

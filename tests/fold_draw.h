@@ -22,7 +22,7 @@ struct site {
     int gateway_gbit; /* 0: no limit */
 };
 
-/* An all-to-all beside what the plan does, which no scenario can say yet. */
+/* An all-to-all beside what the plan does, which no scenario can say. */
 enum loads { EVEN_LOADS, POWER_LOADS, ZIPF_LOADS, N_LOADS };
 struct exchange {
     int mb;            /* what a member sends; 0: there is none */

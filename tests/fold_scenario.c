@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A draw as the text of a scenario, so that one that fails can be printed and
- * run by hand.  What no scenario can say yet, the all-to-all, is a comment.
+ * run by hand.  What no scenario can say, an all-to-all over data, is a
+ * comment.
  */
 #include <stdio.h>
 
