@@ -196,6 +196,9 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
                    axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE],
                    lh_axes_replicas(axes));
     add_shards(&text, s);
+    if (s->plan.expert > 1) {
+        lh_text_printf(&text, "  EP %" PRId64, s->plan.expert);
+    }
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"

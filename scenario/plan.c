@@ -3,7 +3,8 @@
  * The plan's arithmetic: how many replicas the accelerators give, and whether
  * batch, stages and layers go into one another.
  *
- *   replica = tensor x pipeline x context
+ *   replica = tensor x pipeline x context; expert of them are dealt out
+ *             together, and data is a multiple of expert
  *   data    = sum over sites of floor(gpus / replica)     replicas across sites
  *   data    = (sum over sites of gpus) / replica          stages across sites;
  *             each site a whole number of tensor x context x data
@@ -31,7 +32,7 @@ static bool axes_known(const struct lh__reader *r)
 
     return (!plan || (plan->kind == LH__MAPPING && !plan->bad))
            && is_ok(r, "plan.tensor") && is_ok(r, "plan.pipeline")
-           && is_ok(r, "plan.context");
+           && is_ok(r, "plan.context") && is_ok(r, "plan.expert");
 }
 
 static bool gpus_known(const struct lh__reader *r)
@@ -55,24 +56,32 @@ static struct lh_where gpus_where(const struct lh__reader *r, int i)
 static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
 {
     const struct lh_scenario *s = &r->root->s;
+    const char *axes = s->plan.expert > 1
+                           ? "expert replicas (tensor x pipeline x context)"
+                           : "one replica (tensor x pipeline x context)";
+    int64_t group = replica * s->plan.expert;
     int64_t data = 0;
     bool good = true;
 
     for (int i = 0; i < s->n_sites; i++) {
-        int64_t here = s->sites[i].gpus / replica;
-        int64_t idle = s->sites[i].gpus % replica;
-        data += here;
+        int64_t here = s->sites[i].gpus / group;
+        int64_t idle = s->sites[i].gpus % group;
+        data += here * s->plan.expert;
         if (here == 0) {
             lh_error(r->ctx, gpus_where(r, i),
-                     "site '%s' has %" PRId64 " accelerators; one replica "
-                     "(tensor x pipeline x context) needs %" PRId64,
-                     s->sites[i].name, s->sites[i].gpus, replica);
+                     "site '%s' has %" PRId64 " accelerators; %s %s "
+                     "%" PRId64,
+                     s->sites[i].name, s->sites[i].gpus, axes,
+                     s->plan.expert > 1 ? "need" : "needs", group);
             good = false;
         } else if (idle > 0) {
             lh_warn(r->ctx, gpus_where(r, i),
                     "%" PRId64 " of the %" PRId64 " accelerators of site '%s' "
-                    "are idle: a replica needs %" PRId64,
-                    idle, s->sites[i].gpus, s->sites[i].name, replica);
+                    "are idle: %s %" PRId64,
+                    idle, s->sites[i].gpus, s->sites[i].name,
+                    s->plan.expert > 1 ? "expert replicas need"
+                                       : "a replica needs",
+                    group);
         }
     }
     return good ? data : 0;
@@ -118,6 +127,13 @@ static int64_t derive_data(struct lh__reader *r)
     int64_t data =
         stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
 
+    if (data % s->plan.expert != 0) {
+        lh_error(r->ctx, lh__where_at(r, "plan.expert"),
+                 "plan.expert is %" PRId64
+                 ", which does not divide the %" PRId64 " replicas",
+                 s->plan.expert, data);
+        return 0;
+    }
     if (data > 0 && s->plan.data > 0 && s->plan.data != data
         && is_ok(r, "plan.data")) {
         lh_error(r->ctx, lh__where_at(r, "plan.data"),

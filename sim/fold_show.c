@@ -90,6 +90,7 @@ void lh__fold_show_free(struct lh__fold_show *show)
 static const char *const axis_words[LH_AXES] = {
     [LH_AXIS_TENSOR] = "tensor",
     [LH_AXIS_CONTEXT] = "context",
+    [LH_AXIS_EXPERT] = "expert",
     [LH_AXIS_PIPELINE] = "pipeline",
     [LH_AXIS_SHARD] = "shard",
     [LH_AXIS_DATA] = "data",

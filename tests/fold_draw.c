@@ -65,7 +65,8 @@ int draw_gpus(const struct draw *d, int site)
 
 int draw_exchange_members(const struct draw *d)
 {
-    return draw_data(d) * (d->exchange.over_tensor ? d->tensor : 1);
+    int data = d->expert > 1 ? draw_data(d) / d->expert : draw_data(d);
+    return data * (d->exchange.over_tensor ? d->tensor : 1);
 }
 
 int64_t draw_load(const struct draw *d, int64_t member)
@@ -127,6 +128,27 @@ static void settle_shards(struct draw *d)
     }
 }
 
+/* Whole groups of replicas that share experts; fewer in a group where they are
+ * more than RANKS_MAX. */
+static void settle_experts(struct draw *d)
+{
+    if (d->expert == 0)
+        return;
+    d->sequence_parallel = true;
+    for (;; d->expert /= 2) {
+        struct draw grouped = *d;
+        int e = d->expert;
+        grouped.data = e * ((d->data + e - 1) / e);
+        for (int i = 0; !d->stages_across && i < d->n_sites; i++)
+            grouped.sites[i].parts = e * ((d->sites[i].parts + e - 1) / e);
+        if (e == 1 || draw_ranks(&grouped) <= RANKS_MAX) {
+            *d = grouped;
+            break;
+        }
+    }
+    d->zipf = d->zipf && d->expert > 1;
+}
+
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
@@ -144,6 +166,11 @@ static void settle(struct draw *d)
     if (d->stages_across)
         d->spare = 0;
     settle_ranks(d);
+    settle_experts(d);
+    if (d->expert > 1) {
+        d->zero %= 2;
+        d->shard = 0;
+    }
     settle_shards(d);
     if (d->spare >= d->tensor * d->pipeline)
         d->spare = 0;
@@ -298,6 +325,10 @@ struct draw draw_make(uint64_t seed)
         draw_window(&d, r);
     if (one_in(r, 4))
         draw_hash(&d, r);
+    if (one_in(r, 4)) {
+        d.expert = 1 << below(r, 4);
+        d.zipf = one_in(r, 2);
+    }
     draw_shards(&d);
     settle(&d);
     return d;
@@ -342,6 +373,8 @@ static void shrink_plan(struct draw *d, int way)
         d->prefetch = 1;
         d->keep_weights = false;
         break;
+    case 12: d->expert /= 2; break;
+    case 13: d->zipf = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -402,7 +435,7 @@ int draw_cost(const struct draw *d)
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
             + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10);
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100

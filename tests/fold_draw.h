@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 27 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 29 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -23,7 +23,7 @@ struct site {
     int gateway_gbit; /* 0: no limit */
 };
 
-/* An all-to-all beside what the plan does, which no scenario can say yet. */
+/* An all-to-all beside what the plan does, which no scenario can say. */
 enum loads { EVEN_LOADS, POWER_LOADS, ZIPF_LOADS, N_LOADS };
 struct exchange {
     int mb;            /* what a member sends; 0: there is none */
@@ -65,6 +65,8 @@ struct draw {
     int shard; /* replicas of a group; 0: all */
     int prefetch;
     bool keep_weights; /* from forward to backward */
+    int expert; /* replicas that share experts; 0: a dense model */
+    bool zipf;  /* routing */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -44,6 +44,8 @@ enum feature {
     OVERLAP,
     RECOMPUTE,
     NO_SEQUENCE,
+    EXPERTS,
+    POPULAR_EXPERTS,
     ON_RAILS,
     ON_TREE,
     ON_SWITCH,
@@ -90,6 +92,8 @@ static const char *const feature_names[N_FEATURES] = {
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
     [NO_SEQUENCE] = "no sequence parallelism",
+    [EXPERTS] = "experts over replicas",
+    [POPULAR_EXPERTS] = "popular experts",
     [ON_RAILS] = "rails",
     [ON_TREE] = "fat-tree",
     [ON_SWITCH] = "switch",
@@ -304,6 +308,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[OVERLAP] = d->overlap;
     has[RECOMPUTE] = d->recompute == 2;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
+    has[EXPERTS] = d->expert > 1;
+    has[POPULAR_EXPERTS] = d->zipf;
     has[FLAT] = sites && !d->stages_across && d->algorithm == 1;
     has[HIERARCHICAL] = sites && !d->stages_across && d->algorithm == 2;
     has[UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED;

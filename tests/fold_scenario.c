@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A draw as the text of a scenario, so that one that fails can be printed and
- * run by hand.  What no scenario can say yet, the all-to-all, is a comment.
+ * run by hand.  What no scenario can say, an all-to-all over data, is a
+ * comment.
  */
 #include <stdio.h>
 
@@ -13,13 +14,17 @@ void draw_config_write(const char *path, const struct draw *d)
     FILE *f = fopen(path, "w");
     LH_REQUIRE(f != NULL);
     fprintf(f,
-            "{\"model_type\": \"llama\", "
-            "\"architectures\": [\"LlamaForCausalLM\"],\n"
+            "{\"model_type\": \"%s\",\n"
             "\"num_hidden_layers\": %d, \"hidden_size\": %d,\n"
             "\"num_attention_heads\": 16, \"num_key_value_heads\": 8,\n"
             "\"intermediate_size\": %d, \"vocab_size\": 8192,\n"
+            "%s"
             "\"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}\n",
-            draw_chunks(d) + d->surplus, d->hidden, 4 * d->hidden);
+            d->expert > 0 ? "mixtral" : "llama", draw_chunks(d) + d->surplus,
+            d->hidden, 4 * d->hidden,
+            d->expert > 0 ? "\"num_local_experts\": 16, "
+                            "\"num_experts_per_tok\": 2,\n"
+                          : "");
     LH_REQUIRE(fclose(f) == 0);
 }
 
@@ -51,6 +56,8 @@ static void put_plan(struct lh_text *t, const struct draw *d)
     if (d->zero == 3)
         lh_text_printf(t, ",\n   prefetch: %d, reshard_after_forward: %s",
                        d->prefetch, d->keep_weights ? "false" : "true");
+    if (d->expert > 0)
+        lh_text_printf(t, ", expert: %d", d->expert);
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     else
@@ -152,8 +159,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
                                              "hierarchical"};
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
-                   "training: {global_batch: %d, sequence_length: 2048}\n",
-                   d->micro_batches * draw_data(d));
+                   "training: {global_batch: %d, sequence_length: 2048%s}\n",
+                   d->micro_batches * draw_data(d),
+                   d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");
     for (int i = 0; i < d->n_sites; i++)

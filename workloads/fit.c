@@ -39,6 +39,23 @@ const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
     return &fit->chunks[chunk * fit->n_stages + stage];
 }
 
+bool lh__layer_is_sparse(const struct lh__fit *fit, int layer)
+{
+    const struct lh_model *model = &fit->scenario->model;
+
+    return model->experts > 0 && layer >= model->dense_layers;
+}
+
+double lh__unit_routed(const struct lh__fit *fit, const struct lh__chunk *chunk,
+                       int unit)
+{
+    bool sparse = !lh__unit_is_head(chunk, unit)
+                  && !lh__unit_is_embedding(chunk, unit)
+                  && lh__layer_is_sparse(fit, lh__unit_layer(chunk, unit));
+
+    return sparse ? fit->shares.routed : 0.0;
+}
+
 double lh__unit_parameters(const struct lh__fit *fit,
                            const struct lh__chunk *chunk, int unit)
 {
@@ -46,7 +63,22 @@ double lh__unit_parameters(const struct lh__fit *fit,
         return fit->shares.head;
     if (lh__unit_is_embedding(chunk, unit))
         return fit->shares.embedding;
+    if (lh__layer_is_sparse(fit, lh__unit_layer(chunk, unit)))
+        return fit->shares.sparse + fit->shares.routed;
     return fit->shares.layer;
+}
+
+double lh__stage_routed(const struct lh__fit *fit, int stage)
+{
+    double sum = 0.0;
+
+    for (int c = 0; c < fit->n_chunks; c++) {
+        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
+
+        for (int u = 0; u < lh__chunk_units(chunk); u++)
+            sum += lh__unit_routed(fit, chunk, u);
+    }
+    return sum;
 }
 
 double lh__stage_parameters(const struct lh__fit *fit, int stage)
@@ -93,20 +125,20 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
-    refuse(ctx, s, s->model.experts > 0,
-           lh_format(ctx->arena, "model '%s': a mixture of experts",
-                     s->model.name));
-    refuse(ctx, s, s->model.attention != LH_ATTENTION_GQA,
-           lh_format(ctx->arena, "model '%s': multi-head latent attention",
-                     s->model.name));
     refuse(ctx, s, plan->context > 1,
            lh_format(ctx->arena, "plan.context: %" PRId64, plan->context));
-    refuse(ctx, s, plan->expert > 1,
-           lh_format(ctx->arena, "plan.expert: %" PRId64, plan->expert));
     refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
            lh_format(ctx->arena,
                      "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,
                      plan->zero, plan->pipeline));
+    refuse(ctx, s, plan->zero > 1 && plan->expert > 1,
+           lh_format(ctx->arena,
+                     "plan.zero: %" PRId64 " with plan.expert: %" PRId64,
+                     plan->zero, plan->expert));
+    refuse(ctx, s, plan->shard > 0 && plan->expert > 1,
+           lh_format(ctx->arena,
+                     "plan.shard: %" PRId64 " with plan.expert: %" PRId64,
+                     plan->shard, plan->expert));
     refuse(ctx, s, plan->schedule > LH_SCHEDULE_INTERLEAVED,
            plan->schedule == LH_SCHEDULE_DUALPIPE
                ? "plan.schedule: dualpipe"
@@ -126,6 +158,31 @@ static void check_multiple(struct lh_ctx *ctx, const struct lh_scenario *s,
                  "%s: %" PRId64 " is not a multiple of %" PRId64, what, x, y);
 }
 
+static void check_experts(const struct lh_scenario *s, int64_t data,
+                          struct lh_ctx *ctx)
+{
+    const struct lh_model *model = &s->model;
+    struct lh_where where = {s->file, 0, 0};
+
+    if (model->experts == 0) {
+        if (s->plan.expert > 1)
+            lh_error(ctx, where,
+                     "plan.expert: %" PRId64 ", but model '%s' has no experts",
+                     s->plan.expert, model->name);
+        return;
+    }
+    check_multiple(ctx, s, model->experts, s->plan.expert,
+                   "plan.expert does not fit the model's experts");
+    check_multiple(ctx, s, data, s->plan.expert,
+                   "plan.expert does not fit the replicas");
+    check_multiple(ctx, s, model->expert_ffn, s->plan.tensor,
+                   "plan.tensor does not fit the width of an expert");
+    if (s->plan.tensor > 1 && !s->plan.sequence_parallel)
+        lh_error(ctx, where,
+                 "plan.sequence_parallel: false: a model with experts and "
+                 "plan.tensor above 1 needs true");
+}
+
 static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_model *model = &s->model;
@@ -135,7 +192,8 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
                    "plan.tensor does not fit the model's heads");
     check_multiple(ctx, s, model->ffn, t,
                    "plan.tensor does not fit the model's MLP width");
-    if (model->kv_heads % t != 0 && t % model->kv_heads != 0)
+    if (model->attention == LH_ATTENTION_GQA && model->kv_heads % t != 0
+        && t % model->kv_heads != 0)
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
                  "plan.tensor: %" PRId64 " neither divides the model's %" PRId64
                  " key/value heads nor is a multiple of them",
@@ -293,6 +351,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     } else {
         check_batch(s, data, ctx);
         check_shard(s, data, ctx);
+        check_experts(s, data, ctx);
         check_size(s, s->training.global_batch / data, ctx);
     }
     if (lh_diag_count(ctx, LH_ERROR) > errors)
@@ -308,6 +367,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard : data,
     };
     lh__dims_make(&out->dims, s);
+    out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);
     split_layers(out, ctx);
     return LH_OK;

@@ -8,6 +8,12 @@
  *   hardware = model + what is recomputed once more: full, every layer's
  *              forward; selective, the core 4 s q
  *
+ *   latent attention, a layer:  2 x its matrices + 2 s a (n + r + v)
+ *   sparse MLP, a layer:        2 (2 or 3) h e (k + shared) + 2 h E
+ *
+ * n, r, v the head dimensions without position, with it, and of values; e the
+ * width of the k of E experts that a token visits, and of the shared ones: the
+ * active matrices alone.
  * q = heads x head_dim, kv = kv_heads x head_dim.  Attention counts the full
  * square of s, not the causal half, and backward as twice forward whatever a
  * fused kernel recomputes: the convention of Megatron-LM (Narayanan et al.
@@ -17,26 +23,64 @@
  */
 #include "workload.h"
 
+/* Matrices of attention, parameters. */
+static double attention_matrices(const struct lh_model *m)
+{
+    double h = (double)m->hidden, a = (double)m->heads;
+    double qk = (double)(m->qk_nope_head_dim + m->qk_rope_head_dim);
+    double q = (double)m->q_lora_rank, k = (double)m->kv_lora_rank;
+
+    if (m->attention != LH_ATTENTION_MLA)
+        return 2.0 * h * (a + (double)m->kv_heads) * (double)m->head_dim;
+    return (q > 0.0 ? h * q + q * a * qk : h * a * qk)
+           + h * (k + (double)m->qk_rope_head_dim)
+           + k * a * (double)(m->qk_nope_head_dim + m->v_head_dim)
+           + a * (double)m->v_head_dim * h;
+}
+
+/* FLOPs of a token and position that it sees. */
+static double core_flops(const struct lh_model *m)
+{
+    double heads = (double)m->heads;
+
+    if (m->attention != LH_ATTENTION_MLA)
+        return 4.0 * heads * (double)m->head_dim;
+    return 2.0 * heads
+           * (double)(m->qk_nope_head_dim + m->qk_rope_head_dim
+                      + m->v_head_dim);
+}
+
+/* Matrices that a token meets in all MLPs, parameters. */
+static double mlp_matrices(const struct lh_model *m)
+{
+    double h = (double)m->hidden, gates = m->gated_mlp ? 3.0 : 2.0;
+    double sparse =
+        m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0.0;
+    double experts = (double)(m->experts_per_token + m->shared_experts);
+
+    return ((double)m->layers - sparse) * gates * h * (double)m->ffn
+           + sparse
+                 * (gates * h * (double)m->expert_ffn * experts
+                    + h * (double)m->experts);
+}
+
 void lh__flops_make(double *model_flops, double *hardware_flops,
                     const struct lh_scenario *s)
 {
     const struct lh_model *model = &s->model;
-    double h = (double)model->hidden, layers = (double)model->layers;
-    double q = (double)(model->heads * model->head_dim);
-    double kv = (double)(model->kv_heads * model->head_dim);
+    double layers = (double)model->layers;
     double sequence = (double)s->training.sequence_length;
     double tokens = (double)s->training.global_batch * sequence;
-    double core = 4.0 * sequence * q;
-    double layer = 4.0 * h * (q + kv)
-                   + (model->gated_mlp ? 6.0 : 4.0) * h * (double)model->ffn
-                   + core;
+    double core = layers * sequence * core_flops(model);
+    double all = 2.0 * layers * attention_matrices(model)
+                 + 2.0 * mlp_matrices(model) + core;
     double again = 0.0;
 
     if (s->plan.recompute == LH_RECOMPUTE_FULL)
-        again = layer;
+        again = all;
     else if (s->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         again = core;
-    *model_flops =
-        3.0 * tokens * (layers * layer + 2.0 * h * (double)model->vocab);
-    *hardware_flops = *model_flops + tokens * layers * again;
+    *model_flops = 3.0 * tokens
+                   * (all + 2.0 * (double)model->hidden * (double)model->vocab);
+    *hardware_flops = *model_flops + tokens * again;
 }

@@ -21,6 +21,7 @@
  *   + MLP: 4 f plain (activation's input and output), 6 f gated
  *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
  *   + norms of Q and K: 2 (q + kv)
+ * latent attention and routed experts as in latent.c and experts.c.
  *
  * selective drops the core's; full keeps the layer's input, 2 h / S, and one
  * layer's all while it is recomputed.  The head keeps its norm's and GEMM's
@@ -44,45 +45,75 @@ static double core_bytes(const struct lh__fit *fit)
     return 5.0 * d->heads * d->sequence;
 }
 
+/* Of Q, K, V and the projection's input, a token. */
+static double attention_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+
+    if (fit->scenario->model.attention == LH_ATTENTION_MLA)
+        return lh__latent_kept_bytes(fit);
+    return 4.0 * d->queries + 4.0 * d->keys
+           + (fit->scenario->model.qk_norm ? 2.0 * (d->queries + d->keys)
+                                           : 0.0);
+}
+
 /* All that a layer's backward needs, recomputation aside. */
-static double whole_layer_bytes(const struct lh__fit *fit)
+static double whole_layer_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
     const struct lh_model *model = &fit->scenario->model;
     double dropout = fit->scenario->stack.fused_attention ? 0.0 : 2.0;
-    double token = (8.0 + dropout) * d->hidden / d->shards + 4.0 * d->queries
-                   + 4.0 * d->keys + (model->gated_mlp ? 6.0 : 4.0) * d->ffn
-                   + core_bytes(fit);
+    double mlp = lh__layer_is_sparse(fit, layer)
+                     ? lh__sparse_kept_bytes(fit)
+                     : (model->gated_mlp ? 6.0 : 4.0) * d->ffn;
+    double token = (8.0 + dropout) * d->hidden / d->shards
+                   + attention_bytes(fit) + mlp + core_bytes(fit);
 
-    if (model->qk_norm)
-        token += 2.0 * (d->queries + d->keys);
     return d->tokens * token;
 }
 
-double lh__layer_activation_bytes(const struct lh__fit *fit)
+double lh__layer_activation_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
 
     switch (fit->scenario->plan.recompute) {
     case LH_RECOMPUTE_FULL: return 2.0 * d->tokens * d->hidden / d->shards;
     case LH_RECOMPUTE_SELECTIVE:
-        return whole_layer_bytes(fit) - d->tokens * core_bytes(fit);
+        return whole_layer_bytes(fit, layer) - d->tokens * core_bytes(fit);
     case LH_RECOMPUTE_NONE: break;
     }
-    return whole_layer_bytes(fit);
+    return whole_layer_bytes(fit, layer);
 }
 
 static double chunk_bytes(const struct lh__fit *fit,
                           const struct lh__chunk *chunk)
 {
     const struct lh__dims *d = &fit->dims;
-    double bytes = chunk->n_layers * lh__layer_activation_bytes(fit);
+    double bytes = 0.0;
 
+    for (int i = 0; i < chunk->n_layers; i++)
+        bytes += lh__layer_activation_bytes(fit, chunk->first_layer + i);
     if (chunk->embedding && !fit->scenario->stack.fused_attention)
         bytes += d->tokens * d->hidden / d->shards; /* dropout mask */
     if (chunk->head)
         bytes += d->tokens * (4.0 * d->hidden / d->shards + 4.0 * d->vocab);
     return bytes;
+}
+
+/* Of the layers of a stage. */
+static double largest_layer_bytes(const struct lh__fit *fit, int stage)
+{
+    double most = 0.0;
+
+    for (int c = 0; c < fit->n_chunks; c++) {
+        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
+        int last = chunk->first_layer + chunk->n_layers - 1;
+        double first_bytes = whole_layer_bytes(fit, chunk->first_layer);
+        double last_bytes = whole_layer_bytes(fit, last);
+
+        most = fmax(most, fmax(first_bytes, last_bytes));
+    }
+    return most;
 }
 
 static double activation_bytes(const struct lh__fit *fit, int stage,
@@ -101,7 +132,7 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
             most = now;
     }
     if (fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
-        most += whole_layer_bytes(fit);
+        most += largest_layer_bytes(fit, stage);
     else if (fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         most += fit->dims.tokens * core_bytes(fit);
     return most;
@@ -188,7 +219,8 @@ static double unreduced_parameters(const struct lh__fit *fit)
 }
 
 /* Divides what the plan shards and adds what is whole for a while. */
-static void shard_memory(struct lh_memory *out, const struct lh__fit *fit)
+static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
+                         int stage)
 {
     int64_t zero = fit->scenario->plan.zero;
     double shard = (double)fit->shard;
@@ -196,7 +228,12 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit)
     if (fit->shard == 1)
         return;
     if (zero >= 1)
-        out->optimizer /= shard;
+        out->optimizer =
+            12.0
+            * (lh__stage_routed(fit, stage) * (double)fit->scenario->plan.expert
+               + lh__stage_parameters(fit, stage)
+               - lh__stage_routed(fit, stage))
+            / shard;
     if (zero >= 2)
         out->gradients = out->gradients / shard
                          + lh__gradient_bytes(fit) * unreduced_parameters(fit);
@@ -213,7 +250,7 @@ void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
     out->weights = 2.0 * parameters;
     out->gradients = lh__gradient_bytes(fit) * parameters;
     out->optimizer = 12.0 * parameters;
-    shard_memory(out, fit);
+    shard_memory(out, fit, stage);
     out->activations = activation_bytes(fit, stage, ctx);
     out->reserved = s->stack.reserved_bytes;
     out->total = out->weights + out->gradients + out->optimizer

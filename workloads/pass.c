@@ -17,13 +17,23 @@
  * Full recomputation runs a layer's forward again, with its communication,
  * before its backward; selective runs the attention core again.
  *
- * With tensor = 1 nothing interrupts a chunk, and its layers are one op, but
- * for the passes that gradients or weights overlap with: those are cut where
- * a bucket ends.
+ * A layer with routed experts on X = plan.expert replicas has, in place of the
+ * MLP's, an all-to-all of k copies of every token to their experts and one of
+ * their outputs back (dispatch, combine), backward of gradients in the same
+ * precisions.  Within a tensor group, whose accelerators share each expert, the
+ * copies are gathered before the experts and summed after them, like a
+ * segment's tokens; so are those of shared experts.
  *
- * Left out: the second gather of a segment's input for its weight gradient
- * under sequence parallelism (hidden behind the input gradient in Megatron-LM);
- * hiding the backward's reduction behind the weight gradient.
+ * With tensor = expert = 1 nothing interrupts a chunk, and its layers are one
+ * op, but for the passes that gradients or weights overlap with: those are cut
+ * where a bucket ends.
+ *
+ * Left out: dispatch and combine behind other work (shared experts, another
+ * micro-batch); the combine of skewed loads from the most visited accelerator
+ * is taken as its mirror, the dispatch to it; the second gather of a segment's
+ * input for its weight gradient under sequence parallelism (hidden behind the
+ * input gradient in Megatron-LM); hiding the backward's reduction behind the
+ * weight gradient.
  */
 #include "workload.h"
 
@@ -93,10 +103,88 @@ static void segment(struct lh__builder *b, const struct lap *lap,
     reduce(b, lap);
 }
 
+/* ---- routed experts ----------------------------------------------------- */
+
+/* Copies of a rank's tokens to their experts, or back. */
+static void exchange(struct lh__builder *b, const struct lap *lap,
+                     enum lh_task task)
+{
+    const struct lh_plan *plan = &b->fit->scenario->plan;
+    bool fp8 = task == LH_TASK_DISPATCH && plan->dispatch_precision == LH_FP8;
+    const struct lh__dims *d = &b->fit->dims;
+    struct lh__comm_spec spec = {
+        .comm =
+            {
+                .collective = LH_ALL_TO_ALL,
+                .axes = LH_AXIS_BIT(LH_AXIS_EXPERT),
+                .bytes = (fp8 ? 1.0 : 2.0) * d->visits * d->hidden * d->tokens
+                         / d->shards,
+                .load = b->loads,
+                .category =
+                    lap->comm == LH_TENSOR_COMM ? LH_EXPERT_COMM : lap->comm,
+                .algorithm = "auto",
+            },
+        .row = -1,
+        .stream = LH_STREAM_TENSOR,
+        .task = task,
+        .role = LH_ROLE_MEMBER,
+        .layer = lap->layer,
+    };
+
+    if (plan->expert > 1)
+        lh__emit_comm(b, &spec);
+}
+
+/* Experts on tokens that stand on one accelerator of the tensor group each. */
+static void expert_segment(struct lh__builder *b, const struct lap *lap,
+                           const struct lh__work *work, double copies)
+{
+    double bytes = copies * values_bytes(b);
+
+    tensor_comm(b, lap, LH_ALL_GATHER, bytes);
+    compute(b, lap, work);
+    tensor_comm(b, lap, LH_REDUCE_SCATTER, bytes);
+}
+
+static void routed_experts(struct lh__builder *b, const struct lap *lap,
+                           const struct lh__work *work)
+{
+    exchange(b, lap, LH_TASK_DISPATCH);
+    expert_segment(b, lap, work, b->fit->dims.visits * b->fit->dims.hottest);
+    exchange(b, lap, LH_TASK_COMBINE);
+}
+
+static void sparse_forward(struct lh__builder *b, const struct lap *lap)
+{
+    const struct lh__sparse *costs = &b->costs.sparse_forward;
+
+    compute(b, lap, &costs->entry);
+    if (b->fit->dims.shared_ffn > 0.0)
+        expert_segment(b, lap, &costs->shared, 1.0);
+    routed_experts(b, lap, &costs->routed);
+    compute(b, lap, &costs->leave);
+}
+
+static void sparse_backward(struct lh__builder *b, const struct lap *lap)
+{
+    const struct lh__sparse *costs = &b->costs.sparse_backward;
+
+    compute(b, lap, &costs->leave);
+    routed_experts(b, lap, &costs->routed);
+    if (b->fit->dims.shared_ffn > 0.0)
+        expert_segment(b, lap, &costs->shared, 1.0);
+    compute(b, lap, &costs->entry);
+}
+
+/* ---- layers ------------------------------------------------------------- */
+
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
     segment(b, lap, &b->costs.attention_forward);
-    segment(b, lap, &b->costs.mlp_forward);
+    if (lh__layer_is_sparse(b->fit, lap->layer))
+        sparse_forward(b, lap);
+    else
+        segment(b, lap, &b->costs.mlp_forward);
 }
 
 static void recompute_layer(struct lh__builder *b, int layer)
@@ -119,7 +207,10 @@ static void layer_backward(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_BACKWARD, layer};
 
-    segment(b, &lap, &b->costs.mlp_backward);
+    if (lh__layer_is_sparse(b->fit, layer))
+        sparse_backward(b, &lap);
+    else
+        segment(b, &lap, &b->costs.mlp_backward);
     gather(b, &lap);
     if (!b->merge)
         recompute_core(b, layer);

@@ -21,11 +21,12 @@ static const char *const stream_names[LH_STREAMS] = {
 static const char *const task_names[] = {
     "forward",   "backward",  "recompute", "embedding", "head",
     "optimizer", "gradients", "norm",      "weights",   "activations",
+    "dispatch",  "combine",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 
 static const char *const axis_names[LH_AXES] = {
-    "tensor", "context", "pipeline", "shard", "data",
+    "tensor", "context", "expert", "pipeline", "shard", "data",
 };
 
 static const char *human(const struct lh_text *out, double value,

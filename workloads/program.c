@@ -4,10 +4,12 @@
  * share, then one template a stage and device.  Third stage of the path of
  * the data; knows no links and no hosts.
  *
- * Axes: tensor has stride 1, then context; replicas across sites: pipeline,
- * then data outermost; stages across sites: data, then pipeline outermost.
- * Data is two axes where groups of plan.shard replicas share their state:
- * shard within, data over the groups.
+ * Axes: tensor has stride 1, then context, then expert; replicas across sites:
+ * pipeline, then data outermost; stages across sites: data, then pipeline
+ * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
+ * that the accelerators of an all-to-all stand as near as they can.  Data is
+ * two axes where groups of plan.shard replicas share their state: shard within,
+ * data over the groups.
  *
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
@@ -53,7 +55,8 @@ lh_rank lh_axes_ranks(const struct lh_axes *axes)
 
 int64_t lh_axes_replicas(const struct lh_axes *axes)
 {
-    return axes->size[LH_AXIS_SHARD] * axes->size[LH_AXIS_DATA];
+    return axes->size[LH_AXIS_EXPERT] * axes->size[LH_AXIS_SHARD]
+           * axes->size[LH_AXIS_DATA];
 }
 
 int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
@@ -69,6 +72,7 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     enum lh_axis order[LH_AXES] = {
         LH_AXIS_TENSOR,
         LH_AXIS_CONTEXT,
+        LH_AXIS_EXPERT,
         stages_across ? LH_AXIS_SHARD : LH_AXIS_PIPELINE,
         stages_across ? LH_AXIS_DATA : LH_AXIS_SHARD,
         stages_across ? LH_AXIS_PIPELINE : LH_AXIS_DATA,
@@ -78,8 +82,10 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
+    out->size[LH_AXIS_EXPERT] = s->plan.expert;
     out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
-    out->size[LH_AXIS_DATA] = fit->data / out->size[LH_AXIS_SHARD];
+    out->size[LH_AXIS_DATA] =
+        fit->data / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];
@@ -165,8 +171,9 @@ static void template_make(struct lh_template *out,
     b.device = device;
     b.flow = b.last_compute = LH__NO_OP;
     b.gate = -1;
-    b.merge = b.fit->dims.tensor == 1.0;
+    b.merge = b.fit->dims.tensor == 1.0 && b.fit->scenario->plan.expert == 1;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
+    b.loads = lh__routing_loads(b.fit->scenario, arena);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);
     lh__weights_begin(&b);

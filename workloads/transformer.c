@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A dense decoder-only transformer layer as segments of kernels on one
- * accelerator: attention and MLP, forward and backward, embedding and head.
+ * A decoder-only transformer layer as segments of kernels on one accelerator:
+ * attention and dense MLP, forward and backward, embedding and head.  Latent
+ * attention is in latent.c, routed experts are in experts.c.
  * Stage of the program between the model's shape and kernels.c.
  *
  * With t = tensor, S = t under sequence parallelism else 1, T = b s tokens,
@@ -33,7 +34,14 @@ static double at_least(double value, double least)
 void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
 {
     double t = (double)s->plan.tensor;
-    double head_dim = (double)s->model.head_dim;
+    bool latent = s->model.attention == LH_ATTENTION_MLA;
+    /* Half of the core's FLOPs and bytes are of queries and keys, the other
+     * half of values. */
+    double head_dim =
+        latent ? (double)(s->model.qk_nope_head_dim + s->model.qk_rope_head_dim
+                          + s->model.v_head_dim)
+                     / 2.0
+               : (double)s->model.head_dim;
 
     *out = (struct lh__dims){
         .tensor = t,
@@ -42,36 +50,67 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .sequence = (double)s->training.sequence_length,
         .hidden = (double)s->model.hidden,
         .heads = (double)s->model.heads / t,
-        .kv_heads = at_least((double)s->model.kv_heads / t, 1.0),
+        .kv_heads = latent ? (double)s->model.heads / t
+                           : at_least((double)s->model.kv_heads / t, 1.0),
         .head_dim = head_dim,
         .ffn = (double)s->model.ffn / t,
         .vocab = ceil((double)s->model.vocab / t),
+        .experts = (double)s->model.experts / (double)s->plan.expert,
+        .expert_ffn = (double)s->model.expert_ffn / t,
+        .shared_ffn =
+            (double)(s->model.shared_experts * s->model.expert_ffn) / t,
+        .visits = (double)s->model.experts_per_token,
+        .hottest = 1.0,
     };
     out->tokens = out->micro_batch * out->sequence;
     out->queries = out->heads * head_dim;
     out->keys = out->kv_heads * head_dim;
 }
 
+static double attention_parameters(const struct lh_scenario *s,
+                                   const struct lh__dims *d)
+{
+    const struct lh_model *model = &s->model;
+    double n = d->hidden * (2.0 * d->queries + 2.0 * d->keys);
+
+    if (model->attention == LH_ATTENTION_MLA)
+        return lh__latent_parameters(s);
+    if (model->attention_bias)
+        n += d->queries + 2.0 * d->keys
+             + (model->qkv_bias_only ? 0.0 : d->hidden);
+    if (model->qk_norm)
+        n += 2.0 * d->head_dim;
+    return n;
+}
+
+static double mlp_parameters(const struct lh_model *model, double hidden,
+                             double width)
+{
+    double gates = model->gated_mlp ? 2.0 : 1.0;
+
+    return (gates + 1.0) * hidden * width
+           + (model->mlp_bias ? gates * width + hidden : 0.0);
+}
+
 /* Weights and biases of one accelerator.  Split by columns: Q, K, V, the MLP's
  * first GEMM and their biases; by rows: projection and second GEMM, whose
- * biases every accelerator holds, like the norms. */
+ * biases every accelerator holds, like the norms and the router. */
 void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
 {
     const struct lh_model *model = &s->model;
     struct lh__dims d;
-    double norm, gates = model->gated_mlp ? 2.0 : 1.0;
+    double norm, both;
 
     lh__dims_make(&d, s);
     norm = (model->norm_bias ? 2.0 : 1.0) * d.hidden;
-    out->layer = 2.0 * norm + d.hidden * (2.0 * d.queries + 2.0 * d.keys)
-                 + (gates + 1.0) * d.hidden * d.ffn;
-    if (model->attention_bias)
-        out->layer +=
-            d.queries + 2.0 * d.keys + (model->qkv_bias_only ? 0.0 : d.hidden);
-    if (model->mlp_bias)
-        out->layer += gates * d.ffn + d.hidden;
-    if (model->qk_norm)
-        out->layer += 2.0 * d.head_dim;
+    both = 2.0 * norm + attention_parameters(s, &d);
+    out->layer = both + mlp_parameters(model, d.hidden, d.ffn);
+    out->sparse =
+        both
+        + (double)model->experts * (d.hidden + (model->router_bias ? 1.0 : 0.0))
+        + (double)model->shared_experts
+              * mlp_parameters(model, d.hidden, d.expert_ffn);
+    out->routed = d.experts * mlp_parameters(model, d.hidden, d.expert_ffn);
     out->embedding = d.vocab * d.hidden + (double)model->positions * d.hidden;
     out->head = norm;
     if (!model->tied_embeddings || s->plan.pipeline > 1)
@@ -80,21 +119,19 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
 
 /* ---- GEMMs -------------------------------------------------------------- */
 
-static void gemm_forward(struct lh__work *work, const struct lh_device *device,
-                         double m, double n, double k)
+void lh__pass_gemm(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__gemm *forward, bool backward)
 {
-    struct lh__gemm gemm = {.batch = 1.0, .m = m, .n = n, .k = k};
-
-    lh__work_gemm(work, device, &gemm);
-}
-
-static void gemm_backward(struct lh__work *work, const struct lh_device *device,
-                          double m, double n, double k)
-{
-    struct lh__gemm input = {.batch = 1.0, .m = m, .n = k, .k = n};
+    const struct lh__gemm *g = forward;
+    struct lh__gemm input = {
+        .batch = g->batch, .m = g->m, .n = g->k, .k = g->n};
     struct lh__gemm weights = {
-        .batch = 1.0, .m = k, .n = n, .k = m, .accumulate = true};
+        .batch = g->batch, .m = g->k, .n = g->n, .k = g->m, .accumulate = true};
 
+    if (!backward) {
+        lh__work_gemm(work, device, g);
+        return;
+    }
     lh__work_gemm(work, device, &input);
     lh__work_gemm(work, device, &weights);
 }
@@ -102,27 +139,42 @@ static void gemm_backward(struct lh__work *work, const struct lh_device *device,
 static void gemm(struct lh__work *work, const struct lh_device *device,
                  const double mnk[3], bool backward)
 {
-    if (backward)
-        gemm_backward(work, device, mnk[0], mnk[1], mnk[2]);
-    else
-        gemm_forward(work, device, mnk[0], mnk[1], mnk[2]);
+    struct lh__gemm forward = {
+        .batch = 1.0, .m = mnk[0], .n = mnk[1], .k = mnk[2]};
+
+    lh__pass_gemm(work, device, &forward, backward);
 }
 
 /* ---- segments ----------------------------------------------------------- */
 
-/* Norm before and residual (with dropout) after a block, on T h / S values of
- * two bytes.  Norm: in, out; backward: dy, x in, dx out.  Residual: two in,
- * one out; backward: the two gradients are added where they meet. */
-static void norm_and_residual(struct lh__work *work, const struct lh__fit *fit,
-                              const struct lh_device *device, bool backward)
+/* Norm before a block, on T h / S values of two bytes: in, out; backward: dy,
+ * x in, dx out. */
+void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
+                     const struct lh_device *device, bool backward)
+{
+    double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
+
+    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
+}
+
+/* Residual (with dropout) after a block: two in, one out; backward: the two
+ * gradients are added where they meet. */
+void lh__block_exit(struct lh__work *work, const struct lh__fit *fit,
+                    const struct lh_device *device, bool backward)
 {
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
     double mask = fit->scenario->stack.fused_attention ? 0.0 : 1.0;
 
-    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     lh__work_bytes(work, device, 6.0 * values + mask * values);
     if (backward && mask > 0.0) /* the dropout's gradient is its own kernel */
         lh__work_bytes(work, device, 4.0 * values + mask * values);
+}
+
+static void norm_and_residual(struct lh__work *work, const struct lh__fit *fit,
+                              const struct lh_device *device, bool backward)
+{
+    lh__block_entry(work, fit, device, backward);
+    lh__block_exit(work, fit, device, backward);
 }
 
 static void core_make(struct lh__work *work, const struct lh__fit *fit,
@@ -151,6 +203,11 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
     double qk_values = d->tokens * (d->queries + d->keys);
 
     norm_and_residual(work, fit, device, backward);
+    if (model->attention == LH_ATTENTION_MLA) {
+        lh__latent_attention(work, fit, device, backward);
+        core_make(work, fit, device, backward);
+        return;
+    }
     gemm(work, device,
          (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
          backward);
@@ -212,6 +269,10 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     core_make(&out->core, fit, device, false);
     mlp(&out->mlp_forward, fit, device, false);
     mlp(&out->mlp_backward, fit, device, true);
+    if (fit->scenario->model.experts > 0) {
+        lh__sparse_make(&out->sparse_forward, fit, device, false);
+        lh__sparse_make(&out->sparse_backward, fit, device, true);
+    }
     embedding(&out->embedding_forward, fit, device, false);
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);

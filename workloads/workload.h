@@ -4,6 +4,8 @@
  *
  *   fit.c          does the plan fit; stages, chunks, sizes   -> lh__fit
  *   transformer.c  layer -> segments on a device              -> lh__costs
+ *   latent.c       ... attention with latent keys and values
+ *   experts.c      ... MLP of routed experts; where tokens go
  *   schedules/     order of a stage's passes                  -> lh__slots
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   pass.c         one micro-batch through one chunk
@@ -31,6 +33,10 @@ struct lh__dims {
     double heads, kv_heads, head_dim; /* heads of one accelerator */
     double queries, keys;             /* heads x head_dim, of one accelerator */
     double ffn, vocab;                /* of one accelerator */
+    double experts;                   /* routed ones of one accelerator, 0: none */
+    double expert_ffn, shared_ffn;    /* of one accelerator */
+    double visits;                    /* experts that a token visits */
+    double hottest; /* tokens of the most visited accelerator over the mean */
 };
 
 /* A chunk is the consecutive layers that one stage runs in one go. */
@@ -43,7 +49,10 @@ struct lh__chunk {
 
 /* Parameters that one accelerator holds. */
 struct lh__shares {
-    double layer, embedding, head;
+    double layer;  /* with a dense MLP */
+    double sparse; /* with experts, the routed ones left out */
+    double routed; /* experts of a layer */
+    double embedding, head;
 };
 
 /* A chunk's units in the order its backward finishes them: [head], layers
@@ -78,18 +87,59 @@ double lh__stage_parameters(const struct lh__fit *fit, int stage);
 double lh__gradient_bytes(const struct lh__fit *fit);
 /* Are there several shard groups? */
 bool lh__fit_is_hybrid(const struct lh__fit *fit);
+/* Of routed experts, which are in the sums above as well. */
+double lh__unit_routed(const struct lh__fit *fit, const struct lh__chunk *chunk,
+                       int unit);
+double lh__stage_routed(const struct lh__fit *fit, int stage);
+bool lh__layer_is_sparse(const struct lh__fit *fit, int layer);
 /* Word embeddings that the first and the last stage both hold. */
 bool lh__fit_ties_stages(const struct lh__fit *fit);
 
 /* ---- transformer.c ------------------------------------------------------ */
 
+/* One direction of a sparse MLP, between its communications. */
+struct lh__sparse {
+    struct lh__work entry;  /* norm, router, tokens put in order */
+    struct lh__work shared; /* experts that every token visits */
+    struct lh__work routed;
+    struct lh__work leave; /* tokens back in place, residual */
+};
+
 struct lh__costs {
+    struct lh__sparse sparse_forward, sparse_backward;
     struct lh__work attention_forward, attention_backward;
     struct lh__work core; /* forward of the attention core */
     struct lh__work mlp_forward, mlp_backward;
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
 };
+
+/* Kernels that segments share.  A GEMM's backward is those of its input and of
+ * its weights; the entry of a block is its norm, the exit its residual. */
+void lh__pass_gemm(struct lh__work *work, const struct lh_device *device,
+                   const struct lh__gemm *forward, bool backward);
+void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
+                     const struct lh_device *device, bool backward);
+void lh__block_exit(struct lh__work *work, const struct lh__fit *fit,
+                    const struct lh_device *device, bool backward);
+
+/* latent.c: what lies between norm and core, and after it; bytes that the
+ * layer keeps a token, its core aside; parameters. */
+void lh__latent_attention(struct lh__work *work, const struct lh__fit *fit,
+                          const struct lh_device *device, bool backward);
+double lh__latent_kept_bytes(const struct lh__fit *fit);
+double lh__latent_parameters(const struct lh_scenario *scenario);
+
+/* experts.c */
+void lh__sparse_make(struct lh__sparse *out, const struct lh__fit *fit,
+                     const struct lh_device *device, bool backward);
+double lh__sparse_kept_bytes(const struct lh__fit *fit);
+/* Of the tokens' copies, in thousandths of the mean, what each of the replicas
+ * that share the experts gets; NULL: all alike. */
+int64_t *lh__routing_loads(const struct lh_scenario *scenario,
+                           struct lh_arena *arena);
+double lh__routing_hottest(const struct lh_scenario *scenario,
+                           struct lh_arena *arena);
 
 void lh__dims_make(struct lh__dims *out, const struct lh_scenario *scenario);
 void lh__shares_make(struct lh__shares *out,
@@ -127,7 +177,7 @@ void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx);
 /* Bytes that one layer keeps from forward to backward for one micro-batch. */
-double lh__layer_activation_bytes(const struct lh__fit *fit);
+double lh__layer_activation_bytes(const struct lh__fit *fit, int layer);
 
 /* FLOPs of a step: the model's, and with recomputation. */
 void lh__flops_make(double *model_flops, double *hardware_flops,
@@ -146,7 +196,8 @@ struct lh__rows {
 struct lh__bucket {
     int chunk;
     int first_unit, last_unit;
-    double parameters;
+    double parameters; /* routed experts left out */
+    double routed;     /* parameters of routed experts */
     int32_t backward; /* op that completes it in this step, -1 */
     int32_t gate;     /* op of the next step that needs its weights, -1 */
 };
@@ -186,6 +237,7 @@ struct lh__builder {
 
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
+    const int64_t *loads;  /* of dispatch and combine; NULL: equal */
     const int32_t *sends;  /* [2][v p - 1][m] rows, forward then backward */
     int32_t norm_row;      /* -1: none */
     int32_t tied_rows;     /* two rows, -1: none */

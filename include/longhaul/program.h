@@ -22,15 +22,17 @@
 
 typedef int64_t lh_rank;
 
-/* Replicas are data = SHARD x DATA: the ranks of a shard group are inner, and
- * 1 where what is sharded is sharded over all replicas (or nothing is). */
-enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE, LH_AXIS_SHARD,
+/* Replicas are data = EXPERT x SHARD x DATA: expert parallel ranks are inner to
+ * the pipeline; the ranks of a shard group are inner to data, and 1 where what
+ * is sharded is sharded over all replicas (or nothing is). */
+enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_EXPERT, LH_AXIS_PIPELINE, LH_AXIS_SHARD,
                LH_AXIS_DATA };
 enum { LH_AXES = LH_AXIS_DATA + 1 };
 #define LH_AXIS_BIT(axis) (1u << (axis))
 
-/* rank = sum of coordinate x stride.  Tensor is innermost, then context; the
- * shard is inside data; outermost is the axis that is split across sites. */
+/* rank = sum of coordinate x stride.  Tensor is innermost, then context, then
+ * expert; the shard is inside data; outermost is the axis that is split across
+ * sites. */
 struct lh_axes {
     int64_t size[LH_AXES];
     int64_t stride[LH_AXES];
@@ -70,7 +72,7 @@ enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
 enum lh_task {
     LH_TASK_FORWARD, LH_TASK_BACKWARD, LH_TASK_RECOMPUTE, LH_TASK_EMBEDDING,
     LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
-    LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS,
+    LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS, LH_TASK_DISPATCH, LH_TASK_COMBINE,
 };
 
 struct lh_op {

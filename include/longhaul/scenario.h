@@ -53,6 +53,8 @@ enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
                    LH_SCHEDULE_INTERLEAVED, LH_SCHEDULE_ZERO_BUBBLE,
                    LH_SCHEDULE_DUALPIPE };
 
+enum lh_expert_routing { LH_ROUTING_BALANCED, LH_ROUTING_ZIPF };
+
 struct lh_training {
     int64_t global_batch;     /* sequences a step */
     int64_t sequence_length;  /* tokens */
@@ -60,11 +62,14 @@ struct lh_training {
     enum lh_precision precision;
     enum lh_gradient_precision gradient_precision;
     const char *optimizer;    /* "adamw" */
+    enum lh_expert_routing routing;  /* of tokens to experts */
+    double routing_exponent;  /* zipf: the i-th expert's popularity is i^-it */
     const char *stack_name;   /* data/stacks.csv */
 };
 
 struct lh_plan {
     int64_t tensor, pipeline, context, expert;
+    enum lh_precision dispatch_precision; /* bf16 | fp8 */
     int64_t data;             /* derived from the accelerators, then checked */
     enum lh_schedule schedule;
     int64_t interleave;       /* model chunks a stage */

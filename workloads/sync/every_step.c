@@ -21,6 +21,10 @@
  * reduction, so that two are in flight at most, and a forward waits for all
  * (PyTorch, torch/distributed/fsdp: post_backward and its final callback).
  *
+ * Routed experts on X = plan.expert replicas are held by data/X of them, and
+ * their gradients are reduced, and weights gathered, over those alone: a second
+ * collective beside that of all other gradients, over all of data.
+ *
  * overlap off: one reduction of the stage's whole buffer after its last
  * backward, one gather.  overlap on: buckets in the order in which the last
  * micro-batch's backward completes them, a bucket closed once it holds
@@ -49,11 +53,15 @@ static bool shards_gradients(const struct lh__builder *b)
     return b->fit->scenario->plan.zero >= 2;
 }
 
-/* The axis of a shard group. */
-static unsigned shard_axis(const struct lh__builder *b)
+/* The axes of a shard group; of all replicas expert parallel ones are part. */
+static unsigned shard_axes(const struct lh__builder *b)
 {
-    return LH_AXIS_BIT(lh__fit_is_hybrid(b->fit) ? LH_AXIS_SHARD
-                                                 : LH_AXIS_DATA);
+    bool expert = b->fit->scenario->plan.expert > 1;
+
+    if (lh__fit_is_hybrid(b->fit))
+        return LH_AXIS_BIT(LH_AXIS_SHARD);
+    return LH_AXIS_BIT(LH_AXIS_DATA)
+           | (expert ? LH_AXIS_BIT(LH_AXIS_EXPERT) : 0u);
 }
 
 static int32_t norm_row_make(struct lh__builder *b)
@@ -68,10 +76,12 @@ static int32_t norm_row_make(struct lh__builder *b)
         .algorithm = "auto",
     };
 
-    if (plan->tensor * plan->pipeline == 1 && !over_data)
+    if (plan->tensor * plan->pipeline * plan->expert == 1 && !over_data)
         return -1;
+    if (plan->expert > 1)
+        norm.axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     if (over_data)
-        norm.axes |= shard_axis(b);
+        norm.axes |= shard_axes(b);
     return lh__rows_add(b->rows, &norm, b->ctx->arena);
 }
 
@@ -118,6 +128,15 @@ static struct lh__bucket *bucket_add(struct lh__builder *b, int chunk, int unit)
     return bucket;
 }
 
+static void unit_add(const struct lh__builder *b, struct lh__bucket *bucket,
+                     const struct lh__chunk *c, int unit)
+{
+    double routed = lh__unit_routed(b->fit, c, unit);
+
+    bucket->routed += routed;
+    bucket->parameters += lh__unit_parameters(b->fit, c, unit) - routed;
+}
+
 static void fill_buckets(struct lh__builder *b, int chunk)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
@@ -129,8 +148,9 @@ static void fill_buckets(struct lh__builder *b, int chunk)
         if (bucket == NULL)
             bucket = bucket_add(b, chunk, u);
         bucket->last_unit = u;
-        bucket->parameters += lh__unit_parameters(b->fit, c, u);
-        if (bucket->parameters * lh__gradient_bytes(b->fit) >= full_bytes)
+        unit_add(b, bucket, c, u);
+        if ((bucket->parameters + bucket->routed) * lh__gradient_bytes(b->fit)
+            >= full_bytes)
             bucket = NULL;
     }
 }
@@ -148,8 +168,10 @@ void lh__sync_buckets(struct lh__builder *b)
         n_units += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
     b->buckets = LH_NEW(b->ctx->arena, struct lh__bucket, (size_t)n_units);
     if (!plan->overlap_gradients && plan->zero < 3) {
-        bucket_add(b, -1, 0)->parameters =
-            lh__stage_parameters(b->fit, b->stage);
+        struct lh__bucket *all = bucket_add(b, -1, 0);
+
+        all->routed = lh__stage_routed(b->fit, b->stage);
+        all->parameters = lh__stage_parameters(b->fit, b->stage) - all->routed;
         return;
     }
     for (int c = b->fit->n_chunks - 1; c >= 0; c--)
@@ -169,7 +191,7 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
         .comm =
             {
                 .collective = collective,
-                .axes = shard_axis(b),
+                .axes = shard_axes(b),
                 .bytes = bytes,
                 .category = LH_DATA_COMM,
                 .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
@@ -180,6 +202,26 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
         .role = LH_ROLE_MEMBER,
         .layer = -1,
     };
+}
+
+/* Of a bucket, at so many bytes a parameter, its routed experts last; returns
+ * the last op. */
+static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
+                         enum lh_collective collective, double bytes,
+                         enum lh_task task)
+{
+    int64_t expert = b->fit->scenario->plan.expert;
+    double shared = bucket->parameters + (expert == 1 ? bucket->routed : 0.0);
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, collective, bytes * shared, task);
+    int32_t op = lh__emit_comm(b, &spec);
+
+    if (expert > 1 && bucket->routed > 0.0 && b->fit->data > expert) {
+        spec = lh__shard_comm(b, collective, bytes * bucket->routed, task);
+        spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
+        op = lh__emit_comm(b, &spec);
+    }
+    return op;
 }
 
 /* The sum of a shard over the groups, once the group's own is there. */
@@ -224,19 +266,19 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 {
     bool shards = b->fit->scenario->plan.zero >= 1;
     int32_t flow = b->flow, micro_batch = b->micro_batch, reduction;
-    double bytes = lh__gradient_bytes(b->fit) * b->buckets[bucket].parameters;
-    struct lh__comm_spec spec =
-        lh__shard_comm(b, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE, bytes,
-                       LH_TASK_GRADIENTS);
+    const struct lh__bucket *it = &b->buckets[bucket];
+    double bytes = lh__gradient_bytes(b->fit);
 
     lh__emit_cut(b);
     if (last)
         b->micro_batch = -1;
     lh__emit_wait(b, b->last_compute);
     b->buckets[bucket].backward = b->last_compute;
-    reduction = lh__emit_comm(b, &spec);
+    reduction = data_comm(b, it, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
+                          bytes, LH_TASK_GRADIENTS);
     if (last && lh__fit_is_hybrid(b->fit))
-        reduce_replicas(b, bytes / (double)b->fit->shard);
+        reduce_replicas(b, bytes * (it->parameters + it->routed)
+                               / (double)b->fit->shard);
     b->flow = flow;
     b->micro_batch = micro_batch;
     if (shards_gradients(b))
@@ -278,11 +320,14 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
 
 static void optimizer(struct lh__builder *b)
 {
+    double routed = lh__stage_routed(b->fit, b->stage);
     double parameters = lh__stage_parameters(b->fit, b->stage);
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
-        parameters /= (double)b->fit->shard;
+        parameters = (parameters - routed
+                      + routed * (double)b->fit->scenario->plan.expert)
+                     / (double)b->fit->shard;
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
@@ -293,14 +338,11 @@ static void gather_weights(struct lh__builder *b)
 {
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
-        struct lh__comm_spec spec;
         int32_t op;
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        spec = lh__shard_comm(b, LH_ALL_GATHER, 2.0 * bucket->parameters,
-                              LH_TASK_WEIGHTS);
-        op = lh__emit_comm(b, &spec);
+        op = data_comm(b, bucket, LH_ALL_GATHER, 2.0, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
     }
 }

@@ -1,0 +1,1 @@
+longhaul run mixtral-8x7b.yaml

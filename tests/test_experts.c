@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Layers of routed experts, latent attention and expert parallelism against
+ * closed forms: parameters, FLOPs, memory, the bytes and the time of dispatch
+ * and combine, routing.
+ */
+#include <math.h>
+#include <string.h>
+
+#include <longhaul/result.h>
+
+#include "unit.h"
+
+#include "../workloads/workload.h"
+
+/* One node: H100, rails, no pipeline; `model` of data/models.csv. */
+static void scenario_read(struct lh_scenario *out, const char *model,
+                          const char *plan, const char *training,
+                          struct lh_ctx *ctx)
+{
+    struct lh_text text = lh_text_new(ctx->arena);
+
+    lh_text_printf(&text,
+                   "longhaul: 1\nmodel: %s\ntraining: {%s}\nplan: {%s}\nsites: "
+                   "[{name: a, gpus: 16, device: h100-sxm}]\n",
+                   model, training, plan);
+    enum lh_status st = lh_scenario_read_text(
+        out, "x.yaml", text.s, strlen(text.s), ".", NULL, 0, ctx);
+    if (st != LH_OK && lh_diag_total(ctx) > 0)
+        LH_CHECK_TEXT(lh_diag_at(ctx, lh_diag_total(ctx) - 1)->text, "");
+    LH_REQUIRE(st == LH_OK);
+}
+
+static struct lh_program build(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh_program p = {0};
+
+    LH_REQUIRE(lh_program_build(&p, s, ctx) == LH_OK);
+    LH_REQUIRE(lh_program_check(&p, ctx) == LH_OK);
+    return p;
+}
+
+/* ---- parameters, FLOPs, memory ------------------------------------------ */
+
+static void holds_every_parameter_once(void)
+{
+    static const char *const models[] = {"mixtral-8x7b", "deepseek-v3",
+                                         "qwen3-30b-a3b"};
+
+    for (size_t i = 0; i < LH_COUNT(models); i++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_scenario s;
+        struct lh_program p;
+        const struct lh_model *m = &s.model;
+
+        scenario_read(&s, models[i], "", "global_batch: 16", &ctx);
+        p = build(&s, &ctx);
+        LH_CHECK_NEAR(p.memory[0].weights / 2.0, (double)m->parameters, 1e-15);
+        /* On 8 replicas, all but the routed experts once each. */
+        double routed = (double)(m->layers - m->dense_layers)
+                        * (double)m->experts * 3.0
+                        * (double)(m->hidden * m->expert_ffn);
+        s.plan.expert = 8;
+        p = build(&s, &ctx);
+        LH_CHECK_NEAR(p.memory[0].weights / 2.0,
+                      (double)m->parameters - routed * 7.0 / 8.0, 1e-15);
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* 3 x 2 x (active matrices) + 6 x layers x s x heads x (n + r + v), written out
+ * from the shape; Mixtral as 6 N of active parameters without embedding and
+ * norms. */
+static void counts_flops_of_active_experts(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    double norms, matrices;
+
+    scenario_read(&s, "deepseek-v3", "",
+                  "sequence_length: 4096, "
+                  "global_batch: 16",
+                  &ctx);
+    double attention = 7168.0 * 1536 + 1536.0 * 128 * 192 + 7168.0 * 576
+                       + 512.0 * 128 * 256 + 128.0 * 128 * 7168;
+    double sparse = 9 * 3 * 7168.0 * 2048 + 256 * 7168.0;
+    matrices =
+        61 * attention + 3 * 3 * 7168.0 * 18432 + 58 * sparse + 7168.0 * 129280;
+    double core = 61 * 2.0 * 4096 * 128 * 320;
+    struct lh_program p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.model_flops / (double)p.tokens, 6 * matrices + 3 * core,
+                  1e-14);
+    scenario_read(&s, "mixtral-8x7b", "",
+                  "sequence_length: 4096, "
+                  "global_batch: 16",
+                  &ctx);
+    norms = 65 * 4096.0;
+    matrices = (double)s.model.active_parameters - norms - 32000.0 * 4096;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.model_flops / (double)p.tokens,
+                  6 * matrices + 12.0 * 32 * 4096 * 4096, 1e-14);
+    lh_ctx_end(&ctx);
+}
+
+/* Optimizer of the routed experts over data / expert replicas, of the rest over
+ * all; activations a token of a sparse layer. */
+static void keeps_experts_apart(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_program p;
+
+    scenario_read(&s, "mixtral-8x7b", "expert: 8, zero: 1, recompute: none",
+                  "sequence_length: 4096, global_batch: 16", &ctx);
+    p = build(&s, &ctx);
+    double routed = 32 * 3 * 4096.0 * 14336; /* one expert of 8 */
+    double rest = p.memory[0].weights / 2 - routed;
+    LH_CHECK_NEAR(p.memory[0].optimizer, 12 * (routed / 2 + rest / 16), 1e-12);
+    double layer = 8 * 4096.0 + 4 * 4096 + 4 * 1024 + 4 * 32
+                   + 2 * (2 * 4096.0 + 6 * 14336) + 4 * 8;
+    double head = 4 * 4096.0 + 4 * 32000;
+    LH_CHECK_NEAR(p.memory[0].activations, 4096 * (32 * layer + head), 1e-12);
+    scenario_read(&s, "deepseek-v3", "expert: 16, recompute: none",
+                  "sequence_length: 4096, global_batch: 16", &ctx);
+    p = build(&s, &ctx);
+    double latent = 4 * 128 * 320.0 + 4 * (1536 + 512.0) + 2 * 64;
+    double both = 8 * 7168.0 + latent + 4 * 128;
+    double sparse = 8 * (2 * 7168.0 + 6 * 2048) + 6 * 2048 + 4 * 256;
+    head = 4 * 7168.0 + 4 * 129280;
+    LH_CHECK_NEAR(p.memory[0].activations,
+                  4096 * (61 * both + 3 * 6 * 18432.0 + 58 * sparse + head),
+                  1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- dispatch and combine ----------------------------------------------- */
+
+static void sends_what_it_says(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    int n[LH_TASK_COMBINE + 1] = {0};
+
+    scenario_read(&s, "mixtral-8x7b",
+                  "tensor: 2, expert: 4, dispatch_precision: fp8, recompute: "
+                  "full",
+                  "sequence_length: 4096, global_batch: 16", &ctx);
+    struct lh_program p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++) {
+        const struct lh_op *op = &p.templates[0].ops[i];
+        bool dispatch = op->task == LH_TASK_DISPATCH;
+
+        if (!dispatch && op->task != LH_TASK_COMBINE)
+            continue;
+        n[op->task]++;
+        LH_CHECK(p.comms[op->comm].axes == LH_AXIS_BIT(LH_AXIS_EXPERT));
+        LH_CHECK(p.comms[op->comm].collective == LH_ALL_TO_ALL);
+        LH_CHECK_NEAR(p.comms[op->comm].bytes,
+                      (dispatch ? 1 : 2) * 2 * 4096.0 * 2048, 1e-15);
+    }
+    /* Forward, again, backward; 2 micro-batches of each of 8 replicas. */
+    LH_CHECK(p.micro_batches == 2);
+    LH_CHECK(n[LH_TASK_DISPATCH] == 3 * 32 * 2);
+    LH_CHECK(n[LH_TASK_COMBINE] == 3 * 32 * 2);
+    lh_ctx_end(&ctx);
+}
+
+static double op_seconds(const struct lh_program *p)
+{
+    double sum_s = 0;
+
+    for (int32_t i = 0; i < p->templates[0].n_ops; i++)
+        sum_s += p->templates[0].ops[i].seconds;
+    return sum_s;
+}
+
+/* Of what each of 16 sends, what the busiest link carries: the most visited
+ * receives from 15 others, the least visited sends all but what it keeps. */
+static double busiest_share(const int64_t *load)
+{
+    double most = 1, least = 1, sum = 16;
+
+    for (int k = 0; load != NULL && k < 16; k++) {
+        sum = (k == 0 ? 0 : sum) + (double)load[k];
+        most = fmax(k == 0 ? 0 : most, (double)load[k]);
+        least = k == 0 ? most : fmin(least, (double)load[k]);
+    }
+    return fmax(15 * most, sum - least) / sum;
+}
+
+/* All 16 accelerators share the experts, nobody reduces their gradients, and
+ * nothing is hidden: step = compute + 4 all-to-alls a layer + the all-reduce of
+ * the rest + the gradient norm's.  On a switch S bytes take 15/16 S / NIC. */
+static void steps_in_closed_form(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_topology *t;
+    struct lh_trace trace;
+    struct lh_result result;
+    enum lh_status status;
+    static const char *const loads[] = {"balanced",
+                                        "{kind: zipf, exponent: 1}"};
+
+    for (size_t i = 0; i < LH_COUNT(loads); i++) {
+        scenario_read(&s, "qwen3-30b-a3b",
+                      "expert: 16, recompute: none, overlap: {gradients: "
+                      "false}",
+                      lh_format(ctx.arena,
+                                "sequence_length: 4096, "
+                                "global_batch: 16, routing: %s",
+                                loads[i]),
+                      &ctx);
+        LH_REQUIRE(
+            lh_fabric_by_name(&s.sites[0].fabric, "switch", LH_NOWHERE, &ctx)
+            == LH_OK);
+        struct lh_program p = build(&s, &ctx);
+        LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+        struct lh_sim_point point = {&s, &p, t};
+        LH_REQUIRE(lh_sim_run_many(&trace, &status, &point, 1, 1, &ctx)
+                   == LH_OK);
+        LH_REQUIRE(lh_result_make(&result, &trace, &p, t, &ctx) == LH_OK);
+        double nic =
+            s.sites[0].fabric.nic_bytes_per_s * s.sites[0].fabric.nic_frac;
+        double alpha_s =
+            s.stack.collective_base_s + 2 * s.sites[0].fabric.nic_latency_s;
+        double all_s = alpha_s
+                       + busiest_share(lh__routing_loads(&s, ctx.arena)) * 2 * 8
+                             * 4096.0 * 2048 / nic;
+        LH_CHECK_NEAR(result.breakdown_s[LH_EXPERT_COMM], 4 * 48 * all_s, 1e-9);
+        double rest = (p.memory[0].weights - 2 * 48 * 8 * 3 * 2048.0 * 768) / 2;
+        double reduce_s = s.stack.collective_base_s
+                          + 30 * 2 * s.sites[0].fabric.nic_latency_s
+                          + 30.0 / 16 * 4 * rest / nic;
+        LH_CHECK_NEAR(result.breakdown_s[LH_DATA_COMM], reduce_s, 1e-6);
+        LH_CHECK_NEAR(result.step_time_s,
+                      op_seconds(&p) + reduce_s
+                          + result.breakdown_s[LH_EXPERT_COMM],
+                      1e-4); /* the norm */
+        lh_topology_free(t);
+    }
+    lh_ctx_end(&ctx);
+}
+
+/* ---- routing ------------------------------------------------------------ */
+
+static void spreads_visits(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+
+    scenario_read(&s, "mixtral-8x7b", "expert: 4",
+                  "routing: {kind: zipf, exponent: 0}", &ctx);
+    LH_CHECK_NEAR(lh__routing_hottest(&s, ctx.arena), 1.0, 1e-15);
+    /* 2 visits over 1 + 1/2 + .. + 1/8 = 2.717857: expert 0 would have 0.7359,
+     * nobody is capped; accelerator 0 holds experts 0 and 4. */
+    scenario_read(&s, "mixtral-8x7b", "expert: 4",
+                  "routing: {kind: zipf, exponent: 1}", &ctx);
+    LH_CHECK_NEAR(lh__routing_hottest(&s, ctx.arena),
+                  4 * (1 + 1.0 / 5) / 2.7178571428571430, 1e-12);
+    int64_t *load = lh__routing_loads(&s, ctx.arena);
+    LH_CHECK(load[0] == 1766 && load[1] == 981 && load[2] == 701
+             && load[3] == 552);
+    /* Expert 0 is capped at 1; the second visit is of the others. */
+    scenario_read(&s, "mixtral-8x7b", "expert: 8",
+                  "routing: {kind: zipf, exponent: 3}", &ctx);
+    LH_CHECK_NEAR(lh__routing_hottest(&s, ctx.arena), 8 * 1.0 / 2, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* ---- what does not fit -------------------------------------------------- */
+
+static void refuses(struct lh_scenario *s, const char *message,
+                    struct lh_ctx *ctx)
+{
+    struct lh_program p;
+    int before = lh_diag_total(ctx);
+
+    LH_CHECK(lh_program_build(&p, s, ctx) == LH_BAD_INPUT);
+    LH_REQUIRE(lh_diag_total(ctx) == before + 1);
+    LH_CHECK_TEXT(lh_diag_at(ctx, before)->text, message);
+}
+
+static void refuses_plans_that_do_not_fit(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+
+    scenario_read(&s, "mixtral-8x7b", "expert: 16", "", &ctx);
+    refuses(&s,
+            "plan.expert does not fit the model's experts: 8 is not a multiple "
+            "of 16",
+            &ctx);
+    scenario_read(&s, "llama-3.1-8b", "expert: 4", "", &ctx);
+    refuses(&s, "plan.expert: 4, but model 'llama-3.1-8b' has no experts",
+            &ctx);
+    scenario_read(&s, "mixtral-8x7b", "tensor: 2, sequence_parallel: false", "",
+                  &ctx);
+    refuses(&s,
+            "plan.sequence_parallel: false: a model with experts and "
+            "plan.tensor above 1 needs true",
+            &ctx);
+    lh_ctx_end(&ctx);
+}
+
+int main(void)
+{
+    static const struct lh_unit tests[] = {
+        {"holds every parameter once", holds_every_parameter_once},
+        {"counts FLOPs of active experts", counts_flops_of_active_experts},
+        {"keeps experts apart", keeps_experts_apart},
+        {"sends what it says", sends_what_it_says},
+        {"steps in closed form", steps_in_closed_form},
+        {"spreads visits", spreads_visits},
+        {"refuses plans that do not fit", refuses_plans_that_do_not_fit},
+    };
+
+    return lh_unit_run("experts", tests, LH_COUNT(tests));
+}
