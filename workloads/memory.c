@@ -7,9 +7,10 @@
  *   divided by data under ZeRO-1: Rajbhandari et al. 2020, arXiv:1910.02054)
  *
  *   of which plan.zero shards, over plan.shard replicas: 1 the optimiser,
- *   2 and gradients, beside two buckets on their way, 3 and weights, beside
- *   those of 1 + plan.prefetch units in a row (or of all units until their
- *   backward, without plan.reshard_after_forward)
+ *   2 and gradients, beside two buckets on their way, 3 and weights, which
+ *   are whole for 1 + plan.prefetch units in a row (or for all until their
+ *   backward, without plan.reshard_after_forward); of the rest there is only
+ *   the optimiser's fp32 shard, from which a gather is cast (PyTorch's FSDP)
  *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
@@ -151,7 +152,7 @@ static double most_in_a_row(const struct lh__fit *fit, int64_t n)
     return most;
 }
 
-/* Beside the shard: what is gathered and not yet freed. */
+/* What is gathered and not yet freed. */
 static double gathered_parameters(const struct lh__fit *fit)
 {
     const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
@@ -201,7 +202,7 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit)
         out->gradients = out->gradients / shard
                          + lh__gradient_bytes(fit) * unreduced_parameters(fit);
     if (zero >= 3)
-        out->weights = out->weights / shard + 2.0 * gathered_parameters(fit);
+        out->weights = 2.0 * gathered_parameters(fit);
 }
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
