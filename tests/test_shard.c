@@ -128,6 +128,22 @@ static void keeps_what_is_not_resharded(void)
     run_end(&r);
 }
 
+/* All forwards first: the head's weights are freed but for the last one's. */
+static void gathers_the_head_again_where_others_came_between(void)
+{
+    struct lh_setting gpipe[] = {{"plan.schedule", "gpipe"},
+                                 {"plan.reshard_after_forward", "true"}};
+    struct run r;
+    run_build(&r, gpipe, 2);
+    LH_CHECK(tally(&r, LH_ALL_GATHER, LH_STREAM_WEIGHTS, SHARD).n
+             == 6 + 6 + 5 + 6);
+    run_end(&r);
+    gpipe[1].value = "false"; /* kept from the first forward to a backward */
+    run_build(&r, gpipe, 2);
+    LH_CHECK(tally(&r, LH_ALL_GATHER, LH_STREAM_WEIGHTS, SHARD).n == 6 + 6);
+    run_end(&r);
+}
+
 static void zero_2_reduces_every_micro_batch_and_gathers_once(void)
 {
     struct lh_setting settings[] = {{"plan.zero", "2"}, {"plan.bucket", "1 B"}};
@@ -394,6 +410,8 @@ int main(void)
         {"gathers for every pass but the head's backward",
          gathers_for_every_pass_but_the_heads_backward},
         {"keeps what is not resharded", keeps_what_is_not_resharded},
+        {"gathers the head again where others came between",
+         gathers_the_head_again_where_others_came_between},
         {"zero 2 reduces every micro-batch and gathers once",
          zero_2_reduces_every_micro_batch_and_gathers_once},
         {"a tied head gathers the embedding",
