@@ -7,9 +7,10 @@
  *   divided by data under ZeRO-1: Rajbhandari et al. 2020, arXiv:1910.02054)
  *
  *   of which plan.zero shards, over plan.shard replicas: 1 the optimiser,
- *   2 and gradients, beside two buckets on their way, 3 and weights, beside
- *   those of 1 + plan.prefetch units in a row (or of all units until their
- *   backward, without plan.reshard_after_forward)
+ *   2 and gradients, beside two buckets on their way, 3 and weights, which
+ *   are whole for 1 + plan.prefetch units in a row (or for all until their
+ *   backward, without plan.reshard_after_forward); of the rest there is only
+ *   the optimiser's fp32 shard, from which a gather is cast (PyTorch's FSDP)
  *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
@@ -140,49 +141,49 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
 
 /* ---- ZeRO ---------------------------------------------------------------- */
 
-/* Unit of the i-th pass of a micro-batch: forward from the last unit to the
- * first, backward from the first to the last; the head's two are one pass. */
-static int unit_of_pass(int i, int n_units)
+/* Unit of the i-th pass.  Two micro-batches show whatever stands side by side:
+ * forward, backward twice, or both forwards first. */
+static int unit_of_pass(const struct lh__fit *fit, int i, int n_units)
 {
-    return i < n_units ? n_units - 1 - i : i - n_units + 1;
+    bool gpipe = fit->scenario->plan.schedule == LH_SCHEDULE_GPIPE;
+    int turn = i / n_units;
+    bool backward =
+        gpipe && fit->n_micro_batches > 1 ? turn >= 2 : turn % 2 == 1;
+
+    return backward ? i % n_units : n_units - 1 - i % n_units;
 }
 
 /* Is the unit of pass i among those of first .. i - 1? */
-static bool is_held(int first, int i, int n_units)
+static bool is_held(const struct lh__fit *fit, int first, int i, int n_units)
 {
-    int n_passes = 2 * n_units - 1;
-
     for (int k = first; k < i; k++)
-        if (unit_of_pass(k % n_passes, n_units)
-            == unit_of_pass(i % n_passes, n_units))
+        if (unit_of_pass(fit, k, n_units) == unit_of_pass(fit, i, n_units))
             return true;
     return false;
 }
 
-/* The most parameters that `n` passes in a row, of one micro-batch or of two,
- * hold whole. */
+/* The most parameters that `n` passes in a row hold whole. */
 static double most_in_a_row(const struct lh__fit *fit, int64_t n)
 {
     const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
-    int n_units = lh__chunk_units(c), n_passes = 2 * n_units - 1;
+    int n_units = lh__chunk_units(c);
+    int n_passes = (fit->n_micro_batches == 1 ? 2 : 4) * n_units;
     double most = 0.0;
 
     if (n > n_passes)
         n = n_passes;
-    for (int first = 0; first < n_passes; first++) {
+    for (int first = 0; first + n <= n_passes; first++) {
         double sum = 0.0;
 
         for (int i = first; i < first + n; i++)
-            if (!is_held(first, i, n_units))
-                sum += lh__unit_weights(fit, c,
-                                        unit_of_pass(i % n_passes, n_units));
-        if (sum > most)
-            most = sum;
+            if (!is_held(fit, first, i, n_units))
+                sum += lh__unit_weights(fit, c, unit_of_pass(fit, i, n_units));
+        most = fmax(most, sum);
     }
     return most;
 }
 
-/* Beside the shard: what is gathered and not yet freed. */
+/* What is gathered and not yet freed. */
 static double gathered_parameters(const struct lh__fit *fit)
 {
     const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
@@ -238,7 +239,7 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
         out->gradients = out->gradients / shard
                          + lh__gradient_bytes(fit) * unreduced_parameters(fit);
     if (zero >= 3)
-        out->weights = out->weights / shard + 2.0 * gathered_parameters(fit);
+        out->weights = 2.0 * gathered_parameters(fit);
 }
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,

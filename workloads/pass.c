@@ -320,14 +320,14 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 
         if (first)
             open_gate(b, chunk, u);
-        lh__weights_need(b, c, u, false);
+        lh__weights_need(b, c, u);
         if (lh__unit_is_embedding(c, u))
             embedding(b, false);
         else if (lh__unit_is_head(c, u))
             head(b, false);
         else
             layer_forward(b, &lap);
-        lh__weights_done(b, u);
+        lh__weights_done(b, u, false);
     }
     lh__emit_flush(b);
     if (!c->head)
@@ -393,9 +393,9 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
 
-        lh__weights_need(b, c, u, true);
+        lh__weights_need(b, c, u);
         backward_range(b, c, u, end);
-        lh__weights_done(b, u);
+        lh__weights_done(b, u, true);
         if (cut)
             lh__sync_bucket_done(b, bucket, last);
         u = end + 1;

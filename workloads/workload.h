@@ -250,6 +250,7 @@ struct lh__builder {
     int32_t *visits;       /* [n_visits] last op of each unit's pass */
     int n_visits;
     int *last_visit;      /* [units] index of visits, -1 */
+    bool *last_forward;   /* [units] was that a forward? */
     int32_t first_gather; /* of the step, LH__NO_OP */
 };
 
@@ -318,8 +319,8 @@ double lh__unit_weights(const struct lh__fit *fit,
 void lh__weights_begin(struct lh__builder *b);
 /* A unit's forward or backward begins and ends. */
 void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit, bool backward);
-void lh__weights_done(struct lh__builder *b, int unit);
+                      int unit);
+void lh__weights_done(struct lh__builder *b, int unit, bool backward);
 /* The first gather of the next step waits for the optimiser. */
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer);
 

@@ -12,8 +12,8 @@
  *   this one's computation, which is what FSDP does.  Nor is a unit gathered
  *   before its pass before has ended.
  *
- * Not gathered again for its backward: the head, whose backward follows its
- * forward; anything without plan.reshard_after_forward.  The first gather of a
+ * Not gathered again for its backward: the head, where its backward follows its
+ * forward at once; anything without plan.reshard_after_forward.  The first gather of a
  * step waits for the optimiser of the step before.  A head whose matrix is the
  * embedding's gathers it once more.
  *
@@ -50,6 +50,7 @@ void lh__weights_begin(struct lh__builder *b)
     b->visits = LH_NEW(b->ctx->arena, int32_t,
                        2 * n_units * (size_t)b->fit->n_micro_batches);
     b->last_visit = LH_NEW(b->ctx->arena, int, n_units);
+    b->last_forward = LH_NEW(b->ctx->arena, bool, n_units);
     for (size_t u = 0; u < n_units; u++)
         b->last_visit[u] = -1;
 }
@@ -64,15 +65,23 @@ static int32_t room_for(const struct lh__builder *b, int unit)
     return i >= 0 ? b->visits[i] : LH__NO_OP;
 }
 
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit, bool backward)
+/* A backward frees its unit's weights, a forward does where the plan says so
+ * and the next pass is another unit's. */
+static bool is_whole(const struct lh__builder *b, int unit)
 {
-    bool again = b->fit->scenario->plan.reshard_after_forward
-                 && !lh__unit_is_head(chunk, unit);
+    bool freed = b->fit->scenario->plan.reshard_after_forward
+                 && b->last_visit[unit] != b->n_visits - 1;
+
+    return b->last_visit[unit] >= 0 && b->last_forward[unit] && !freed;
+}
+
+void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
+                      int unit)
+{
     struct lh__comm_spec spec;
     int32_t gather;
 
-    if (!shards_weights(b) || (backward && !again))
+    if (!shards_weights(b) || is_whole(b, unit))
         return;
     spec = lh__shard_comm(b, LH_ALL_GATHER,
                           2.0 * lh__unit_weights(b->fit, chunk, unit),
@@ -86,12 +95,13 @@ void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
     lh__emit_compute_wait(b, gather);
 }
 
-void lh__weights_done(struct lh__builder *b, int unit)
+void lh__weights_done(struct lh__builder *b, int unit, bool backward)
 {
     if (!shards_weights(b))
         return;
     lh__emit_flush(b);
     b->last_visit[unit] = b->n_visits;
+    b->last_forward[unit] = !backward;
     b->visits[b->n_visits++] = b->flow;
 }
 
