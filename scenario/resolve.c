@@ -166,6 +166,11 @@ static void check_fabric(struct lh__reader *r, int i)
                  "%s.group has %d numbers; rails need one, the "
                  "nodes of a pod",
                  path, fabric->n_levels);
+    else if (fabric->kind == LH_FABRIC_DRAGONFLY && fabric->n_levels != 1)
+        lh_error(r->ctx, where,
+                 "%s.group has %d numbers; a dragonfly needs one, the "
+                 "nodes of a group",
+                 path, fabric->n_levels);
     else if (fabric->kind == LH_FABRIC_FAT_TREE && fabric->n_levels < 1)
         lh_error(r->ctx, where,
                  "%s.group is empty; a fat-tree needs one "
