@@ -67,6 +67,8 @@ static struct lh_fabric fabric_of(enum lh_fabric_kind kind)
         fabric.oversubscription[0] = 2;
         fabric.oversubscription[1] = 7;
     }
+    if (kind == LH_FABRIC_DRAGONFLY)
+        fabric.group[0] = 2;
     if (kind == LH_FABRIC_SWITCH) {
         fabric.name = "test-switch";
         fabric.scale_up_gpus = 1;
@@ -1000,6 +1002,8 @@ static const struct machine machines[] = {
     {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE}, {128, 16}, 20e9, {48, 8}},
     {{LH_FABRIC_FAT_TREE, LH_FABRIC_SWITCH}, {33, 5}, 20e9, {16, 1}},
     {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {3, 8}, 20e9, {8, 8}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_DRAGONFLY}, {64, 33}, 20e9, {64, 40}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_RAILS}, {16, 72}, 20e9, {8, 32}},
 };
 
 static void machine_begin(struct bed *b, const struct machine *m)
