@@ -1111,6 +1111,14 @@ static int64_t unit_of(const struct bed *b, int64_t a)
     return first + (a - first) / unit * unit;
 }
 
+/* Of a mesh of groups each has a cable of its own to the gateway. */
+static bool is_of_a_group(const struct bed *b, lh_link link)
+{
+    const struct lh__site *s = lh__link_site(b->t, link);
+
+    return lh__is_mesh(s) && (s->border < 0 || link < s->border_link);
+}
+
 /* Links of a path that are neither of its ends' units nor of no unit. */
 static int strangers(const struct bed *b, const struct lh_path *path,
                      int64_t from, int64_t to)
@@ -1122,7 +1130,8 @@ static int strangers(const struct bed *b, const struct lh_path *path,
         int64_t unit = lh_topology_link_unit(b->t, l);
         enum lh_link_kind kind = lh_topology_link_facts(b->t, l).kind;
 
-        if (kind == LH_LINK_GATEWAY || kind == LH_LINK_WAN)
+        if (kind == LH_LINK_WAN
+            || (kind == LH_LINK_GATEWAY && !is_of_a_group(b, l)))
             n += unit != -1;
         else
             n += unit < 0

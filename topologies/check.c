@@ -96,8 +96,7 @@ static int64_t links_represented(const struct lh_topology *t,
     }
     for (int i = 0; i < t->n_sites; i++)
         n += 2
-             * (lh__torus_cables(&t->sites[i])
-                + t->sites[i].shape.mesh_cables);
+             * (lh__torus_cables(&t->sites[i]) + t->sites[i].shape.mesh_cables);
     return n;
 }
 

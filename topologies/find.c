@@ -154,7 +154,8 @@ static bool take_gpu_in(const char **at, struct lh__vertex *out,
     return out->index < s->gpus;
 }
 
-/* "gpu7" on a switch; "slice0/chip(1,2,3)" in a torus; else "node3/gpu5" or "node3/nvswitch". */
+/* "gpu7" on a switch; "slice0/chip(1,2,3)" in a torus; else "node3/gpu5" or
+ * "node3/nvswitch". */
 static bool take_node(const char **at, struct lh__vertex *out,
                       const struct lh__site *s)
 {

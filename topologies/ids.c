@@ -290,7 +290,11 @@ static int64_t stride(const struct lh__site *s, const struct lh__block *b,
         }
         *together = b->cables * (b->level == 0 ? s->shape.n_rails : 1);
         return s->span[b->level];
-    case LH_LINK_GATEWAY:
+    case LH_LINK_GATEWAY: /* of a mesh each group has its own one */
+        if (!lh__is_mesh(s) || b->first == s->border_link)
+            return 0;
+        *together = s->shape.count[0];
+        return s->unit;
     case LH_LINK_WAN: break;
     }
     return 0;

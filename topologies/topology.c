@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builds the machine: sites (list.h: rails, fat-tree, torus ..), their gateways,
- * the fibres between them (wan.c, map.c), and the routes (route.c).
+ * Builds the machine: sites (list.h: rails, fat-tree, torus ..), their
+ * gateways, the fibres between them (wan.c, map.c), and the routes (route.c).
  *
  * Place: struct lh_scenario -> struct lh_topology, the second stage.
  *
