@@ -1403,7 +1403,7 @@ static void table_rows_build(void)
     for (int i = 0; i < csv.n_rows; i++) {
         struct bed b;
 
-        bed_begin(&b, 1, LH_FABRIC_SWITCH, 320); /* whole slices of tori */
+        bed_begin(&b, 1, LH_FABRIC_SWITCH, 1280); /* whole slices of tori */
         LH_REQUIRE(lh_fabric_by_name(&b.sites[0].fabric,
                                      lh_csv_cell(&csv, i, 0), LH_NOWHERE,
                                      &b.ctx)

@@ -29,7 +29,7 @@
  *     unit = span(n_levels - 2), what hangs below one child of the top level;
  *            S, the scale-up domain, where there is one level
  *            the whole site, where a mesh joins every two groups: such a cable
- *            depends on both ends
+ *            depends on both ends; there the gateway's links stand in it too
  *
  * Leaves out: faults and changing capacities (the engine sets those).
  */
