@@ -26,9 +26,10 @@
 #define BYTES        .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
 
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
-#define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus"
+#define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus|dragonfly"
+#define TREES        "sites[].fabric.kind=rails|fat-tree|torus"
 #define SPRAYED      SCALE_UP "&engine.routing=spray"
-#define HASHED       SCALE_UP "&engine.routing=ecmp"
+#define HASHED       TREES "&engine.routing=ecmp"
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
@@ -201,10 +202,17 @@ static const struct lh__key keys[] = {
      .derived = "the usual one of the device", .example = "dgx-h100-rails",
      .help = "A row of data/fabrics.csv (longhaul list fabrics)."},
     {"sites[].fabric.kind", LH__CHOICE, LH__ROW, .offset = SITE(fabric.kind),
-     .choices = "switch|rails|fat-tree|torus",
+     .choices = "switch|rails|fat-tree|torus|dragonfly",
      .help = "One switch for all; or one leaf a rail and a spine; or a tree "
              "of switches; or slices that are tori of accelerators, and a "
-             "tree of switches over them."},
+             "tree of switches over them; or groups of nodes and cables "
+             "between every two groups."},
+    {"sites[].fabric.routing", LH__CHOICE, LH__ROW,
+     .offset = SITE(fabric.routing), .choices = "minimal|valiant",
+     .when = "sites[].fabric.kind=dragonfly",
+     .help = "From group to group over the bundle between the two; or spread "
+             "evenly over all groups, first to one of them and from there to "
+             "its destination."},
     {"sites[].fabric.dims", LH__COUNTS, LH__ROW | LH__INLINE,
      .offset = SITE(fabric.dims), .count = SITE(fabric.n_dims), .min = 1,
      .max = AXIS_MAX, .n_min = 1, .n_max = LH_TORUS_DIMS,
@@ -243,7 +251,8 @@ static const struct lh__key keys[] = {
      .help = "Share of nic_bandwidth that collectives reach."},
     {"sites[].fabric.switch_latency", .flags = LH__ROW, SECONDS,
      .offset = SITE(fabric.switch_latency_s), .max = 3600,
-     .help = "From a switch to the next."},
+     .help = "From a switch to the next; in a dragonfly from group to "
+             "group."},
     {"sites[].fabric.spread_efficiency", LH__NUMBER, LH__ROW | LH__POSITIVE,
      .offset = SITE(fabric.spread_frac), .max = 1, .unit = "share",
      .when = SPRAYED,
@@ -253,7 +262,7 @@ static const struct lh__key keys[] = {
      .offset = SITE(fabric.group), .count = SITE(fabric.n_levels), .min = 1,
      .max = 16777216, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP,
      .example = "[32]",
-     .help = "rails: nodes of a pod.  fat-tree and torus: children of a "
+     .help = "rails: nodes of a pod.  dragonfly: nodes of a group.  fat-tree and torus: children of a "
              "switch, level by level from below; the lowest children are "
              "nodes or slices."},
     {"sites[].fabric.oversubscription", LH__NUMBERS, LH__ROW | LH__INLINE,
@@ -261,7 +270,8 @@ static const struct lh__key keys[] = {
      .count = SITE(fabric.n_oversubscription), .min = 0.015625, .max = 1024,
      .n_min = 1, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP, .example = "1",
      .help = "Capacity below a switch over capacity above it: one number, or "
-             "one a level."},
+             "one a level.  dragonfly: of a group's network cards over that of "
+             "all its cables to other groups."},
     {"sites[].fabric.cables", LH__COUNTS, LH__ROW | LH__INLINE,
      .offset = SITE(fabric.cables), .count = SITE(fabric.n_cables), .min = 1,
      .max = LH_CABLES_MAX, .n_max = LH_FABRIC_LEVELS, .when = HASHED,

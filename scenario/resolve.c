@@ -63,7 +63,10 @@ static const struct {
 } usual_fabrics[] = {
     {"a100-sxm", "dgx-a100-rails"}, {"h100-sxm", "dgx-h100-rails"},
     {"h200-sxm", "dgx-h200-rails"}, {"b200-sxm", "dgx-b200-rails"},
-    {"gb200", "gb200-nvl72"},
+    {"gb200", "gb200-nvl72"},       {"gb300", "gb300-nvl72"},
+    {"a100-sxm-40gb", "dgx-a100-rails"},
+    {"tpu-v4", "tpu-v4"},           {"tpu-v5p", "tpu-v5p"},
+    {"tpu-v6e", "tpu-v6e"},         {"trainium2", "trainium2"},
 };
 
 static const char *usual_fabric(const char *device)
@@ -165,6 +168,11 @@ static void check_fabric(struct lh__reader *r, int i)
         lh_error(r->ctx, where,
                  "%s.group has %d numbers; rails need one, the "
                  "nodes of a pod",
+                 path, fabric->n_levels);
+    else if (fabric->kind == LH_FABRIC_DRAGONFLY && fabric->n_levels != 1)
+        lh_error(r->ctx, where,
+                 "%s.group has %d numbers; a dragonfly needs one, the "
+                 "nodes of a group",
                  path, fabric->n_levels);
     else if (fabric->kind == LH_FABRIC_FAT_TREE && fabric->n_levels < 1)
         lh_error(r->ctx, where,

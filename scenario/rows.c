@@ -345,6 +345,12 @@ static const char *const fabric_kinds[] = {
     [LH_FABRIC_RAILS] = "rails",
     [LH_FABRIC_FAT_TREE] = "fat-tree",
     [LH_FABRIC_TORUS] = "torus",
+    [LH_FABRIC_DRAGONFLY] = "dragonfly",
+    NULL};
+
+static const char *const fabric_routings[] = {
+    [LH_ROUTING_MINIMAL] = "minimal",
+    [LH_ROUTING_VALIANT] = "valiant",
     NULL};
 
 #define ROW lh_fabric
@@ -367,6 +373,8 @@ static const struct lh__column fabric_columns[] = {
      AT(n_oversubscription), LH_FABRIC_LEVELS},
     {"cables", LH__CELL_COUNTS, AT(cables), "", 0, 0, AT(n_cables),
      LH_FABRIC_LEVELS},
+    {"routing", LH__CELL_CHOICE, AT(routing), "minimal", 0, fabric_routings,
+     0, 0},
     {"dims", LH__CELL_COUNTS, AT(dims), "", 0, 0, AT(n_dims), LH_TORUS_DIMS},
     TEXT("source", source),
 };

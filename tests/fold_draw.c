@@ -304,6 +304,15 @@ static void draw_shards(struct draw *d)
         d->zero = one_in(r, 3) ? 2 : 3;
 }
 
+/* Groups of one or two nodes. */
+static void draw_dragonfly(struct site *s, uint64_t *r)
+{
+    s->fabric = DRAGONFLY;
+    s->node = 1 << below(r, 3);
+    s->group[0] = 1 + below(r, 2);
+    s->valiant = one_in(r, 2);
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -325,6 +334,9 @@ struct draw draw_make(uint64_t seed)
         draw_window(&d, r);
     if (one_in(r, 4))
         draw_hash(&d, r);
+    for (int i = 0; i < SITES_MAX; i++)
+        if (one_in(r, 6))
+            draw_dragonfly(&d.sites[i], r);
     if (one_in(r, 4)) {
         d.expert = 1 << below(r, 4);
         d.zipf = one_in(r, 2);
@@ -348,6 +360,7 @@ static void shrink_sites(struct draw *d, bool to_switches)
         s->parts = parts;
         s->over = 1;
         s->gateway_gbit = 0;
+        s->valiant = false;
         s->a100 = false;
     }
 }

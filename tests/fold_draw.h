@@ -10,7 +10,7 @@
 
 enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 29 };
 
-enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
+enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
 
 struct site {
@@ -19,6 +19,7 @@ struct site {
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
     int cables;         /* of an uplink that is hashed over; 0: derived */
+    bool valiant;       /* of a dragonfly */
     bool a100;
     int gateway_gbit; /* 0: no limit */
 };

@@ -49,6 +49,8 @@ enum feature {
     ON_RAILS,
     ON_TREE,
     ON_SWITCH,
+    MINIMAL,
+    VALIANT,
     OVERSUBSCRIBED,
     FLAT,
     HIERARCHICAL,
@@ -97,6 +99,8 @@ static const char *const feature_names[N_FEATURES] = {
     [ON_RAILS] = "rails",
     [ON_TREE] = "fat-tree",
     [ON_SWITCH] = "switch",
+    [MINIMAL] = "dragonfly of three groups or more, minimal routes",
+    [VALIANT] = "the same, Valiant's routes",
     [OVERSUBSCRIBED] = "oversubscribed",
     [FLAT] = "flat-ring",
     [HIERARCHICAL] = "hierarchical",
@@ -287,6 +291,9 @@ static void sites_tally(bool *has, const struct draw *d)
         has[ON_RAILS] |= s->fabric == RAILS;
         has[ON_TREE] |= s->fabric == FAT_TREE;
         has[ON_SWITCH] |= s->fabric == SWITCH;
+        bool groups = s->fabric == DRAGONFLY && n_nodes > 2 * s->group[0];
+        has[MINIMAL] |= groups && !s->valiant;
+        has[VALIANT] |= groups && s->valiant;
     }
 }
 

@@ -100,6 +100,14 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
                        s->node, s->group[0], s->group[1], s->over,
                        cables_text(t, d, s));
         break;
+    case DRAGONFLY:
+        lh_text_printf(t,
+                       "     fabric: {name: dgx-h100-rails, kind: dragonfly, "
+                       "scale_up_gpus: %d, group: [%d], oversubscription: %d, "
+                       "routing: %s}}\n",
+                       s->node, s->group[0], s->over,
+                       s->valiant ? "valiant" : "minimal");
+        break;
     default: lh_text_add(t, "     fabric: {name: switch}}\n");
     }
 }

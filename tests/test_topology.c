@@ -67,6 +67,8 @@ static struct lh_fabric fabric_of(enum lh_fabric_kind kind)
         fabric.oversubscription[0] = 2;
         fabric.oversubscription[1] = 7;
     }
+    if (kind == LH_FABRIC_DRAGONFLY)
+        fabric.group[0] = 2;
     if (kind == LH_FABRIC_SWITCH) {
         fabric.name = "test-switch";
         fabric.scale_up_gpus = 1;
@@ -1000,6 +1002,8 @@ static const struct machine machines[] = {
     {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE}, {128, 16}, 20e9, {48, 8}},
     {{LH_FABRIC_FAT_TREE, LH_FABRIC_SWITCH}, {33, 5}, 20e9, {16, 1}},
     {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {3, 8}, 20e9, {8, 8}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_DRAGONFLY}, {64, 33}, 20e9, {64, 40}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_RAILS}, {16, 72}, 20e9, {8, 32}},
 };
 
 static void machine_begin(struct bed *b, const struct machine *m)
@@ -1107,6 +1111,14 @@ static int64_t unit_of(const struct bed *b, int64_t a)
     return first + (a - first) / unit * unit;
 }
 
+/* Of a mesh of groups each has a cable of its own to the gateway. */
+static bool is_of_a_group(const struct bed *b, lh_link link)
+{
+    const struct lh__site *s = lh__link_site(b->t, link);
+
+    return lh__is_mesh(s) && (s->border < 0 || link < s->border_link);
+}
+
 /* Links of a path that are neither of its ends' units nor of no unit. */
 static int strangers(const struct bed *b, const struct lh_path *path,
                      int64_t from, int64_t to)
@@ -1118,7 +1130,8 @@ static int strangers(const struct bed *b, const struct lh_path *path,
         int64_t unit = lh_topology_link_unit(b->t, l);
         enum lh_link_kind kind = lh_topology_link_facts(b->t, l).kind;
 
-        if (kind == LH_LINK_GATEWAY || kind == LH_LINK_WAN)
+        if (kind == LH_LINK_WAN
+            || (kind == LH_LINK_GATEWAY && !is_of_a_group(b, l)))
             n += unit != -1;
         else
             n += unit < 0
@@ -1390,7 +1403,7 @@ static void table_rows_build(void)
     for (int i = 0; i < csv.n_rows; i++) {
         struct bed b;
 
-        bed_begin(&b, 1, LH_FABRIC_SWITCH, 320); /* whole slices of tori */
+        bed_begin(&b, 1, LH_FABRIC_SWITCH, 1280); /* whole slices of tori */
         LH_REQUIRE(lh_fabric_by_name(&b.sites[0].fabric,
                                      lh_csv_cell(&csv, i, 0), LH_NOWHERE,
                                      &b.ctx)

@@ -69,15 +69,17 @@ static enum lh_status links_check(const struct lh_topology *t,
     return st;
 }
 
-static bool is_torus_cable(const struct lh_topology *t, lh_link link)
+static bool is_counted(const struct lh_topology *t, lh_link link)
 {
     const struct lh__site *s = lh__link_site(t, link);
 
+    if (lh__is_mesh(s))
+        return link >= s->first_mesh && link < s->first_gateway;
     return lh__is_torus(s) && link < s->first_nic;
 }
 
 /* A link stands for as many as its lower end, times its cables; the cables of a
- * torus, of which part may be taken, are counted. */
+ * torus and of a mesh, of which part may be taken, are counted. */
 static int64_t links_represented(const struct lh_topology *t,
                                  const struct lh__graph *g)
 {
@@ -88,12 +90,13 @@ static int64_t links_represented(const struct lh_topology *t,
 
         if (l >= t->first_wan)
             n++;
-        else if (!is_torus_cable(t, l))
+        else if (!is_counted(t, l))
             n += lh__stands_for(t, lh__link_from(t, l & ~1))
                  * lh__cables_for(t, l);
     }
     for (int i = 0; i < t->n_sites; i++)
-        n += 2 * lh__torus_cables(&t->sites[i]);
+        n += 2
+             * (lh__torus_cables(&t->sites[i]) + t->sites[i].shape.mesh_cables);
     return n;
 }
 

@@ -154,7 +154,8 @@ static bool take_gpu_in(const char **at, struct lh__vertex *out,
     return out->index < s->gpus;
 }
 
-/* "gpu7" on a switch; "slice0/chip(1,2,3)" in a torus; else "node3/gpu5" or "node3/nvswitch". */
+/* "gpu7" on a switch; "slice0/chip(1,2,3)" in a torus; else "node3/gpu5" or
+ * "node3/nvswitch". */
 static bool take_node(const char **at, struct lh__vertex *out,
                       const struct lh__site *s)
 {
@@ -208,7 +209,7 @@ static bool take_switch(const char **at, struct lh__vertex *out,
     if (s->fabric.kind == LH_FABRIC_RAILS && take_rail(at, out, s, from))
         return true;
     for (int k = s->fabric.kind == LH_FABRIC_RAILS; k < s->shape.n_levels; k++)
-        if (take(at, lh__level_name(k))) {
+        if (take(at, lh__level_name(s, k))) {
             out->level = k;
             return (k > 0 && s->shape.count[k] == 1)
                    || take_number(at, &out->index, s->shape.count[k]);
@@ -275,6 +276,8 @@ static lh_link link_over(const struct lh__site *s, const struct lh__vertex *v,
 {
     lh_link k = (lh_link)(2 * v->index);
 
+    if (v->kind == LH__SWITCH && upper == LH__SWITCH && lh__is_mesh(s))
+        return -1; /* mesh_find() */
     if (v->kind == LH__SWITCH && v->level < lh__top_level(s))
         return uplink(s, v, cable);
     if (cable >= 0)
@@ -298,6 +301,17 @@ static lh_link link_up(const struct lh_topology *t, const struct lh__site *s,
     return -1;
 }
 
+/* The link from group to group, or -1. */
+static lh_link mesh_find(const struct lh__site *s,
+                         const struct lh__vertex *from,
+                         const struct lh__vertex *to)
+{
+    if (!lh__is_mesh(s) || from->kind != LH__SWITCH || to->kind != LH__SWITCH
+        || from->index == to->index)
+        return -1;
+    return lh__mesh_link(s, from->index, to->index);
+}
+
 static lh_link site_link_find(const struct lh_topology *t, const char *name)
 {
     size_t n = strcspn(name, "/");
@@ -317,7 +331,9 @@ static lh_link site_link_find(const struct lh_topology *t, const char *name)
         || (take(&at, "#") && !take_number(&at, &cable, LH_CABLES_MAX))
         || *at != '\0')
         return -1;
-    lh_link link = link_up(t, s, &from, &to, cable);
+    lh_link link = cable < 0 ? mesh_find(s, &from, &to) : -1;
+    if (link < 0)
+        link = link_up(t, s, &from, &to, cable);
     if (link >= 0)
         return link;
     link = link_up(t, s, &to, &from, cable);

@@ -69,6 +69,16 @@ static void switches_add(struct builder *b, const struct lh__site *s)
                           s->first_switch[k + 1] + j / s->shape.children[k]);
 }
 
+static void mesh_add(struct builder *b, const struct lh__site *s)
+{
+    for (int64_t k = 0; k < s->shape.mesh_cables; k++) {
+        struct lh__mesh_ends ends = lh__mesh_ends(s, k);
+
+        cable_add(b, s->first_switch[0] + ends.lower,
+                  s->first_switch[0] + ends.upper);
+    }
+}
+
 static void gateway_add(struct builder *b, const struct lh__site *s)
 {
     int top = lh__top_level(s);
@@ -87,6 +97,7 @@ static void whole_ends(igraph_vector_int_t *ends, const struct lh_topology *t)
     for (int i = 0; i < t->n_sites; i++) {
         accelerators_add(&b, &t->sites[i]);
         switches_add(&b, &t->sites[i]);
+        mesh_add(&b, &t->sites[i]);
         gateway_add(&b, &t->sites[i]);
     }
     for (int i = 0; i < t->wan.n_fibres; i++)
@@ -246,6 +257,8 @@ static void site_take(struct taken *to, const struct lh__site *s)
         domain_take(to, s, s->nodes - 1);
     for (int k = 0; k < lh__top_level(s); k++)
         level_take(to, s, k);
+    if (s->shape.mesh_cables > 0) /* its first and last group are taken */
+        cable_take(to, lh__mesh_link(s, 0, s->shape.count[0] - 1) & ~1);
     if (s->gateway >= 0)
         level_take(to, s, lh__top_level(s));
     if (s->border >= 0)

@@ -7,6 +7,7 @@
  *   scale-up   accelerator k            nvswitch k / S; a torus: torus.c
  *   NIC        accelerator k            its leaf
  *   level j    switch k / n             switch k / n / children[j] of level j+1
+ *   mesh       a group                  another one: dragonfly.c
  *   gateway    switch k of the top      border, or gateway
  *   border     border                   gateway
  *
@@ -119,6 +120,8 @@ static lh_node lower_end(const struct lh__site *s, const struct lh__block *b,
         return (lh_node)s->first_accelerator + k;
     if (b->first == s->border_link)
         return s->border;
+    if (b->kind == LH_LINK_LEAF && lh__is_mesh(s))
+        return s->first_switch[0] + (lh_node)lh__mesh_ends(s, k).lower;
     return s->first_switch[b->level] + (lh_node)lh__quotient(k, b->cables);
 }
 
@@ -147,6 +150,8 @@ static lh_node upper_end(const struct lh__site *s, const struct lh__block *b,
     if (b->kind == LH_LINK_GATEWAY)
         return b->first != s->border_link && s->border >= 0 ? s->border
                                                             : s->gateway;
+    if (lh__is_mesh(s))
+        return s->first_switch[0] + (lh_node)lh__mesh_ends(s, k).upper;
     return s->first_switch[b->level + 1]
            + (lh_node)lh__quotient(lh__quotient(k, b->cables),
                                    shape->children[b->level]);
@@ -264,7 +269,7 @@ int64_t lh_topology_unit(const struct lh_topology *t, int site)
 /* How many accelerators further the next cable of a block stands; 0: its links
  * belong to the site as a whole.  *together cables stand over the same
  * accelerators: the leaves of a pod on rails, the cables of an uplink, all
- * cables of a slice. */
+ * cables of a slice or between groups. */
 static int64_t stride(const struct lh__site *s, const struct lh__block *b,
                       int64_t *together)
 {
@@ -279,9 +284,17 @@ static int64_t stride(const struct lh__site *s, const struct lh__block *b,
     case LH_LINK_LEAF:
     case LH_LINK_SPINE:
     case LH_LINK_CORE:
+        if (lh__is_mesh(s)) {
+            *together = s->shape.mesh_cables;
+            return s->unit;
+        }
         *together = b->cables * (b->level == 0 ? s->shape.n_rails : 1);
         return s->span[b->level];
-    case LH_LINK_GATEWAY:
+    case LH_LINK_GATEWAY: /* of a mesh each group has its own one */
+        if (!lh__is_mesh(s) || b->first == s->border_link)
+            return 0;
+        *together = s->shape.count[0];
+        return s->unit;
     case LH_LINK_WAN: break;
     }
     return 0;

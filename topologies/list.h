@@ -25,6 +25,8 @@ LH_FABRIC(FAT_TREE, "fat-tree", lh__fat_tree_shape,
           "k levels of switches, oversubscription per level")
 LH_FABRIC(TORUS, "torus", lh__torus_shape,
           "slices, each a torus of accelerators; over the slices a fat-tree")
+LH_FABRIC(DRAGONFLY, "dragonfly", lh__dragonfly_shape,
+          "groups of nodes, and between every two groups a bundle of cables")
 
 LH_LAYOUT(MESH, "mesh", mesh_add, "a fibre between every two sites")
 LH_LAYOUT(RING, "ring", ring_add,

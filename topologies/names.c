@@ -8,23 +8,27 @@
  *   ashburn/node3/gpu5->leaf2         ashburn/pod0/leaf2->node3/gpu5
  *   ashburn/pod0/leaf2->spine         ashburn/spine->gateway
  *   ashburn/pod0/leaf2->spine#5       ashburn/spine->pod0/leaf2#5
+ *   ashburn/group0->group7            ashburn/group0->mesh
  *   ashburn/slice0/chip(1,2,3)->x+    ashburn/slice0/chip(2,2,3)->x-
  *   fibre ashburn->memphis            fibre ashburn->memphis #2
  *
  * Place: accessors and prints of a built topology.  A switch level is named
- * leaf, spine, core, level4, ..; it carries a number unless it is the only one
- * of a level above the leaves, and a cable of an uplink unless it is the only
- * one.  Unique because site names are (the reader
- * checks them), map nodes are made so in map.c, and an accelerator has one NIC.
+ * leaf, spine, core, level4, ..; of a dragonfly group, mesh; it carries a
+ * number unless it is the only one of a level above the leaves, and a cable of
+ * an uplink unless it is the only one.  Unique because site names are (the
+ * reader checks them), map nodes are made so in map.c, and an accelerator has
+ * one NIC.
  */
 #include "topology.h"
 
-const char *lh__level_name(int level)
+const char *lh__level_name(const struct lh__site *site, int level)
 {
     static const char *const names[LH__LEVELS] = {
         "leaf", "spine", "core", "level4", "level5", "level6", "level7",
     };
 
+    if (site->fabric.kind == LH_FABRIC_DRAGONFLY)
+        return level == 0 ? "group" : "mesh";
     return names[level];
 }
 
@@ -33,7 +37,7 @@ static const char *switch_name(struct lh_arena *arena,
                                int32_t index, bool in_pod)
 {
     const struct lh__shape *shape = &site->shape;
-    const char *word = lh__level_name(level);
+    const char *word = lh__level_name(site, level);
 
     if (site->fabric.kind == LH_FABRIC_SWITCH)
         return "switch";
@@ -108,9 +112,9 @@ const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
         return fibre_name(arena, t, link);
     const struct lh__site *site = lh__link_site(t, link);
     if (lh__is_torus(site) && link < site->first_nic)
-        return lh_format(arena, "%s/%s", site->name,
-                         lh__torus_link_name(arena, site,
-                                             link - site->first_scale_up));
+        return lh_format(
+            arena, "%s/%s", site->name,
+            lh__torus_link_name(arena, site, link - site->first_scale_up));
     struct lh__vertex from = lh__vertex_at(t, lh__link_from(t, link));
     struct lh__vertex to = lh__vertex_at(t, lh__link_to(t, link));
 

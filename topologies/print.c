@@ -78,7 +78,8 @@ static void cables_print(struct lh_text *out, const struct lh__site *site)
     for (int k = 0; k < lh__top_level(site); k++)
         if (site->shape.cables[k] > 1)
             lh_text_printf(out, ", %lld hashed cables up from a %s",
-                           (long long)site->shape.cables[k], lh__level_name(k));
+                           (long long)site->shape.cables[k],
+                           lh__level_name(site, k));
 }
 
 static void site_print(struct lh_text *out, const struct lh__site *site)
@@ -100,10 +101,11 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
         lh_text_printf(out, ", %lld %s%s", (long long)shape->count[k],
                        site->fabric.kind == LH_FABRIC_SWITCH
                            ? "switch"
-                           : lh__level_name(k),
-                       shape->count[k] == 1 ? ""
-                       : k == 0             ? " switches"
-                                            : " layers");
+                           : lh__level_name(site, k),
+                       shape->count[k] == 1                       ? ""
+                       : site->fabric.kind == LH_FABRIC_DRAGONFLY ? "s"
+                       : k == 0                                   ? " switches"
+                                                                  : " layers");
     cables_print(out, site);
     lh_text_add(out, "\n");
     classes_print(out, site);

@@ -12,6 +12,7 @@
  *                           that has b's rail (NCCL calls it PXN); where the
  *                           node has no such accelerator, over a's own rail
  *                           and from there over b's scale-up switch
+ *   in a dragonfly          from group to group (dragonfly.c)
  *   another site            up to the top level, gateway, fibres, and down
  *
  * Of the parallel cables of an uplink, where traffic is hashed over them, a
@@ -302,6 +303,10 @@ static void add_levels(struct lh_path *out, const struct place *a,
     lh_link down[LH__LEVELS];
     int n = 0;
 
+    if (i != j && lh__is_mesh(site)) {
+        add(out, lh__mesh_link(site, i, j), latency_s);
+        return;
+    }
     for (int k = 0; i != j; k++) {
         add(out, up_link(site, k, i, c), latency_s);
         down[n++] = up_link(site, k, j, c) ^ 1;
@@ -392,19 +397,22 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
         lh__transport_limit(out, t);
 }
 
-/* How many links lead up from the leaf of a to the lowest common switch. */
-static int levels_between(const struct place *a, const struct place *b)
+/* How many links there are between the leaves of two accelerators: up to the
+ * lowest common switch and down, or the one from group to group. */
+static int links_between(const struct place *a, const struct place *b)
 {
     const struct lh__shape *shape = &a->site->shape;
     int64_t i = leaf_of(a);
     int64_t j = leaf_of(b);
     int k = 0;
 
+    if (lh__is_mesh(a->site))
+        return i != j;
     for (; i != j; k++) {
         i = parent(shape, k, i);
         j = parent(shape, k, j);
     }
-    return k;
+    return 2 * k;
 }
 
 /* The sum in the order of the path, so that it is the same to the last bit. */
@@ -429,7 +437,7 @@ double lh_topology_latency(const struct lh_topology *t, int64_t from,
     if (a.index != from - site->first_accelerator)
         latency_s += f->scale_up_latency_s + f->scale_up_latency_s;
     latency_s += f->nic_latency_s;
-    for (int k = 2 * levels_between(&a, &b); k > 0; k--)
+    for (int k = links_between(&a, &b); k > 0; k--)
         latency_s += f->switch_latency_s;
     latency_s += f->nic_latency_s;
     if (b.index != to - site->first_accelerator) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Builds the machine: sites (list.h: rails, fat-tree, torus ..), their gateways,
- * the fibres between them (wan.c, map.c), and the routes (route.c).
+ * Builds the machine: sites (list.h: rails, fat-tree, torus ..), their
+ * gateways, the fibres between them (wan.c, map.c), and the routes (route.c).
  *
  * Place: struct lh_scenario -> struct lh_topology, the second stage.
  *
@@ -28,6 +28,8 @@
  *
  *     unit = span(n_levels - 2), what hangs below one child of the top level;
  *            S, the scale-up domain, where there is one level
+ *            the whole site, where a mesh joins every two groups: such a cable
+ *            depends on both ends; there the gateway's links stand in it too
  *
  * Leaves out: faults and changing capacities (the engine sets those).
  */
@@ -106,6 +108,12 @@ static void levels_check(const struct lh__site *site, struct lh_where where,
                      "site '%s': fabric: cables[%d] is %lld; it must be 1 to "
                      "%d",
                      site->name, k, (long long)f->cables[k], LH_CABLES_MAX);
+    if (f->kind == LH_FABRIC_DRAGONFLY
+        && (f->n_levels != 1 || f->n_oversubscription > 1))
+        lh_error(ctx, where,
+                 "site '%s': fabric: dragonfly takes one group, the nodes of "
+                 "a group, and one oversubscription",
+                 site->name);
     if (f->kind == LH_FABRIC_RAILS
         && (f->n_levels > 1 || f->n_oversubscription > 1))
         lh_error(ctx, where,
@@ -197,6 +205,8 @@ static void site_number(struct lh__site *site, bool gateway, int64_t *vertex,
         site->first_up[k] = (lh_link)*link;
         *link += 2 * shape->count[k] * shape->cables[k];
     }
+    site->first_mesh = (lh_link)*link;
+    *link += 2 * shape->mesh_cables;
     site->first_gateway = (lh_link)*link;
     *link += gateway ? 2 * top_count(site) : 0;
     site->border_link = (lh_link)*link;
@@ -229,6 +239,10 @@ static void blocks_make(struct lh__site *s)
                                       s->shape.up_bytes_per_s[k]
                                           / (double)s->shape.cables[k],
                                       f->switch_latency_s, s->shape.cables[k]});
+    if (lh__is_mesh(s))
+        block_add(s, &(struct lh__block){s->first_mesh, LH_LINK_LEAF, 0,
+                                         s->shape.mesh_bytes_per_s,
+                                         f->switch_latency_s, 1});
     block_add(s, &(struct lh__block){s->first_gateway, LH_LINK_GATEWAY,
                                      lh__top_level(s),
                                      s->border >= 0 ? (double)INFINITY : limit,
@@ -257,17 +271,23 @@ static void units_make(struct lh__site *s)
                          * (k == 0 ? s->shape.children[k] / s->shape.n_rails
                                    : s->shape.children[k]);
     s->unit = top > 0 ? s->span[top - 1] : s->shape.scale_up_gpus;
+    if (lh__is_mesh(s))
+        s->unit = s->nodes * s->shape.scale_up_gpus;
 }
 
-/* Imperfect spraying is no part of a hash's capacities: it shows in them. */
+/* Imperfect spraying is no part of a hash's capacities: it shows in them.  A
+ * dragonfly has its own routing. */
 static void site_shape(struct lh__site *site, enum lh_routing routing)
 {
-    if (routing == LH_ECMP)
+    bool hashed =
+        routing == LH_ECMP && site->fabric.kind != LH_FABRIC_DRAGONFLY;
+
+    if (hashed)
         site->fabric.spread_frac = 1;
     shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
     for (int k = 0; k < LH__LEVELS; k++)
         site->shape.cables[k] = 1;
-    if (routing == LH_ECMP)
+    if (hashed)
         lh__cables_make(&site->shape, &site->fabric);
     int64_t size = site->shape.scale_up_gpus;
     site->nodes = (site->gpus + size - 1) / size;

@@ -14,6 +14,7 @@
  * the scale-up links, and no nvswitches):
  *
  *   scale-up [gpus] | NIC [gpus] | up of level 0 [count] | up of level 1 | ..
+ *   | between every two groups of a dragonfly [G (G - 1) / 2]
  *   | top level to gateway [count of the top] | border to gateway [0 or 1]
  *
  * where `up` of a level with n parallel cables (ecmp.c; sprayed over, they are
@@ -60,6 +61,8 @@ struct lh__shape {
     int64_t count[LH__LEVELS];         /* switches of a level             */
     int64_t children[LH__LEVELS];      /* [n_levels - 1]                  */
     double up_bytes_per_s[LH__LEVELS]; /* [n_levels - 1] of one switch    */
+    int64_t mesh_cables; /* between every two leaves (dragonfly.c); else 0  */
+    double mesh_bytes_per_s;           /* of one of them                  */
     int64_t cables[LH__LEVELS];        /* [n_levels - 1] that this is of  */
 };
 
@@ -73,8 +76,8 @@ struct lh__block {
     int64_t cables; /* links of one lower end, in each direction        */
 };
 
-/* Scale-up, NIC, up of all levels but the top, gateway, border. */
-enum { LH__BLOCKS_MAX = 2 + (LH__LEVELS - 1) + 2 };
+/* Scale-up, NIC, up of all levels but the top, mesh, gateway, border. */
+enum { LH__BLOCKS_MAX = 2 + (LH__LEVELS - 1) + 1 + 2 };
 
 struct lh__site {
     const char *name;
@@ -94,6 +97,7 @@ struct lh__site {
     lh_link first_scale_up;
     lh_link first_nic;
     lh_link first_up[LH__LEVELS];
+    lh_link first_mesh;
     lh_link first_gateway;
     lh_link border_link;
     int n_blocks; /* in the order of links; some are empty   */
@@ -225,6 +229,8 @@ void lh__fat_tree_shape(struct lh__shape *out, const struct lh_fabric *fabric,
                         int64_t gpus);
 void lh__torus_shape(struct lh__shape *out, const struct lh_fabric *fabric,
                      int64_t gpus);
+void lh__dragonfly_shape(struct lh__shape *out, const struct lh_fabric *fabric,
+                         int64_t gpus);
 /* oversubscription[level]; the last one given serves all further levels. */
 double lh__oversubscription(const struct lh_fabric *fabric, int level);
 
@@ -267,6 +273,16 @@ const char *lh__torus_link_name(struct lh_arena *arena,
 int64_t lh__torus_link_find(const struct lh__site *site, const char *name);
 /* " in 2 slices of 4x4x4" */
 const char *lh__torus_text(struct lh_arena *arena, const struct lh__site *site);
+
+/* dragonfly.c: the cables between every two groups of a site, where routing is
+ * minimal.  Link 2 k goes from the lower end of cable k to the upper. */
+struct lh__mesh_ends {
+    int64_t lower, upper; /* groups */
+};
+bool lh__is_mesh(const struct lh__site *site);
+struct lh__mesh_ends lh__mesh_ends(const struct lh__site *site, int64_t cable);
+/* The link from one group to another one. */
+lh_link lh__mesh_link(const struct lh__site *site, int64_t from, int64_t to);
 
 /* length.c */
 double lh__geodesic_m(const struct lh__wan_node *a,
@@ -321,7 +337,8 @@ enum lh_status lh__routes_build(struct lh_topology *t,
 /* names.c */
 const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
                           lh_link link);
-const char *lh__level_name(int level); /* "leaf" "spine" "core" "level4" .. */
+/* "leaf" "spine" "core" "level4" ..; of a dragonfly "group" "mesh". */
+const char *lh__level_name(const struct lh__site *site, int level);
 
 /* find.c: what lh_topology_link_find() looks names up in. */
 struct lh__by_name *lh__by_name_make(const struct lh__wan *wan,

@@ -116,7 +116,9 @@ struct lh_stack {
 };
 
 enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
-                      LH_FABRIC_TORUS };
+                      LH_FABRIC_TORUS, LH_FABRIC_DRAGONFLY };
+/* Of a dragonfly. */
+enum lh_fabric_routing { LH_ROUTING_MINIMAL, LH_ROUTING_VALIANT };
 enum { LH_FABRIC_LEVELS = 6 };
 /* Most dimensions of a torus. */
 enum { LH_TORUS_DIMS = 3 };
@@ -131,6 +133,8 @@ enum { LH_CABLES_MAX = 65536 };
  * fat-tree: group[k] children a switch at level k+1, last level spans the site.
  * torus:    the domain is a slice, a torus of dims[0] x dims[1] x .. with a cable
  *           between neighbours instead of a switch; above it as a fat-tree.
+ * dragonfly: groups of group[0] nodes, between every two of them a bundle of
+ *           cables.
  * oversubscription[k]: capacity below a level-(k+1) switch / above it.
  * cables[k]: parallel cables of the uplink of a level-(k+1) switch, where
  *           traffic is hashed over them; of further levels derived. */
@@ -154,6 +158,7 @@ struct lh_fabric {
     double oversubscription[LH_FABRIC_LEVELS];
     int n_cables;
     int64_t cables[LH_FABRIC_LEVELS];
+    enum lh_fabric_routing routing; /* of a dragonfly */
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
     const char *source;

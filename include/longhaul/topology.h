@@ -26,7 +26,7 @@ typedef int32_t lh_link;
 enum lh_link_kind {
     LH_LINK_SCALE_UP, /* accelerator - scale-up switch; torus: neighbours */
     LH_LINK_NIC,      /* accelerator - leaf            */
-    LH_LINK_LEAF,     /* leaf - next level             */
+    LH_LINK_LEAF,     /* leaf - next level; dragonfly: group - group */
     LH_LINK_SPINE,    /* further levels up             */
     LH_LINK_CORE,
     LH_LINK_GATEWAY,  /* top level - site gateway      */

@@ -1,0 +1,1 @@
+longhaul run dragonfly.yaml && longhaul run dragonfly.yaml --set 'sites[0].fabric.routing=valiant'

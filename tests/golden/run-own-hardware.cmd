@@ -1,0 +1,1 @@
+longhaul run own-hardware/own.yaml --data own-hardware && longhaul list fabrics --data own-hardware
