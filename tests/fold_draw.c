@@ -124,6 +124,7 @@ static void settle_experts(struct draw *d)
         }
     }
     d->zipf = d->zipf && d->expert > 1;
+    d->relay = d->relay && d->expert > 1;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -279,6 +280,7 @@ struct draw draw_make(uint64_t seed)
     if (one_in(r, 4)) {
         d.expert = 1 << below(r, 4);
         d.zipf = one_in(r, 2);
+        d.relay = one_in(r, 2);
     }
     settle(&d);
     return d;
@@ -319,7 +321,7 @@ static void shrink_plan(struct draw *d, int way)
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
     case 10: d->expert /= 2; break;
-    case 11: d->zipf = false; break;
+    case 11: d->zipf = d->relay = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -376,7 +378,8 @@ int draw_cost(const struct draw *d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->algorithm + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf;
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
+            + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100

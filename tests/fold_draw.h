@@ -63,6 +63,7 @@ struct draw {
     int zero, recompute, algorithm;
     int expert; /* replicas that share experts; 0: a dense model */
     bool zipf;  /* routing */
+    bool relay; /* dispatch, once a node */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

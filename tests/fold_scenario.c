@@ -52,7 +52,8 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
     if (d->expert > 0)
-        lh_text_printf(t, ", expert: %d", d->expert);
+        lh_text_printf(t, ", expert: %d, dispatch: %s", d->expert,
+                       d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     else
