@@ -92,6 +92,10 @@ static const struct lh__key keys[] = {
      .offset = ROOT(s.training.routing_exponent), .max = 10, .fallback = "0.5",
      .when = "training.routing.kind=zipf",
      .help = "How fast popularity falls; 0 is balanced."},
+    {"training.routing.nodes_max", LH__COUNT,
+     .offset = ROOT(s.training.routing_domains), .min = 0, .max = AXIS_MAX,
+     .fallback = "0", .unit = "scale-up domains", .when = "plan.dispatch=relay",
+     .help = "Scale-up domains (nodes) that a token visits at most; 0: any."},
     {"training.stack", LH__NAME, .offset = ROOT(s.training.stack_name),
      .fallback = "megatron",
      .help = "The software between model and machine: a row of "
@@ -112,6 +116,10 @@ static const struct lh__key keys[] = {
      .max = AXIS_MAX, .fallback = "1", .unit = "replicas",
      .help = "Expert parallelism: replicas that share the routed experts; "
              "divides plan.data and the model's experts."},
+    {"plan.dispatch", LH__CHOICE, .offset = ROOT(s.plan.dispatch),
+     .choices = "direct|relay", .fallback = "direct",
+     .help = "How tokens travel to their experts: a copy to each; or one to "
+             "each node, which is handed on inside, once to an accelerator."},
     {"plan.dispatch_precision", LH__CHOICE,
      .offset = ROOT(s.plan.dispatch_precision), .choices = "bf16|fp8",
      .fallback = "bf16",

@@ -246,10 +246,37 @@ static void check_stages(struct lh__reader *r)
                  sum, layers);
 }
 
+/* A key of routed experts that the scenario cannot use: a warning, and back to
+ * its default. */
+static void idle_key(struct lh__reader *r, const char *path,
+                     const char *because)
+{
+    const struct lh__key *key = lh__key_find(path);
+
+    if (lh__key_is_default(key, r->root, r->ctx->arena))
+        return;
+    lh_warn(r->ctx, lh__key_where(r, path), "%s has no effect because %s", path,
+            because);
+    lh__key_store_default(key, r->root, r->ctx->arena);
+}
+
+static void check_expert_keys(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    if (s->model.layers > 0 && s->model.experts == 0)
+        idle_key(r, "training.routing.kind", "the model has no experts");
+    if (s->plan.expert == 1) {
+        idle_key(r, "plan.dispatch", "plan.expert is 1");
+        idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
+    }
+}
+
 void lh__resolve_plan(struct lh__reader *r)
 {
     if (!axes_known(r))
         return;
+    check_expert_keys(r);
     if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave")
         && is_ok(r, "plan.stage_layers"))
         check_stages(r);

@@ -273,7 +273,8 @@ enum lh_status lh__collective_run(double *end_s,
                     .accelerators = c->accelerators,
                     .bytes = c->bytes,
                     .base_s = c->base_s,
-                    .load = c->load},
+                    .load = c->load,
+                    .copies = c->copies},
     };
     enum lh_status st = case_check(c, topology, ctx);
     if (st != LH_OK)

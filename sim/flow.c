@@ -76,6 +76,7 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
                                  .site = site,
                                  .domain = domain,
                                  .load = request->load,
+                                 .copies = request->copies,
                                  .channels_max =
                                      request->bytes <= LH__SMALL_BYTES ? 1 : 0};
     members_torus(&members, request, t, ctx);

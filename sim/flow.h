@@ -25,6 +25,7 @@ struct lh__flow_request {
                                     share the links between sites; 0, 1: it is
                                     alone */
     const int64_t *load;         /* as lh_comm.load */
+    struct lh_copies copies;     /* as lh_comm.copies */
 };
 
 struct lh__flow_shape {

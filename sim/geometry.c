@@ -66,7 +66,8 @@ double lh__stand_cap(const struct lh__incidence *in, const struct lh_hops *hops,
 static bool is_option(const struct lh__option *a, const struct lh__option *b)
 {
     return a->collective == b->collective && a->algorithm == b->algorithm
-           && a->small == b->small && a->load == b->load;
+           && a->small == b->small && a->load == b->load
+           && lh_copies_equal(a->copies, b->copies);
 }
 
 /* Latency alone, on one channel. */
@@ -80,6 +81,7 @@ static double small_latency_s(const struct lh__incidence *in,
     struct lh_hops hops;
     members.channels_max = 1;
     members.load = o->load;
+    members.copies = o->copies;
     lh_algorithm_at(o->algorithm)
         ->hops(&hops, o->collective, &members, scratch);
     return lh__stand_latency_s(in, &hops, o->algorithm, o->collective, &members,
@@ -97,15 +99,16 @@ static enum lh_status option_evaluate(struct lh__option *o,
     struct lh__flow_shape shape;
     enum lh_status st = LH_OK;
     lh__stand_fill(&stand, in, s, p->comm);
-    struct lh__flow_request request = {.collective = o->collective,
-                                       .algorithm =
-                                           lh_algorithm_at(o->algorithm)->name,
-                                       .n = s->n_members,
-                                       .accelerators = stand.accelerator,
-                                       .bytes = 2 * LH__SMALL_BYTES,
-                                       .base_s = in->base_s,
-                                       .together = s->n_comms,
-                                       .load = o->load};
+    struct lh__flow_request request = {
+        .collective = o->collective,
+        .algorithm = lh_algorithm_at(o->algorithm)->name,
+        .n = s->n_members,
+        .accelerators = stand.accelerator,
+        .bytes = 2 * LH__SMALL_BYTES,
+        .base_s = in->base_s,
+        .together = s->n_comms,
+        .load = o->load,
+        .copies = o->copies};
     if (o->small) {
         o->latency_s = small_latency_s(in, o, p, &stand, &scratch);
         o->alpha_s = in->base_s + o->latency_s;
@@ -152,7 +155,8 @@ enum lh_status lh__small_latency_s(double *out, struct lh__incidence *in,
                   (struct lh__option){.collective = g->collective,
                                       .algorithm = g->algorithm[pattern],
                                       .small = true,
-                                      .load = g->load},
+                                      .load = g->load,
+                                      .copies = g->copies},
                   ctx);
     if (st == LH_OK)
         *out = option->latency_s;
@@ -175,9 +179,11 @@ static enum lh_status cannot(const struct lh__family *f, int64_t n,
 static int candidates(int *out, const struct lh__family *f,
                       const struct lh_members *members)
 {
+    struct lh_members own = *members;
     int n = 0;
+    own.copies = f->copies;
     for (int i = 0; i < lh_algorithm_count(); i++) {
-        if (lh__flow_candidate(i, f->algorithm, f->collective, members))
+        if (lh__flow_candidate(i, f->algorithm, f->collective, &own))
             out[n++] = i;
     }
     return n;
@@ -205,7 +211,8 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
                       (struct lh__option){.collective = f->collective,
                                           .algorithm = candidate[i],
                                           .small = is_small(f),
-                                          .load = f->load},
+                                          .load = f->load,
+                                          .copies = f->copies},
                       ctx);
         if (st != LH_OK)
             return st;
@@ -238,6 +245,7 @@ static bool same_geometry(const struct lh__geometry *a,
 {
     return a->skeleton == b->skeleton && a->collective == b->collective
            && a->small == b->small && a->load == b->load
+           && lh_copies_equal(a->copies, b->copies)
            && memcmp(a->algorithm, b->algorithm,
                      n_patterns * sizeof *a->algorithm)
                   == 0;
@@ -254,6 +262,7 @@ static void hops_make(struct lh__geometry *g, const struct lh__skeleton *s,
         struct lh_members members = p->pattern[i].members;
         members.channels_max = g->small ? 1 : 0;
         members.load = g->load;
+        members.copies = g->copies;
         if (g->algorithm[i] < 0)
             lh__send_hops(&g->hops[i], ctx);
         else
@@ -270,6 +279,7 @@ static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
                                   .collective = canonical(f, algorithm, p->n),
                                   .small = is_small(f),
                                   .load = f->load,
+                                  .copies = f->copies,
                                   .algorithm = algorithm};
     for (int32_t i = 0; i < in->n_geometries; i++) {
         if (same_geometry(&in->geometries[i], &wanted, (size_t)p->n))

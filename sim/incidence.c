@@ -51,6 +51,7 @@ static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
         const struct lh__family *f = &in->families[i];
         if (f->skeleton == skeleton && f->collective == c->collective
             && f->bytes == c->bytes && f->load == load
+            && lh_copies_equal(f->copies, c->copies)
             && strcmp(f->algorithm, c->algorithm) == 0)
             return i;
     }
@@ -58,6 +59,7 @@ static int32_t family_of(struct lh__incidence *in, const struct lh_comm *c)
         (struct lh__family){.collective = c->collective,
                             .algorithm = c->algorithm,
                             .load = load,
+                            .copies = c->copies,
                             .bytes = c->bytes,
                             .skeleton = skeleton};
     return in->n_families++;
@@ -241,6 +243,7 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     struct lh_hops hops;
     lh__stand_fill(&stand, in, s, x->number);
     members.channels_max = g->small ? 1 : 0;
+    members.copies = g->copies;
     lh_algorithm_at(out.algorithm)
         ->hops(&hops, f->collective, &members, &scratch);
     out.unit_frac = hops.unit_frac;

@@ -37,6 +37,7 @@ struct lh__option {
     int algorithm;
     bool small; /* of LH__SMALL_BYTES at most: one channel */
     const int64_t *load;
+    struct lh_copies copies;
     double latency_s; /* of a small one */
     double alpha_s;
     double s_per_byte; /* beside all communicators alike */
@@ -71,6 +72,7 @@ struct lh__geometry {
     enum lh_collective collective; /* whose hops it has */
     bool small;                    /* latency alone: uses no links */
     const int64_t *load;           /* of an all-to-all, or NULL */
+    struct lh_copies copies;
     int *algorithm;                /* [patterns]; -1: a send */
     struct lh_hops *hops;          /* [patterns] of the collective; none of a
                                       lone one (lh__is_lone) */
@@ -82,6 +84,7 @@ struct lh__family {
     enum lh_collective collective;
     const char *algorithm;
     const int64_t *load;
+    struct lh_copies copies;
     double bytes;
     int32_t skeleton;
     int32_t geometry;

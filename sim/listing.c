@@ -206,6 +206,7 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
         struct lh_members members = p->pattern[pattern].members;
         members.channels_max = g->small ? 1 : 0;
         members.load = g->load;
+        members.copies = g->copies;
         lh__stand_fill(&stand, in, s, first + k);
         *comm_add(l) = (struct lh__listed_comm){
             .geometry = geometry,

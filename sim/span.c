@@ -312,6 +312,7 @@ static void figures_of(struct maker *m, int64_t o, int32_t group, int32_t kind,
     double cap = INFINITY;
     members.channels_max = span->g->small ? 1 : 0;
     members.load = span->g->load;
+    members.copies = span->g->copies;
     for (int64_t h = 0; h < hops->n; h++) {
         latency_s[h] = figures->latency_s[hop_kind[h]];
         cap = fmin(cap, figures->cap_bytes_per_s[hop_kind[h]]

@@ -147,6 +147,7 @@ static void settle_experts(struct draw *d)
         }
     }
     d->zipf = d->zipf && d->expert > 1;
+    d->relay = d->relay && d->expert > 1;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -340,6 +341,7 @@ struct draw draw_make(uint64_t seed)
     if (one_in(r, 4)) {
         d.expert = 1 << below(r, 4);
         d.zipf = one_in(r, 2);
+        d.relay = one_in(r, 2);
     }
     draw_shards(&d);
     settle(&d);
@@ -387,7 +389,7 @@ static void shrink_plan(struct draw *d, int way)
         d->keep_weights = false;
         break;
     case 12: d->expert /= 2; break;
-    case 13: d->zipf = false; break;
+    case 13: d->zipf = d->relay = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -448,7 +450,8 @@ int draw_cost(const struct draw *d)
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
             + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf;
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
+            + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100

@@ -68,6 +68,7 @@ struct draw {
     bool keep_weights; /* from forward to backward */
     int expert; /* replicas that share experts; 0: a dense model */
     bool zipf;  /* routing */
+    bool relay; /* dispatch, once a node */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

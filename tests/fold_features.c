@@ -46,6 +46,7 @@ enum feature {
     NO_SEQUENCE,
     EXPERTS,
     POPULAR_EXPERTS,
+    RELAYED,
     ON_RAILS,
     ON_TREE,
     ON_SWITCH,
@@ -96,6 +97,7 @@ static const char *const feature_names[N_FEATURES] = {
     [NO_SEQUENCE] = "no sequence parallelism",
     [EXPERTS] = "experts over replicas",
     [POPULAR_EXPERTS] = "popular experts",
+    [RELAYED] = "relayed dispatch",
     [ON_RAILS] = "rails",
     [ON_TREE] = "fat-tree",
     [ON_SWITCH] = "switch",
@@ -317,6 +319,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[EXPERTS] = d->expert > 1;
     has[POPULAR_EXPERTS] = d->zipf;
+    has[RELAYED] = d->relay;
     has[FLAT] = sites && !d->stages_across && d->algorithm == 1;
     has[HIERARCHICAL] = sites && !d->stages_across && d->algorithm == 2;
     has[UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED;

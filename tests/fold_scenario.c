@@ -57,7 +57,8 @@ static void put_plan(struct lh_text *t, const struct draw *d)
         lh_text_printf(t, ",\n   prefetch: %d, reshard_after_forward: %s",
                        d->prefetch, d->keep_weights ? "false" : "true");
     if (d->expert > 0)
-        lh_text_printf(t, ", expert: %d", d->expert);
+        lh_text_printf(t, ", expert: %d, dispatch: %s", d->expert,
+                       d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     else

@@ -99,7 +99,8 @@ const char *shapes_differ(struct pair *p)
             .accelerators = members_of(placed, g, p->ctx.arena),
             .bytes = row->bytes,
             .base_s = placed->incidence.base_s,
-            .load = row->load};
+            .load = row->load,
+            .copies = row->copies};
         struct lh__flow_shape alone;
         LH_REQUIRE(lh__flow_shape_make(&alone, &request, p->topology, &p->ctx)
                    == LH_OK);

@@ -5,6 +5,7 @@
  * and combine, routing.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <longhaul/result.h>
@@ -242,6 +243,123 @@ static void steps_in_closed_form(void)
     lh_ctx_end(&ctx);
 }
 
+/* ---- relay -------------------------------------------------------------- */
+
+/* n H800, of which a node has 8. */
+static struct lh_topology *h800(int64_t n, struct lh_ctx *ctx)
+{
+    struct lh_scenario s = {.n_sites = 1,
+                            .sites = LH_NEW(ctx->arena, struct lh_site, 1)};
+    struct lh_topology *t;
+
+    s.sites[0] = (struct lh_site){.name = "a", .gpus = n};
+    s.sites[0].gateway_bytes_per_s = (double)INFINITY;
+    LH_REQUIRE(
+        lh_device_by_name(&s.sites[0].device, "h800-sxm", LH_NOWHERE, ctx)
+        == LH_OK);
+    LH_REQUIRE(
+        lh_fabric_by_name(&s.sites[0].fabric, "dgx-h800-rails", LH_NOWHERE, ctx)
+        == LH_OK);
+    LH_REQUIRE(lh_topology_build(&t, &s, ctx) == LH_OK);
+    return t;
+}
+
+static double relay_s(const struct lh_topology *t, int64_t n, double bytes,
+                      const int64_t *load, enum lh_collectives mode,
+                      struct lh_ctx *ctx)
+{
+    int64_t *all = LH_NEW(ctx->arena, int64_t, n);
+    double s;
+
+    for (int64_t i = 0; i < n; i++)
+        all[i] = i;
+    struct lh_collective_case c = {.collective = LH_ALL_TO_ALL,
+                                   .algorithm = "relay",
+                                   .n = n,
+                                   .accelerators = all,
+                                   .bytes = bytes,
+                                   .load = load,
+                                   .copies = {8, 4},
+                                   .base_s = 8.4e-6,
+                                   .mode = mode};
+    LH_REQUIRE(lh_sim_collective(&s, &c, t, ctx) == LH_OK);
+    return s;
+}
+
+/* Of m that are alike, how many are visited by 8 visits. */
+static double visited(double m)
+{
+    return m * (1 - pow(1 - 1 / m, 8));
+}
+
+/* The busier of NIC, D/N to each of N - 1 other nodes, and NVLink, which
+ * carries to 7 of 8 members of each node, of S/8 a visit; 8 nodes, at most 4
+ * visited. */
+static void relays_in_closed_form(void)
+{
+    static const int64_t sizes[] = {8, 16, 32, 64};
+    const double bytes = 1e9, nic = 50e9 * 0.96, nvl = 200e9 * 0.68;
+
+    for (size_t i = 0; i < LH_COUNT(sizes); i++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        double n = (double)sizes[i], nodes = n / 8, most = fmin(nodes, 4);
+        struct lh_topology *t = h800(sizes[i], &ctx);
+        int64_t *load = LH_NEW(ctx.arena, int64_t, sizes[i]);
+        double alpha_s = 8.4e-6 + 2 * 1.665e-6 + (nodes > 1 ? 2 * 1.4e-6 : 0);
+        double across_s = visited(most) / nodes * (nodes - 1) * bytes / 8 / nic;
+        double inside_s = visited(most * 8) / n * nodes * 7 * bytes / 8 / nvl;
+        double s = relay_s(t, sizes[i], bytes, NULL, LH_COUPLED, &ctx);
+
+        LH_CHECK_NEAR(s, alpha_s + fmax(across_s, inside_s), 1e-3);
+        double messages_s =
+            relay_s(t, sizes[i], bytes, NULL, LH_MESSAGES, &ctx);
+        LH_CHECK(messages_s > 0.999 * s && messages_s < 1.1 * s);
+        for (int64_t k = 0; k < sizes[i]; k++)
+            load[k] = 3; /* equal, whatever they are */
+        LH_CHECK_NEAR(relay_s(t, sizes[i], bytes, load, LH_COUPLED, &ctx), s,
+                      1e-12);
+        load[0] = 30;
+        LH_CHECK(relay_s(t, sizes[i], bytes, load, LH_COUPLED, &ctx) > 1.5 * s);
+        lh_topology_free(t);
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* Reference 04c, normal kernels: 4,096 tokens of 7,168 values, 8 of 256 experts
+ * in at most 4 nodes, dispatch in fp8, combine in bf16.  Its bandwidth counts a
+ * token once a node (8 ranks: once a rank), its own included.  The 8 ranks are
+ * what dgx-h800-rails was fitted to. */
+static void agrees_with_deepep(void)
+{
+    static const struct {
+        int64_t n;
+        double dispatch, combine; /* GB/s */
+    } rows[] = {{8, 153, 158}, {16, 43, 43}, {32, 58, 57}, {64, 51, 50}};
+    const double values = 4096.0 * 7168;
+
+    printf("\n");
+    for (size_t i = 0; i < LH_COUNT(rows); i++) {
+        struct lh_ctx ctx = lh_ctx_begin();
+        struct lh_topology *t = h800(rows[i].n, &ctx);
+        double nodes = fmin((double)rows[i].n / 8, 4);
+        double counted = visited(rows[i].n == 8 ? 8 : nodes);
+
+        for (int b = 1; b <= 2; b++) {
+            double s =
+                relay_s(t, rows[i].n, b * 8 * values, NULL, LH_COUPLED, &ctx);
+            double got = counted * b * values / s / 1e9;
+            double wanted = b == 1 ? rows[i].dispatch : rows[i].combine;
+
+            printf("    %2d ranks, %s: %.0f GB/s, simulated %.1f, %+.1f %%\n",
+                   (int)rows[i].n, b == 1 ? "dispatch" : "combine", wanted, got,
+                   100 * (got / wanted - 1));
+            LH_CHECK_NEAR(got, wanted, rows[i].n == 8 ? 0.05 : 0.15);
+        }
+        lh_topology_free(t);
+        lh_ctx_end(&ctx);
+    }
+}
+
 /* ---- routing ------------------------------------------------------------ */
 
 static void spreads_visits(void)
@@ -311,6 +429,8 @@ int main(void)
         {"keeps experts apart", keeps_experts_apart},
         {"sends what it says", sends_what_it_says},
         {"steps in closed form", steps_in_closed_form},
+        {"relays in closed form", relays_in_closed_form},
+        {"agrees with DeepEP", agrees_with_deepep},
         {"spreads visits", spreads_visits},
         {"refuses plans that do not fit", refuses_plans_that_do_not_fit},
     };

@@ -323,7 +323,8 @@ static void split_layers(struct lh__fit *fit, struct lh_ctx *ctx)
 static void check_size(const struct lh_scenario *s, int64_t micro_batches,
                        struct lh_ctx *ctx)
 {
-    double ops = 16.0 * (double)s->model.layers * (double)micro_batches;
+    double a_layer = s->model.experts > 0 ? 48.0 : 16.0;
+    double ops = a_layer * (double)s->model.layers * (double)micro_batches;
 
     if (ops > 1e9)
         lh_error(ctx, (struct lh_where){s->file, 0, 0},

@@ -111,6 +111,9 @@ static void exchange(struct lh__builder *b, const struct lap *lap,
 {
     const struct lh_plan *plan = &b->fit->scenario->plan;
     bool fp8 = task == LH_TASK_DISPATCH && plan->dispatch_precision == LH_FP8;
+    bool relay = plan->dispatch == LH_DISPATCH_RELAY;
+    struct lh_copies copies = {b->fit->scenario->model.experts_per_token,
+                               b->fit->scenario->training.routing_domains};
     const struct lh__dims *d = &b->fit->dims;
     struct lh__comm_spec spec = {
         .comm =
@@ -120,9 +123,10 @@ static void exchange(struct lh__builder *b, const struct lap *lap,
                 .bytes = (fp8 ? 1.0 : 2.0) * d->visits * d->hidden * d->tokens
                          / d->shards,
                 .load = b->loads,
+                .copies = relay ? copies : (struct lh_copies){0},
                 .category =
                     lap->comm == LH_TENSOR_COMM ? LH_EXPERT_COMM : lap->comm,
-                .algorithm = "auto",
+                .algorithm = relay ? "relay" : "auto",
             },
         .row = -1,
         .stream = LH_STREAM_TENSOR,

@@ -104,6 +104,18 @@ enum lh_collective {
 enum { LH_COLLECTIVES = LH_SEND + 1 };
 const char *lh_collective_name(enum lh_collective c); /* "all-reduce" */
 
+/* Of an all-to-all of tokens that visit several members each: what may be sent
+ * once instead of once a visit.  visits 0: nothing. */
+struct lh_copies {
+    int64_t visits;            /* of a token, to members */
+    int64_t domains_max;       /* scale-up domains that it visits at most; 0: any */
+};
+
+static inline bool lh_copies_equal(struct lh_copies a, struct lh_copies b)
+{
+    return a.visits == b.visits && a.domains_max == b.domains_max;
+}
+
 /* One communication of the step.  Collective: the members are all ranks that
  * agree with a rank outside `axes`.  Send: from a rank to the one `shift`
  * further (cyclic) on `shift_axis`. */
@@ -118,6 +130,7 @@ struct lh_comm {
                                   message */
     const int64_t *load;       /* all-to-all: [members] weight >= 1 of what each
                                   gets of every sender; NULL: equal */
+    struct lh_copies copies;   /* all-to-all */
     enum lh_category category; /* its dimension; wan_comm is decided in place */
     const char *algorithm;     /* "auto" or a name in collectives/list.h */
     int32_t n_ops;             /* members a group needs is found at placement */
@@ -173,6 +186,7 @@ struct lh_members {
     int64_t dims[LH_TORUS_DIMS]; /* x first, the fastest */
     const int64_t *load;    /* [n] all-to-all: weight >= 1 of what each member
                                gets; NULL: equal */
+    struct lh_copies copies; /* all-to-all */
 };
 
 /* A collective as hops between members that all run at one common rate.

@@ -63,12 +63,16 @@ struct lh_training {
     enum lh_gradient_precision gradient_precision;
     const char *optimizer;    /* "adamw" */
     enum lh_expert_routing routing;  /* of tokens to experts */
+    int64_t routing_domains;  /* scale-up domains a token visits at most; 0: any */
     double routing_exponent;  /* zipf: the i-th expert's popularity is i^-it */
     const char *stack_name;   /* data/stacks.csv */
 };
 
+enum lh_dispatch { LH_DISPATCH_DIRECT, LH_DISPATCH_RELAY };
+
 struct lh_plan {
     int64_t tensor, pipeline, context, expert;
+    enum lh_dispatch dispatch;
     enum lh_precision dispatch_precision; /* bf16 | fp8 */
     int64_t data;             /* derived from the accelerators, then checked */
     enum lh_schedule schedule;

@@ -106,6 +106,7 @@ struct lh_collective_case {
     const int64_t *accelerators;
     double bytes;
     const int64_t *load;       /* as lh_comm.load; NULL: equal                */
+    struct lh_copies copies;   /* as lh_comm.copies                           */
     const double *arrivals_s;
     double base_s;             /* software latency                            */
     enum lh_collectives mode;

@@ -12,6 +12,7 @@ LH_ALGORITHM(ring)
 LH_ALGORITHM(tree)
 LH_ALGORITHM(hierarchical)
 LH_ALGORITHM(pairwise)
+LH_ALGORITHM(relay)
 LH_ALGORITHM(torus)
 LH_ALGORITHM(hamiltonian)
 #else
