@@ -28,12 +28,6 @@
 
 #include <math.h>
 
-/* What GEMMs reach within a training step, compared with the best shape alone
- * (hot, power-limited, layouts as they come).  The one fitted constant of
- * GEMMs, for all devices: Korthikanti et al. 2022 table 4, the 22B layer on
- * A100 (docs/model.md, "Kernels"). */
-#define GEMM_SUSTAINED_FRAC 0.84
-
 /* A GEMM fills and drains its pipeline once a tile: as long as this many
  * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
 #define GEMM_FILL 64.0
@@ -105,12 +99,20 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    * (2.0 * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
     double rate = device->bf16_flops_per_s * device->gemm_bf16_frac
-                  * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
+                  * device->gemm_sustained_frac * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
+}
+
+/* Rate of the stack's flash attention over that of the device's newest. */
+static double flash_frac(const struct lh_device *device, int64_t version)
+{
+    if (version == 1)
+        return device->flash_1_frac;
+    return version == 2 ? device->flash_2_frac : 1.0;
 }
 
 static void core_fused(struct lh__work *work, const struct lh_device *device,
@@ -121,6 +123,7 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
     double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
     double eta = (backward ? device->attention_backward_frac
                            : device->attention_forward_frac)
+                 * flash_frac(device, c->flash_version)
                  * c->rows / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
     double bytes = 2.0 * c->batch * c->rows * c->head_dim

@@ -15,7 +15,9 @@
  * of the vocab-parallel loss, as one all-reduce.
  *
  * Full recomputation runs a layer's forward again, with its communication,
- * before its backward; selective runs the attention core again.
+ * before its backward; a stack that stops early spares what no gradient needs,
+ * the MLP's last GEMM and its reduction.  Selective runs the attention core
+ * again.
  *
  * With tensor = 1 nothing interrupts a chunk, and its layers are one op, but
  * for the passes that gradients or weights overlap with: those are cut where
@@ -103,8 +105,13 @@ static void recompute_layer(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
 
-    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
-        layer_forward(b, &lap);
+    if (b->fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
+        return;
+    segment(b, &lap, &b->costs.attention_forward);
+    gather(b, &lap);
+    compute(b, &lap, &b->costs.mlp_again);
+    if (!b->fit->scenario->stack.early_stop)
+        reduce(b, &lap);
 }
 
 static void recompute_core(struct lh__builder *b, int layer)

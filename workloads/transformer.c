@@ -110,19 +110,34 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
 
 /* ---- segments ----------------------------------------------------------- */
 
-/* Norm before and residual (with dropout) after a block, on T h / S values of
- * two bytes.  Norm: in, out; backward: dy, x in, dx out.  Residual: two in,
- * one out; backward: the two gradients are added where they meet. */
-static void norm_and_residual(struct lh__work *work, const struct lh__fit *fit,
-                              const struct lh_device *device, bool backward)
+/* A kernel that streams `bytes` where the stack fuses what can be fused. */
+static void stream(struct lh__work *work, const struct lh__fit *fit,
+                   const struct lh_device *device, double bytes)
+{
+    lh__work_bytes(work, device, bytes * fit->scenario->stack.elementwise);
+}
+
+/* Before a block, on T h / S values of two bytes: in, out; backward: dy, x in,
+ * dx out. */
+static void norm(struct lh__work *work, const struct lh__fit *fit,
+                 const struct lh_device *device, bool backward)
+{
+    double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
+
+    stream(work, fit, device, (backward ? 6.0 : 4.0) * values);
+}
+
+/* After a block, with dropout: two in, one out; backward: the two gradients
+ * are added where they meet. */
+static void residual(struct lh__work *work, const struct lh__fit *fit,
+                     const struct lh_device *device, bool backward)
 {
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
     double mask = fit->scenario->stack.fused_attention ? 0.0 : 1.0;
 
-    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
-    lh__work_bytes(work, device, 6.0 * values + mask * values);
+    stream(work, fit, device, 6.0 * values + mask * values);
     if (backward && mask > 0.0) /* the dropout's gradient is its own kernel */
-        lh__work_bytes(work, device, 4.0 * values + mask * values);
+        stream(work, fit, device, 4.0 * values + mask * values);
 }
 
 static void core_make(struct lh__work *work, const struct lh__fit *fit,
@@ -137,6 +152,7 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .kv_heads = d->kv_heads,
         .head_dim = d->head_dim,
         .fused = fused,
+        .flash_version = fit->scenario->stack.flash_version,
         .dropout = !fused,
     };
 
@@ -150,32 +166,43 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
     const struct lh_model *model = &fit->scenario->model;
     double qk_values = d->tokens * (d->queries + d->keys);
 
-    norm_and_residual(work, fit, device, backward);
+    norm(work, fit, device, backward);
     gemm(work, device,
          (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
          backward);
     if (model->qk_norm)
-        lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * qk_values);
+        stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
-        lh__work_bytes(work, device, 4.0 * qk_values);
+        stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    residual(work, fit, device, backward);
+}
+
+/* The MLP up to its activation. */
+static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool gated = fit->scenario->model.gated_mlp;
+    double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
+
+    norm(work, fit, device, backward);
+    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
+         backward);
+    /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
+    stream(work, fit, device,
+           2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
 }
 
 static void mlp(struct lh__work *work, const struct lh__fit *fit,
                 const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
-    bool gated = fit->scenario->model.gated_mlp;
-    double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
-    norm_and_residual(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
-         backward);
-    /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
-    lh__work_bytes(work, device,
-                   2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
+    mlp_inner(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    residual(work, fit, device, backward);
 }
 
 /* Rows of the table in and out; backward adds to an fp32 gradient. */
@@ -212,6 +239,10 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     core_make(&out->core, fit, device, false);
     mlp(&out->mlp_forward, fit, device, false);
     mlp(&out->mlp_backward, fit, device, true);
+    if (fit->scenario->stack.early_stop)
+        mlp_inner(&out->mlp_again, fit, device, false);
+    else
+        out->mlp_again = out->mlp_forward;
     embedding(&out->embedding_forward, fit, device, false);
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
