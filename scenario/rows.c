@@ -307,7 +307,8 @@ static const struct lh__column device_columns[] = {
     COUNT("tile_n", tile_n, NULL),
     SHARE("attention_forward_frac", attention_forward_frac, NULL),
     SHARE("attention_backward_frac", attention_backward_frac, NULL),
-    SHARE("flash_1_frac", flash_1_frac, "1"),
+    SHARE("flash_1_forward_frac", flash_1_forward_frac, NULL),
+    SHARE("flash_1_backward_frac", flash_1_backward_frac, NULL),
     SHARE("flash_2_frac", flash_2_frac, "1"),
     QUANTITY("kernel_gap", kernel_gap_s, LH_DIM_TIME, "0 s"),
     QUANTITY("power", power_w, LH_DIM_POWER, NULL),
@@ -334,8 +335,9 @@ enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
         device.tile_m == 0 || device.tile_n == 0 ||
         device.attention_forward_frac == 0 ||
         device.attention_backward_frac == 0 ||
-        device.gemm_sustained_frac == 0 || device.flash_1_frac == 0 ||
-        device.flash_2_frac == 0 ||
+        device.gemm_sustained_frac == 0 || device.flash_2_frac == 0 ||
+        device.flash_1_forward_frac == 0 ||
+        device.flash_1_backward_frac == 0 ||
         (device.fp8_flops_per_s > 0 && device.gemm_fp8_frac == 0)) {
         lh_error(ctx, row, "'%s': peaks, shares of them, memory, "
                            "multiprocessors and tiles must be above 0", name);

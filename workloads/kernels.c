@@ -107,12 +107,17 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
     work->n_kernels += 1.0;
 }
 
-/* Rate of the stack's flash attention over that of the device's newest. */
-static double flash_frac(const struct lh_device *device, int64_t version)
+/* Share of the peak that the stack's flash attention reaches on long rows. */
+static double flash_frac(const struct lh_device *device, int64_t version,
+                         bool backward)
 {
+    double newest = backward ? device->attention_backward_frac
+                             : device->attention_forward_frac;
+
     if (version == 1)
-        return device->flash_1_frac;
-    return version == 2 ? device->flash_2_frac : 1.0;
+        return backward ? device->flash_1_backward_frac
+                        : device->flash_1_forward_frac;
+    return version == 2 ? newest * device->flash_2_frac : newest;
 }
 
 static void core_fused(struct lh__work *work, const struct lh_device *device,
@@ -121,10 +126,8 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
     double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
     double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
-    double eta = (backward ? device->attention_backward_frac
-                           : device->attention_forward_frac)
-                 * flash_frac(device, c->flash_version)
-                 * c->rows / (c->rows + CORE_HALF_ROWS);
+    double eta = flash_frac(device, c->flash_version, backward) * c->rows
+                 / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
     double bytes = 2.0 * c->batch * c->rows * c->head_dim
                    * (c->heads + c->kv_heads) * (backward ? 4.0 : 2.0);

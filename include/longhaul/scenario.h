@@ -93,7 +93,9 @@ struct lh_device {
     int64_t tile_m, tile_n;       /* output tile of the usual GEMM kernel */
     double attention_forward_frac;  /* of peak, flash attention, long rows */
     double attention_backward_frac;
-    double flash_1_frac, flash_2_frac; /* older kernels over the newest */
+    double flash_1_forward_frac;    /* of peak, its first version */
+    double flash_1_backward_frac;
+    double flash_2_frac;            /* of the newest, its second version */
     double kernel_gap_s;          /* between kernels of a stream */
     double power_w;
     const char *source;
