@@ -6,7 +6,8 @@
  *   forward, a token, once:     2 h V
  *   model    = 3 x forward                        (backward is twice forward)
  *   hardware = model + what is recomputed once more: full, every layer's
- *              forward; selective, the core 4 s q
+ *              forward (a stack that stops early: without the MLP's last
+ *              GEMM, 2 h f); selective, the core 4 s q
  *
  * q = heads x head_dim, kv = kv_heads x head_dim.  Attention counts the full
  * square of s, not the causal half, and backward as twice forward whatever a
@@ -33,7 +34,8 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
     double again = 0.0;
 
     if (s->plan.recompute == LH_RECOMPUTE_FULL)
-        again = layer;
+        again =
+            layer - (s->stack.early_stop ? 2.0 * h * (double)model->ffn : 0);
     else if (s->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         again = core;
     *model_flops =
