@@ -456,6 +456,7 @@ static const struct lh__column stack_columns[] = {
     FLAG("fused_attention", fused_attention),
     COUNT("flash_version", flash_version, "0"),
     QUANTITY("elementwise", elementwise, LH_DIM_NONE, "1"),
+    QUANTITY("loss", loss_bytes, LH_DIM_BYTES, "52 B"),
     {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
@@ -478,6 +479,11 @@ enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
     }
     if (stack.elementwise == 0) {
         lh_error(ctx, row, "'%s': elementwise must be above 0", name);
+        return LH_BAD_INPUT;
+    }
+    if (stack.loss_bytes < 14) {
+        lh_error(ctx, row, "'%s': loss must be at least 14 B, those of its "
+                           "gradient", name);
         return LH_BAD_INPUT;
     }
     *out = stack;

@@ -1079,6 +1079,28 @@ static void moves_more_bytes_unfused(void)
     lh_ctx_end(&ctx);
 }
 
+/* 12 bytes a logit more of 128 x 1000, 8 micro-batches; at least 14 of them
+ * are of the gradient. */
+static void moves_the_bytes_of_the_loss(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    double seconds[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct lh_program p;
+
+        s.stack.loss_bytes = 40 + 12 * i;
+        p = build(&s, &ctx);
+        seconds[i] = category_seconds(&p, LH_COMPUTE);
+    }
+    LH_CHECK_NEAR(
+        seconds[1] - seconds[0],
+        12.0 * 8 * 128 * 1000 / (d->memory_bytes_per_s * d->memory_frac), 1e-6);
+    lh_ctx_end(&ctx);
+}
+
 static void bounds_a_segment_by_dispatch(void)
 {
     struct lh_ctx ctx = begin();
@@ -1357,6 +1379,7 @@ int main(void)
         {"times flash attention by version", times_flash_attention_by_version},
         {"stops recomputation early", stops_recomputation_early},
         {"moves more bytes unfused", moves_more_bytes_unfused},
+        {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
         {"makes a template a device", makes_a_template_a_device},
         {"builds every combination", builds_every_combination},

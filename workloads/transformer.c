@@ -25,6 +25,8 @@
 
 #include <math.h>
 
+#define LOSS_BACKWARD_BYTES 14.0
+
 static double at_least(double value, double least)
 {
     return value > least ? value : least;
@@ -214,10 +216,8 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
 }
 
-/* Bytes a logit: forward the cast to fp32 (2 + 4), the maximum (4), the
- * exponentials in place and their sum (8); backward the gradient in place (8)
- * and the cast back (4 + 2).  Unfused, as in Megatron-LM's vocab-parallel
- * cross-entropy. */
+/* The loss moves stack.loss_bytes a logit, of them backward the gradient in
+ * place (8) and the cast back (4 + 2). */
 static void head(struct lh__work *work, const struct lh__fit *fit,
                  const struct lh_device *device, bool backward)
 {
@@ -227,7 +227,10 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,
-                   (backward ? 14.0 : 18.0) * d->tokens * d->vocab);
+                   (backward
+                        ? LOSS_BACKWARD_BYTES
+                        : fit->scenario->stack.loss_bytes - LOSS_BACKWARD_BYTES)
+                       * d->tokens * d->vocab);
 }
 
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,

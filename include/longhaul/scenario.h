@@ -108,6 +108,7 @@ struct lh_stack {
     bool fused_attention;           /* flash attention, else unfused softmax */
     int64_t flash_version;          /* 1, 2; else the newest of the device */
     double elementwise;             /* bytes of streaming kernels over fused */
+    double loss_bytes;              /* a logit, forward and backward */
     bool early_stop;                /* full recomputation spares the last GEMM */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */
