@@ -298,7 +298,7 @@ static const struct lh__column device_columns[] = {
     QUANTITY("fp8_peak", fp8_flops_per_s, LH_DIM_FLOPS, "0 FLOP/s"),
     SHARE("gemm_bf16_frac", gemm_bf16_frac, NULL),
     SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
-    SHARE("gemm_sustained_frac", gemm_sustained_frac, "1"),
+    SHARE("gemm_sustained_frac", gemm_sustained_frac, NULL),
     QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
     QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
     SHARE("memory_frac", memory_frac, NULL),

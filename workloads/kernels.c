@@ -6,20 +6,22 @@
  *   kernel  = max(flops / (peak x eta), bytes / (bandwidth x eta_m))
  *   segment = max(sum (kernel + gap), sum dispatch)
  *
- * GEMM: eta = (best-shape share of the device) x GEMM_SUSTAINED_FRAC x (tile
- * and wave quantisation) x k / (k + GEMM_FILL).  Quantisation is the share of
- * the multiprocessors' tile slots that hold wanted output, over the best of a
- * few tiles and split-K factors: NVIDIA, "Matrix Multiplication Background
- * User's Guide", sections on tile and wave quantisation.  Smaller tiles re-read
- * more from cache and are given a lower ceiling (assumption, see TILES).
+ * GEMM: eta = (best-shape share of the device) x (what a step sustains of it)
+ * x (tile and wave quantisation) x k / (k + GEMM_FILL).  Quantisation is the
+ * share of the multiprocessors' tile slots that hold wanted output, over the
+ * best of a few tiles and split-K factors: NVIDIA, "Matrix Multiplication
+ * Background User's Guide", sections on tile and wave quantisation.  Smaller
+ * tiles re-read more from cache and are given a lower ceiling (assumption, see
+ * TILES).
  *
  * Attention: fused kernels (Dao 2023, arXiv:2307.08691; Shah et al. 2024,
  * arXiv:2407.08608) run 4 x b x a x s^2 x d FLOP forward and 2.5 times as many
  * backward (the scores are computed again: five GEMMs against two), of which
  * the causal mask leaves the tiles on and below the diagonal,
- * (1 + tile/s) / 2.  Unfused kernels write the s x s scores to memory, do the
- * full square, and are limited by bytes (Korthikanti et al. 2022,
- * arXiv:2205.05198, figure 3 lists the kernels).
+ * (1 + tile/s) / 2.  What they reach depends on device, version, direction and
+ * rows, not on the head's dimension.  Unfused kernels write the s x s scores to
+ * memory, do the full square, and are limited by bytes (Korthikanti et al.
+ * 2022, arXiv:2205.05198, figure 3 lists the kernels).
  *
  * Left out: power capping within a device row, cache residency of small
  * operands, and multiprocessors taken by a concurrent collective.

@@ -19,7 +19,9 @@
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues.
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
- * that do not fuse attention, whose models had it.
+ * that do not fuse attention, whose models had it.  Norms, residuals, rotary
+ * and activations move what a stack that fuses them moves, times its
+ * `elementwise`; the loss moves its `loss_bytes` a logit.
  */
 #include "workload.h"
 
