@@ -67,7 +67,7 @@ static const struct {
     {"b200-sxm", "dgx-b200-rails"},
     {"gb200", "gb200-nvl72"},
     {"gb300", "gb300-nvl72"},
-    {"a100-sxm-40gb", "dgx-a100-rails"},
+    {"a100-40gb-sxm", "dgx-a100-rails"},
     {"tpu-v4", "tpu-v4"},
     {"tpu-v5p", "tpu-v5p"},
     {"tpu-v6e", "tpu-v6e"},

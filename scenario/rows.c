@@ -298,6 +298,7 @@ static const struct lh__column device_columns[] = {
     QUANTITY("fp8_peak", fp8_flops_per_s, LH_DIM_FLOPS, "0 FLOP/s"),
     SHARE("gemm_bf16_frac", gemm_bf16_frac, NULL),
     SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
+    SHARE("gemm_sustained_frac", gemm_sustained_frac, NULL),
     QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
     QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
     SHARE("memory_frac", memory_frac, NULL),
@@ -306,6 +307,9 @@ static const struct lh__column device_columns[] = {
     COUNT("tile_n", tile_n, NULL),
     SHARE("attention_forward_frac", attention_forward_frac, NULL),
     SHARE("attention_backward_frac", attention_backward_frac, NULL),
+    SHARE("flash_1_forward_frac", flash_1_forward_frac, NULL),
+    SHARE("flash_1_backward_frac", flash_1_backward_frac, NULL),
+    SHARE("flash_2_frac", flash_2_frac, "1"),
     QUANTITY("kernel_gap", kernel_gap_s, LH_DIM_TIME, "0 s"),
     QUANTITY("power", power_w, LH_DIM_POWER, NULL),
     TEXT("source", source),
@@ -331,6 +335,9 @@ enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
         device.tile_m == 0 || device.tile_n == 0 ||
         device.attention_forward_frac == 0 ||
         device.attention_backward_frac == 0 ||
+        device.gemm_sustained_frac == 0 || device.flash_2_frac == 0 ||
+        device.flash_1_forward_frac == 0 ||
+        device.flash_1_backward_frac == 0 ||
         (device.fp8_flops_per_s > 0 && device.gemm_fp8_frac == 0)) {
         lh_error(ctx, row, "'%s': peaks, shares of them, memory, "
                            "multiprocessors and tiles must be above 0", name);
@@ -464,6 +471,10 @@ static const struct lh__column stack_columns[] = {
     TEXT("name", name),
     QUANTITY("dispatch", dispatch_s, LH_DIM_TIME, NULL),
     FLAG("fused_attention", fused_attention),
+    COUNT("flash_version", flash_version, "0"),
+    QUANTITY("elementwise", elementwise, LH_DIM_NONE, "1"),
+    QUANTITY("loss", loss_bytes, LH_DIM_BYTES, "52 B"),
+    {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
     TEXT("source", source),
@@ -476,11 +487,22 @@ enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
     static const struct lh__table table = {
         "stacks", "software stack", stack_columns, N(stack_columns)};
     struct lh_stack stack = {0};
+    struct lh_where row;
     enum lh_status st;
 
-    st = lh__row_read(&stack, &table, name, NULL, where, ctx);
-    if (st == LH_OK) {
-        *out = stack;
+    st = lh__row_read(&stack, &table, name, &row, where, ctx);
+    if (st != LH_OK) {
+        return st;
     }
-    return st;
+    if (stack.elementwise == 0) {
+        lh_error(ctx, row, "'%s': elementwise must be above 0", name);
+        return LH_BAD_INPUT;
+    }
+    if (stack.loss_bytes < 14) {
+        lh_error(ctx, row, "'%s': loss must be at least 14 B, those of its "
+                           "gradient", name);
+        return LH_BAD_INPUT;
+    }
+    *out = stack;
+    return LH_OK;
 }

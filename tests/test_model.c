@@ -463,6 +463,37 @@ static void stack_rows_are_read_in_si(void)
     folder_remove(&folder);
 }
 
+static void stack_rows_have_their_usual_cells(void)
+{
+    struct folder folder = folder_with(
+        "stacks.csv",
+        "name,dispatch,fused_attention,flash_version,elementwise,early_stop,"
+        "loss,collective_base,reserved,source\n"
+        "usual,8 us,yes,,,,,14 us,1 GB,test\n"
+        "mine,8 us,yes,2,1.25,yes,20 B,14 us,1 GB,test\n"
+        "none,8 us,yes,2,0,yes,20 B,14 us,1 GB,test\n"
+        "less,8 us,yes,2,1,yes,13 B,14 us,1 GB,test\n");
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_stack s = {0};
+
+    ctx.data_dir = folder.path;
+    LH_REQUIRE(lh_stack_by_name(&s, "usual", here, &ctx) == LH_OK);
+    LH_CHECK(s.flash_version == 0 && s.elementwise == 1 && !s.early_stop);
+    LH_CHECK(s.loss_bytes == 52);
+    LH_REQUIRE(lh_stack_by_name(&s, "mine", here, &ctx) == LH_OK);
+    LH_CHECK(s.flash_version == 2 && s.elementwise == 1.25 && s.early_stop);
+    LH_CHECK(lh_diag_total(&ctx) == 0);
+    LH_CHECK(lh_stack_by_name(&s, "none", here, &ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
+                  "'none': elementwise must be above 0");
+    LH_CHECK(lh_stack_by_name(&s, "less", here, &ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&ctx, 1)->text,
+                  "'less': loss must be at least 14 B, those of its gradient");
+    LH_CHECK(s.loss_bytes == 20);
+    lh_ctx_end(&ctx);
+    folder_remove(&folder);
+}
+
 static void faults_of_a_table_have_their_line(void)
 {
     struct folder folder = folder_with(
@@ -585,6 +616,7 @@ int main(void)
         {"Megatron-style file is refused", megatron_style_file_is_refused},
         {"fabric rows are read in SI", fabric_rows_are_read_in_si},
         {"stack rows are read in SI", stack_rows_are_read_in_si},
+        {"stack rows have their usual cells", stack_rows_have_their_usual_cells},
         {"faults of a table have their line",
          faults_of_a_table_have_their_line},
         {"columns are checked", columns_are_checked},

@@ -931,6 +931,176 @@ static void quantises_gemms(void)
     lh_ctx_end(&ctx);
 }
 
+/* By hand, on 132 multiprocessors with tiles of 128 x 256. */
+static void quantises_waves_and_splits_by_hand(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    /* 16 x 16 = 256 tiles in 2 waves of 132, or 512 in 4: 256 / 264; half
+     * tiles, 512 and 1024, fill no better and have the lower ceiling. */
+    struct lh__gemm waves = {1, 128 * 16, 256 * 16, 1e9, false};
+    /* 16 tiles fill 16 of 132 slots, split 4 64 of them; the 32 half tiles,
+     * split 4, fill 128, at a ceiling of 0.93. */
+    struct lh__gemm split = {1, 128 * 4, 256 * 4, 1e9, false};
+    /* A tile's last rows are lost: 1 of 128 rows wanted, the best of the three
+     * is the tile of 64 rows; 132 of them, one wave. */
+    struct lh__gemm rows = {1, 1, 128 * 132, 1e9, false};
+    struct lh__gemm short_k = {1, 128 * 12, 256 * 11, 64, false};
+
+    LH_CHECK_NEAR(lh__gemm_frac(d, &waves), 256.0 / 264, 1e-6);
+    LH_CHECK_NEAR(lh__gemm_frac(d, &split), 0.93 * 128 / 132, 1e-6);
+    LH_CHECK_NEAR(lh__gemm_frac(d, &rows), 0.84 / 64, 1e-6);
+    LH_CHECK_NEAR(lh__gemm_frac(d, &short_k), 0.5, 1e-6);
+    lh_ctx_end(&ctx);
+}
+
+/* A GEMM on either side of the roof; all figures by hand from the row. */
+static void bounds_gemms_by_peak_and_by_memory(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm wide = {1, 128 * 12, 256 * 11, 1 << 20, false};
+    struct lh__gemm thin = {1, 1, 1 << 14, 1 << 14, false};
+    struct lh__gemm adding = {1, 1 << 14, 1 << 14, 1, true};
+    struct lh__work work = {0};
+
+    lh__work_gemm(&work, d, &wide);
+    LH_CHECK_NEAR(work.kernel_s,
+                  2.0 * 1536 * 2816 * 1048576 / (989e12 * 0.803 * 0.73)
+                      * (1048576.0 + 64) / 1048576.0,
+                  1e-12);
+    work = (struct lh__work){0};
+    lh__work_gemm(&work, d, &thin); /* the matrix, once, and two vectors */
+    LH_CHECK_NEAR(work.kernel_s,
+                  2.0 * (16384.0 * 16384 + 2 * 16384) / (3.35e12 * 0.85),
+                  1e-12);
+    work = (struct lh__work){0};
+    lh__work_gemm(&work, d, &adding); /* read and written in fp32 */
+    LH_CHECK_NEAR(work.kernel_s,
+                  (8.0 * 16384 * 16384 + 4 * 16384) / (3.35e12 * 0.85), 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static double core_seconds(const struct lh_device *device, int64_t version,
+                           bool backward)
+{
+    struct lh__core core = {.batch = 2,
+                            .rows = 8192,
+                            .heads = 16,
+                            .kv_heads = 16,
+                            .head_dim = 128,
+                            .fused = true,
+                            .flash_version = version};
+    struct lh__work work = {0};
+
+    lh__work_core(&work, device, &core, backward);
+    return work.kernel_s;
+}
+
+/* 4 b a s^2 d, the half below the diagonal and half a tile of 128 on it. */
+static void times_flash_attention_by_version(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    double flops = 4.0 * 2 * 16 * 8192 * 8192 * 128 * (1 + 128.0 / 8192) / 2;
+    double rate = 989e12 * 8192 / (8192 + 450);
+
+    LH_CHECK_NEAR(core_seconds(d, 0, false), flops / (rate * 0.655), 1e-12);
+    LH_CHECK_NEAR(core_seconds(d, 3, true), 2.5 * flops / (rate * 0.55), 1e-12);
+    LH_CHECK_NEAR(core_seconds(d, 2, false), flops / (rate * 0.655 * 0.534),
+                  1e-12);
+    LH_CHECK_NEAR(core_seconds(d, 1, false), flops / (rate * 0.29), 1e-12);
+    LH_CHECK_NEAR(core_seconds(d, 1, true), 2.5 * flops / (rate * 0.15), 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+static double category_seconds(const struct lh_program *p,
+                               enum lh_category category)
+{
+    const struct lh_template *t = &p->templates[0];
+    double sum = 0.0;
+
+    for (int32_t i = 0; i < t->n_ops; i++)
+        if (t->ops[i].category == category)
+            sum += t->ops[i].seconds - t->ops[i].gap_s;
+    return sum;
+}
+
+/* What early stop spares a layer and micro-batch: the second GEMM of the MLP,
+ * (T, h, f), and its residual, 6 T h bytes. */
+static void stops_recomputation_early(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm second = {1, 128, 256, 1024, false};
+    struct lh__work spared = {0};
+    struct lh_program whole, early;
+
+    lh__work_gemm(&spared, d, &second);
+    lh__work_bytes(&spared, d, 6.0 * 128 * 256);
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    whole = build(&s, &ctx);
+    s.stack.early_stop = true;
+    early = build(&s, &ctx);
+    LH_CHECK_NEAR(category_seconds(&whole, LH_RECOMPUTE)
+                      - category_seconds(&early, LH_RECOMPUTE),
+                  8 * 8 * spared.kernel_s, 1e-9);
+    LH_CHECK_NEAR(category_seconds(&whole, LH_COMPUTE),
+                  category_seconds(&early, LH_COMPUTE), 1e-12);
+    LH_CHECK_NEAR(whole.hardware_flops - early.hardware_flops,
+                  8.0 * 128 * 8 * 2 * 256 * 1024, 1e-9);
+    LH_CHECK(whole.model_flops == early.model_flops);
+    lh_ctx_end(&ctx);
+}
+
+/* Only what a fusing stack would fuse: norms, residuals, rotary, activation
+ * of T h = 128 x 256 values, 8 layers, 8 micro-batches; both directions. */
+static void moves_more_bytes_unfused(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    double norms = 2 * (4 + 6 + 6 + 6) * 256, rotary = 2 * 4 * (256 + 128);
+    double activation = 2 * 1024 * (3 + 5);
+    struct lh_program fused, unfused;
+
+    fused = build(&s, &ctx);
+    s.stack.elementwise = 3;
+    unfused = build(&s, &ctx);
+    LH_CHECK_NEAR(category_seconds(&unfused, LH_COMPUTE)
+                      - category_seconds(&fused, LH_COMPUTE),
+                  8 * 8 * 128 * (norms + rotary + activation) * (3 - 1)
+                      / (d->memory_bytes_per_s * d->memory_frac),
+                  1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* 12 bytes a logit more of 128 x 1000, 8 micro-batches; at least 14 of them
+ * are of the gradient. */
+static void moves_the_bytes_of_the_loss(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    double seconds[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct lh_program p;
+
+        s.stack.loss_bytes = 40 + 12 * i;
+        p = build(&s, &ctx);
+        seconds[i] = category_seconds(&p, LH_COMPUTE);
+    }
+    LH_CHECK_NEAR(
+        seconds[1] - seconds[0],
+        12.0 * 8 * 128 * 1000 / (d->memory_bytes_per_s * d->memory_frac), 1e-6);
+    lh_ctx_end(&ctx);
+}
+
 static void bounds_a_segment_by_dispatch(void)
 {
     struct lh_ctx ctx = begin();
@@ -1048,8 +1218,7 @@ static void checks_loads(void)
     int32_t row = 0;
     while (p.comms[row].axes == 0)
         row++;
-    int64_t *load =
-        LH_NEW(ctx.arena, int64_t, (size_t)lh_axes_ranks(&p.axes));
+    int64_t *load = LH_NEW(ctx.arena, int64_t, (size_t)lh_axes_ranks(&p.axes));
     for (int64_t i = 0; i < lh_axes_ranks(&p.axes); i++)
         load[i] = 1 + i;
     p.comms[row].load = load;
@@ -1195,6 +1364,14 @@ int main(void)
         {"times the measured layer", times_the_measured_layer},
         {"times single-node iterations", times_single_node_iterations},
         {"quantises GEMMs", quantises_gemms},
+        {"quantises waves and splits by hand",
+         quantises_waves_and_splits_by_hand},
+        {"bounds GEMMs by peak and by memory",
+         bounds_gemms_by_peak_and_by_memory},
+        {"times flash attention by version", times_flash_attention_by_version},
+        {"stops recomputation early", stops_recomputation_early},
+        {"moves more bytes unfused", moves_more_bytes_unfused},
+        {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
         {"makes a template a device", makes_a_template_a_device},
         {"builds every combination", builds_every_combination},

@@ -6,7 +6,8 @@
  *   forward, a token, once:     2 h V
  *   model    = 3 x forward                        (backward is twice forward)
  *   hardware = model + what is recomputed once more: full, every layer's
- *              forward; selective, the core 4 s q
+ *              forward (a stack that stops early: without the MLP's last
+ *              GEMM, 2 h f); selective, the core 4 s q
  *
  *   latent attention, a layer:  2 x its matrices + 2 s a (n + r + v)
  *   sparse MLP, a layer:        2 (2 or 3) h e (k + shared) + 2 h E
@@ -64,6 +65,18 @@ static double mlp_matrices(const struct lh_model *m)
                     + h * (double)m->experts);
 }
 
+/* Of a token: the last GEMM of each dense MLP, where recomputation stops as
+ * soon as it has what the backward needs. */
+static double spared_flops(const struct lh_scenario *s)
+{
+    const struct lh_model *m = &s->model;
+    double dense = (double)(m->experts > 0 ? m->dense_layers : m->layers);
+
+    return s->stack.early_stop
+               ? 2.0 * dense * (double)m->hidden * (double)m->ffn
+               : 0.0;
+}
+
 void lh__flops_make(double *model_flops, double *hardware_flops,
                     const struct lh_scenario *s)
 {
@@ -77,7 +90,7 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
     double again = 0.0;
 
     if (s->plan.recompute == LH_RECOMPUTE_FULL)
-        again = all;
+        again = all - spared_flops(s);
     else if (s->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         again = core;
     *model_flops = 3.0 * tokens

@@ -6,20 +6,22 @@
  *   kernel  = max(flops / (peak x eta), bytes / (bandwidth x eta_m))
  *   segment = max(sum (kernel + gap), sum dispatch)
  *
- * GEMM: eta = (best-shape share of the device) x GEMM_SUSTAINED_FRAC x (tile
- * and wave quantisation) x k / (k + GEMM_FILL).  Quantisation is the share of
- * the multiprocessors' tile slots that hold wanted output, over the best of a
- * few tiles and split-K factors: NVIDIA, "Matrix Multiplication Background
- * User's Guide", sections on tile and wave quantisation.  Smaller tiles re-read
- * more from cache and are given a lower ceiling (assumption, see TILES).
+ * GEMM: eta = (best-shape share of the device) x (what a step sustains of it)
+ * x (tile and wave quantisation) x k / (k + GEMM_FILL).  Quantisation is the
+ * share of the multiprocessors' tile slots that hold wanted output, over the
+ * best of a few tiles and split-K factors: NVIDIA, "Matrix Multiplication
+ * Background User's Guide", sections on tile and wave quantisation.  Smaller
+ * tiles re-read more from cache and are given a lower ceiling (assumption, see
+ * TILES).
  *
  * Attention: fused kernels (Dao 2023, arXiv:2307.08691; Shah et al. 2024,
  * arXiv:2407.08608) run 4 x b x a x s^2 x d FLOP forward and 2.5 times as many
  * backward (the scores are computed again: five GEMMs against two), of which
  * the causal mask leaves the tiles on and below the diagonal,
- * (1 + tile/s) / 2.  Unfused kernels write the s x s scores to memory, do the
- * full square, and are limited by bytes (Korthikanti et al. 2022,
- * arXiv:2205.05198, figure 3 lists the kernels).
+ * (1 + tile/s) / 2.  What they reach depends on device, version, direction and
+ * rows, not on the head's dimension.  Unfused kernels write the s x s scores to
+ * memory, do the full square, and are limited by bytes (Korthikanti et al.
+ * 2022, arXiv:2205.05198, figure 3 lists the kernels).
  *
  * Left out: power capping within a device row, cache residency of small
  * operands, and multiprocessors taken by a concurrent collective.
@@ -27,12 +29,6 @@
 #include "kernels.h"
 
 #include <math.h>
-
-/* What GEMMs reach within a training step, compared with the best shape alone
- * (hot, power-limited, layouts as they come).  The one fitted constant of
- * GEMMs, for all devices: Korthikanti et al. 2022 table 4, the 22B layer on
- * A100 (docs/model.md, "Kernels"). */
-#define GEMM_SUSTAINED_FRAC 0.84
 
 /* A GEMM fills and drains its pipeline once a tile: as long as this many
  * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
@@ -105,12 +101,25 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    * (2.0 * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
     double rate = device->bf16_flops_per_s * device->gemm_bf16_frac
-                  * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
+                  * device->gemm_sustained_frac * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
+}
+
+/* Share of the peak that the stack's flash attention reaches on long rows. */
+static double flash_frac(const struct lh_device *device, int64_t version,
+                         bool backward)
+{
+    double newest = backward ? device->attention_backward_frac
+                             : device->attention_forward_frac;
+
+    if (version == 1)
+        return backward ? device->flash_1_backward_frac
+                        : device->flash_1_forward_frac;
+    return version == 2 ? newest * device->flash_2_frac : newest;
 }
 
 static void core_fused(struct lh__work *work, const struct lh_device *device,
@@ -119,9 +128,8 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
     double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
     double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
-    double eta = (backward ? device->attention_backward_frac
-                           : device->attention_forward_frac)
-                 * c->rows / (c->rows + CORE_HALF_ROWS);
+    double eta = flash_frac(device, c->flash_version, backward) * c->rows
+                 / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
     double bytes = 2.0 * c->batch * c->rows * c->head_dim
                    * (c->heads + c->kv_heads) * (backward ? 4.0 : 2.0);

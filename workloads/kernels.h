@@ -27,7 +27,8 @@ struct lh__core {
     double heads; /* on this accelerator */
     double kv_heads;
     double head_dim;
-    bool fused; /* flash attention */
+    bool fused;            /* flash attention */
+    int64_t flash_version; /* 1, 2; else the newest of the device */
     bool dropout;
 };
 

@@ -15,7 +15,9 @@
  * of the vocab-parallel loss, as one all-reduce.
  *
  * Full recomputation runs a layer's forward again, with its communication,
- * before its backward; selective runs the attention core again.
+ * before its backward; a stack that stops early spares what no gradient needs,
+ * the MLP's last GEMM and its reduction.  Selective runs the attention core
+ * again.
  *
  * A layer with routed experts on X = plan.expert replicas has, in place of the
  * MLP's, an all-to-all of k copies of every token to their experts and one of
@@ -195,8 +197,17 @@ static void recompute_layer(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
 
-    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
+    if (b->fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
+        return;
+    if (lh__layer_is_sparse(b->fit, layer)) {
         layer_forward(b, &lap);
+        return;
+    }
+    segment(b, &lap, &b->costs.attention_forward);
+    gather(b, &lap);
+    compute(b, &lap, &b->costs.mlp_again);
+    if (!b->fit->scenario->stack.early_stop)
+        reduce(b, &lap);
 }
 
 static void recompute_core(struct lh__builder *b, int layer)

@@ -20,11 +20,15 @@
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues.
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
- * that do not fuse attention, whose models had it.
+ * that do not fuse attention, whose models had it.  Norms, residuals, rotary
+ * and activations move what a stack that fuses them moves, times its
+ * `elementwise`; the loss moves its `loss_bytes` a logit.
  */
 #include "workload.h"
 
 #include <math.h>
+
+#define LOSS_BACKWARD_BYTES 14.0
 
 static double at_least(double value, double least)
 {
@@ -147,6 +151,13 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
 
 /* ---- segments ----------------------------------------------------------- */
 
+/* A kernel that streams `bytes` where the stack fuses what can be fused. */
+static void stream(struct lh__work *work, const struct lh__fit *fit,
+                   const struct lh_device *device, double bytes)
+{
+    lh__work_bytes(work, device, bytes * fit->scenario->stack.elementwise);
+}
+
 /* Norm before a block, on T h / S values of two bytes: in, out; backward: dy,
  * x in, dx out. */
 void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
@@ -154,7 +165,7 @@ void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
 {
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
 
-    lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
+    stream(work, fit, device, (backward ? 6.0 : 4.0) * values);
 }
 
 /* Residual (with dropout) after a block: two in, one out; backward: the two
@@ -165,16 +176,9 @@ void lh__block_exit(struct lh__work *work, const struct lh__fit *fit,
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
     double mask = fit->scenario->stack.fused_attention ? 0.0 : 1.0;
 
-    lh__work_bytes(work, device, 6.0 * values + mask * values);
+    stream(work, fit, device, 6.0 * values + mask * values);
     if (backward && mask > 0.0) /* the dropout's gradient is its own kernel */
-        lh__work_bytes(work, device, 4.0 * values + mask * values);
-}
-
-static void norm_and_residual(struct lh__work *work, const struct lh__fit *fit,
-                              const struct lh_device *device, bool backward)
-{
-    lh__block_entry(work, fit, device, backward);
-    lh__block_exit(work, fit, device, backward);
+        stream(work, fit, device, 4.0 * values + mask * values);
 }
 
 static void core_make(struct lh__work *work, const struct lh__fit *fit,
@@ -189,6 +193,7 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .kv_heads = d->kv_heads,
         .head_dim = d->head_dim,
         .fused = fused,
+        .flash_version = fit->scenario->stack.flash_version,
         .dropout = !fused,
     };
 
@@ -202,37 +207,49 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
     const struct lh_model *model = &fit->scenario->model;
     double qk_values = d->tokens * (d->queries + d->keys);
 
-    norm_and_residual(work, fit, device, backward);
+    lh__block_entry(work, fit, device, backward);
     if (model->attention == LH_ATTENTION_MLA) {
         lh__latent_attention(work, fit, device, backward);
         core_make(work, fit, device, backward);
+        lh__block_exit(work, fit, device, backward);
         return;
     }
     gemm(work, device,
          (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
          backward);
     if (model->qk_norm)
-        lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * qk_values);
+        stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
-        lh__work_bytes(work, device, 4.0 * qk_values);
+        stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    lh__block_exit(work, fit, device, backward);
+}
+
+/* The MLP up to its activation. */
+static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool gated = fit->scenario->model.gated_mlp;
+    double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
+
+    lh__block_entry(work, fit, device, backward);
+    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
+         backward);
+    /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
+    stream(work, fit, device,
+           2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
 }
 
 static void mlp(struct lh__work *work, const struct lh__fit *fit,
                 const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
-    bool gated = fit->scenario->model.gated_mlp;
-    double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
-    norm_and_residual(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
-         backward);
-    /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
-    lh__work_bytes(work, device,
-                   2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
+    mlp_inner(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    lh__block_exit(work, fit, device, backward);
 }
 
 /* Rows of the table in and out; backward adds to an fp32 gradient. */
@@ -244,10 +261,8 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
 }
 
-/* Bytes a logit: forward the cast to fp32 (2 + 4), the maximum (4), the
- * exponentials in place and their sum (8); backward the gradient in place (8)
- * and the cast back (4 + 2).  Unfused, as in Megatron-LM's vocab-parallel
- * cross-entropy. */
+/* The loss moves stack.loss_bytes a logit, of them backward the gradient in
+ * place (8) and the cast back (4 + 2). */
 static void head(struct lh__work *work, const struct lh__fit *fit,
                  const struct lh_device *device, bool backward)
 {
@@ -257,7 +272,10 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,
-                   (backward ? 14.0 : 18.0) * d->tokens * d->vocab);
+                   (backward
+                        ? LOSS_BACKWARD_BYTES
+                        : fit->scenario->stack.loss_bytes - LOSS_BACKWARD_BYTES)
+                       * d->tokens * d->vocab);
 }
 
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
@@ -273,6 +291,10 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
         lh__sparse_make(&out->sparse_forward, fit, device, false);
         lh__sparse_make(&out->sparse_backward, fit, device, true);
     }
+    if (fit->scenario->stack.early_stop)
+        mlp_inner(&out->mlp_again, fit, device, false);
+    else
+        out->mlp_again = out->mlp_forward;
     embedding(&out->embedding_forward, fit, device, false);
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);

@@ -110,6 +110,7 @@ struct lh__costs {
     struct lh__work attention_forward, attention_backward;
     struct lh__work core; /* forward of the attention core */
     struct lh__work mlp_forward, mlp_backward;
+    struct lh__work mlp_again; /* what full recomputation runs of mlp_forward */
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
 };

@@ -97,6 +97,7 @@ struct lh_device {
     double fp8_flops_per_s;       /* 0 = not supported */
     double gemm_bf16_frac;        /* best-shape share of peak that GEMMs reach */
     double gemm_fp8_frac;
+    double gemm_sustained_frac;   /* of that, what a training step sustains */
     double memory_bytes;
     double memory_bytes_per_s;
     double memory_frac;           /* share of it that streaming kernels reach */
@@ -104,6 +105,9 @@ struct lh_device {
     int64_t tile_m, tile_n;       /* output tile of the usual GEMM kernel */
     double attention_forward_frac;  /* of peak, flash attention, long rows */
     double attention_backward_frac;
+    double flash_1_forward_frac;    /* of peak, its first version */
+    double flash_1_backward_frac;
+    double flash_2_frac;            /* of the newest, its second version */
     double kernel_gap_s;          /* between kernels of a stream */
     double power_w;
     const char *source;
@@ -114,6 +118,10 @@ struct lh_stack {
     const char *name;
     double dispatch_s;              /* CPU time a kernel, eager; 0 = graphs */
     bool fused_attention;           /* flash attention, else unfused softmax */
+    int64_t flash_version;          /* 1, 2; else the newest of the device */
+    double elementwise;             /* bytes of streaming kernels over fused */
+    double loss_bytes;              /* a logit, forward and backward */
+    bool early_stop;                /* full recomputation spares the last GEMM */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */
     const char *source;
