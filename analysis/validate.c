@@ -13,7 +13,7 @@
 
 #include "validate.h"
 
-enum { BATCH = 32 };
+enum { BATCH = 32, REASONS = 3 };
 
 /* A row on its way; its messages stay apart from those of other rows. */
 struct run {
@@ -25,7 +25,8 @@ struct run {
     struct lh_program program;
 };
 
-/* ---- one row -------------------------------------------------------------- */
+/* ---- one row --------------------------------------------------------------
+ */
 
 static enum lh_status read_scenario(struct run *run)
 {
@@ -53,15 +54,18 @@ static enum lh_status build(struct run *run)
     return lh_topology_check(run->topology, &run->ctx);
 }
 
-/* The first error; its text names the key. */
+/* The errors, which name their keys; each once, a few at most. */
 static const char *reason(const struct run *run, struct lh_arena *arena)
 {
-    for (int i = 0; i < lh_diag_total(&run->ctx); i++) {
+    struct lh_text text = lh_text_new(arena);
+    int n = 0;
+    for (int i = 0; i < lh_diag_total(&run->ctx) && n < REASONS; i++) {
         const struct lh_message *m = lh_diag_at(&run->ctx, i);
-        if (m->severity == LH_ERROR)
-            return lh_strdup(arena, m->text);
+        if (m->severity != LH_ERROR || strstr(text.s, m->text))
+            continue;
+        lh_text_printf(&text, "%s%s", n++ > 0 ? "; " : "", m->text);
     }
-    return "refused without a reason";
+    return text.s;
 }
 
 static void take_result(struct run *run, const struct lh_result *result)
@@ -74,7 +78,8 @@ static void take_result(struct run *run, const struct lh_result *result)
     row->fits = result->fits;
 }
 
-/* ---- a batch -------------------------------------------------------------- */
+/* ---- a batch --------------------------------------------------------------
+ */
 
 static struct lh_sim_point point_of(const struct run *run)
 {
@@ -146,58 +151,78 @@ static enum lh_status run_batch(struct lh_validation_row **rows, int n,
     return all;
 }
 
-/* ---- all ------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------
+ */
 
 /* A base scenario that is not there is the file's fault, not the program's. */
+static bool has_scenario(const struct lh_validation_row *row)
+{
+    struct lh_ctx scratch = lh_ctx_begin();
+    char *text;
+    size_t n;
+    bool there = lh_data_text(row->scenario)
+                 || lh_file_read(&text, &n, row->scenario, &scratch) == LH_OK;
+    lh_ctx_end(&scratch);
+    return there;
+}
+
 static enum lh_status check_scenarios(const struct lh_validation_source *source,
                                       struct lh_ctx *ctx)
 {
     const char *seen = "";
     for (int i = 0; i < source->n_rows; i++) {
         const struct lh_validation_row *row = &source->rows[i];
-        enum lh_status st;
-        char *text;
-        size_t n;
-        if (strcmp(seen, row->scenario) == 0 || lh_data_text(row->scenario))
+        if (strcmp(seen, row->scenario) == 0)
             continue;
         seen = row->scenario;
-        st = lh_file_read(&text, &n, row->scenario, ctx);
-        if (st != LH_OK) {
+        if (!has_scenario(row)) {
             lh_error(ctx, row->where,
-                     "row '%s' needs the base scenario %s (column 'scenario', "
-                     "else the name of the rows' file)",
+                     "row '%s' needs the base scenario %s, which cannot be "
+                     "read; column 'scenario' names another",
                      row->name, row->scenario);
-            return st;
+            return LH_BAD_INPUT;
         }
     }
     return LH_OK;
 }
 
+static void total(struct lh_validation *v, struct lh_arena *arena)
+{
+    double *medians = LH_NEW(arena, double, (size_t)v->n_sources);
+    int n = 0;
+    for (int i = 0; i < v->n_sources; i++) {
+        struct lh_validation_totals *t = &v->sources[i].totals;
+        lh__validation_totals(t, &v->sources[i], 1, arena);
+        if (t->n_compared > 0)
+            medians[n++] = t->median_abs_error;
+    }
+    lh__validation_totals(&v->totals, v->sources, v->n_sources, arena);
+    v->median_of_medians = lh__median(medians, n);
+}
+
 enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
                                  struct lh_ctx *ctx)
 {
-    struct lh_validation_row *rows[BATCH];
+    struct lh_validation_row **rows;
     enum lh_status all = LH_OK;
     int n = 0;
     for (int i = 0; i < v->n_sources; i++) {
         enum lh_status st = check_scenarios(&v->sources[i], ctx);
         if (st != LH_OK)
             return st;
+        n += v->sources[i].n_rows;
     }
+    rows = LH_NEW(ctx->arena, struct lh_validation_row *, (size_t)n);
+    n = 0;
     for (int i = 0; i < v->n_sources; i++) {
-        for (int k = 0; k < v->sources[i].n_rows; k++) {
+        for (int k = 0; k < v->sources[i].n_rows; k++)
             rows[n++] = &v->sources[i].rows[k];
-            if (n == BATCH
-                || (i == v->n_sources - 1 && k == v->sources[i].n_rows - 1)) {
-                enum lh_status st = run_batch(rows, n, jobs, ctx);
-                all = all == LH_OK ? st : all;
-                n = 0;
-            }
-        }
     }
-    for (int i = 0; i < v->n_sources; i++)
-        lh__validation_totals(&v->sources[i].totals, &v->sources[i], 1,
-                              ctx->arena);
-    lh__validation_totals(&v->totals, v->sources, v->n_sources, ctx->arena);
+    for (int i = 0; i < n; i += BATCH) {
+        enum lh_status st =
+            run_batch(rows + i, n - i < BATCH ? n - i : BATCH, jobs, ctx);
+        all = all == LH_OK ? st : all;
+    }
+    total(v, ctx->arena);
     return all;
 }

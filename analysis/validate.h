@@ -33,6 +33,8 @@ bool lh__quantity_convention(const struct lh__quantity *quantity,
 double lh__quantity_value(const struct lh_validation_row *row,
                           const struct lh__measured *measured);
 
+/* Sorts the values; NAN for none. */
+double lh__median(double *values, int n);
 /* Over all rows of the sources. */
 void lh__validation_totals(struct lh_validation_totals *out,
                            const struct lh_validation_source *sources, int n,

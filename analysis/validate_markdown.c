@@ -12,14 +12,14 @@
 
 static const char intro[] =
     "# Validation\n\n"
-    "Made by `make validate` (`longhaul validate -o markdown`); do not edit.\n\n"
+    "Made by `make validate` (`longhaul validate -o markdown`); do not "
+    "edit.\n\n"
     "Published runs, simulated.  An error is simulated / published - 1 in the "
     "quantity that was published: of a time, positive is slower than "
-    "measured; of a rate, faster.  Rows that do not count are left out of "
-    "medians and shares: their constants were fitted to them, they repeat "
-    "another row, or they measure something else; the file says which.  What "
-    "this version refuses stands here with its reason.  Nothing is fitted to "
-    "a row, a model or a cluster ([model.md](model.md)).\n\n"
+    "measured; of a rate, faster ([definitions](model.md#validation)).  Rows "
+    "that do not count are left out of medians and shares: they repeat "
+    "another row or measure something else; their note says which.  What this "
+    "version refuses stands here with its reason.\n\n"
     "![Step times, simulated over published](validation.svg)\n\n";
 
 static const char own_rows[] =
@@ -81,28 +81,36 @@ static void put_totals(struct lh_text *out, const struct lh_validation *v)
                    &v->sources[i].totals);
     }
     totals_row(out, "**all**", &v->totals);
-    lh_text_add(out, "\n");
+    lh_text_add(out, "\nMedian of the sources' medians: ");
+    put_share(out, v->median_of_medians, "%.1f %%");
+    lh_text_add(out, ".\n\n");
+}
+
+static void put_figure(struct lh_text *out, const char *figure,
+                       const char *unit)
+{
+    lh_text_printf(out, "%s%s%s | ", figure, *unit ? " " : "", unit);
 }
 
 static void put_row(struct lh_text *out, const struct lh_validation_row *row)
 {
+    const char *unit = lh__row_unit(row);
     lh_text_add(out, "| ");
     put_cell(out, row->name);
-    lh_text_printf(out, " | %s%s%s | %s %s | ", row->quantity,
-                   *row->convention ? ", " : "", row->convention,
-                   row->published_text, lh__row_unit(row));
+    lh_text_printf(out, " | %s%s%s | ", row->quantity,
+                   *row->convention ? ", " : "", row->convention);
+    put_figure(out, row->published_text, unit);
     if (row->unsupported) {
         lh_text_add(out, "unsupported: ");
         put_cell(out, row->unsupported);
-        lh_text_add(out, " | ");
+        lh_text_add(out, " | | ");
     } else {
-        lh_text_printf(out, "%s %s | %s", lh__figure(out->arena, row->simulated),
-                       lh__row_unit(row),
-                       lh__percent(out->arena, row->error));
+        put_figure(out, lh__figure(out->arena, row->simulated), unit);
+        lh_text_printf(out, "%s | ", lh__percent(out->arena, row->error));
     }
-    lh_text_printf(out, " | %s%s",
+    lh_text_printf(out, "%s%s",
                    row->unsupported || row->fits ? "" : "does not fit; ",
-                   row->counts ? "" : "does not count; ");
+                   row->counts ? "" : "does not count: ");
     put_cell(out, row->note);
     lh_text_add(out, " |\n");
 }

@@ -37,7 +37,8 @@ struct lh__quantity {
                     const struct lh__measured *m);
 };
 
-/* ---- FLOPs ---------------------------------------------------------------- */
+/* ---- FLOPs ----------------------------------------------------------------
+ */
 
 static double sc21_flops(const struct lh_scenario *s)
 {
@@ -59,7 +60,8 @@ static double flops(const struct lh_validation_row *row,
     return m->program->model_flops;
 }
 
-/* ---- values --------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------
+ */
 
 static double ranks(const struct lh__measured *m)
 {
@@ -221,7 +223,8 @@ double lh__published_step_s(const struct lh_validation_row *row)
                : row->step_time_s / ratio;
 }
 
-/* ---- totals --------------------------------------------------------------- */
+/* ---- totals ---------------------------------------------------------------
+ */
 
 static int by_value(const void *a, const void *b)
 {
@@ -229,7 +232,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int n)
+double lh__median(double *values, int n)
 {
     if (n == 0)
         return NAN;
@@ -265,5 +268,5 @@ void lh__validation_totals(struct lh_validation_totals *out,
         within += errors[i] <= 0.1;
     out->within_10_frac =
         out->n_compared > 0 ? (double)within / out->n_compared : NAN;
-    out->median_abs_error = median(errors, out->n_compared);
+    out->median_abs_error = lh__median(errors, out->n_compared);
 }

@@ -54,7 +54,8 @@ struct reader {
     struct lh_validation_source *source;
 };
 
-/* ---- places --------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------
+ */
 
 static const char *line_begin(const char *text, int line)
 {
@@ -96,7 +97,8 @@ static int find_header(const char *text)
     return line;
 }
 
-/* ---- the comment ---------------------------------------------------------- */
+/* ---- the comment ----------------------------------------------------------
+ */
 
 /* Paragraphs without '#', joined: the first is the title. */
 static void read_comment(struct lh_validation_source *source, const char *text,
@@ -124,7 +126,8 @@ static void read_comment(struct lh_validation_source *source, const char *text,
     source->remarks = remarks.s;
 }
 
-/* ---- columns -------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------
+ */
 
 static int reserved(const char *name)
 {
@@ -166,7 +169,8 @@ static enum lh_status read_columns(struct reader *r)
     return lh_diag_count(r->ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
 }
 
-/* ---- rows ----------------------------------------------------------------- */
+/* ---- rows -----------------------------------------------------------------
+ */
 
 static const char *cell(const struct reader *r, int row, enum column column)
 {
@@ -217,8 +221,8 @@ static void read_quantity(struct lh_validation_row *out, const struct reader *r,
         fault_quantity(r, row);
         return;
     }
-    out->unit = lh__quantity_unit(quantity, cell(r, row, UNIT), &known,
-                                  r->ctx->arena);
+    out->unit =
+        lh__quantity_unit(quantity, cell(r, row, UNIT), &known, r->ctx->arena);
     if (!out->unit)
         lh_error(r->ctx, where_of(r, row, UNIT),
                  "'%s' is no unit of %s; there are %s", cell(r, row, UNIT),
@@ -303,11 +307,10 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
         .simulated = NAN,
         .error = NAN,
         .step_time_s = NAN,
-        .scenario = beside(r->csv.file,
-                           *base != '\0'
-                               ? base
-                               : lh_format(arena, "%s.yaml", r->source->name),
-                           arena),
+        .scenario = beside(
+            r->csv.file,
+            *base != '\0' ? base : lh_format(arena, "%s.yaml", r->source->name),
+            arena),
     };
     read_name(out, r, row);
     read_quantity(out, r, row);
@@ -316,7 +319,8 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
     read_settings(out, r, row);
 }
 
-/* ---- files ---------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------
+ */
 
 static const char *stem(const char *path, struct lh_arena *arena)
 {

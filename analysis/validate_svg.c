@@ -66,7 +66,10 @@ static void put_text(struct lh_text *out, double x, double y,
                    "font-size=\"12\">",
                    x, y, anchor);
     for (; *text; text++)
-        lh_text_printf(out, *text == '<' ? "&lt;" : *text == '&' ? "&amp;" : "%c",
+        lh_text_printf(out,
+                       *text == '<'   ? "&lt;"
+                       : *text == '&' ? "&amp;"
+                                      : "%c",
                        *text);
     lh_text_add(out, "</text>\n");
 }
@@ -158,8 +161,8 @@ void lh__validation_svg(struct lh_text *out, const struct lh_validation *v)
                    "<title>Step times of published runs, simulated over "
                    "published</title>\n"
                    "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
-                   LEGEND + 190, TOP + SIDE + 60, LEGEND + 190,
-                   TOP + SIDE + 60, LEGEND + 190, TOP + SIDE + 60);
+                   LEGEND + 190, TOP + SIDE + 60, LEGEND + 190, TOP + SIDE + 60,
+                   LEGEND + 190, TOP + SIDE + 60);
     put_band(&p);
     put_axes(&p);
     for (int i = 0; i < v->n_sources; i++)

@@ -10,11 +10,11 @@
 
 #include "validate.h"
 
+enum { WIDTH = 100 };
+
 static const struct lh_validation_output outputs[] = {
-    {"text", lh__validation_text},
-    {"csv", lh__validation_csv},
-    {"json", lh__validation_json},
-    {"markdown", lh__validation_markdown},
+    {"text", lh__validation_text}, {"csv", lh__validation_csv},
+    {"json", lh__validation_json}, {"markdown", lh__validation_markdown},
     {"svg", lh__validation_svg},
 };
 
@@ -23,14 +23,18 @@ const struct lh_validation_output *lh_validation_output_at(int i)
     return i < (int)(sizeof outputs / sizeof outputs[0]) ? &outputs[i] : NULL;
 }
 
-/* ---- figures -------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------
+ */
 
 const char *lh__figure(struct lh_arena *arena, double value)
 {
     int digits = value > 0 ? 3 - (int)floor(log10(value)) : 0;
     if (!isfinite(value))
         return "";
-    return lh_format(arena, "%.*f", digits < 0 ? 0 : digits > 12 ? 12 : digits,
+    return lh_format(arena, "%.*f",
+                     digits < 0    ? 0
+                     : digits > 12 ? 12
+                                   : digits,
                      value);
 }
 
@@ -44,22 +48,39 @@ const char *lh__row_unit(const struct lh_validation_row *row)
     return strcmp(row->unit, "1") == 0 ? "" : row->unit;
 }
 
-/* ---- text ----------------------------------------------------------------- */
+/* ---- text -----------------------------------------------------------------
+ */
 
 static void text_totals(struct lh_text *out,
                         const struct lh_validation_totals *t)
 {
     if (t->n_compared > 0)
-        lh_text_printf(out,
-                       "median error %.1f %%, %.0f %% of %d rows within 10 %%",
-                       100 * t->median_abs_error, 100 * t->within_10_frac,
-                       t->n_compared);
+        lh_text_printf(
+            out, "median error %.1f %%, %.0f %% of %d rows within 10 %%",
+            100 * t->median_abs_error, 100 * t->within_10_frac, t->n_compared);
     else
         lh_text_add(out, "no row that counts was simulated");
     if (t->n_rows > t->n_counted)
         lh_text_printf(out, ", %d do not count", t->n_rows - t->n_counted);
     if (t->n_unsupported > 0)
         lh_text_printf(out, ", %d unsupported", t->n_unsupported);
+    lh_text_add(out, "\n");
+}
+
+/* Words in lines of at most WIDTH. */
+static void text_wrapped(struct lh_text *out, const char *text)
+{
+    size_t column = 0;
+    while (*text != '\0') {
+        size_t n = strcspn(text, " ");
+        if (column > 0 && column + 1 + n > WIDTH) {
+            lh_text_add(out, "\n");
+            column = 0;
+        }
+        lh_text_printf(out, "%s%.*s", column > 0 ? " " : "", (int)n, text);
+        column += n + (column > 0);
+        text += n + strspn(text + n, " ");
+    }
     lh_text_add(out, "\n");
 }
 
@@ -87,7 +108,8 @@ void lh__validation_text(struct lh_text *out, const struct lh_validation *v)
             int n = (int)strlen(source->rows[k].name);
             width = n > width ? n : width;
         }
-        lh_text_printf(out, "%s  %s\n", source->name, source->title);
+        lh_text_printf(out, "%s\n", source->name);
+        text_wrapped(out, source->title);
         lh_text_printf(out, "  %-*s  %-20s %9s %9s %-11s %8s\n", width, "row",
                        "quantity", "published", "simulated", "", "error");
         for (int k = 0; k < source->n_rows; k++)
@@ -98,9 +120,13 @@ void lh__validation_text(struct lh_text *out, const struct lh_validation *v)
     }
     lh_text_add(out, "all: ");
     text_totals(out, &v->totals);
+    if (isfinite(v->median_of_medians))
+        lh_text_printf(out, "median of the sources' medians %.1f %%\n",
+                       100 * v->median_of_medians);
 }
 
-/* ---- CSV ------------------------------------------------------------------ */
+/* ---- CSV ------------------------------------------------------------------
+ */
 
 static void csv_text(struct lh_text *out, const char *text)
 {
@@ -150,7 +176,8 @@ void lh__validation_csv(struct lh_text *out, const struct lh_validation *v)
     }
 }
 
-/* ---- JSON ----------------------------------------------------------------- */
+/* ---- JSON -----------------------------------------------------------------
+ */
 
 static void json_text(struct lh_text *out, const char *key, const char *text)
 {
@@ -183,7 +210,9 @@ static void json_row(struct lh_text *out, const char *source,
     json_number(out, "error", row->error);
     json_number(out, "step_time_s", row->step_time_s);
     lh_text_printf(out, "\"fits\": %s, ",
-                   row->unsupported ? "null" : row->fits ? "true" : "false");
+                   row->unsupported ? "null"
+                   : row->fits      ? "true"
+                                    : "false");
     json_text(out, "unsupported", row->unsupported);
     json_text(out, "confidence", *row->confidence ? row->confidence : NULL);
     json_text(out, "note", *row->note ? row->note : NULL);
@@ -216,6 +245,7 @@ void lh__validation_json(struct lh_text *out, const struct lh_validation *v)
     const char *comma = "";
     lh_text_add(out, "{\n  \"schema\": \"longhaul.validation/1\",\n"
                      "  \"totals\": {");
+    json_number(out, "median_of_source_medians", v->median_of_medians);
     json_totals(out, &v->totals);
     lh_text_add(out, "},\n  \"sources\": [");
     for (int i = 0; i < v->n_sources; i++) {

@@ -70,8 +70,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o': run->output = read_output(state, arg); return 0;
     case 'j': run->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case OPTION_LINKS:
-        run->max_links =
-            strcmp(arg, "all") == 0 ? -1 : lh__read_count(state, "--links", arg, 0);
+        run->max_links = strcmp(arg, "all") == 0
+                             ? -1
+                             : lh__read_count(state, "--links", arg, 0);
         return 0;
     case OPTION_TRACE: run->trace_path = arg; return 0;
     case OPTION_TIMING: run->timing = true; return 0;

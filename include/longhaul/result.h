@@ -138,6 +138,7 @@ struct lh_validation {
     int n_sources;
     struct lh_validation_source *sources;
     struct lh_validation_totals totals;
+    double median_of_medians;    /* over sources that have one; else NAN */
 };
 
 /* Reads files of rows; n = 0: those compiled into the program. */
