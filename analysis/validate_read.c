@@ -283,6 +283,21 @@ static void read_settings(struct lh_validation_row *out, const struct reader *r,
     }
 }
 
+/* Cells are printed as they are. */
+static void check_cells(const struct reader *r, int row)
+{
+    for (int i = 0; i < r->csv.n_columns; i++) {
+        for (const char *p = lh_csv_cell(&r->csv, row, i); *p; p++) {
+            if ((unsigned char)*p >= 0x20 && *p != 0x7f)
+                continue;
+            lh_error(r->ctx, cell_where(r, r->csv.lines[row], i),
+                     "a line break or another control character in '%s'",
+                     r->csv.columns[i]);
+            break;
+        }
+    }
+}
+
 /* Of the same folder, or compiled in as well. */
 static const char *beside(const char *file, const char *name,
                           struct lh_arena *arena)
@@ -312,6 +327,7 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
             *base != '\0' ? base : lh_format(arena, "%s.yaml", r->source->name),
             arena),
     };
+    check_cells(r, row);
     read_name(out, r, row);
     read_quantity(out, r, row);
     read_published(out, r, row);

@@ -131,6 +131,26 @@ static void refused_rows_say_why(void)
     lh_ctx_end(&f.ctx);
 }
 
+/* Two files, of which one names its base; cells of one leave the other be. */
+static void files_side_by_side(void)
+{
+    const char *paths[] = {tiny, LH_SRCDIR "/tests/validate/named.csv"};
+    struct fixture f = {.ctx = lh_ctx_begin()};
+    LH_REQUIRE(lh_validation_read(&f.v, paths, 2, &f.ctx) == LH_OK);
+    LH_REQUIRE(lh_validation_run(&f.v, 1, &f.ctx) == LH_OK);
+    LH_REQUIRE(f.v.n_sources == 2 && f.v.sources[1].n_rows == 1);
+    LH_CHECK_NEAR(f.v.sources[1].rows[0].simulated, row(&f, "time")->simulated,
+                  0);
+    LH_CHECK_TEXT(f.v.sources[1].remarks, "");
+    LH_CHECK(f.v.totals.n_rows == f.v.sources[0].n_rows + 1);
+    LH_CHECK_NEAR(f.v.median_of_medians,
+                  (f.v.sources[0].totals.median_abs_error
+                   + f.v.sources[1].totals.median_abs_error)
+                      / 2,
+                  1e-15);
+    lh_ctx_end(&f.ctx);
+}
+
 /* Made of the rows' errors, in another way. */
 static void totals(void)
 {
@@ -244,6 +264,7 @@ int main(void)
         {"cells are settings, empty ones set nothing", cells_are_settings},
         {"a row that is refused says why, and is no error",
          refused_rows_say_why},
+        {"files stand side by side", files_side_by_side},
         {"totals are of the rows that count", totals},
         {"the comment is citation and assumptions", comment_is_the_source},
         {"JSON holds rows, sources and totals", json},
