@@ -20,6 +20,7 @@ enum {
  * argv[0] is "longhaul NAME". */
 #define LH__COMMANDS                                                           \
     LH_COMMAND(run, "simulate a step and print where its time goes")           \
+    LH_COMMAND(validate, "simulate published runs and print the errors")       \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
     LH_COMMAND(show, "print a stage: scenario, topology, program, fold, ...")  \
     LH_COMMAND(list, "print what can be chosen: topologies, models, ...")      \
@@ -74,5 +75,9 @@ int lh__exit_status(enum lh_status st);
 /* Ends with argp's message, "did you mean", and exit status 2. */
 void lh__choice_error(const struct argp_state *state, const char *what,
                       const char *got, const char *const *choices, int n);
+
+/* A whole number from least on; else argp's message and exit status 2. */
+int lh__read_count(const struct argp_state *state, const char *option,
+                   const char *text, int least);
 
 #endif

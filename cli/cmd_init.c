@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Names of the examples, without .yaml. */
+/* Names of the examples, without .yaml; "validation:..." is none. */
 static int examples(const char **names, struct lh_ctx *ctx)
 {
     const char *file;
@@ -49,6 +49,7 @@ static int examples(const char **names, struct lh_ctx *ctx)
     for (int i = 0; (file = lh_data_name_at(i)) != NULL; i++) {
         size_t length = strlen(file);
         if (length > strlen(suffix) && n < MAX_EXAMPLES
+            && strchr(file, ':') == NULL
             && strcmp(file + length - strlen(suffix), suffix) == 0) {
             names[n++] = lh_strndup(ctx->arena, file, length - strlen(suffix));
         }

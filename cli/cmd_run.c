@@ -3,9 +3,7 @@
  * longhaul run: a step of the scenario and, where it has several sites, of
  * the same accelerators in one site, simulated side by side.
  */
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -47,24 +45,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* A whole number from least on, or argp's error and exit. */
-static int read_count(const struct argp_state *state, const char *option,
-                      const char *text, int least)
-{
-    char *end;
-    long n;
-
-    errno = 0;
-    n = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0
-        || n < least || n > INT_MAX) {
-        argp_error(state, "%s needs a whole number of at least %d, not '%s'",
-                   option, least, text);
-        return least;
-    }
-    return (int)n;
-}
-
 static const struct lh_output *read_output(const struct argp_state *state,
                                            const char *name)
 {
@@ -88,10 +68,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &run->input; return 0;
     case 'o': run->output = read_output(state, arg); return 0;
-    case 'j': run->jobs = read_count(state, "--jobs", arg, 1); return 0;
+    case 'j': run->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case OPTION_LINKS:
-        run->max_links =
-            strcmp(arg, "all") == 0 ? -1 : read_count(state, "--links", arg, 0);
+        run->max_links = strcmp(arg, "all") == 0
+                             ? -1
+                             : lh__read_count(state, "--links", arg, 0);
         return 0;
     case OPTION_TRACE: run->trace_path = arg; return 0;
     case OPTION_TIMING: run->timing = true; return 0;

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -289,4 +290,21 @@ void lh__choice_error(const struct argp_state *state, const char *what,
     }
     argp_error(state, "unknown %s '%s'%s", what, got, text.s);
     lh_arena_free(arena);
+}
+
+int lh__read_count(const struct argp_state *state, const char *option,
+                   const char *text, int least)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0
+        || n < least || n > INT_MAX) {
+        argp_error(state, "%s needs a whole number of at least %d, not '%s'",
+                   option, least, text);
+        return least;
+    }
+    return (int)n;
 }

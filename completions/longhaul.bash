@@ -25,6 +25,7 @@ _longhaul_options() { # COMMAND
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs" ;;
+    validate) echo "$common --output --jobs --data" ;;
     check) echo "$common --set --data" ;;
     show) echo "$common --output --set --data" ;;
     list) echo "$common --data" ;;
@@ -39,6 +40,8 @@ _longhaul_value() { # COMMAND OPTION WORD
     -o | --output)
         if [ "$1" = show ]; then
             _longhaul_words "$3" 'text json svg'
+        elif [ "$1" = validate ]; then
+            _longhaul_words "$3" 'text csv json markdown svg'
         else
             _longhaul_words "$3" 'text json csv'
         fi
@@ -57,6 +60,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
     local kinds='topologies collectives schedules accelerators fabrics'
     case $1 in
     run | check) _longhaul_files "$3" '*.y*ml' ;;
+    validate) _longhaul_files "$3" '*.csv' ;;
     show)
         if (($2 == 0)); then
             _longhaul_words "$3" "$stages"
@@ -72,7 +76,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
 
 _longhaul() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run check show list explain init'
+    local commands='run validate check show list explain init'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

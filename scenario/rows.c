@@ -18,7 +18,7 @@
 
 #include "rows.h"
 
-enum { MAX_LISTED = 40 }; /* names listed after "known are" */
+enum { MAX_LISTED = 80 }; /* names listed after "known are" */
 
 /* ---- one cell ----------------------------------------------------------- */
 

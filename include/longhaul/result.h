@@ -93,4 +93,71 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report);
  * thread a stream, counters for link use. */
 void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 
+/* ---- validation: simulated beside published (docs/validation.md) ---------- */
+
+/* One published figure, and the scenario that it is of. */
+struct lh_validation_row {
+    const char *name;
+    const char *quantity;        /* "step_time", .. lh_quantity_at() */
+    const char *unit;
+    const char *convention;      /* of FLOPs; "": none */
+    const char *published_text;  /* as in the file */
+    double published;
+    bool counts;                 /* in the totals */
+    const char *confidence, *note;
+    const char *scenario;        /* file of the base scenario */
+    int n_settings;
+    struct lh_setting *settings;
+    struct lh_where where;
+    const char *unsupported;     /* why it was refused; NULL: simulated */
+    double simulated;            /* in the same unit; NAN: unsupported */
+    double error;                /* simulated / published - 1; NAN likewise */
+    double step_time_s;          /* simulated; NAN likewise */
+    bool fits;
+};
+
+/* Of rows that count: median and share are over the compared ones, which are
+ * those that were simulated; NAN where there is none. */
+struct lh_validation_totals {
+    int n_rows, n_counted, n_compared, n_unsupported;
+    double median_abs_error;
+    double within_10_frac;
+};
+
+/* One file of rows. */
+struct lh_validation_source {
+    const char *name;            /* of the file, without folder and ending */
+    const char *title;           /* first paragraph of the file's comment */
+    const char *remarks;         /* the other paragraphs, by empty lines */
+    int n_rows;
+    struct lh_validation_row *rows;
+    struct lh_validation_totals totals;
+};
+
+struct lh_validation {
+    int n_sources;
+    struct lh_validation_source *sources;
+    struct lh_validation_totals totals;
+    double median_of_medians;    /* over sources that have one; else NAN */
+};
+
+/* Reads files of rows; n = 0: those compiled into the program. */
+enum lh_status lh_validation_read(struct lh_validation *out,
+                                  const char *const *paths, int n,
+                                  struct lh_ctx *ctx) LH_MUST_USE;
+/* Simulates every row, `jobs` at a time.  A row that is refused says so and
+ * is no failure. */
+enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Quantities that rows can have; NULL after the last. */
+const struct lh_choice *lh_quantity_at(int i);
+
+/* The formats of `validate -o`; NULL after the last. */
+struct lh_validation_output {
+    const char *name;
+    void (*write)(struct lh_text *out, const struct lh_validation *v);
+};
+const struct lh_validation_output *lh_validation_output_at(int i);
+
 #endif

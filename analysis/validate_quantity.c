@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The quantities of validation rows: what a published figure is, its units,
+ * and how FLOPs are counted where it holds FLOPs; and the totals over rows.
+ *
+ *   error            simulated / published - 1, in the row's own quantity
+ *   median_abs_error median of |error| over rows that count
+ *
+ * Conventions of FLOPs of a step:
+ *   model           without recomputation (workloads/flops.c)
+ *   hardware        with what the plan recomputes
+ *   megatron-sc21   Narayanan et al. 2021 (arXiv:2104.04473), equation 3:
+ *                   96 B s l h^2 (1 + s/(6h) + V/(16 l h)), every layer's
+ *                   forward pass counted twice whatever the plan recomputes
+ * Place in the pipeline: after lh_result_make().  Leaves out busbw: a row is
+ * a training step.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "validate.h"
+
+struct unit {
+    const char *name;
+    double in_base; /* the quantity's own unit */
+};
+
+enum { UNITS_MAX = 4 };
+
+struct lh__quantity {
+    struct lh_choice choice;
+    bool is_rate;
+    bool has_convention;
+    struct unit units[UNITS_MAX]; /* the first is the usual */
+    double (*value)(const struct lh_validation_row *row,
+                    const struct lh__measured *m);
+};
+
+/* ---- FLOPs ----------------------------------------------------------------
+ */
+
+static double sc21_flops(const struct lh_scenario *s)
+{
+    double batch = (double)s->training.global_batch;
+    double length = (double)s->training.sequence_length;
+    double layers = (double)s->model.layers, h = (double)s->model.hidden;
+    double vocabulary = (double)s->model.vocab;
+    return 96 * batch * length * layers * h * h
+           * (1 + length / (6 * h) + vocabulary / (16 * layers * h));
+}
+
+static double flops(const struct lh_validation_row *row,
+                    const struct lh__measured *m)
+{
+    if (strcmp(row->convention, "hardware") == 0)
+        return m->program->hardware_flops;
+    if (strcmp(row->convention, "megatron-sc21") == 0)
+        return sc21_flops(m->scenario);
+    return m->program->model_flops;
+}
+
+/* ---- values ---------------------------------------------------------------
+ */
+
+static double ranks(const struct lh__measured *m)
+{
+    return (double)lh_axes_ranks(&m->program->axes);
+}
+
+static double step_time(const struct lh_validation_row *row,
+                        const struct lh__measured *m)
+{
+    (void)row;
+    return m->result->step_time_s;
+}
+
+static double tokens_per_s(const struct lh_validation_row *row,
+                           const struct lh__measured *m)
+{
+    (void)row;
+    return m->result->tokens_per_s;
+}
+
+static double tokens_per_s_per_gpu(const struct lh_validation_row *row,
+                                   const struct lh__measured *m)
+{
+    (void)row;
+    return m->result->tokens_per_s / ranks(m);
+}
+
+static double sequences_per_s(const struct lh_validation_row *row,
+                              const struct lh__measured *m)
+{
+    (void)row;
+    return (double)m->scenario->training.global_batch / m->result->step_time_s;
+}
+
+static double mfu(const struct lh_validation_row *row,
+                  const struct lh__measured *m)
+{
+    (void)row;
+    return m->result->mfu;
+}
+
+static double hfu(const struct lh_validation_row *row,
+                  const struct lh__measured *m)
+{
+    (void)row;
+    return m->result->hfu;
+}
+
+static double tflops_per_gpu(const struct lh_validation_row *row,
+                             const struct lh__measured *m)
+{
+    return flops(row, m) / (m->result->step_time_s * ranks(m) * 1e12);
+}
+
+static const struct lh__quantity quantities[] = {
+    {{"step_time", "time of a step"},
+     false,
+     false,
+     {{"s", 1}, {"ms", 1e-3}, {"min", 60}},
+     step_time},
+    {{"tokens_per_s", "tokens of all accelerators a second"},
+     true,
+     false,
+     {{"tokens/s", 1}, {"ktokens/s", 1e3}},
+     tokens_per_s},
+    {{"tokens_per_s_per_gpu", "the same of one accelerator"},
+     true,
+     false,
+     {{"tokens/s", 1}, {"ktokens/s", 1e3}},
+     tokens_per_s_per_gpu},
+    {{"sequences_per_s", "sequences of all accelerators a second"},
+     true,
+     false,
+     {{"sequences/s", 1}},
+     sequences_per_s},
+    {{"mfu", "model FLOPs over the dense bf16 peak"},
+     true,
+     false,
+     {{"1", 1}, {"%", 0.01}},
+     mfu},
+    {{"hfu", "the same with what is recomputed"},
+     true,
+     false,
+     {{"1", 1}, {"%", 0.01}},
+     hfu},
+    {{"tflops_per_gpu", "FLOP/s of one accelerator, as `convention` counts"},
+     true,
+     true,
+     {{"TFLOP/s", 1}},
+     tflops_per_gpu},
+};
+
+enum { N_QUANTITIES = (int)(sizeof quantities / sizeof quantities[0]) };
+
+const struct lh_choice *lh_quantity_at(int i)
+{
+    return i < N_QUANTITIES ? &quantities[i].choice : NULL;
+}
+
+const struct lh__quantity *lh__quantity_find(const char *name)
+{
+    for (int i = 0; i < N_QUANTITIES; i++) {
+        if (strcmp(quantities[i].choice.name, name) == 0)
+            return &quantities[i];
+    }
+    return NULL;
+}
+
+bool lh__quantity_is_rate(const struct lh__quantity *quantity)
+{
+    return quantity->is_rate;
+}
+
+const char *lh__quantity_unit(const struct lh__quantity *quantity,
+                              const char *unit, const char **known,
+                              struct lh_arena *arena)
+{
+    struct lh_text text = lh_text_new(arena);
+    if (*unit == '\0')
+        return quantity->units[0].name;
+    for (int i = 0; i < UNITS_MAX && quantity->units[i].name; i++) {
+        if (strcmp(quantity->units[i].name, unit) == 0)
+            return quantity->units[i].name;
+        lh_text_printf(&text, "%s%s", i > 0 ? ", " : "",
+                       quantity->units[i].name);
+    }
+    *known = text.s;
+    return NULL;
+}
+
+bool lh__quantity_convention(const struct lh__quantity *quantity,
+                             const char *convention, const char **known)
+{
+    *known = quantity->has_convention ? "model, hardware, megatron-sc21" : "";
+    if (!quantity->has_convention)
+        return *convention == '\0';
+    return strcmp(convention, "model") == 0
+           || strcmp(convention, "hardware") == 0
+           || strcmp(convention, "megatron-sc21") == 0;
+}
+
+double lh__quantity_value(const struct lh_validation_row *row,
+                          const struct lh__measured *measured)
+{
+    const struct lh__quantity *quantity = lh__quantity_find(row->quantity);
+    double value = quantity->value(row, measured);
+    for (int i = 0; i < UNITS_MAX && quantity->units[i].name; i++) {
+        if (strcmp(quantity->units[i].name, row->unit) == 0)
+            return value / quantity->units[i].in_base;
+    }
+    return value;
+}
+
+double lh__published_step_s(const struct lh_validation_row *row)
+{
+    double ratio = row->simulated / row->published;
+    return lh__quantity_is_rate(lh__quantity_find(row->quantity))
+               ? row->step_time_s * ratio
+               : row->step_time_s / ratio;
+}
+
+/* ---- totals ---------------------------------------------------------------
+ */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double lh__median(double *values, int n)
+{
+    if (n == 0)
+        return NAN;
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static void add_source(struct lh_validation_totals *t, double *errors,
+                       const struct lh_validation_source *source)
+{
+    for (int i = 0; i < source->n_rows; i++) {
+        const struct lh_validation_row *row = &source->rows[i];
+        t->n_rows++;
+        t->n_unsupported += row->unsupported != NULL;
+        t->n_counted += row->counts;
+        if (row->counts && !row->unsupported)
+            errors[t->n_compared++] = fabs(row->error);
+    }
+}
+
+void lh__validation_totals(struct lh_validation_totals *out,
+                           const struct lh_validation_source *sources, int n,
+                           struct lh_arena *arena)
+{
+    int n_rows = 0, within = 0;
+    for (int i = 0; i < n; i++)
+        n_rows += sources[i].n_rows;
+    double *errors = LH_NEW(arena, double, (size_t)n_rows);
+    *out = (struct lh_validation_totals){.n_rows = 0};
+    for (int i = 0; i < n; i++)
+        add_source(out, errors, &sources[i]);
+    for (int i = 0; i < out->n_compared; i++)
+        within += errors[i] <= 0.1;
+    out->within_10_frac =
+        out->n_compared > 0 ? (double)within / out->n_compared : NAN;
+    out->median_abs_error = lh__median(errors, out->n_compared);
+}

@@ -1,0 +1,1 @@
+longhaul validate ../tests/validate/tiny.csv -o markdown

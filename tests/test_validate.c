@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Validation: rows become the scenarios they say; each quantity is what its
+ * definition makes of the step; totals are what they say; JSON parses.  The
+ * step itself is the simulator's: it is compared with a run of the same
+ * scenario.  The built-in rows are read here, not simulated.
+ */
+#include <math.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <longhaul/result.h>
+
+#include "unit.h"
+
+static const char tiny[] = LH_SRCDIR "/tests/validate/tiny.csv";
+
+enum { GPUS = 16, BATCH = 32, LENGTH = 2048 };
+static const double tokens = (double)BATCH * LENGTH;
+
+struct fixture {
+    struct lh_ctx ctx;
+    struct lh_validation v;
+};
+
+static void setup(struct fixture *f)
+{
+    const char *path = tiny;
+    f->ctx = lh_ctx_begin();
+    LH_REQUIRE(lh_validation_read(&f->v, &path, 1, &f->ctx) == LH_OK);
+    LH_REQUIRE(lh_validation_run(&f->v, 2, &f->ctx) == LH_OK);
+}
+
+static const struct lh_validation_row *row(const struct fixture *f,
+                                           const char *name)
+{
+    const struct lh_validation_source *source = &f->v.sources[0];
+    for (int i = 0; i < source->n_rows; i++) {
+        if (strcmp(source->rows[i].name, name) == 0)
+            return &source->rows[i];
+    }
+    return NULL;
+}
+
+/* The step of the base scenario, by a run of its own. */
+static double step_s(struct lh_ctx *ctx)
+{
+    struct lh_scenario s;
+    struct lh_program program;
+    struct lh_topology *topology;
+    struct lh_trace trace;
+    LH_REQUIRE(lh_scenario_read(&s, LH_SRCDIR "/tests/validate/tiny.yaml", NULL,
+                                0, ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_program_build(&program, &s, ctx) == LH_OK);
+    LH_REQUIRE(lh_topology_build(&topology, &s, ctx) == LH_OK);
+    struct lh_sim_point point = {&s, &program, topology};
+    LH_REQUIRE(lh_sim_run(&trace, &point, ctx) == LH_OK);
+    lh_topology_free(topology);
+    return trace.step_time_s;
+}
+
+static void times_and_rates(void)
+{
+    struct fixture f;
+    setup(&f);
+    double step = step_s(&f.ctx);
+    LH_CHECK_NEAR(row(&f, "time")->simulated, step, 0);
+    LH_CHECK_NEAR(row(&f, "time")->error, step - 1, 1e-14);
+    LH_CHECK_NEAR(row(&f, "milliseconds")->simulated, 1e3 * step, 1e-14);
+    LH_CHECK_NEAR(row(&f, "milliseconds")->error, step / 2 - 1, 1e-12);
+    LH_CHECK_NEAR(row(&f, "tokens")->simulated, tokens / step, 1e-14);
+    LH_CHECK_NEAR(row(&f, "tokens")->error, tokens / step / 5e4 - 1, 1e-12);
+    LH_CHECK_NEAR(row(&f, "one's tokens")->simulated,
+                  tokens / step / GPUS / 1e3, 1e-14);
+    LH_CHECK_NEAR(row(&f, "sequences")->simulated, BATCH / step, 1e-14);
+    lh_ctx_end(&f.ctx);
+}
+
+/* By hand: 24 layers of h = 2304, s = 2048, V = 51200.
+ *   a layer's forward pass   24 h^2 + 4 s h = 146,276,352 a token
+ *   the head's               2 h V          = 235,929,600
+ *   model                    3 (24 layers + head) = 11,239,686,144
+ *   with a forward pass more 24 layers + that     = 14,750,318,592 */
+static void flops(void)
+{
+    const double model = 11239686144.0, hardware = 14750318592.0;
+    const double peak = 312e12;
+    struct fixture f;
+    setup(&f);
+    double rate = tokens / row(&f, "time")->simulated / GPUS;
+    LH_CHECK_NEAR(row(&f, "model flops")->simulated, model * rate / 1e12,
+                  1e-13);
+    LH_CHECK_NEAR(row(&f, "hardware flops")->simulated, hardware * rate / 1e12,
+                  1e-13);
+    LH_CHECK_NEAR(row(&f, "SC'21 flops")->simulated, hardware * rate / 1e12,
+                  1e-13);
+    LH_CHECK_NEAR(row(&f, "utilisation")->simulated, 100 * model * rate / peak,
+                  1e-13);
+    LH_CHECK_NEAR(row(&f, "busy, all told")->simulated, hardware * rate / peak,
+                  1e-13);
+    lh_ctx_end(&f.ctx);
+}
+
+static void cells_are_settings(void)
+{
+    struct fixture f;
+    setup(&f);
+    const struct lh_validation_row *wide = row(&f, "wide");
+    LH_CHECK(wide->n_settings == 2);
+    LH_CHECK_TEXT(wide->settings[0].path, "plan.tensor");
+    LH_CHECK_TEXT(wide->settings[0].value, "4");
+    LH_CHECK_TEXT(wide->settings[1].path, "sites[0].gpus");
+    LH_CHECK(row(&f, "time")->n_settings == 0);
+    /* half of the accelerators, and a wider tensor group */
+    LH_CHECK(wide->simulated < row(&f, "tokens")->simulated);
+    LH_CHECK(wide->step_time_s > row(&f, "time")->simulated);
+    lh_ctx_end(&f.ctx);
+}
+
+static void refused_rows_say_why(void)
+{
+    struct fixture f;
+    setup(&f);
+    const struct lh_validation_row *refused = row(&f, "too wide");
+    LH_REQUIRE(refused->unsupported != NULL);
+    LH_CHECK(strstr(refused->unsupported, "replica") != NULL);
+    LH_CHECK(isnan(refused->simulated) && isnan(refused->error));
+    LH_CHECK(lh_diag_count(&f.ctx, LH_ERROR) == 0);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Two files, of which one names its base; cells of one leave the other be. */
+static void files_side_by_side(void)
+{
+    const char *paths[] = {tiny, LH_SRCDIR "/tests/validate/named.csv"};
+    struct fixture f = {.ctx = lh_ctx_begin()};
+    LH_REQUIRE(lh_validation_read(&f.v, paths, 2, &f.ctx) == LH_OK);
+    LH_REQUIRE(lh_validation_run(&f.v, 1, &f.ctx) == LH_OK);
+    LH_REQUIRE(f.v.n_sources == 2 && f.v.sources[1].n_rows == 1);
+    LH_CHECK_NEAR(f.v.sources[1].rows[0].simulated, row(&f, "time")->simulated,
+                  0);
+    LH_CHECK_TEXT(f.v.sources[1].remarks, "");
+    LH_CHECK(f.v.totals.n_rows == f.v.sources[0].n_rows + 1);
+    LH_CHECK_NEAR(f.v.median_of_medians,
+                  (f.v.sources[0].totals.median_abs_error
+                   + f.v.sources[1].totals.median_abs_error)
+                      / 2,
+                  1e-15);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Made of the rows' errors, in another way. */
+static void totals(void)
+{
+    struct fixture f;
+    setup(&f);
+    const struct lh_validation_source *source = &f.v.sources[0];
+    const struct lh_validation_totals *t = &source->totals;
+    int below = 0, above = 0, within = 0, n = 0, refused = 0;
+    for (int i = 0; i < source->n_rows; i++) {
+        double error = fabs(source->rows[i].error);
+        refused += source->rows[i].unsupported != NULL;
+        if (!source->rows[i].counts || source->rows[i].unsupported)
+            continue;
+        n++;
+        below += error <= t->median_abs_error + 1e-15;
+        above += error >= t->median_abs_error - 1e-15;
+        within += error <= 0.1;
+    }
+    LH_CHECK(t->n_rows == source->n_rows);
+    LH_CHECK(t->n_counted == source->n_rows - 1);
+    LH_CHECK(t->n_compared == n);
+    LH_CHECK(refused > 0 && t->n_unsupported == refused);
+    LH_CHECK(2 * below >= n && 2 * above >= n);
+    LH_CHECK_NEAR(t->within_10_frac, (double)within / n, 1e-15);
+    LH_CHECK_NEAR(f.v.totals.median_abs_error, t->median_abs_error, 0);
+    LH_CHECK_NEAR(f.v.median_of_medians, t->median_abs_error, 0);
+    lh_ctx_end(&f.ctx);
+}
+
+static void comment_is_the_source(void)
+{
+    struct fixture f;
+    setup(&f);
+    LH_CHECK_TEXT(f.v.sources[0].name, "tiny");
+    LH_CHECK_TEXT(f.v.sources[0].title, "A step in every quantity, for "
+                                        "tests/test_validate.c and goldens.");
+    LH_CHECK_TEXT(f.v.sources[0].remarks,
+                  "Nobody measured this: the figures are round.\n\n"
+                  "Second paragraph, \"quoted\".");
+    lh_ctx_end(&f.ctx);
+}
+
+static void write_as(struct lh_text *out, const struct lh_validation *v,
+                     const char *name)
+{
+    const struct lh_validation_output *output;
+    for (int i = 0; (output = lh_validation_output_at(i)) != NULL; i++) {
+        if (strcmp(output->name, name) == 0)
+            output->write(out, v);
+    }
+}
+
+static void json(void)
+{
+    struct fixture f;
+    setup(&f);
+    struct lh_text text = lh_text_new(f.ctx.arena);
+    write_as(&text, &f.v, "json");
+    json_t *root = json_loads(text.s, JSON_REJECT_DUPLICATES, NULL);
+    LH_REQUIRE(root != NULL);
+    json_t *rows = json_object_get(root, "rows");
+    json_t *first = json_array_get(rows, 0);
+    json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+    json_t *all = json_object_get(root, "totals");
+    json_t *sources = json_object_get(root, "sources");
+    LH_CHECK((int)json_array_size(rows) == f.v.sources[0].n_rows);
+    LH_CHECK_TEXT(json_string_value(json_object_get(first, "source")), "tiny");
+    LH_CHECK_TEXT(json_string_value(json_object_get(first, "name")), "time");
+    LH_CHECK_TEXT(json_string_value(json_object_get(first, "quantity")),
+                  "step_time");
+    LH_CHECK_TEXT(json_string_value(json_object_get(first, "unit")), "s");
+    LH_CHECK(json_real_value(json_object_get(first, "simulated"))
+             == row(&f, "time")->simulated);
+    LH_CHECK(json_is_true(json_object_get(first, "counts")));
+    LH_CHECK(json_is_null(json_object_get(first, "unsupported")));
+    LH_CHECK(json_is_null(json_object_get(last, "simulated")));
+    LH_CHECK(json_is_string(json_object_get(last, "unsupported")));
+    LH_CHECK(json_real_value(json_object_get(all, "median_abs_error"))
+             == f.v.totals.median_abs_error);
+    LH_CHECK(json_is_number(json_object_get(all, "within_10_percent")));
+    LH_CHECK(json_array_size(sources) == 1);
+    LH_CHECK(
+        json_integer_value(json_object_get(json_array_get(sources, 0), "n"))
+        == f.v.totals.n_compared);
+    json_decref(root);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Every row of the program's own names a base scenario that is there, and a
+ * source. */
+static void built_in_rows(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_validation v;
+    LH_REQUIRE(lh_validation_read(&v, NULL, 0, &ctx) == LH_OK);
+    LH_CHECK(v.n_sources >= 8);
+    for (int i = 0; i < v.n_sources; i++) {
+        const struct lh_validation_source *source = &v.sources[i];
+        LH_CHECK(strlen(source->title) > 40 && strlen(source->remarks) > 40);
+        for (int k = 0; k < source->n_rows; k++)
+            LH_CHECK(lh_data_text(source->rows[k].scenario) != NULL);
+    }
+    lh_ctx_end(&ctx);
+}
+
+int main(void)
+{
+    static const struct lh_unit tests[] = {
+        {"times and rates are the step's", times_and_rates},
+        {"FLOPs by each convention, by hand", flops},
+        {"cells are settings, empty ones set nothing", cells_are_settings},
+        {"a row that is refused says why, and is no error",
+         refused_rows_say_why},
+        {"files stand side by side", files_side_by_side},
+        {"totals are of the rows that count", totals},
+        {"the comment is citation and assumptions", comment_is_the_source},
+        {"JSON holds rows, sources and totals", json},
+        {"the built-in rows are whole", built_in_rows},
+    };
+    return lh_unit_run("validate", tests, LH_COUNT(tests));
+}
