@@ -38,7 +38,7 @@ struct lh__blocks {
 void lh__blocks_cut(struct lh__blocks *out, const struct lh__ranks *ranks,
                     const struct lh_topology *t, bool wanted,
                     struct lh_arena *arena);
-/* O(sites). */
+/* O(log of the sites). */
 int32_t lh__block_of_rank(const struct lh__blocks *b,
                           const struct lh__ranks *ranks, lh_rank rank);
 /* The block whose units an accelerator stands in; -1: an idle one. */

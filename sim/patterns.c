@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "intern.h"
+
 struct lh__stand lh__stand_new(int64_t n, struct lh_arena *arena)
 {
     return (struct lh__stand){.rank = LH_NEW(arena, lh_rank, n),
@@ -156,63 +158,74 @@ static void within_make(struct lh__patterns *out,
 
 /* ---- across blocks ------------------------------------------------------- */
 
-/* Whether neighbours in rank order share a domain, block by block: the first
- * block of each site, which has the most members; false: between blocks. */
-static int64_t neighbours(bool *same, const struct lh__incidence *in,
-                          const struct lh__skeleton *s, int64_t inner)
+/* What tells inner numbers apart, and how many values that is: of the members
+ * in the first block of each site, which has the most, whether they share a
+ * domain with the one before; of those in its last block how large their domain
+ * is, for there one may be partly filled. */
+struct inner {
+    int64_t n;
+    int64_t *value;
+};
+
+static void inner_add(struct inner *out, const struct lh__incidence *in,
+                      const struct lh__skeleton *s, int32_t block, int64_t base,
+                      bool sizes)
 {
-    const struct lh__blocks *blocks = &in->blocks;
-    int64_t base = lh__skeleton_base(s, &in->ranks, blocks, inner), n = 0;
-    for (int site = 0; site < in->ranks.n_sites; site++) {
-        int32_t b = blocks->site_first[site];
-        if (b == blocks->site_first[site + 1])
-            continue;
-        int64_t members = lh__skeleton_in_block(s, &in->ranks, blocks, b);
-        int64_t at = blocks->block[b].accelerator + base, before = -1;
-        for (int64_t j = 0; j < members; j++) {
-            int64_t domain = lh_topology_accelerator_domain(
-                in->topology, at + (s->axes ? s->offset[j] : 0));
-            same[n++] = domain == before;
-            before = domain;
-        }
+    int64_t members = lh__skeleton_in_block(s, &in->ranks, &in->blocks, block);
+    int64_t at = in->blocks.block[block].accelerator + base, before = -1;
+    for (int64_t j = 0; j < members; j++) {
+        int64_t a = at + (s->axes ? s->offset[j] : 0);
+        int64_t domain = lh_topology_accelerator_domain(in->topology, a);
+        out->value[out->n++] =
+            sizes ? lh_topology_domain_size(in->topology, a) : domain == before;
+        before = domain;
     }
-    return n;
 }
 
-static int64_t neighbours_max(const struct lh__incidence *in,
-                              const struct lh__skeleton *s)
+static void inner_describe(struct inner *out, const struct lh__incidence *in,
+                           const struct lh__skeleton *s, int64_t inner)
 {
-    int64_t n = 0;
+    const int32_t *first = in->blocks.site_first;
+    int64_t base = lh__skeleton_base(s, &in->ranks, &in->blocks, inner);
+    out->n = 0;
     for (int site = 0; site < in->ranks.n_sites; site++) {
-        if (in->blocks.site_first[site] < in->blocks.site_first[site + 1])
-            n += lh__skeleton_in_block(s, &in->ranks, &in->blocks,
-                                       in->blocks.site_first[site]);
+        if (first[site] == first[site + 1])
+            continue;
+        inner_add(out, in, s, first[site], base, false);
+        inner_add(out, in, s, first[site + 1] - 1, base, true);
     }
-    return n;
+}
+
+static struct inner inner_new(const struct lh__incidence *in,
+                              const struct lh__skeleton *s,
+                              struct lh_arena *arena)
+{
+    int64_t most = 0;
+    for (int site = 0; site < in->ranks.n_sites; site++) {
+        int32_t b = in->blocks.site_first[site];
+        if (b < in->blocks.site_first[site + 1])
+            most += 2 * lh__skeleton_in_block(s, &in->ranks, &in->blocks, b);
+    }
+    return (struct inner){.value = LH_NEW(arena, int64_t, most)};
 }
 
 static void kinds_make(struct lh__patterns *out, const struct lh__incidence *in,
                        const struct lh__skeleton *s, struct lh_arena *arena)
 {
     struct lh_arena *scratch = lh_arena_new();
-    size_t most = (size_t)neighbours_max(in, s), capacity = 0;
-    bool *mine = LH_NEW(scratch, bool, most);
-    bool **known = NULL;
-    size_t known_capacity = 0;
+    struct inner inner = inner_new(in, s, scratch);
+    struct lh__interned kinds;
+    size_t capacity = 0;
+    lh__intern_begin(&kinds, scratch);
     out->kind = LH_NEW(arena, int32_t, s->n_inner);
     for (int64_t k = 0; k < s->n_inner; k++) {
-        int32_t i = 0;
-        (void)neighbours(mine, in, s, k);
-        while (i < out->n_kinds && memcmp(known[i], mine, most) != 0)
-            i++;
+        inner_describe(&inner, in, s, k);
+        int32_t i = lh__intern(&kinds, inner.value, (size_t)inner.n);
         if (i == out->n_kinds) {
-            size_t n = (size_t)++out->n_kinds;
-            known = lh_grow(scratch, known, &known_capacity, n, sizeof *known);
-            known[i] = mine;
-            mine = LH_NEW(scratch, bool, most);
-            out->kind_of = lh_grow(arena, out->kind_of, &capacity, n,
-                                   sizeof *out->kind_of);
+            out->kind_of = lh_grow(arena, out->kind_of, &capacity,
+                                   (size_t)i + 1, sizeof *out->kind_of);
             out->kind_of[i] = k;
+            out->n_kinds++;
         }
         out->kind[k] = i;
     }

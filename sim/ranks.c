@@ -44,10 +44,15 @@ enum lh_status lh__ranks_place(struct lh__ranks *out,
 
 int lh__rank_site(const struct lh__ranks *ranks, lh_rank rank)
 {
-    int site = 0;
-    while (rank >= ranks->site_rank[site + 1])
-        site++;
-    return site;
+    int low = 0, high = ranks->n_sites - 1;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (rank < ranks->site_rank[middle + 1])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 int64_t lh__rank_accelerator(const struct lh__ranks *ranks, lh_rank rank)

@@ -65,22 +65,6 @@ static void comms_number(struct lh__skeleton *s, const struct lh_axes *axes,
     }
 }
 
-int64_t lh__skeleton_comm(const struct lh__skeleton *s,
-                          const struct lh_axes *axes, lh_rank rank,
-                          bool is_receiver)
-{
-    int64_t comm = 0;
-    if (is_receiver)
-        rank = shifted(axes, rank, s->shift_axis, -s->shift);
-    for (int a = 0; a < LH_AXES; a++) {
-        if (lh__skeleton_spans(s, a))
-            continue;
-        int64_t at = lh_axes_coordinate(axes, rank, a);
-        comm += (a == LH_AXIS_PIPELINE ? s->slot[at] : at) * s->radix[a];
-    }
-    return comm;
-}
-
 static lh_rank skeleton_key(const struct lh__skeleton *s,
                             const struct lh_axes *axes, int64_t comm)
 {

@@ -37,11 +37,6 @@ bool lh__skeleton_spans(const struct lh__skeleton *s, int axis);
 void lh__skeleton_number(struct lh__skeleton *s, const struct lh__ranks *ranks,
                          const struct lh__blocks *blocks,
                          struct lh_arena *arena);
-/* The number of a rank's communicator; of a send's receiver it is the
- * sender's. */
-int64_t lh__skeleton_comm(const struct lh__skeleton *s,
-                          const struct lh_axes *axes, lh_rank rank,
-                          bool is_receiver);
 /* Members of a communicator in rank order (a send: from, to). */
 void lh__skeleton_members(const struct lh__skeleton *s,
                           const struct lh__ranks *ranks, int64_t comm,

@@ -23,20 +23,28 @@ struct finder {
 
 /* ---- first colours ------------------------------------------------------- */
 
-static void odd_mark(struct finder *f)
+/* The block of fault i, counted over ranks, then links; -1: it is a link's of a
+ * site as a whole, or between idle accelerators. */
+static int32_t odd_block(const struct finder *f, int32_t i)
 {
     const struct lh__faults *faults = f->in->faults;
     const struct lh__blocks *blocks = &f->in->blocks;
-    for (int32_t i = 0; i < faults->n_ranks; i++) {
-        int32_t b = lh__block_of_rank(blocks, &f->in->ranks, faults->rank[i]);
-        f->block[b] = lh__mix2(f->block[b], (uint64_t)b + 1);
-    }
-    for (int32_t i = 0; i < faults->n_links; i++) {
-        int64_t a = lh_topology_link_unit(f->in->topology, faults->link[i]);
-        if (a < 0)
-            continue;
-        int32_t b =
-            lh__block_of_accelerator(blocks, &f->in->ranks, f->in->topology, a);
+    const struct lh_topology *t = f->in->topology;
+    if (i < faults->n_ranks)
+        return lh__block_of_rank(blocks, &f->in->ranks, faults->rank[i]);
+    int64_t a = lh_topology_link_unit(t, faults->link[i - faults->n_ranks]);
+    return a < 0 ? -1 : lh__block_of_accelerator(blocks, &f->in->ranks, t, a);
+}
+
+static int32_t odds_count(const struct finder *f)
+{
+    return f->in->faults->n_ranks + f->in->faults->n_links;
+}
+
+static void odd_mark(struct finder *f)
+{
+    for (int32_t i = 0; i < odds_count(f); i++) {
+        int32_t b = odd_block(f, i);
         if (b >= 0)
             f->block[b] = lh__mix2(f->block[b], (uint64_t)b + 1);
     }
@@ -251,6 +259,11 @@ static enum lh_status blocks_check(const struct lh__types *t,
             || lh__rank_template(&f->in->ranks, mine->first)
                    != lh__rank_template(&f->in->ranks, rep->first))
             return broken(ctx, "blocks of a type differ", b, t->type[b]);
+    }
+    for (int32_t i = 0; i < odds_count(f); i++) {
+        int32_t b = odd_block(f, i);
+        if (b >= 0 && t->type_count[t->type[b]] != 1)
+            return broken(ctx, "a block with a fault is not alone", b, i);
     }
     return LH_OK;
 }

@@ -56,6 +56,7 @@ const char *generated_differs(struct pair *p);
 /* Tests: so are the folds of steps on thousands of accelerators; a listing
  * that counts wrongly is refused. */
 void generated_equals_refined_at_thousands(void);
+void generated_equals_refined_with_a_part_domain(void);
 void a_planted_wrong_count_is_refused(void);
 /* The placed step on the fake engine, where groups alone on their links are
  * flows like all; false: it deadlocks. */

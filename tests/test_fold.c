@@ -173,6 +173,8 @@ int main(int argc, char **argv)
         {"a planted wrong count is refused", a_planted_wrong_count_is_refused},
         {"generated equals refined at thousands",
          generated_equals_refined_at_thousands},
+        {"generated equals refined with a part domain",
+         generated_equals_refined_with_a_part_domain},
         {"folded equals unfolded", folded_equals_unfolded},
     };
     options.draws = argc > 1 ? atoi(argv[1]) : DRAWS;
