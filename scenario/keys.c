@@ -230,6 +230,11 @@ static const struct lh__key keys[] = {
      .n_min = 1, .n_max = LH_FABRIC_LEVELS, .when = SCALE_UP, .example = "1",
      .help = "Capacity below a switch over capacity above it: one number, or "
              "one a level."},
+    {"sites[].fabric.in_network", LH__CHOICE, LH__ROW,
+     .offset = SITE(fabric.in_network), .choices = "none|nvls",
+     .when = SCALE_UP,
+     .help = "Whether scale-up switches can add up what passes them: NVLink "
+             "SHARP, which the algorithm nvls needs."},
     {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",

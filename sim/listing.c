@@ -215,7 +215,8 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
             .count = l->types.type_count[type],
             .latency_s =
                 lh__stand_latency_s(in, hops, g->algorithm[pattern],
-                                    g->collective, &members, &stand),
+                                    g->protocol[pattern], g->collective,
+                                    &members, &stand),
             .cap_bytes_per_s =
                 g->small ? INFINITY : lh__stand_cap(in, hops, &stand)};
         for (int64_t i = 0; i < s->n_members; i++)

@@ -99,6 +99,7 @@ const char *shapes_differ(struct pair *p)
             .accelerators = members_of(placed, g, p->ctx.arena),
             .bytes = row->bytes,
             .base_s = placed->incidence.base_s,
+            .protocol = shape->protocol,
             .load = row->load};
         struct lh__flow_shape alone;
         LH_REQUIRE(lh__flow_shape_make(&alone, &request, p->topology, &p->ctx)

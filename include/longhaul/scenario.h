@@ -107,6 +107,28 @@ struct lh_stack {
     const char *source;
 };
 
+/* The protocols of a collective library, in the order of their bandwidths. */
+enum { LH_PROTOCOL_LL, LH_PROTOCOL_LL128, LH_PROTOCOL_SIMPLE, LH_PROTOCOL_NVLS };
+enum { LH_PROTOCOLS = LH_PROTOCOL_NVLS + 1 };
+
+/* Software latencies of one protocol. */
+struct lh_protocol {
+    double base_s;         /* once a collective; 0: the library lacks it */
+    double scale_up_s;     /* of a hop inside a scale-up domain, in all */
+    double network_s;      /* of any other hop, beside that of its path */
+};
+
+/* One row of data/protocols.csv: the library of collectives of a fabric. */
+struct lh_library {
+    const char *name;      /* NULL: the stack's collective_base and the paths
+                              are all that is known */
+    struct lh_protocol protocol[LH_PROTOCOLS];
+    const char *source;
+};
+
+/* What the scale-up switches of a fabric can do with data that pass. */
+enum lh_in_network { LH_IN_NETWORK_NONE, LH_IN_NETWORK_NVLS };
+
 enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
                       LH_FABRIC_TORUS };
 enum { LH_FABRIC_LEVELS = 6 };
@@ -142,6 +164,10 @@ struct lh_fabric {
     double oversubscription[LH_FABRIC_LEVELS];
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
+    enum lh_in_network in_network;
+    double in_network_frac;        /* share of scale_up_bytes_per_s at which S
+                                      bytes of an all-reduce pass, each way */
+    struct lh_library library;
     const char *source;
 };
 
