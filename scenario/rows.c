@@ -362,6 +362,7 @@ static const struct lh__column library_columns[] = {
     PROTOCOL("ll", LH_PROTOCOL_LL, "0 s"),
     PROTOCOL("ll128", LH_PROTOCOL_LL128, "0 s"),
     PROTOCOL("simple", LH_PROTOCOL_SIMPLE, NULL),
+    PROTOCOL("tree", LH_PROTOCOL_TREE, "0 s"),
     QUANTITY("nvls_base", protocol[LH_PROTOCOL_NVLS].base_s, LH_DIM_TIME,
              "0 s"),
     QUANTITY("nvls_scale_up", protocol[LH_PROTOCOL_NVLS].scale_up_s,

@@ -242,7 +242,7 @@ static enum lh_status algorithm_of(int *out, enum lh__protocol *protocol,
             *protocol = best;
         }
     }
-    return LH_OK;
+    return choice && isinf(best_s) ? cannot(f, s->n_members, ctx) : LH_OK;
 }
 
 /* ---- geometries ---------------------------------------------------------- */

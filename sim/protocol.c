@@ -68,7 +68,11 @@ bool lh__protocol_defined(enum lh__protocol protocol, int algorithm,
                  || !has_protocols(name);
     if (plain || protocol == LH__PLAIN)
         return plain && protocol == LH__PLAIN;
-    return (strcmp(name, "nvls") == 0) == (protocol == LH__NVLS)
+    bool is_nvls = strcmp(name, "nvls") == 0;
+    bool is_tree = strcmp(name, "tree") == 0;
+    return is_nvls == (protocol == LH__NVLS)
+           && !(is_tree && protocol == LH__SIMPLE)
+           && !(!is_tree && protocol == LH__TREE)
            && figures_of(protocol, members, t)->base_s > 0;
 }
 
@@ -105,13 +109,17 @@ double lh__protocol_bytes(enum lh__protocol protocol,
     case LH__PROTOCOL_ANY:
     case LH__PLAIN:
     case LH__SIMPLE:
+    case LH__TREE:
     default: return 1.0;
     }
 }
 
 const char *lh__protocol_name(enum lh__protocol protocol)
 {
-    static const char *const names[LH__PROTOCOLS] = {"any",   "-",      "LL",
-                                                     "LL128", "Simple", "NVLS"};
+    static const char *const names[LH__PROTOCOLS] = {
+        [LH__PROTOCOL_ANY] = "any", [LH__PLAIN] = "-",
+        [LH__LL] = "LL",            [LH__LL128] = "LL128",
+        [LH__SIMPLE] = "Simple",    [LH__TREE] = "Simple",
+        [LH__NVLS] = "NVLS"};
     return names[protocol];
 }

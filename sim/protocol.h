@@ -15,7 +15,8 @@ enum lh__protocol {
     LH__PLAIN,        /* no library: the stack's base and the paths */
     LH__LL,
     LH__LL128,
-    LH__SIMPLE,
+    LH__SIMPLE, /* of rings */
+    LH__TREE,   /* Simple of trees */
     LH__NVLS, /* of the algorithm nvls alone */
 };
 enum { LH__PROTOCOLS = LH__NVLS + 1 };

@@ -144,6 +144,7 @@ static void draw_site(struct site *s, uint64_t *r)
                        .gateway_gbit = one_in(r, 4) ? 100 : 0};
     if (s->fabric == SWITCH && one_in(r, 2))
         s->fabric = RAILS;
+    s->in_network = s->fabric != SWITCH && !one_in(r, 3);
 }
 
 static void draw_sites(struct draw *d, uint64_t *r)
@@ -272,6 +273,7 @@ static void shrink_sites(struct draw *d, bool to_switches)
         s->over = 1;
         s->gateway_gbit = 0;
         s->a100 = false;
+        s->in_network = false;
     }
 }
 
@@ -351,6 +353,7 @@ int draw_cost(const struct draw *d)
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100
+             + s->in_network
              + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);

@@ -19,6 +19,7 @@ struct site {
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
     bool a100;
+    bool in_network; /* reductions in the scale-up switch */
     int gateway_gbit; /* 0: no limit */
 };
 

@@ -67,14 +67,18 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
     case RAILS:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, scale_up_gpus: "
-                       "%d, group: [%d], oversubscription: %d}}\n",
-                       s->node, s->group[0], s->over);
+                       "%d, group: [%d], oversubscription: %d, in_network: "
+                       "%s}}\n",
+                       s->node, s->group[0], s->over,
+                       s->in_network ? "nvls" : "none");
         break;
     case FAT_TREE:
         lh_text_printf(t,
                        "     fabric: {name: h100-roce-pods, scale_up_gpus: "
-                       "%d, group: [%d, %d], oversubscription: [1, %d]}}\n",
-                       s->node, s->group[0], s->group[1], s->over);
+                       "%d, group: [%d, %d], oversubscription: [1, %d], "
+                       "in_network: %s}}\n",
+                       s->node, s->group[0], s->group[1], s->over,
+                       s->in_network ? "nvls" : "none");
         break;
     default: lh_text_add(t, "     fabric: {name: switch}}\n");
     }

@@ -107,8 +107,12 @@ struct lh_stack {
     const char *source;
 };
 
-/* The protocols of a collective library, in the order of their bandwidths. */
-enum { LH_PROTOCOL_LL, LH_PROTOCOL_LL128, LH_PROTOCOL_SIMPLE, LH_PROTOCOL_NVLS };
+/* The protocols of a collective library.  Simple is slower on trees than on
+ * rings, since a hop passes on whole chunks. */
+enum {
+    LH_PROTOCOL_LL, LH_PROTOCOL_LL128, LH_PROTOCOL_SIMPLE, LH_PROTOCOL_TREE,
+    LH_PROTOCOL_NVLS,
+};
 enum { LH_PROTOCOLS = LH_PROTOCOL_NVLS + 1 };
 
 /* Software latencies of one protocol. */
