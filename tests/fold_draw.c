@@ -144,7 +144,6 @@ static void draw_site(struct site *s, uint64_t *r)
                        .gateway_gbit = one_in(r, 4) ? 100 : 0};
     if (s->fabric == SWITCH && one_in(r, 2))
         s->fabric = RAILS;
-    s->in_network = s->fabric != SWITCH && !one_in(r, 3);
 }
 
 static void draw_sites(struct draw *d, uint64_t *r)
@@ -235,6 +234,24 @@ static void draw_window(struct draw *d, uint64_t *r)
         d->gbit *= 100;
 }
 
+/* Reductions in switches, and often a plan that uses them: all-reduces of 8
+ * members in one node, long enough. */
+static void draw_in_network(struct draw *d, uint64_t *r)
+{
+    bool is_used = one_in(r, 10);
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        s->in_network = s->fabric != SWITCH && !one_in(r, 3);
+        if (is_used && s->fabric != SWITCH)
+            s->node = 8;
+    }
+    if (!is_used)
+        return;
+    d->tensor = 8;
+    d->hidden = 4096;
+    d->sequence_parallel = false;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -254,6 +271,7 @@ struct draw draw_make(uint64_t seed)
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);
+    draw_in_network(&d, r);
     settle(&d);
     return d;
 }
