@@ -136,7 +136,7 @@ static double read_size(const struct collective *c, const char *text,
         argp_error(state, "--sizes: %s", why);
     }
     if (bytes < 1 || bytes > 1e15) {
-        argp_error(state, "--sizes: '%s' is not between 1 B and 1 PB", text);
+        argp_error(state, "--sizes: '%s' is not between 1 B and 1000 TB", text);
     }
     return bytes;
 }
@@ -309,7 +309,8 @@ static enum lh_status run(struct collective *c, struct lh__stages *stages)
     if (c->ranks > all) {
         lh_error(ctx, (struct lh_where){c->input.path, 0, 0},
                  "--ranks: the scenario has %" PRId64 " accelerators, not "
-                 "%" PRId64, all, c->ranks);
+                 "%" PRId64,
+                 all, c->ranks);
         return LH_BAD_INPUT;
     }
     return measure(c, stages);
@@ -319,15 +320,16 @@ static enum lh_status run(struct collective *c, struct lh__stages *stages)
 
 static void print_text(struct lh_text *out, const struct collective *c)
 {
-    lh_text_printf(out, "%s, %" PRId64 " ranks of %s; GB is 10^9 bytes\n",
-                   lh_collective_name((enum lh_collective)c->which), c->ranks,
+    lh_text_printf(out, "%s, %s%" PRId64 " ranks of %s; GB is 10^9 bytes\n",
+                   lh_collective_name((enum lh_collective)c->which),
+                   c->which == LH_SEND ? "first to last of " : "", c->ranks,
                    c->input.path);
     lh_text_printf(out, "%15s %12s %12s %12s  %-12s %s\n", "size B", "time us",
                    "algbw GB/s", "busbw GB/s", "algorithm", "protocol");
     for (int i = 0; i < c->n; i++) {
         const struct point *p = &c->point[i];
-        lh_text_printf(out, "%15.0f %12.2f %12.3f %12.3f  %-12s %s\n",
-                       p->bytes, p->time_s * 1e6, p->algbw_bytes_per_s / 1e9,
+        lh_text_printf(out, "%15.0f %12.2f %12.3f %12.3f  %-12s %s\n", p->bytes,
+                       p->time_s * 1e6, p->algbw_bytes_per_s / 1e9,
                        p->busbw_bytes_per_s / 1e9, p->choice.algorithm,
                        p->choice.protocol);
     }
@@ -355,12 +357,12 @@ static void print_csv(struct lh_text *out, const struct collective *c)
 
 static void print_json(struct lh_text *out, const struct collective *c)
 {
-    static const char *const names[] = {"size_bytes", "time_s",
-                                        "algbw_bytes_per_s",
-                                        "busbw_bytes_per_s"};
+    static const char *const names[] = {
+        "size_bytes", "time_s", "algbw_bytes_per_s", "busbw_bytes_per_s"};
 
-    lh_text_printf(out, "{\n  \"collective\": \"%s\",\n  \"ranks\": %" PRId64
-                        ",\n  \"points\": [",
+    lh_text_printf(out,
+                   "{\n  \"collective\": \"%s\",\n  \"ranks\": %" PRId64
+                   ",\n  \"points\": [",
                    lh_collective_name((enum lh_collective)c->which), c->ranks);
     for (int i = 0; i < c->n; i++) {
         const struct point *p = &c->point[i];

@@ -116,10 +116,12 @@ double lh__protocol_bytes(enum lh__protocol protocol,
 
 const char *lh__protocol_name(enum lh__protocol protocol)
 {
-    static const char *const names[LH__PROTOCOLS] = {
-        [LH__PROTOCOL_ANY] = "any", [LH__PLAIN] = "-",
-        [LH__LL] = "LL",            [LH__LL128] = "LL128",
-        [LH__SIMPLE] = "Simple",    [LH__TREE] = "Simple",
-        [LH__NVLS] = "NVLS"};
+    static const char *const names[LH__PROTOCOLS] = {[LH__PROTOCOL_ANY] = "any",
+                                                     [LH__PLAIN] = "-",
+                                                     [LH__LL] = "LL",
+                                                     [LH__LL128] = "LL128",
+                                                     [LH__SIMPLE] = "Simple",
+                                                     [LH__TREE] = "Simple",
+                                                     [LH__NVLS] = "NVLS"};
     return names[protocol];
 }

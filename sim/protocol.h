@@ -17,7 +17,7 @@ enum lh__protocol {
     LH__LL128,
     LH__SIMPLE, /* of rings */
     LH__TREE,   /* Simple of trees */
-    LH__NVLS, /* of the algorithm nvls alone */
+    LH__NVLS,   /* of the algorithm nvls alone */
 };
 enum { LH__PROTOCOLS = LH__NVLS + 1 };
 
