@@ -199,7 +199,7 @@ static double latency_of(enum lh__protocol protocol, int algorithm,
                                           hops->to[h], path_s[h]);
     return algorithm < 0 ? latency_s[0]
                          : lh_algorithm_at(algorithm)->latency(
-                               hops, collective, members, latency_s);
+                             hops, collective, members, latency_s);
 }
 
 enum lh__protocol lh__flow_protocol(const double *alphas_s,

@@ -176,8 +176,8 @@ void lh__messages_plan_make(struct lh__messages_plan **out,
         LH_NEW(ctx->arena, struct lh__messages_plan, 1);
     struct lh_members members = lh__flow_members(request, t, ctx);
     plan->n_members = request->n;
-    plan->base_s = lh__protocol_base_s(request->protocol, &members, t,
-                                       request->base_s);
+    plan->base_s =
+        lh__protocol_base_s(request->protocol, &members, t, request->base_s);
     plan->bytes_per_byte = lh__protocol_bytes(request->protocol, &members, t);
     if (algorithm < 0)
         send_pipes(&plan->pipes, ctx);
@@ -190,9 +190,8 @@ void lh__messages_plan_make(struct lh__messages_plan **out,
         int64_t from = plan->pipes.from[p], to = plan->pipes.to[p];
         limiting_path(&plan->path[p], t, request->accelerators[from],
                       request->accelerators[to]);
-        plan->path[p].latency_s =
-            lh__protocol_hop_s(request->protocol, &members, t, from, to,
-                               plan->path[p].latency_s);
+        plan->path[p].latency_s = lh__protocol_hop_s(
+            request->protocol, &members, t, from, to, plan->path[p].latency_s);
     }
     plan_heirs(plan, ctx);
     plan_members(plan, ctx);

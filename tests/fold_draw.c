@@ -370,8 +370,7 @@ int draw_cost(const struct draw *d)
             + (d->gbit != 100) + (d->km != 10);
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
-        n += 2 * (s->fabric != SWITCH) + s->over + s->a100
-             + s->in_network
+        n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network
              + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);
