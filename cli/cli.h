@@ -23,6 +23,7 @@ enum {
     LH_COMMAND(validate, "simulate published runs and print the errors")       \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
     LH_COMMAND(show, "print a stage: scenario, topology, program, fold, ...")  \
+    LH_COMMAND(collective, "time one collective on a scenario's machine")      \
     LH_COMMAND(list, "print what can be chosen: topologies, models, ...")      \
     LH_COMMAND(explain, "print what a key of the scenario means")              \
     LH_COMMAND(init, "print a commented example scenario to start from")

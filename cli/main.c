@@ -67,7 +67,7 @@ static const char *help(struct lh_ctx *ctx)
                 "Simulates training steps on accelerators in one site or in "
                 "several, joined by fibre.\n\nCommands:\n");
     for (int i = 0; i < N_COMMANDS; i++) {
-        lh_text_printf(&text, "  %-10s %s\n", commands[i].name,
+        lh_text_printf(&text, "  %-11s %s\n", commands[i].name,
                        commands[i].summary);
     }
     lh_text_add(&text, "\nOptions:\v"

@@ -28,6 +28,8 @@ _longhaul_options() { # COMMAND
     validate) echo "$common --output --jobs --data" ;;
     check) echo "$common --set --data" ;;
     show) echo "$common --output --set --data" ;;
+    collective) echo "$common --sizes --ranks --algorithm --dispatch" \
+        "--output --set --data" ;;
     list) echo "$common --data" ;;
     explain) echo "$common --all --json-schema --markdown" ;;
     init) echo "$common --list" ;;
@@ -49,7 +51,11 @@ _longhaul_value() { # COMMAND OPTION WORD
     --trace) _longhaul_files "$3" '*' ;;
     --data) _longhaul_files "$3" '/' ;;
     --links) _longhaul_words "$3" all ;;
-    -j | --jobs | --set) ;;
+    --algorithm)
+        _longhaul_words "$3" \
+            'auto ring tree hierarchical pairwise torus hamiltonian nvls'
+        ;;
+    -j | --jobs | --set | --sizes | -n | --ranks) ;;
     *) return 1 ;;
     esac
 }
@@ -68,6 +74,14 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
             _longhaul_files "$3" '*.y*ml'
         fi
         ;;
+    collective)
+        if (($2 == 0)); then
+            _longhaul_words "$3" \
+                'all-reduce reduce-scatter all-gather all-to-all send'
+        else
+            _longhaul_files "$3" '*.y*ml'
+        fi
+        ;;
     list) _longhaul_words "$3" "$kinds models stacks outputs" ;;
     init) _longhaul_words "$3" \
         "$(longhaul init --list 2>/dev/null | cut -d' ' -f1)" ;;
@@ -76,7 +90,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
 
 _longhaul() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run validate check show list explain init'
+    local commands='run validate check show collective list explain init'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

@@ -288,6 +288,11 @@ static const struct lh__key keys[] = {
                 "over oversubscription",
      .help = "Equal parallel cables that the uplink of a switch is, level by "
              "level from below; a connection takes one of them by its hash."},
+    {"sites[].fabric.in_network", LH__CHOICE, LH__ROW,
+     .offset = SITE(fabric.in_network), .choices = "none|nvls",
+     .when = SCALE_UP,
+     .help = "Whether scale-up switches can add up what passes them: NVLink "
+             "SHARP, which the algorithm nvls needs."},
     {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",

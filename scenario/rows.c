@@ -360,6 +360,49 @@ static const char *const fabric_routings[] = {
     [LH_ROUTING_VALIANT] = "valiant",
     NULL};
 
+static const char *const in_network_kinds[] = {
+    [LH_IN_NETWORK_NONE] = "none", [LH_IN_NETWORK_NVLS] = "nvls", NULL};
+
+#define ROW lh_library
+#define PROTOCOL(prefix, i, fallback)                                          \
+    QUANTITY(prefix "_base", protocol[i].base_s, LH_DIM_TIME, fallback),       \
+        QUANTITY(prefix "_scale_up", protocol[i].scale_up_s, LH_DIM_TIME,      \
+                 fallback),                                                    \
+        QUANTITY(prefix "_network", protocol[i].network_s, LH_DIM_TIME,        \
+                 fallback)
+static const struct lh__column library_columns[] = {
+    TEXT("name", name),
+    PROTOCOL("ll", LH_PROTOCOL_LL, "0 s"),
+    PROTOCOL("ll128", LH_PROTOCOL_LL128, "0 s"),
+    PROTOCOL("simple", LH_PROTOCOL_SIMPLE, NULL),
+    PROTOCOL("tree", LH_PROTOCOL_TREE, "0 s"),
+    QUANTITY("nvls_base", protocol[LH_PROTOCOL_NVLS].base_s, LH_DIM_TIME,
+             "0 s"),
+    QUANTITY("nvls_scale_up", protocol[LH_PROTOCOL_NVLS].scale_up_s,
+             LH_DIM_TIME, "0 s"),
+    TEXT("source", source),
+};
+#undef PROTOCOL
+#undef ROW
+
+static enum lh_status library_read(struct lh_library *out, const char *name,
+                                   struct lh_where where, struct lh_ctx *ctx)
+{
+    static const struct lh__table table = {
+        "protocols", "collective library", library_columns,
+        N(library_columns)};
+    struct lh_library library = {0};
+    struct lh_where row;
+    enum lh_status st = lh__row_read(&library, &table, name, &row, where, ctx);
+
+    if (st == LH_OK && library.protocol[LH_PROTOCOL_SIMPLE].base_s == 0) {
+        lh_error(ctx, row, "'%s': simple_base must be above 0", name);
+        st = LH_BAD_INPUT;
+    }
+    *out = library;
+    return st;
+}
+
 #define ROW lh_fabric
 static const struct lh__column fabric_columns[] = {
     TEXT("name", name),
@@ -383,6 +426,10 @@ static const struct lh__column fabric_columns[] = {
     {"routing", LH__CELL_CHOICE, AT(routing), "minimal", 0, fabric_routings,
      0, 0},
     {"dims", LH__CELL_COUNTS, AT(dims), "", 0, 0, AT(n_dims), LH_TORUS_DIMS},
+    {"in_network", LH__CELL_CHOICE, AT(in_network), "none", 0,
+     in_network_kinds, 0, 0},
+    SHARE("in_network_frac", in_network_frac, "1"),
+    {"library", LH__CELL_TEXT, AT(library.name), "", 0, 0, 0, 0},
     TEXT("source", source),
 };
 #undef ROW
@@ -438,10 +485,14 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     st = lh__row_read(&fabric, &table, name, &row, where, ctx);
     if (st == LH_OK)
         st = torus_row(&fabric, row, ctx);
+    if (st == LH_OK && fabric.library.name[0] != '\0')
+        st = library_read(&fabric.library, fabric.library.name, row, ctx);
+    else
+        fabric.library.name = NULL;
     if (st != LH_OK) {
         return st;
     }
-    if (fabric.scale_up_gpus == 0 || fabric.scale_up_frac == 0 ||
+    if (fabric.in_network_frac == 0 || fabric.scale_up_gpus == 0 || fabric.scale_up_frac == 0 ||
         fabric.nic_bytes_per_s == 0 || fabric.nic_frac == 0 ||
         fabric.spread_frac == 0 ||
         (fabric.scale_up_gpus > 1 && fabric.scale_up_bytes_per_s == 0)) {

@@ -219,6 +219,7 @@ static enum lh_status messages_begin(struct bench *b)
                                            .done = member_done,
                                            .data = b};
     struct arrival *arrivals = LH_NEW(b->ctx->arena, struct arrival, b->c->n);
+    b->request.protocol = b->shape.protocol;
     lh__messages_plan_make(&plan, &b->request, b->shape.algorithm, b->topology,
                            b->ctx);
     lh__messages_plan_declare(plan, declare, b, b->ctx);
@@ -256,6 +257,18 @@ static enum lh_status bench_run(struct bench *b)
     return st;
 }
 
+static struct lh__flow_request request_of(const struct lh_collective_case *c)
+{
+    return (struct lh__flow_request){.collective = c->collective,
+                                     .algorithm = c->algorithm,
+                                     .n = c->n,
+                                     .accelerators = c->accelerators,
+                                     .bytes = c->bytes,
+                                     .base_s = c->base_s,
+                                     .load = c->load,
+                                     .copies = c->copies};
+}
+
 enum lh_status lh__collective_run(double *end_s,
                                   const struct lh_collective_case *c,
                                   const struct lh_topology *topology,
@@ -267,14 +280,7 @@ enum lh_status lh__collective_run(double *end_s,
         .topology = topology,
         .kind = kind,
         .ctx = ctx,
-        .request = {.collective = c->collective,
-                    .algorithm = c->algorithm,
-                    .n = c->n,
-                    .accelerators = c->accelerators,
-                    .bytes = c->bytes,
-                    .base_s = c->base_s,
-                    .load = c->load,
-                    .copies = c->copies},
+        .request = request_of(c),
     };
     enum lh_status st = case_check(c, topology, ctx);
     if (st != LH_OK)
@@ -314,4 +320,22 @@ enum lh_status lh_sim_collective(double *end_s,
         *end_s = *(const double *)job.shared;
     lh__fork_end(&job, 1);
     return st;
+}
+
+enum lh_status lh_sim_collective_choice(struct lh_collective_choice *out,
+                                        const struct lh_collective_case *c,
+                                        const struct lh_topology *topology,
+                                        struct lh_ctx *ctx)
+{
+    struct lh__flow_request request = request_of(c);
+    struct lh__flow_shape shape;
+    enum lh_status st = case_check(c, topology, ctx);
+    if (st == LH_OK)
+        st = lh__flow_shape_make(&shape, &request, topology, ctx);
+    if (st != LH_OK)
+        return st;
+    *out = (struct lh_collective_choice){
+        shape.algorithm < 0 ? "send" : lh_algorithm_at(shape.algorithm)->name,
+        lh__protocol_name(shape.protocol)};
+    return LH_OK;
 }

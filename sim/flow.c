@@ -8,7 +8,8 @@
  *   time alone        alpha + max over l of w_l x unit_frac x S / capacity_l,
  *                     and of unit_frac x S / cap
  *   cap               v <= min over h of the cap of h's path / w_h
- *   alpha             software base, once, + the algorithm's chain of hops
+ *   alpha             software base, once, + the algorithm's chain of hops;
+ *                     both, and a factor on the bytes, by protocol (protocol.c)
  *   rescaling         weights / k, unit_frac, phi and cap x k change nothing; k
  *                     is the greatest common divisor of the weights
  *
@@ -80,6 +81,7 @@ struct lh_members lh__flow_members(const struct lh__flow_request *request,
                                  .channels_max =
                                      request->bytes <= LH__SMALL_BYTES ? 1 : 0};
     members_torus(&members, request, t, ctx);
+    lh__protocol_members(&members, t);
     return members;
 }
 
@@ -185,6 +187,49 @@ void lh__send_hops(struct lh_hops *out, struct lh_ctx *ctx)
     out->weight[0] = 1;
 }
 
+static double latency_of(enum lh__protocol protocol, int algorithm,
+                         const struct lh_hops *hops,
+                         enum lh_collective collective,
+                         const struct lh_members *members,
+                         const struct lh_topology *t, const double *path_s,
+                         struct lh_ctx *scratch)
+{
+    double *latency_s = LH_NEW(scratch->arena, double, hops->n);
+    for (int64_t h = 0; h < hops->n; h++)
+        latency_s[h] = lh__protocol_hop_s(protocol, members, t, hops->from[h],
+                                          hops->to[h], path_s[h]);
+    return algorithm < 0 ? latency_s[0]
+                         : lh_algorithm_at(algorithm)->latency(
+                             hops, collective, members, latency_s);
+}
+
+enum lh__protocol lh__flow_protocol(const double *alphas_s,
+                                    const double *bytes_per_byte,
+                                    double s_per_byte, double bytes)
+{
+    enum lh__protocol best = LH__PLAIN;
+    double best_s = INFINITY;
+    for (int p = LH__PLAIN; p < LH__PROTOCOLS; p++) {
+        double time_s = alphas_s[p] + bytes_per_byte[p] * s_per_byte * bytes;
+        if (time_s < best_s) {
+            best = (enum lh__protocol)p;
+            best_s = time_s;
+        }
+    }
+    return best;
+}
+
+/* The protocol, and what comes of it. */
+static void shape_protocol(struct lh__flow_shape *out, double bytes)
+{
+    out->plain_s_per_byte = out->s_per_byte;
+    out->protocol = lh__flow_protocol(out->alphas_s, out->bytes_per_byte,
+                                      out->plain_s_per_byte, bytes);
+    out->alpha_s = out->alphas_s[out->protocol];
+    out->unit_frac *= out->bytes_per_byte[out->protocol];
+    out->s_per_byte *= out->bytes_per_byte[out->protocol];
+}
+
 /* algorithm < 0: a send. */
 static void shape_of(struct lh__flow_shape *out, int algorithm,
                      const struct lh__flow_request *request,
@@ -202,18 +247,27 @@ static void shape_of(struct lh__flow_shape *out, int algorithm,
     uses_merge(&uses);
     *out = (struct lh__flow_shape){
         .algorithm = algorithm,
-        .alpha_s = request->base_s,
         .unit_frac = hops.unit_frac,
         .phi = hops.phi,
         .cap_bytes_per_s = uses.cap_bytes_per_s,
         .crosses_wan = uses.crosses_wan,
     };
-    out->alpha_s +=
-        algorithm < 0
-            ? uses.hop_latency_s[0]
-            : lh_algorithm_at(algorithm)->latency(&hops, request->collective,
-                                                  &members, uses.hop_latency_s);
+    for (int i = 0; i < LH__PROTOCOLS; i++) {
+        enum lh__protocol p = (enum lh__protocol)i;
+        out->alphas_s[p] = INFINITY;
+        out->bytes_per_byte[p] = 1.0;
+        if ((request->protocol != LH__PROTOCOL_ANY && request->protocol != p)
+            || !lh__protocol_defined(p, algorithm, request->collective,
+                                     &members, t))
+            continue;
+        out->bytes_per_byte[p] = lh__protocol_bytes(p, &members, t);
+        out->alphas_s[p] =
+            lh__protocol_base_s(p, &members, t, request->base_s)
+            + latency_of(p, algorithm, &hops, request->collective, &members, t,
+                         uses.hop_latency_s, ctx);
+    }
     shape_links(out, &uses, request->together, t, ctx);
+    shape_protocol(out, request->bytes);
 }
 
 static void shape_copy(struct lh__flow_shape *out,
@@ -228,12 +282,25 @@ static void shape_copy(struct lh__flow_shape *out,
     }
 }
 
+/* There a library's tree is a chain, which a ring is always better than. */
+static bool in_one_domain(const struct lh_members *members)
+{
+    for (int64_t i = 1; i < members->n; i++) {
+        if (members->domain[i] != members->domain[0])
+            return false;
+    }
+    return true;
+}
+
 bool lh__flow_candidate(int i, const char *algorithm,
                         enum lh_collective collective,
                         const struct lh_members *members)
 {
     const struct lh_algorithm *a = lh_algorithm_at(i);
     if (strcmp(algorithm, "auto") != 0 && lh_algorithm_find(algorithm) != a)
+        return false;
+    if (strcmp(algorithm, "auto") == 0 && members->has_library
+        && a == lh_algorithm_find("tree") && in_one_domain(members))
         return false;
     return a->defined(collective, members);
 }

@@ -10,6 +10,8 @@
 #include <longhaul/program.h>
 #include <longhaul/topology.h>
 
+#include "protocol.h"
+
 /* A collective of at most so many bytes takes one channel, and in a step its
  * latency alone. */
 #define LH__SMALL_BYTES 65536.0
@@ -20,7 +22,8 @@ struct lh__flow_request {
     int64_t n;                   /* members, >= 2; a send's are 2 */
     const int64_t *accelerators; /* [n] in rank order, no two equal */
     double bytes;                /* S, which "auto" decides by */
-    double base_s;               /* software latency of one collective */
+    double base_s;               /* software latency, where no library has one */
+    enum lh__protocol protocol;  /* LH__PROTOCOL_ANY: that of the least time */
     int64_t together;            /* alike communicators that run at once and
                                     share the links between sites; 0, 1: it is
                                     alone */
@@ -30,11 +33,15 @@ struct lh__flow_request {
 
 struct lh__flow_shape {
     int algorithm;          /* index for lh_algorithm_at; -1: a send */
+    enum lh__protocol protocol;
+    double alphas_s[LH__PROTOCOLS]; /* of each that is defined, else INFINITY */
+    double bytes_per_byte[LH__PROTOCOLS];
+    double plain_s_per_byte; /* s_per_byte / bytes_per_byte[protocol] */
     int32_t n_links;        /* links that the communication crosses */
     int32_t n_limiting;     /* the first of them have finite capacities */
     lh_link *links;         /* [n_links] ascending within both parts */
     int64_t *weights;       /* [n_links] >= 1, greatest common divisor 1 */
-    double alpha_s;         /* base_s + the algorithm's latency */
+    double alpha_s;         /* base + the algorithm's latency */
     double unit_frac;       /* bytes at weight 1 / S */
     double phi;             /* sharing weight at these weights */
     double cap_bytes_per_s; /* v is at most this; INFINITY: no cap */
@@ -55,6 +62,12 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
 bool lh__flow_candidate(int i, const char *algorithm,
                         enum lh_collective collective,
                         const struct lh_members *members);
+
+/* Of the time alphas_s[p] + bytes_per_byte[p] x s_per_byte x bytes the least,
+ * the first protocol among equals. */
+enum lh__protocol lh__flow_protocol(const double *alphas_s,
+                                    const double *bytes_per_byte,
+                                    double s_per_byte, double bytes);
 
 /* Where members stand; site and domain are arrays of the ctx's arena. */
 struct lh_members lh__flow_members(const struct lh__flow_request *request,

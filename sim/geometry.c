@@ -24,6 +24,7 @@ static bool is_small(const struct lh__family *f)
 
 double lh__stand_latency_s(const struct lh__incidence *in,
                            const struct lh_hops *hops, int algorithm,
+                           enum lh__protocol protocol,
                            enum lh_collective collective,
                            const struct lh_members *members,
                            const struct lh__stand *stand)
@@ -35,9 +36,10 @@ double lh__stand_latency_s(const struct lh__incidence *in,
     if (hops->n > FEW_HOPS && many == NULL)
         abort();
     for (int64_t h = 0; h < hops->n; h++)
-        latency_s[h] =
+        latency_s[h] = lh__protocol_hop_s(
+            protocol, members, in->topology, hops->from[h], hops->to[h],
             lh_topology_latency(in->topology, stand->accelerator[hops->from[h]],
-                                stand->accelerator[hops->to[h]]);
+                                stand->accelerator[hops->to[h]]));
     double all_s = algorithm < 0 ? latency_s[0]
                                  : lh_algorithm_at(algorithm)->latency(
                                      hops, collective, members, latency_s);
@@ -71,11 +73,10 @@ static bool is_option(const struct lh__option *a, const struct lh__option *b)
 }
 
 /* Latency alone, on one channel. */
-static double small_latency_s(const struct lh__incidence *in,
-                              const struct lh__option *o,
-                              const struct lh__pattern *p,
-                              const struct lh__stand *stand,
-                              struct lh_ctx *scratch)
+static void small_evaluate(struct lh__option *o, const struct lh__incidence *in,
+                           const struct lh__pattern *p,
+                           const struct lh__stand *stand,
+                           struct lh_ctx *scratch)
 {
     struct lh_members members = p->members;
     struct lh_hops hops;
@@ -84,8 +85,18 @@ static double small_latency_s(const struct lh__incidence *in,
     members.copies = o->copies;
     lh_algorithm_at(o->algorithm)
         ->hops(&hops, o->collective, &members, scratch);
-    return lh__stand_latency_s(in, &hops, o->algorithm, o->collective, &members,
-                               stand);
+    for (int i = 0; i < LH__PROTOCOLS; i++) {
+        enum lh__protocol protocol = (enum lh__protocol)i;
+        o->alphas_s[i] = INFINITY;
+        if (!lh__protocol_defined(protocol, o->algorithm, o->collective,
+                                  &members, in->topology))
+            continue;
+        o->latency_s[i] = lh__stand_latency_s(in, &hops, o->algorithm, protocol,
+                                              o->collective, &members, stand);
+        o->alphas_s[i] =
+            o->latency_s[i]
+            + lh__protocol_base_s(protocol, &members, in->topology, in->base_s);
+    }
 }
 
 static enum lh_status option_evaluate(struct lh__option *o,
@@ -99,23 +110,24 @@ static enum lh_status option_evaluate(struct lh__option *o,
     struct lh__flow_shape shape;
     enum lh_status st = LH_OK;
     lh__stand_fill(&stand, in, s, p->comm);
-    struct lh__flow_request request = {
-        .collective = o->collective,
-        .algorithm = lh_algorithm_at(o->algorithm)->name,
-        .n = s->n_members,
-        .accelerators = stand.accelerator,
-        .bytes = 2 * LH__SMALL_BYTES,
-        .base_s = in->base_s,
-        .together = s->n_comms,
-        .load = o->load,
-        .copies = o->copies};
+    struct lh__flow_request request = {.collective = o->collective,
+                                       .algorithm =
+                                           lh_algorithm_at(o->algorithm)->name,
+                                       .n = s->n_members,
+                                       .accelerators = stand.accelerator,
+                                       .bytes = 2 * LH__SMALL_BYTES,
+                                       .base_s = in->base_s,
+                                       .together = s->n_comms,
+                                       .load = o->load,
+                                       .copies = o->copies};
     if (o->small) {
-        o->latency_s = small_latency_s(in, o, p, &stand, &scratch);
-        o->alpha_s = in->base_s + o->latency_s;
+        small_evaluate(o, in, p, &stand, &scratch);
     } else {
         st = lh__flow_shape_make(&shape, &request, in->topology, &scratch);
-        o->alpha_s = shape.alpha_s;
-        o->s_per_byte = shape.s_per_byte;
+        memcpy(o->alphas_s, shape.alphas_s, sizeof o->alphas_s);
+        memcpy(o->bytes_per_byte, shape.bytes_per_byte,
+               sizeof o->bytes_per_byte);
+        o->s_per_byte = shape.plain_s_per_byte;
     }
     lh_arena_free(scratch.arena);
     return st;
@@ -159,7 +171,7 @@ enum lh_status lh__small_latency_s(double *out, struct lh__incidence *in,
                                       .copies = g->copies},
                   ctx);
     if (st == LH_OK)
-        *out = option->latency_s;
+        *out = option->latency_s[g->protocol[pattern]];
     return st;
 }
 
@@ -189,8 +201,10 @@ static int candidates(int *out, const struct lh__family *f,
     return n;
 }
 
-/* The algorithm that a family takes on a pattern; of a send -1. */
-static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
+/* The algorithm that a family takes on a pattern, of a send -1, and the
+ * protocol. */
+static enum lh_status algorithm_of(int *out, enum lh__protocol *protocol,
+                                   const struct lh__incidence *in,
                                    const struct lh__family *f,
                                    struct lh__pattern *p, struct lh_ctx *ctx)
 {
@@ -198,13 +212,17 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
     int candidate[OPTIONS_MAX];
     double best_s = INFINITY;
     *out = -1;
+    *protocol = LH__PLAIN;
     if (f->collective == LH_SEND)
         return LH_OK;
     int n = candidates(candidate, f, &p->members);
     if (n == 0)
         return cannot(f, s->n_members, ctx);
     *out = candidate[0];
-    for (int i = 0; n > 1 && i < n; i++) {
+    bool choice = n > 1
+                  || !lh__protocol_defined(LH__PLAIN, *out, f->collective,
+                                           &p->members, in->topology);
+    for (int i = 0; choice && i < n; i++) {
         const struct lh__option *option = NULL;
         enum lh_status st =
             option_of(&option, in, s, p,
@@ -216,13 +234,19 @@ static enum lh_status algorithm_of(int *out, const struct lh__incidence *in,
                       ctx);
         if (st != LH_OK)
             return st;
-        double time_s = option->alpha_s + option->s_per_byte * f->bytes;
+        enum lh__protocol best =
+            lh__flow_protocol(option->alphas_s, option->bytes_per_byte,
+                              option->s_per_byte, f->bytes);
+        double time_s =
+            option->alphas_s[best]
+            + option->bytes_per_byte[best] * option->s_per_byte * f->bytes;
         if (time_s < best_s) {
             best_s = time_s;
             *out = candidate[i];
+            *protocol = best;
         }
     }
-    return LH_OK;
+    return choice && isinf(best_s) ? cannot(f, s->n_members, ctx) : LH_OK;
 }
 
 /* ---- geometries ---------------------------------------------------------- */
@@ -248,6 +272,8 @@ static bool same_geometry(const struct lh__geometry *a,
            && lh_copies_equal(a->copies, b->copies)
            && memcmp(a->algorithm, b->algorithm,
                      n_patterns * sizeof *a->algorithm)
+                  == 0
+           && memcmp(a->protocol, b->protocol, n_patterns * sizeof *a->protocol)
                   == 0;
 }
 
@@ -272,7 +298,8 @@ static void hops_make(struct lh__geometry *g, const struct lh__skeleton *s,
 }
 
 static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
-                           int *algorithm, struct lh_ctx *ctx)
+                           int *algorithm, enum lh__protocol *protocol,
+                           struct lh_ctx *ctx)
 {
     const struct lh__patterns *p = &in->patterns[f->skeleton];
     struct lh__geometry wanted = {.skeleton = f->skeleton,
@@ -280,7 +307,8 @@ static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
                                   .small = is_small(f),
                                   .load = f->load,
                                   .copies = f->copies,
-                                  .algorithm = algorithm};
+                                  .algorithm = algorithm,
+                                  .protocol = protocol};
     for (int32_t i = 0; i < in->n_geometries; i++) {
         if (same_geometry(&in->geometries[i], &wanted, (size_t)p->n))
             return i;
@@ -297,13 +325,15 @@ enum lh_status lh__geometries_make(struct lh__incidence *in, struct lh_ctx *ctx)
         struct lh__family *f = &in->families[i];
         struct lh__patterns *p = &in->patterns[f->skeleton];
         int *algorithm = LH_NEW(ctx->arena, int, p->n);
+        enum lh__protocol *protocol =
+            LH_NEW(ctx->arena, enum lh__protocol, p->n);
         for (int32_t k = 0; k < p->n; k++) {
-            enum lh_status st =
-                algorithm_of(&algorithm[k], in, f, &p->pattern[k], ctx);
+            enum lh_status st = algorithm_of(&algorithm[k], &protocol[k], in, f,
+                                             &p->pattern[k], ctx);
             if (st != LH_OK)
                 return st;
         }
-        f->geometry = geometry_of(in, f, algorithm, ctx);
+        f->geometry = geometry_of(in, f, algorithm, protocol, ctx);
     }
     return LH_OK;
 }

@@ -229,9 +229,15 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     const struct lh__listed_comm *x = &in->comm[comm];
     struct lh_members members =
         in->patterns[g->skeleton].pattern[x->pattern].members;
+    enum lh__protocol protocol = g->protocol[x->pattern];
+    double base_s =
+        lh__protocol_base_s(protocol, &members, in->topology, in->base_s);
+    double bytes = lh__protocol_bytes(protocol, &members, in->topology);
     struct lh__flow_figures out = {.algorithm = g->algorithm[x->pattern],
-                                   .alpha_s = in->base_s + x->latency_s,
-                                   .unit_frac = g->hops[x->pattern].unit_frac,
+                                   .protocol = protocol,
+                                   .alpha_s = base_s + x->latency_s,
+                                   .unit_frac =
+                                       bytes * g->hops[x->pattern].unit_frac,
                                    .phi = g->hops[x->pattern].phi,
                                    .cap_bytes_per_s = x->cap_bytes_per_s,
                                    .crosses_wan = on_several_sites(&members)};
@@ -246,11 +252,11 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     members.copies = g->copies;
     lh_algorithm_at(out.algorithm)
         ->hops(&hops, f->collective, &members, &scratch);
-    out.unit_frac = hops.unit_frac;
+    out.unit_frac = bytes * hops.unit_frac;
     out.phi = hops.phi;
-    out.alpha_s = in->base_s
-                  + lh__stand_latency_s(in, &hops, out.algorithm, f->collective,
-                                        &members, &stand);
+    out.alpha_s = base_s
+                  + lh__stand_latency_s(in, &hops, out.algorithm, protocol,
+                                        f->collective, &members, &stand);
     lh_arena_free(scratch.arena);
     return out;
 }

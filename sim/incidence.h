@@ -38,9 +38,10 @@ struct lh__option {
     bool small; /* of LH__SMALL_BYTES at most: one channel */
     const int64_t *load;
     struct lh_copies copies;
-    double latency_s; /* of a small one */
-    double alpha_s;
-    double s_per_byte; /* beside all communicators alike */
+    double latency_s[LH__PROTOCOLS]; /* of a small one */
+    double alphas_s[LH__PROTOCOLS];
+    double bytes_per_byte[LH__PROTOCOLS];
+    double s_per_byte; /* beside all communicators alike, at 1 byte a byte */
 };
 
 /* Members stand alike: the same sites and scale-up domains in rank order, and
@@ -74,6 +75,7 @@ struct lh__geometry {
     const int64_t *load;           /* of an all-to-all, or NULL */
     struct lh_copies copies;
     int *algorithm;                /* [patterns]; -1: a send */
+    enum lh__protocol *protocol;   /* [patterns] */
     struct lh_hops *hops;          /* [patterns] of the collective; none of a
                                       lone one (lh__is_lone) */
     int64_t first_comm;            /* among those listed */
@@ -93,6 +95,7 @@ struct lh__family {
 /* Of a family on one communicator. */
 struct lh__flow_figures {
     int algorithm;
+    enum lh__protocol protocol;
     double alpha_s;
     double unit_frac; /* bytes at weight 1 / S, weights as in use_weight */
     double phi;
@@ -232,6 +235,7 @@ enum lh_status lh__small_latency_s(double *out, struct lh__incidence *in,
  * whose members' stand is given. */
 double lh__stand_latency_s(const struct lh__incidence *in,
                            const struct lh_hops *hops, int algorithm,
+                           enum lh__protocol protocol,
                            enum lh_collective collective,
                            const struct lh_members *members,
                            const struct lh__stand *stand);

@@ -214,6 +214,7 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
             .number = first + k,
             .count = l->types.type_count[type],
             .latency_s = lh__stand_latency_s(in, hops, g->algorithm[pattern],
+                                             g->protocol[pattern],
                                              g->collective, &members, &stand),
             .cap_bytes_per_s =
                 g->small ? INFINITY : lh__stand_cap(in, hops, &stand)};

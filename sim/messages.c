@@ -29,6 +29,7 @@ struct lh__messages_plan {
     struct lh_pipes pipes;
     int64_t n_members;
     double base_s;
+    double bytes_per_byte;
     struct lh_path *path;   /* [pipes] limiting links only */
     lh_channel *channel;    /* [pipes] */
     int64_t *message_begin; /* [pipes + 1] messages of the pipes before */
@@ -175,7 +176,9 @@ void lh__messages_plan_make(struct lh__messages_plan **out,
         LH_NEW(ctx->arena, struct lh__messages_plan, 1);
     struct lh_members members = lh__flow_members(request, t, ctx);
     plan->n_members = request->n;
-    plan->base_s = request->base_s;
+    plan->base_s =
+        lh__protocol_base_s(request->protocol, &members, t, request->base_s);
+    plan->bytes_per_byte = lh__protocol_bytes(request->protocol, &members, t);
     if (algorithm < 0)
         send_pipes(&plan->pipes, ctx);
     else
@@ -183,10 +186,13 @@ void lh__messages_plan_make(struct lh__messages_plan **out,
                                           &members, ctx);
     plan->path = LH_NEW(ctx->arena, struct lh_path, plan->pipes.n);
     plan->channel = LH_NEW(ctx->arena, lh_channel, plan->pipes.n);
-    for (int64_t p = 0; p < plan->pipes.n; p++)
-        limiting_path(&plan->path[p], t,
-                      request->accelerators[plan->pipes.from[p]],
-                      request->accelerators[plan->pipes.to[p]]);
+    for (int64_t p = 0; p < plan->pipes.n; p++) {
+        int64_t from = plan->pipes.from[p], to = plan->pipes.to[p];
+        limiting_path(&plan->path[p], t, request->accelerators[from],
+                      request->accelerators[to]);
+        plan->path[p].latency_s = lh__protocol_hop_s(
+            request->protocol, &members, t, from, to, plan->path[p].latency_s);
+    }
     plan_heirs(plan, ctx);
     plan_members(plan, ctx);
     *out = plan;
@@ -219,7 +225,7 @@ static int64_t plan_messages(const struct lh__messages_plan *plan)
 static void run_begin(struct lh__messages_run *run, double bytes, void *data)
 {
     const struct lh__messages_plan *plan = run->plan;
-    run->bytes = bytes;
+    run->bytes = bytes * plan->bytes_per_byte;
     run->data = data;
     for (int64_t p = 0; p < plan->pipes.n; p++)
         run->pipes[p] = (struct pipe){.run = run, .index = p};

@@ -19,7 +19,8 @@ typedef lh_channel (*lh__declare)(void *data,
 struct lh__messages_plan;
 struct lh__messages_run;
 
-/* The algorithm is that which lh__flow_shape_make() chose for the request. */
+/* The algorithm is that which lh__flow_shape_make() chose for the request, as
+ * must be its protocol. */
 void lh__messages_plan_make(struct lh__messages_plan **out,
                             const struct lh__flow_request *request,
                             int algorithm, const struct lh_topology *t,

@@ -74,8 +74,10 @@ static bool stands_alike(const struct lh__stand *a, const struct lh_members *b)
     return true;
 }
 
-static int32_t pattern_of(struct lh__patterns *p, const struct lh__stand *stand,
-                          int64_t n, int64_t comm, struct lh_arena *arena)
+static int32_t pattern_of(struct lh__patterns *p,
+                          const struct lh_topology *topology,
+                          const struct lh__stand *stand, int64_t n,
+                          int64_t comm, struct lh_arena *arena)
 {
     for (int32_t i = 0; i < p->n; i++) {
         if (stands_alike(stand, &p->pattern[i].members))
@@ -86,6 +88,7 @@ static int32_t pattern_of(struct lh__patterns *p, const struct lh__stand *stand,
     memcpy(site, stand->site, (size_t)n * sizeof *site);
     memcpy(domain, stand->domain, (size_t)n * sizeof *domain);
     struct lh_members members = {.n = n, .site = site, .domain = domain};
+    lh__protocol_members(&members, topology);
     if (fills_torus(stand, n)) {
         int64_t *place = LH_NEW(arena, int64_t, n);
         memcpy(place, stand->place, (size_t)n * sizeof *place);
@@ -150,8 +153,8 @@ static void within_make(struct lh__patterns *out,
         out->shape[i] = LH_NEW(arena, int32_t, n);
         for (int64_t k = 0; k < n; k++) {
             lh__stand_fill(&stand, in, s, first + k);
-            out->shape[i][k] =
-                pattern_of(out, &stand, s->n_members, first + k, arena);
+            out->shape[i][k] = pattern_of(out, in->topology, &stand,
+                                          s->n_members, first + k, arena);
         }
     }
 }
@@ -244,8 +247,8 @@ static void spanning_make(struct lh__patterns *out,
         for (int32_t i = 0; i < out->n_kinds; i++) {
             int64_t comm = o * s->n_inner + out->kind_of[i];
             lh__stand_fill(&stand, in, s, comm);
-            out->outer[o * out->n_kinds + i] =
-                pattern_of(out, &stand, s->n_members, comm, arena);
+            out->outer[o * out->n_kinds + i] = pattern_of(
+                out, in->topology, &stand, s->n_members, comm, arena);
         }
     }
     lh_arena_free(scratch);

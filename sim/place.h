@@ -25,6 +25,7 @@ struct lh__shape {
     int32_t family;
     int32_t comm_class;
     int algorithm; /* index for lh_algorithm_at; -1: a send */
+    enum lh__protocol protocol;
     int32_t n_links;
     int32_t *links;   /* [n_links] link classes */
     int64_t *weights; /* [n_links] on one link, of the whole class */

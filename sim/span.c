@@ -314,7 +314,9 @@ static void figures_of(struct maker *m, int64_t o, int32_t group, int32_t kind,
     members.load = span->g->load;
     members.copies = span->g->copies;
     for (int64_t h = 0; h < hops->n; h++) {
-        latency_s[h] = figures->latency_s[hop_kind[h]];
+        latency_s[h] = lh__protocol_hop_s(
+            span->g->protocol[pattern], &members, span->in->topology,
+            hops->from[h], hops->to[h], figures->latency_s[hop_kind[h]]);
         cap = fmin(cap, figures->cap_bytes_per_s[hop_kind[h]]
                             / (double)hops->weight[h]);
     }

@@ -119,6 +119,7 @@ static enum lh_status plan_make(struct lh__messages_plan **plan,
                                        .accelerators = members,
                                        .bytes = comm->bytes,
                                        .base_s = in->base_s,
+                                       .protocol = shape->protocol,
                                        .load = comm->load,
                                        .copies = comm->copies};
     lh__messages_plan_make(plan, &request, shape->algorithm, p->topology, ctx);

@@ -314,6 +314,24 @@ static void draw_dragonfly(struct site *s, uint64_t *r)
     s->valiant = one_in(r, 2);
 }
 
+/* Reductions in switches, and often a plan that uses them: all-reduces of 8
+ * members in one node, long enough. */
+static void draw_in_network(struct draw *d, uint64_t *r)
+{
+    bool is_used = one_in(r, 10);
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        s->in_network = s->fabric != SWITCH && !one_in(r, 3);
+        if (is_used && s->fabric != SWITCH)
+            s->node = 8;
+    }
+    if (!is_used)
+        return;
+    d->tensor = 8;
+    d->hidden = 4096;
+    d->sequence_parallel = false;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -344,6 +362,7 @@ struct draw draw_make(uint64_t seed)
         d.relay = one_in(r, 2);
     }
     draw_shards(&d);
+    draw_in_network(&d, r);
     settle(&d);
     return d;
 }
@@ -364,6 +383,7 @@ static void shrink_sites(struct draw *d, bool to_switches)
         s->gateway_gbit = 0;
         s->valiant = false;
         s->a100 = false;
+        s->in_network = false;
     }
 }
 
@@ -454,7 +474,7 @@ int draw_cost(const struct draw *d)
             + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
-        n += 2 * (s->fabric != SWITCH) + s->over + s->a100
+        n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network
              + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);

@@ -21,6 +21,7 @@ struct site {
     int cables;         /* of an uplink that is hashed over; 0: derived */
     bool valiant;       /* of a dragonfly */
     bool a100;
+    bool in_network; /* reductions in the scale-up switch */
     int gateway_gbit; /* 0: no limit */
 };
 

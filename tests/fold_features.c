@@ -27,6 +27,8 @@ enum feature {
     SLOW_LINKS,
     EVEN_EXCHANGES,
     SKEWED,
+    IN_NETWORK,
+    BY_SIZE,
     EQUAL_PODS,
     PART_NODE,
     PART_GROUP,
@@ -78,6 +80,8 @@ static const char *const feature_names[N_FEATURES] = {
     [SLOW_LINKS] = "a slow link in use",
     [EVEN_EXCHANGES] = "equal all-to-all",
     [SKEWED] = "unequal weights",
+    [IN_NETWORK] = "reductions in a switch",
+    [BY_SIZE] = "an algorithm with two protocols",
     [EQUAL_PODS] = "8 full pods or more in a site",
     [PART_NODE] = "partly filled node",
     [PART_GROUP] = "partly filled pod",
@@ -265,6 +269,29 @@ static bool has_hashed_routes(const struct pair *p)
     return false;
 }
 
+static bool has_in_network(const struct pair *p)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    for (int32_t i = 0; i < placed->n_shapes; i++) {
+        if (placed->shapes[i].protocol == LH__NVLS)
+            return true;
+    }
+    return false;
+}
+
+static bool has_two_protocols(const struct pair *p)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    for (int32_t i = 0; i < placed->n_shapes; i++) {
+        for (int32_t k = 0; k < i; k++) {
+            if (placed->shapes[i].algorithm == placed->shapes[k].algorithm
+                && placed->shapes[i].protocol != placed->shapes[k].protocol)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* ---- in what was drawn --------------------------------------------------- */
 
 static bool sites_differ(const struct draw *d)
@@ -345,6 +372,8 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[SLOW_LINKS] = hit == SLOW_LINK;
     has[EVEN_EXCHANGES] = d->exchange.mb > 0 && d->exchange.loads == EVEN_LOADS;
     has[SKEWED] = has_skewed_weights(p);
+    has[IN_NETWORK] = has_in_network(p);
+    has[BY_SIZE] = has_two_protocols(p);
     has[UNSTEADY] = !t->steady;
     has[MULTI_STEP] = t->steps_simulated > 1;
 }

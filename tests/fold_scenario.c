@@ -91,23 +91,27 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
     case RAILS:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, scale_up_gpus: "
-                       "%d, group: [%d], oversubscription: %d%s}}\n",
-                       s->node, s->group[0], s->over, cables_text(t, d, s));
+                       "%d, group: [%d], oversubscription: %d%s, in_network: "
+                       "%s}}\n",
+                       s->node, s->group[0], s->over, cables_text(t, d, s),
+                       s->in_network ? "nvls" : "none");
         break;
     case FAT_TREE:
         lh_text_printf(t,
                        "     fabric: {name: h100-roce-pods, scale_up_gpus: "
-                       "%d, group: [%d, %d], oversubscription: [1, %d]%s}}\n",
+                       "%d, group: [%d, %d], oversubscription: [1, %d]%s, "
+                       "in_network: %s}}\n",
                        s->node, s->group[0], s->group[1], s->over,
-                       cables_text(t, d, s));
+                       cables_text(t, d, s), s->in_network ? "nvls" : "none");
         break;
     case DRAGONFLY:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, kind: dragonfly, "
                        "scale_up_gpus: %d, group: [%d], oversubscription: %d, "
-                       "routing: %s}}\n",
+                       "routing: %s, in_network: %s}}\n",
                        s->node, s->group[0], s->over,
-                       s->valiant ? "valiant" : "minimal");
+                       s->valiant ? "valiant" : "minimal",
+                       s->in_network ? "nvls" : "none");
         break;
     default: lh_text_add(t, "     fabric: {name: switch}}\n");
     }

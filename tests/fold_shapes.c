@@ -99,6 +99,7 @@ const char *shapes_differ(struct pair *p)
             .accelerators = members_of(placed, g, p->ctx.arena),
             .bytes = row->bytes,
             .base_s = placed->incidence.base_s,
+            .protocol = shape->protocol,
             .load = row->load,
             .copies = row->copies};
         struct lh__flow_shape alone;

@@ -819,6 +819,85 @@ static void dgx_h100_reaches_its_nics(void)
     lh_ctx_end(&ctx);
 }
 
+/* A row of data/fabrics.csv of 16 accelerators, and what is expected of its
+ * first n. */
+struct by_size {
+    const char *fabric;
+    enum lh_collective collective;
+    const char *algorithm, *protocol;
+    int64_t n;
+    double bytes;
+    double expected_s;
+};
+
+static double by_size_s(const struct by_size *b, enum lh_collectives mode)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_site site = {.name = "a", .gpus = 16,
+                           .gateway_bytes_per_s = INFINITY};
+    struct lh_scenario s = {.name = "nccl", .n_sites = 1, .sites = &site};
+    struct lh_collective_choice choice;
+    struct lh_topology *t;
+    int64_t members[16];
+    double time_s;
+    ctx.data_dir = LH_SRCDIR "/data";
+    LH_REQUIRE(lh_fabric_by_name(&site.fabric, b->fabric, LH_NOWHERE, &ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+    for (int64_t i = 0; i < b->n; i++)
+        members[i] = i;
+    struct lh_collective_case c = {.collective = b->collective,
+                                   .algorithm = "auto", .n = b->n,
+                                   .accelerators = members, .mode = mode,
+                                   .bytes = b->bytes, .base_s = 1};
+    LH_REQUIRE(lh_sim_collective(&time_s, &c, t, &ctx) == LH_OK);
+    LH_REQUIRE(lh_sim_collective_choice(&choice, &c, t, &ctx) == LH_OK);
+    LH_CHECK_TEXT(choice.algorithm, b->algorithm);
+    LH_CHECK_TEXT(choice.protocol, b->protocol);
+    lh_topology_free(t);
+    lh_ctx_end(&ctx);
+    return time_s;
+}
+
+/* Bases and hops of data/protocols.csv; 450 GB/s x 0.822 a scale-up link. */
+static void protocols_go_by_size(void)
+{
+    const double us = 1e-6, line = 450e9, ring = 0.822 * line;
+    const struct by_size cases[] = {
+        {"dgx-h100-rails", LH_ALL_REDUCE, "ring", "LL", 8, 1e6,
+         (6.6 + 14 * 0.6) * us + 2 * 1.75 * 1e6 / ring},
+        {"dgx-h100-rails", LH_ALL_GATHER, "ring", "LL128", 8, 1e7,
+         (14 + 7 * 1.9) * us + 128.0 / 120 * 0.875 * 1e7 / ring},
+        {"dgx-h100-rails", LH_ALL_GATHER, "ring", "Simple", 8, 1e9,
+         (8.4 + 7 * 3.4) * us + 0.875 * 1e9 / ring},
+        {"dgx-h100-rails", LH_ALL_REDUCE, "nvls", "NVLS", 8, 1e9,
+         (23 + 25) * us + 1e9 / (0.61 * line)},
+        /* no NVLink SHARP */
+        {"dgx-a100-rails", LH_ALL_REDUCE, "ring", "Simple", 8, 1e9,
+         (8.4 + 14 * 3.4) * us + 1.75 * 1e9 / (0.783 * 300e9)},
+        /* no library: the stack's base, and a path of 2.8 us */
+        {"switch", LH_ALL_GATHER, "ring", "-", 8, 1e6,
+         1 + 7 * 2.8 * us + 0.875 * 1e6 / 50e9}};
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_COUPLED), cases[i].expected_s,
+                      1e-9);
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_MESSAGES), cases[i].expected_s,
+                      0.02);
+    }
+}
+
+/* Tiny messages: 47 us on two nodes (NVIDIA/nccl issue 1244), 13 to 17 on one
+ * (dgxc-benchmarking, H100). */
+static void tiny_messages_take_the_floor(void)
+{
+    const struct by_size one = {"dgx-h100-rails", LH_ALL_REDUCE, "ring", "LL",
+                                8, 64, 0};
+    const struct by_size two = {"dgx-h100-rails", LH_ALL_REDUCE, "tree", "LL",
+                                16, 64, 0};
+    LH_CHECK_NEAR(by_size_s(&one, LH_COUPLED), 15e-6, 0.01);
+    LH_CHECK_NEAR(by_size_s(&two, LH_COUPLED), 47e-6, 0.01);
+}
+
 /* Every member but the root is below the root, inner in one tree at most (n
  * odd: one member in both). */
 static void trees_span_and_swap_leaves(void)
@@ -1339,6 +1418,8 @@ int main(void)
         {"trees are chains in nodes", trees_are_chains_in_nodes},
         {"NICs are used equally", nics_are_used_equally},
         {"DGX H100 reaches its NICs", dgx_h100_reaches_its_nics},
+        {"protocols go by size", protocols_go_by_size},
+        {"tiny messages take the floor", tiny_messages_take_the_floor},
         {"trees span and swap leaves", trees_span_and_swap_leaves},
         {"refuses what is not defined", refuses_what_is_not_defined},
         {"the fibre carries the ratio", fibre_carries_the_ratio},

@@ -557,12 +557,14 @@ static bool collides(const struct run *r)
 }
 
 /* 2 (n - 1) / n S = S bytes cross each way, over a cable of 25 GB/s or, where
- * two share it, half of that; and the latency of two hops. */
+ * two share it, half of that; and the latency of two hops of Simple, which so
+ * many bytes take. */
 static void check_exchange(const struct run *r)
 {
     double cable_bytes_per_s = 25 * GB_S / (collides(r) ? 2 : 1);
-    double alpha_s =
-        r->scenario.stack.collective_base_s + 2 * (2 * 1.8 * US + 2 * 1 * US);
+    const struct lh_protocol *p =
+        &r->scenario.sites[0].fabric.library.protocol[LH_PROTOCOL_SIMPLE];
+    double alpha_s = p->base_s + 2 * (2 * 1.8 * US + 2 * 1 * US + p->network_s);
     int n = 0;
 
     for (int64_t i = 0; i < r->trace.n_records; i++) {

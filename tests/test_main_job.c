@@ -81,6 +81,17 @@ static double latency_s(const struct run *r, int64_t from, int64_t to)
     return path.latency_s;
 }
 
+/* Of Simple, which so many bytes take (docs/model.md, "Protocols"). */
+static double hop_s(const struct run *r, int64_t from, int64_t to)
+{
+    const struct lh_protocol *p =
+        &r->scenario[0].sites[0].fabric.library.protocol[LH_PROTOCOL_SIMPLE];
+    return lh_topology_accelerator_domain(r->topology[0], from)
+                   == lh_topology_accelerator_domain(r->topology[0], to)
+               ? p->scale_up_s
+               : latency_s(r, from, to) + p->network_s;
+}
+
 /* base + 2 x the longest chain of n_a - 1 hops of the ring inside a site
  * + 2 (M - 1) hops between the sites (docs/model.md, hierarchical). */
 static double alpha_s(const struct run *r)
@@ -90,13 +101,17 @@ static double alpha_s(const struct run *r)
     int64_t stride = axes->stride[LH_AXIS_DATA];
     double sum_s = 0, least_s = INFINITY;
     for (int64_t i = 0; i < here; i++) {
-        double hop_s = latency_s(r, i * stride, (i + 1) % here * stride);
-        sum_s += hop_s;
-        least_s = fmin(least_s, hop_s);
+        double next_s = hop_s(r, i * stride, (i + 1) % here * stride);
+        sum_s += next_s;
+        least_s = fmin(least_s, next_s);
     }
     double inside_s = sum_s - least_s;
-    double across_s = latency_s(r, 0, here * stride);
-    return r->scenario[0].stack.collective_base_s + 2 * inside_s + 2 * across_s;
+    double across_s = hop_s(r, 0, here * stride);
+    return r->scenario[0]
+               .sites[0]
+               .fabric.library.protocol[LH_PROTOCOL_SIMPLE]
+               .base_s
+           + 2 * inside_s + 2 * across_s;
 }
 
 static const struct lh_link_use *fibre(const struct run *r)

@@ -333,6 +333,12 @@ lh_link lh_topology_link_shift(const struct lh_topology *t, lh_link link,
 
 /* ---- accelerators -------------------------------------------------------- */
 
+const struct lh_fabric *lh_topology_fabric(const struct lh_topology *t,
+                                           int site)
+{
+    return &t->sites[site].fabric;
+}
+
 int64_t lh_topology_accelerator_count(const struct lh_topology *t)
 {
     return t->n_accelerators;

@@ -187,6 +187,8 @@ struct lh_members {
     const int64_t *load;    /* [n] all-to-all: weight >= 1 of what each member
                                gets; NULL: equal */
     struct lh_copies copies; /* all-to-all */
+    bool has_library;       /* their fabric has a library with protocols */
+    bool in_network;        /* its scale-up switches can reduce */
 };
 
 /* A collective as hops between members that all run at one common rate.

@@ -127,6 +127,32 @@ struct lh_stack {
     const char *source;
 };
 
+/* The protocols of a collective library.  Simple is slower on trees than on
+ * rings, since a hop passes on whole chunks. */
+enum {
+    LH_PROTOCOL_LL, LH_PROTOCOL_LL128, LH_PROTOCOL_SIMPLE, LH_PROTOCOL_TREE,
+    LH_PROTOCOL_NVLS,
+};
+enum { LH_PROTOCOLS = LH_PROTOCOL_NVLS + 1 };
+
+/* Software latencies of one protocol. */
+struct lh_protocol {
+    double base_s;         /* once a collective; 0: the library lacks it */
+    double scale_up_s;     /* of a hop inside a scale-up domain, in all */
+    double network_s;      /* of any other hop, beside that of its path */
+};
+
+/* One row of data/protocols.csv: the library of collectives of a fabric. */
+struct lh_library {
+    const char *name;      /* NULL: the stack's collective_base and the paths
+                              are all that is known */
+    struct lh_protocol protocol[LH_PROTOCOLS];
+    const char *source;
+};
+
+/* What the scale-up switches of a fabric can do with data that pass. */
+enum lh_in_network { LH_IN_NETWORK_NONE, LH_IN_NETWORK_NVLS };
+
 enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
                       LH_FABRIC_TORUS, LH_FABRIC_DRAGONFLY };
 /* Of a dragonfly. */
@@ -173,6 +199,10 @@ struct lh_fabric {
     enum lh_fabric_routing routing; /* of a dragonfly */
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
+    enum lh_in_network in_network;
+    double in_network_frac;        /* share of scale_up_bytes_per_s at which S
+                                      bytes of an all-reduce pass, each way */
+    struct lh_library library;
     const char *source;
 };
 

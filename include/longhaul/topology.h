@@ -98,6 +98,10 @@ lh_link lh_topology_link_shift(const struct lh_topology *t, lh_link link,
 double lh_topology_latency(const struct lh_topology *t, int64_t from,
                            int64_t to);
 
+/* What a site's network was built from. */
+const struct lh_fabric *lh_topology_fabric(const struct lh_topology *t,
+                                           int site);
+
 int64_t lh_topology_accelerator_count(const struct lh_topology *t);
 int lh_topology_accelerator_site(const struct lh_topology *t, int64_t a);
 /* The scale-up domain an accelerator stands in, numbered over all sites. */

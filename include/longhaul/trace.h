@@ -108,7 +108,8 @@ struct lh_collective_case {
     const int64_t *load;       /* as lh_comm.load; NULL: equal                */
     struct lh_copies copies;   /* as lh_comm.copies                           */
     const double *arrivals_s;
-    double base_s;             /* software latency                            */
+    double base_s;             /* software latency, where the fabric has no
+                                  library of its own                          */
     enum lh_collectives mode;
     int64_t rescale;           /* weights and 1/phi x this, bytes / this; 1   */
 };
@@ -116,5 +117,15 @@ enum lh_status lh_sim_collective(double *end_s,
                                  const struct lh_collective_case *c,
                                  const struct lh_topology *topology,
                                  struct lh_ctx *ctx) LH_MUST_USE;
+/* What a case takes: "ring" and "LL128"; a send is "send", and the protocol of
+ * a fabric without a library "-". */
+struct lh_collective_choice {
+    const char *algorithm;
+    const char *protocol;
+};
+enum lh_status lh_sim_collective_choice(struct lh_collective_choice *out,
+                                        const struct lh_collective_case *c,
+                                        const struct lh_topology *topology,
+                                        struct lh_ctx *ctx) LH_MUST_USE;
 
 #endif

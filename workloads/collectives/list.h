@@ -15,6 +15,7 @@ LH_ALGORITHM(pairwise)
 LH_ALGORITHM(relay)
 LH_ALGORITHM(torus)
 LH_ALGORITHM(hamiltonian)
+LH_ALGORITHM(nvls)
 #else
 #ifndef LH_COLLECTIVES_LIST_H
 #define LH_COLLECTIVES_LIST_H

@@ -19,8 +19,7 @@
  *
  * Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for
  * clusters of workstations, JPDC 69 (2009); channels as in list.c.
- * Leaves out: other orders of the runs; the protocols of NCCL (LL, LL128),
- * whose latency is in the software base.
+ * Leaves out: other orders of the runs; protocols are sim/protocol.c's.
  */
 #include "list.h"
 
