@@ -187,9 +187,10 @@ static void settle(struct draw *d)
 
 static void draw_site(struct site *s, uint64_t *r)
 {
+    static const int nodes[] = {2, 3, 4, 4, 6, 8, 8};
     *s = (struct site){.parts = 1 + below(r, 4),
                        .fabric = (enum fabric)below(r, N_FABRICS),
-                       .node = 2 << below(r, 3),
+                       .node = nodes[below(r, LH_COUNT(nodes))],
                        .group = {1 + below(r, 3), 2 + below(r, 2)},
                        .over = 1 << below(r, 3),
                        .a100 = one_in(r, 6),
@@ -240,6 +241,7 @@ static void draw_plan(struct draw *d, uint64_t *r)
 /* Many equal pods of one or two nodes; the last may be short or idle. */
 static void draw_regular(struct draw *d, uint64_t *r)
 {
+    static const int nodes[] = {2, 3, 4, 6};
     d->n_sites = one_in(r, 3) ? 2 : 1;
     d->stages_across = false;
     d->tensor = 1 << below(r, 3);
@@ -248,7 +250,7 @@ static void draw_regular(struct draw *d, uint64_t *r)
     d->sites[0] = (struct site){.parts = RANKS_MAX / (d->n_sites * replica)
                                          - (one_in(r, 2) ? 1 + below(r, 2) : 0),
                                 .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
-                                .node = 2 << below(r, 2),
+                                .node = nodes[below(r, LH_COUNT(nodes))],
                                 .group = {1 + below(r, 2), 2},
                                 .over = 1 << below(r, 3)};
     d->sites[1] = d->sites[0];
