@@ -184,9 +184,11 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     int64_t micro_batches = report->program->micro_batches;
 
     add_machines(&text, s);
-    lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64 "  DP %" PRId64,
-                   axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE],
-                   axes->size[LH_AXIS_DATA]);
+    lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64,
+                   axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE]);
+    if (axes->size[LH_AXIS_CONTEXT] > 1)
+        lh_text_printf(&text, "  CP %" PRId64, axes->size[LH_AXIS_CONTEXT]);
+    lh_text_printf(&text, "  DP %" PRId64, axes->size[LH_AXIS_DATA]);
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"

@@ -88,8 +88,6 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
     refuse(ctx, s, s->model.attention != LH_ATTENTION_GQA,
            lh_format(ctx->arena, "model '%s': multi-head latent attention",
                      s->model.name));
-    refuse(ctx, s, plan->context > 1,
-           lh_format(ctx->arena, "plan.context: %" PRId64, plan->context));
     refuse(ctx, s, plan->expert > 1,
            lh_format(ctx->arena, "plan.expert: %" PRId64, plan->expert));
     refuse(ctx, s, plan->zero > 1,
@@ -131,6 +129,24 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
         check_multiple(ctx, s, s->training.sequence_length, t,
                        "plan.sequence_parallel: training.sequence_length "
                        "does not fit plan.tensor");
+}
+
+/* Each accelerator holds two chunks of a sequence, one from either half. */
+static void check_context(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    int64_t c = s->plan.context;
+    int64_t shards = s->plan.sequence_parallel ? s->plan.tensor : 1;
+
+    if (c == 1)
+        return;
+    check_multiple(ctx, s, s->training.sequence_length, 2 * c * shards,
+                   "plan.context: training.sequence_length does not fit twice "
+                   "plan.context (x plan.tensor with sequence_parallel)");
+    if (!s->stack.fused_attention)
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "plan.context: %" PRId64 " needs a stack with fused "
+                 "attention; '%s' has none",
+                 c, s->stack.name);
 }
 
 static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
@@ -189,14 +205,15 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
     const struct lh_plan *plan = &s->plan;
     struct lh_where where = {s->file, 0, 0};
     int64_t per_turn = data * s->training.micro_batch;
-    int64_t need = plan->tensor * plan->pipeline * data;
+    int64_t need = plan->tensor * plan->pipeline * plan->context * data;
 
     if (need > accelerators(s))
         lh_error(ctx, where,
                  "plan: tensor %" PRId64 " x pipeline %" PRId64
-                 " x data %" PRId64 " needs %" PRId64 " accelerators, the "
-                 "sites have %" PRId64,
-                 plan->tensor, plan->pipeline, data, need, accelerators(s));
+                 " x context %" PRId64 " x data %" PRId64 " needs %" PRId64
+                 " accelerators, the sites have %" PRId64,
+                 plan->tensor, plan->pipeline, plan->context, data, need,
+                 accelerators(s));
     if (s->training.global_batch % per_turn != 0) {
         lh_error(ctx, where,
                  "training.global_batch: %" PRId64 " is not a "
@@ -262,6 +279,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
 
     check_supported(s, ctx);
     check_tensor(s, ctx);
+    check_context(s, ctx);
     check_stages(s, ctx);
     if (data < 1) {
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
@@ -281,8 +299,12 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .n_chunks = (int)plan->interleave,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
-        .data = data,
+        .replicas = data,
+        .data = data * plan->context,
+        .data_axes = LH_AXIS_BIT(LH_AXIS_DATA),
     };
+    if (plan->context > 1)
+        out->data_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
     lh__dims_make(&out->dims, s);
     lh__shares_make(&out->shares, s);
     split_layers(out, ctx);

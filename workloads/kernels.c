@@ -66,6 +66,13 @@ void lh__work_add(struct lh__work *work, const struct lh__work *other)
     work->n_kernels += other->n_kernels;
 }
 
+void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
+                       double part)
+{
+    work->kernel_s += part * other->kernel_s;
+    work->n_kernels += part * other->n_kernels;
+}
+
 void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
                     double bytes)
 {
@@ -118,18 +125,21 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
 {
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
     double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
-    double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
+    double flops = 4.0 * square * (causal + c->halves / 2.0)
+                   * (backward ? 2.5 : 1.0);
     double eta = (backward ? device->attention_backward_frac
                            : device->attention_forward_frac)
                  * c->rows / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
     double bytes = 2.0 * c->batch * c->rows * c->head_dim
-                   * (c->heads + c->kv_heads) * (backward ? 4.0 : 2.0);
+                   * (c->heads * (1.0 + c->passes)
+                      + c->kv_heads * (1.0 + c->halves))
+                   * (backward ? 4.0 : 2.0);
 
     work->kernel_s +=
         fmax(flops / (device->bf16_flops_per_s * eta),
              bytes / (device->memory_bytes_per_s * device->memory_frac));
-    work->n_kernels += backward ? 2.0 : 1.0;
+    work->n_kernels += (1.0 + c->passes) * (backward ? 2.0 : 1.0);
 }
 
 /* Forward: scores, softmax with mask [, dropout], values.  Backward: the four

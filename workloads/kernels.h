@@ -27,11 +27,17 @@ struct lh__core {
     double heads; /* on this accelerator */
     double kv_heads;
     double head_dim;
+    double halves; /* more half squares of rows x rows, below the diagonal:
+                      keys of the other accelerators that share a sequence */
+    double passes; /* kernels that these take beyond the first */
     bool fused; /* flash attention */
     bool dropout;
 };
 
 void lh__work_add(struct lh__work *work, const struct lh__work *other);
+/* Adds `part` of the other; -1 takes it away. */
+void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
+                       double part);
 void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    const struct lh__gemm *gemm);
 /* A kernel that only streams bytes through device memory. */

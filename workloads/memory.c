@@ -93,6 +93,7 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
         if (now > most)
             most = now;
     }
+    most += lh__context_bytes(fit);
     if (fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
         most += whole_layer_bytes(fit);
     else if (fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)

@@ -93,9 +93,30 @@ static void segment(struct lh__builder *b, const struct lap *lap,
     reduce(b, lap);
 }
 
+/* Attention and what is around it; around NULL: the core alone. */
+static void attention(struct lh__builder *b, const struct lap *lap,
+                      const struct lh__work *around, bool backward)
+{
+    struct lh__attention attention = {
+        .category = lap->category,
+        .comm = lap->comm == LH_RECOMPUTE ? LH_RECOMPUTE : LH_CONTEXT_COMM,
+        .task = lap->task,
+        .layer = lap->layer,
+        .backward = backward,
+        .around = around,
+    };
+
+    if (b->fit->dims.context > 1.0)
+        lh__context_attention(b, &attention);
+    else
+        compute(b, lap, around != NULL ? around : &b->costs.core);
+}
+
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
-    segment(b, lap, &b->costs.attention_forward);
+    gather(b, lap);
+    attention(b, lap, &b->costs.attention_forward, false);
+    reduce(b, lap);
     segment(b, lap, &b->costs.mlp_forward);
 }
 
@@ -112,7 +133,7 @@ static void recompute_core(struct lh__builder *b, int layer)
     struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
 
     if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
-        compute(b, &lap, &b->costs.core);
+        attention(b, &lap, NULL, false);
 }
 
 static void layer_backward(struct lh__builder *b, int layer)
@@ -123,7 +144,7 @@ static void layer_backward(struct lh__builder *b, int layer)
     gather(b, &lap);
     if (!b->merge)
         recompute_core(b, layer);
-    compute(b, &lap, &b->costs.attention_backward);
+    attention(b, &lap, &b->costs.attention_backward, true);
     reduce(b, &lap);
 }
 

@@ -14,7 +14,8 @@
 enum { OPS_SHOWN = 60 };
 
 static const char *const stream_names[LH_STREAMS] = {
-    "compute", "tensor", "fwd-send", "fwd-recv", "bwd-send", "bwd-recv", "data",
+    "compute",  "tensor",   "context",  "fwd-send",
+    "fwd-recv", "bwd-send", "bwd-recv", "data",
 };
 
 static const char *const task_names[] = {

@@ -74,7 +74,7 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
-    out->size[LH_AXIS_DATA] = fit->data;
+    out->size[LH_AXIS_DATA] = fit->replicas;
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];
@@ -160,7 +160,7 @@ static void template_make(struct lh_template *out,
     b.device = device;
     b.flow = b.last_compute = LH__NO_OP;
     b.gate = -1;
-    b.merge = b.fit->dims.tensor == 1.0;
+    b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);

@@ -40,6 +40,7 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .shards = s->plan.sequence_parallel ? t : 1.0,
         .micro_batch = (double)s->training.micro_batch,
         .sequence = (double)s->training.sequence_length,
+        .context = (double)s->plan.context,
         .hidden = (double)s->model.hidden,
         .heads = (double)s->model.heads / t,
         .kv_heads = at_least((double)s->model.kv_heads / t, 1.0),
@@ -47,7 +48,7 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .ffn = (double)s->model.ffn / t,
         .vocab = ceil((double)s->model.vocab / t),
     };
-    out->tokens = out->micro_batch * out->sequence;
+    out->tokens = out->micro_batch * out->sequence / out->context;
     out->queries = out->heads * head_dim;
     out->keys = out->kv_heads * head_dim;
 }
@@ -132,7 +133,9 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
     bool fused = fit->scenario->stack.fused_attention;
     struct lh__core core = {
         .batch = d->micro_batch,
-        .rows = d->sequence,
+        .rows = d->sequence / d->context,
+        .halves = d->context - 1.0,
+        .passes = lh__context_passes(fit),
         .heads = d->heads,
         .kv_heads = d->kv_heads,
         .head_dim = d->head_dim,
@@ -141,6 +144,7 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
     };
 
     lh__work_core(work, device, &core, backward);
+    lh__context_merge(work, fit, device, backward);
 }
 
 static void attention(struct lh__work *work, const struct lh__fit *fit,
@@ -210,6 +214,7 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     attention(&out->attention_forward, fit, device, false);
     attention(&out->attention_backward, fit, device, true);
     core_make(&out->core, fit, device, false);
+    core_make(&out->core_backward, fit, device, true);
     mlp(&out->mlp_forward, fit, device, false);
     mlp(&out->mlp_backward, fit, device, true);
     embedding(&out->embedding_forward, fit, device, false);

@@ -6,6 +6,7 @@
  *   transformer.c  layer -> segments on a device              -> lh__costs
  *   schedules/     order of a stage's passes                  -> lh__slots
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
+ *   context.c      attention of a sequence that accelerators share
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
  *   program.c      all of it in order
@@ -26,7 +27,8 @@ struct lh__dims {
     double shards;      /* t with sequence parallelism, else 1 */
     double micro_batch; /* sequences, b */
     double sequence;    /* tokens, s */
-    double tokens;      /* b s */
+    double context;     /* accelerators that share it, c */
+    double tokens;      /* b s / c, of one accelerator */
     double hidden;
     double heads, kv_heads, head_dim; /* heads of one accelerator */
     double queries, keys;             /* heads x head_dim, of one accelerator */
@@ -60,7 +62,9 @@ struct lh__fit {
     int n_stages;        /* p */
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
-    int64_t data;
+    int64_t replicas;
+    int64_t data;        /* that hold the same weights: replicas x context */
+    unsigned data_axes;  /* the axes that these stand on */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
@@ -81,6 +85,7 @@ bool lh__fit_ties_stages(const struct lh__fit *fit);
 struct lh__costs {
     struct lh__work attention_forward, attention_backward;
     struct lh__work core; /* forward of the attention core */
+    struct lh__work core_backward;
     struct lh__work mlp_forward, mlp_backward;
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
@@ -213,6 +218,29 @@ void lh__emit_dep(struct lh__builder *b, int32_t op, int32_t dep);
 int32_t lh__rows_add(struct lh__rows *rows, const struct lh_comm *comm,
                      struct lh_arena *arena);
 void lh__builder_finish(struct lh_template *out, struct lh__builder *b);
+
+/* ---- context.c ---------------------------------------------------------- */
+
+/* Kernels of the attention core beyond the first, and the bytes of adding up
+ * their parts. */
+double lh__context_passes(const struct lh__fit *fit);
+void lh__context_merge(struct lh__work *work, const struct lh__fit *fit,
+                       const struct lh_device *device, bool backward);
+/* Bytes of other accelerators' keys and values, and of their gradients, while
+ * a layer's attention runs. */
+double lh__context_bytes(const struct lh__fit *fit);
+
+/* Where an attention stands in the step. */
+struct lh__attention {
+    enum lh_category category, comm;
+    enum lh_task task;
+    int layer;
+    bool backward;
+    const struct lh__work *around; /* what runs before the core, NULL: none */
+};
+/* With context > 1: compute with its exchange of keys and values. */
+void lh__context_attention(struct lh__builder *b,
+                           const struct lh__attention *attention);
 
 /* ---- pass.c ------------------------------------------------------------- */
 

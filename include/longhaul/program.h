@@ -49,6 +49,7 @@ const char *lh_category_name(enum lh_category category); /* "tensor_comm" */
 enum lh_stream {
     LH_STREAM_COMPUTE,
     LH_STREAM_TENSOR,
+    LH_STREAM_CONTEXT,       /* keys and values of the rest of a sequence */
     LH_STREAM_FORWARD_SEND,  /* pipeline, activations  */
     LH_STREAM_FORWARD_RECV,
     LH_STREAM_BACKWARD_SEND, /* pipeline, gradients    */

@@ -53,6 +53,9 @@ enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
                    LH_SCHEDULE_INTERLEAVED, LH_SCHEDULE_ZERO_BUBBLE,
                    LH_SCHEDULE_DUALPIPE };
 
+/* How the accelerators that share a sequence see each other's K and V. */
+enum lh_context_kind { LH_CONTEXT_RING, LH_CONTEXT_ALL_GATHER };
+
 struct lh_training {
     int64_t global_batch;     /* sequences a step */
     int64_t sequence_length;  /* tokens */
@@ -65,6 +68,7 @@ struct lh_training {
 
 struct lh_plan {
     int64_t tensor, pipeline, context, expert;
+    enum lh_context_kind context_kind;
     int64_t data;             /* derived from the accelerators, then checked */
     enum lh_schedule schedule;
     int64_t interleave;       /* model chunks a stage */

@@ -51,7 +51,7 @@ static int32_t norm_row_make(struct lh__builder *b)
     if (plan->tensor * plan->pipeline == 1 && !over_data)
         return -1;
     if (over_data)
-        norm.axes |= LH_AXIS_BIT(LH_AXIS_DATA);
+        norm.axes |= b->fit->data_axes;
     return lh__rows_add(b->rows, &norm, b->ctx->arena);
 }
 
@@ -142,7 +142,7 @@ static int32_t data_comm(struct lh__builder *b, enum lh_collective collective,
         .comm =
             {
                 .collective = collective,
-                .axes = LH_AXIS_BIT(LH_AXIS_DATA),
+                .axes = b->fit->data_axes,
                 .bytes = bytes,
                 .category = LH_DATA_COMM,
                 .algorithm = b->fit->scenario->sync_algorithm,
