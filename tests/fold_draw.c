@@ -54,12 +54,13 @@ int draw_data(const struct draw *d)
 
 int draw_ranks(const struct draw *d)
 {
-    return d->tensor * d->pipeline * draw_data(d);
+    return d->tensor * d->context * d->pipeline * draw_data(d);
 }
 
 int draw_gpus(const struct draw *d, int site)
 {
-    int part = d->tensor * (d->stages_across ? d->data : d->pipeline);
+    int part =
+        d->tensor * d->context * (d->stages_across ? d->data : d->pipeline);
     return part * d->sites[site].parts + (site == 0 ? d->spare : 0);
 }
 
@@ -95,6 +96,8 @@ static void settle_ranks(struct draw *d)
         }
         if (most->parts > 1)
             most->parts--;
+        else if (d->context > 1)
+            d->context /= 2;
         else
             d->tensor /= 2;
     }
@@ -121,7 +124,7 @@ static void settle(struct draw *d)
     if (d->stages_across)
         d->spare = 0;
     settle_ranks(d);
-    if (d->spare >= d->tensor * d->pipeline)
+    if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
     if (draw_exchange_members(d) < 2)
         d->exchange = (struct exchange){0};
@@ -161,10 +164,13 @@ static void draw_sites(struct draw *d, uint64_t *r)
 static void draw_plan(struct draw *d, uint64_t *r)
 {
     static const int tensors[] = {1, 1, 2, 2, 4, 4, 8};
+    static const int contexts[] = {1, 1, 1, 2, 4};
     static const int pipelines[] = {1, 1, 2, 2, 3, 4};
     static const enum lh_schedule schedules[] = {
         LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED};
     d->tensor = tensors[below(r, LH_COUNT(tensors))];
+    d->context = contexts[below(r, LH_COUNT(contexts))];
+    d->gathers = one_in(r, 2);
     d->pipeline = pipelines[below(r, LH_COUNT(pipelines))];
     d->data = 1 + below(r, 8);
     d->stages_across = one_in(r, 3);
@@ -192,13 +198,17 @@ static void draw_regular(struct draw *d, uint64_t *r)
     d->stages_across = false;
     d->tensor = 1 << below(r, 3);
     d->pipeline = 1 + below(r, 2);
-    int replica = d->tensor * d->pipeline;
+    if (d->context > 2)
+        d->context = 2;
+    int replica = d->tensor * d->context * d->pipeline;
     d->sites[0] = (struct site){.parts = RANKS_MAX / (d->n_sites * replica)
                                          - (one_in(r, 2) ? 1 + below(r, 2) : 0),
                                 .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
                                 .node = 2 << below(r, 2),
                                 .group = {1 + below(r, 2), 2},
                                 .over = 1 << below(r, 3)};
+    if (d->sites[0].parts < 1)
+        d->sites[0].parts = 1;
     d->sites[1] = d->sites[0];
     d->spare = one_in(r, 3) ? below(r, replica) : 0;
 }
@@ -291,6 +301,7 @@ static void shrink_plan(struct draw *d, int way)
         break;
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
+    case 10: d->context = d->context > 1 ? d->context / 2 : 1; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 24 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 25 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -53,7 +53,8 @@ struct draw {
     uint64_t seed;
     int n_sites;
     struct site sites[SITES_MAX];
-    int tensor, pipeline, data; /* data: of stages across sites */
+    int tensor, context, pipeline, data; /* data: of stages across sites */
+    bool gathers; /* context by all-gather, else by ring */
     bool stages_across;
     enum lh_schedule schedule;
     int interleave;

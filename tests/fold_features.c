@@ -35,6 +35,8 @@ enum feature {
     STAGES_ACROSS,
     GPIPE,
     INTERLEAVED,
+    RINGS,
+    GATHERS,
     ZERO,
     OVERLAP,
     RECOMPUTE,
@@ -76,6 +78,8 @@ static const char *const feature_names[N_FEATURES] = {
     [STAGES_ACROSS] = "stages across sites",
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
+    [RINGS] = "context by ring",
+    [GATHERS] = "context by all-gather",
     [ZERO] = "zero 1",
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
@@ -265,6 +269,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[STAGES_ACROSS] = d->stages_across;
     has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
+    has[RINGS] = d->context > 1 && !d->gathers;
+    has[GATHERS] = d->context > 1 && d->gathers;
     has[ZERO] = d->zero == 1;
     has[OVERLAP] = d->overlap;
     has[RECOMPUTE] = d->recompute == 2;

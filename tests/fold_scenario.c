@@ -41,9 +41,11 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                                                 "interleaved, interleave: 2"};
     static const char *const recompute[] = {"none", "selective", "full"};
     lh_text_printf(t,
-                   "plan:\n  {tensor: %d, pipeline: %d, schedule: %s,\n"
+                   "plan:\n  {tensor: %d, context: %d, context_kind: %s,\n"
+                   "   pipeline: %d, schedule: %s,\n"
                    "   zero: %d, recompute: %s, sequence_parallel: %s",
-                   d->tensor, d->pipeline, schedules[d->schedule], d->zero,
+                   d->tensor, d->context, d->gathers ? "all-gather" : "ring",
+                   d->pipeline, schedules[d->schedule], d->zero,
                    recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
     if (d->overlap)

@@ -199,7 +199,10 @@ static const char *slots_text(enum lh_schedule schedule, int p, int stage,
     lh__slots_make(&slots, &fit, stage, ctx);
     for (int i = 0; i < slots.n; i++)
         lh_text_printf(&text, "%s%c%d.%d", i > 0 ? " " : "",
-                       slots.at[i].backward ? 'B' : 'F', slots.at[i].chunk,
+                       slots.at[i].half == LH__WEIGHTS ? 'W'
+                       : slots.at[i].backward          ? 'B'
+                                                       : 'F',
+                       slots.at[i].chunk,
                        slots.at[i].micro_batch);
     return text.s;
 }
@@ -222,6 +225,15 @@ static void orders_passes_as_published(void)
                   "F1.2 B1.2 F1.3 B1.3 B0.2 B0.3");
     LH_CHECK_TEXT(slots_text(LH_SCHEDULE_INTERLEAVED, 3, 0, 1, 3, &ctx),
                   slots_text(LH_SCHEDULE_1F1B, 3, 0, 1, 3, &ctx));
+    /* qi2023, figure 3, top: the first and the last stage */
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 0, 1, 4, &ctx),
+                  "F0.0 F0.1 F0.2 B0.0 W0.0 F0.3 B0.1 W0.1 B0.2 W0.2 B0.3 "
+                  "W0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 2, 1, 4, &ctx),
+                  "F0.0 B0.0 F0.1 B0.1 F0.2 B0.2 W0.0 F0.3 B0.3 W0.1 W0.2 "
+                  "W0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 2, 1, 1, &ctx),
+                  "F0.0 B0.0 W0.0");
     lh_ctx_end(&ctx);
 }
 
@@ -336,6 +348,41 @@ static void set_seconds(struct lh_program *p)
                               : op->task == LH_TASK_BACKWARD ? 2.0
                                                              : 0.0;
         }
+}
+
+/* qi2023, table 1: (p - 1) (t_F + t_B - t_W), of three equal passes and of
+ * others. */
+static void fills_bubbles_with_weights(void)
+{
+    static const double seconds[][3] = {
+        {1, 1, 1}, {2, 3, 2}, {4, 5, 3}, {1, 1, 0}};
+
+    for (int i = 0; i < 16; i++) {
+        struct lh_ctx ctx = begin();
+        const double *t = seconds[i / 4];
+        int stages = 2 << i % 3, m = i % 4 < 2 ? 2 * stages : 3 * stages;
+        struct lh_scenario s = scenario(&ctx, stages);
+        struct lh_program p;
+
+        s.plan.pipeline = stages;
+        s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+        s.training.global_batch = m;
+        p = build(&s, &ctx);
+        for (int k = 0; k < p.n_templates; k++)
+            for (int32_t o = 0; o < p.templates[k].n_ops; o++) {
+                struct lh_op *op = &p.templates[k].ops[o];
+                op->seconds = op->kind != LH_OP_COMPUTE       ? 0.0
+                              : op->task == LH_TASK_FORWARD   ? t[0]
+                              : op->task == LH_TASK_BACKWARD  ? t[1]
+                              : op->task == LH_TASK_OPTIMIZER ? 0.0
+                                                              : t[2];
+            }
+        LH_CHECK_NEAR(step_seconds(&p, &ctx),
+                      m * (t[0] + t[1] + t[2])
+                          + (stages - 1) * (t[0] + t[1] - t[2]),
+                      1e-12);
+        lh_ctx_end(&ctx);
+    }
 }
 
 static void has_the_ideal_bubble(void)
@@ -1094,10 +1141,8 @@ static void refuses_what_it_cannot_do(void)
     s.plan.zero = 3;
     refuses(&s, "plan.zero: 3 is not supported by this version", &ctx);
     s = scenario(&ctx, 8);
-    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
-    refuses(&s,
-            "plan.schedule: zero-bubble is not supported by this "
-            "version",
+    s.plan.schedule = LH_SCHEDULE_DUALPIPE;
+    refuses(&s, "plan.schedule: dualpipe is not supported by this version",
             &ctx);
     lh_ctx_end(&ctx);
 }
@@ -1185,6 +1230,7 @@ int main(void)
         {"orders axes by placement", orders_axes_by_placement},
         {"orders passes as published", orders_passes_as_published},
         {"has the ideal bubble", has_the_ideal_bubble},
+        {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
         {"recomputes what it says", recomputes_what_it_says},

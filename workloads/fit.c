@@ -92,10 +92,8 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena, "plan.expert: %" PRId64, plan->expert));
     refuse(ctx, s, plan->zero > 1,
            lh_format(ctx->arena, "plan.zero: %" PRId64, plan->zero));
-    refuse(ctx, s, plan->schedule > LH_SCHEDULE_INTERLEAVED,
-           plan->schedule == LH_SCHEDULE_DUALPIPE
-               ? "plan.schedule: dualpipe"
-               : "plan.schedule: zero-bubble");
+    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
+           "plan.schedule: dualpipe");
     refuse(ctx, s, plan->overlap_tensor, "plan.overlap.tensor: true");
     refuse(ctx, s, s->training.precision != LH_BF16,
            s->training.precision == LH_FP8 ? "training.precision: fp8"

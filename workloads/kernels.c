@@ -62,8 +62,7 @@ static const double splits[] = {1.0, 2.0, 4.0};
 
 void lh__work_add(struct lh__work *work, const struct lh__work *other)
 {
-    work->kernel_s += other->kernel_s;
-    work->n_kernels += other->n_kernels;
+    lh__work_add_part(work, other, 1.0);
 }
 
 void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
@@ -71,6 +70,8 @@ void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
 {
     work->kernel_s += part * other->kernel_s;
     work->n_kernels += part * other->n_kernels;
+    work->weights_s += part * other->weights_s;
+    work->n_weights += part * other->n_weights;
 }
 
 void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
@@ -118,6 +119,10 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
+    if (g->accumulate) {
+        work->weights_s += fmax(flops / rate, memory_s);
+        work->n_weights += 1.0;
+    }
 }
 
 static void core_fused(struct lh__work *work, const struct lh_device *device,

@@ -11,6 +11,8 @@
 struct lh__work {
     double kernel_s; /* sum of the kernels, launch gaps left out */
     double n_kernels;
+    double weights_s; /* of kernel_s and n_kernels: gradients of weights */
+    double n_weights;
 };
 
 /* C[m, n] = A[m, k] x B[k, n], `batch` times in one kernel. */

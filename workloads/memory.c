@@ -78,6 +78,16 @@ static double chunk_bytes(const struct lh__fit *fit,
     return bytes;
 }
 
+/* What full recomputation made anew and a split backward keeps from the
+ * gradients of inputs to those of weights, a layer. */
+static double kept_again_bytes(const struct lh__fit *fit)
+{
+    if (fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
+        return 0.0;
+    return whole_layer_bytes(fit) - fit->dims.tokens * core_bytes(fit)
+           - lh__layer_activation_bytes(fit);
+}
+
 static double activation_bytes(const struct lh__fit *fit, int stage,
                                struct lh_ctx *ctx)
 {
@@ -87,9 +97,16 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
     lh__slots_make(&slots, fit, stage, ctx);
     for (int i = 0; i < slots.n; i++) {
         const struct lh__slot *slot = &slots.at[i];
-        double bytes = chunk_bytes(fit, lh__fit_chunk(fit, stage, slot->chunk));
+        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, slot->chunk);
+        double again = chunk->n_layers * kept_again_bytes(fit);
+        double bytes = chunk_bytes(fit, chunk);
 
-        now += slot->backward ? -bytes : bytes;
+        if (!slot->backward)
+            now += bytes;
+        else if (slot->half == LH__INPUTS)
+            now += again;
+        else
+            now -= bytes + (slot->half == LH__WEIGHTS ? again : 0.0);
         if (now > most)
             most = now;
     }

@@ -328,3 +328,45 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
     if (place > 0)
         transfer(b, place - 1, true, true);
 }
+
+/* Gradients of the weights of units [first, last], as one op without tensor
+ * communication.  The embedding's are made with its gradient of inputs. */
+static void weights_range(struct lh__builder *b, const struct lh__chunk *c,
+                          int first, int last)
+{
+    const struct lh__costs *costs = &b->costs;
+    struct lh__work all = {0}, weights;
+
+    for (int u = first; u <= last; u++) {
+        if (lh__unit_is_head(c, u)) {
+            lh__work_add(&all, &costs->head_backward);
+        } else if (is_layer(c, u)) {
+            lh__work_add(&all, &costs->mlp_backward);
+            lh__work_add(&all, &costs->attention_backward);
+        }
+    }
+    weights = (struct lh__work){.kernel_s = all.weights_s,
+                                .n_kernels = all.n_weights};
+    if (weights.n_kernels > 0.0)
+        lh__emit_work(b, &weights, LH_COMPUTE, LH_TASK_WEIGHT_GRADIENTS, -1);
+    lh__emit_flush(b);
+}
+
+void lh__pass_weights(struct lh__builder *b, int chunk, bool last)
+{
+    const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
+    int n = lh__chunk_units(c);
+    bool cut =
+        last && b->fit->scenario->plan.overlap_gradients && b->n_buckets > 0;
+
+    lh__emit_cut(b);
+    for (int u = 0; u < n;) {
+        int bucket = cut ? find_bucket(b, chunk, u) : -1;
+        int end = cut ? b->buckets[bucket].last_unit : n - 1;
+
+        weights_range(b, c, u, end);
+        if (cut)
+            lh__sync_bucket_done(b, bucket);
+        u = end + 1;
+    }
+}

@@ -139,13 +139,19 @@ static void emit_slots(struct lh__builder *b)
         const struct lh__slot *slot = &slots.at[i];
 
         b->micro_batch = slot->micro_batch;
-        if (slot->backward) {
+        b->half = slot->half;
+        if (slot->half == LH__INPUTS) {
+            lh__pass_backward(b, slot->chunk, false);
+        } else if (slot->half == LH__WEIGHTS) {
+            lh__pass_weights(b, slot->chunk, --left[slot->chunk] == 0);
+        } else if (slot->backward) {
             lh__pass_backward(b, slot->chunk, --left[slot->chunk] == 0);
         } else {
             lh__pass_forward(b, slot->chunk, !begun[slot->chunk]);
             begun[slot->chunk] = true;
         }
     }
+    b->half = LH__WHOLE;
 }
 
 /* `shared` has the plan, the rows and what stages share. */

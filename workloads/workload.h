@@ -99,15 +99,23 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
 
 /* ---- schedules/ --------------------------------------------------------- */
 
+/* Which part of a backward pass. */
+enum lh__half {
+    LH__WHOLE,
+    LH__INPUTS,  /* gradients of inputs, which the stage before waits for */
+    LH__WEIGHTS, /* gradients of weights, which nobody waits for */
+};
+
 struct lh__slot {
     bool backward;
+    enum lh__half half;
     int chunk;
     int micro_batch;
 };
 
 struct lh__slots {
     int n;
-    struct lh__slot *at; /* [2 v m] */
+    struct lh__slot *at; /* at most [3 v m] */
 };
 
 /* What a schedule may know. */
@@ -121,6 +129,8 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
                     struct lh_ctx *ctx);
 void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
                    int micro_batch);
+void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
+                        int micro_batch);
 
 /* ---- memory.c, flops.c -------------------------------------------------- */
 
@@ -181,6 +191,7 @@ struct lh__builder {
     struct lh__work pending_work;
 
     int micro_batch; /* of the pass being emitted */
+    enum lh__half half;
 
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
@@ -245,8 +256,10 @@ void lh__context_attention(struct lh__builder *b,
 /* ---- pass.c ------------------------------------------------------------- */
 
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
-/* last: the chunk's last backward of the step. */
+/* last: the chunk's last backward of the step; of one that is split that is
+ * the gradients of weights. */
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
+void lh__pass_weights(struct lh__builder *b, int chunk, bool last);
 
 /* ---- sync/every_step.c -------------------------------------------------- */
 
