@@ -45,6 +45,7 @@ static const char *const task_names[] = {
     [LH_TASK_HEAD] = "head",           [LH_TASK_OPTIMIZER] = "optimizer",
     [LH_TASK_GRADIENTS] = "gradients", [LH_TASK_NORM] = "gradient norm",
     [LH_TASK_WEIGHTS] = "weights",     [LH_TASK_ACTIVATIONS] = "activations",
+    [LH_TASK_WEIGHT_GRADIENTS] = "weight gradients",
 };
 
 struct writer {

@@ -70,7 +70,7 @@ static const struct lh__key keys[] = {
      .min = 1, .max = 1e6, .fallback = "1", .unit = "sequences",
      .help = "Sequences a replica works on at once."},
     {"training.precision", LH__CHOICE, .offset = ROOT(s.training.precision),
-     .choices = "bf16|fp8|mxfp8", .n_supported = 1, .fallback = "bf16",
+     .choices = "bf16|fp8|mxfp8", .n_supported = 2, .fallback = "bf16",
      .help = "Number format of matrix products."},
     {"training.gradient_precision", LH__CHOICE,
      .offset = ROOT(s.training.gradient_precision), .choices = "fp32|bf16",

@@ -95,9 +95,22 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
     refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
            "plan.schedule: dualpipe");
     refuse(ctx, s, plan->overlap_tensor, "plan.overlap.tensor: true");
-    refuse(ctx, s, s->training.precision != LH_BF16,
-           s->training.precision == LH_FP8 ? "training.precision: fp8"
-                                           : "training.precision: mxfp8");
+    refuse(ctx, s, s->training.precision == LH_MXFP8,
+           "training.precision: mxfp8");
+}
+
+static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    for (int i = 0; i < s->n_sites && s->training.precision == LH_FP8; i++) {
+        const struct lh_device *device = &s->sites[i].device;
+
+        if (device->fp8_flops_per_s > 0.0 && device->gemm_fp8_frac > 0.0)
+            continue;
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "training.precision: fp8 is not a format of '%s', site '%s'",
+                 device->name, s->sites[i].name);
+        return;
+    }
 }
 
 /* "a and b: x is no multiple of y" unless it is. */
@@ -276,6 +289,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     int64_t data = plan->data > 0 ? plan->data : accelerators(s) / replica;
 
     check_supported(s, ctx);
+    check_precision(s, ctx);
     check_tensor(s, ctx);
     check_context(s, ctx);
     check_stages(s, ctx);

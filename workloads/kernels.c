@@ -38,6 +38,12 @@
  * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
 #define GEMM_FILL 64.0
 
+/* An operand becomes fp8, as it is and transposed for the weights' GEMM: bf16
+ * in (2), two copies out (1 + 1); the largest value is found on the way, as
+ * delayed scaling needs it.  The backward GEMMs share those of the output's
+ * gradient; the weights' casts, once a step, are left out. */
+#define FP8_CAST_BYTES 4.0
+
 /* Tokens of a tile along the diagonal of a causal fused kernel. */
 #define CORE_TILE 128.0
 
@@ -110,15 +116,19 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
 {
     double flops = 2.0 * g->batch * g->m * g->n * g->k;
     double bytes = g->batch
-                   * (2.0 * (g->m * g->k + g->k * g->n)
+                   * ((work->fp8 ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
-    double rate = device->bf16_flops_per_s * device->gemm_bf16_frac
-                  * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
+    double best = work->fp8
+                      ? device->fp8_flops_per_s * device->gemm_fp8_frac
+                      : device->bf16_flops_per_s * device->gemm_bf16_frac;
+    double rate = best * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
+    if (work->fp8 && !g->accumulate)
+        lh__work_bytes(work, device, FP8_CAST_BYTES * g->batch * g->m * g->k);
     if (g->accumulate) {
         work->weights_s += fmax(flops / rate, memory_s);
         work->n_weights += 1.0;

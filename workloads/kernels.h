@@ -13,6 +13,7 @@ struct lh__work {
     double n_kernels;
     double weights_s; /* of kernel_s and n_kernels: gradients of weights */
     double n_weights;
+    bool fp8; /* GEMMs that are added to it have fp8 operands */
 };
 
 /* C[m, n] = A[m, k] x B[k, n], `batch` times in one kernel. */

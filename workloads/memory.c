@@ -37,7 +37,8 @@ static double core_bytes(const struct lh__fit *fit)
     return 5.0 * d->heads * d->sequence;
 }
 
-/* All that a layer's backward needs, recomputation aside. */
+/* All that a layer's backward needs, recomputation aside.  In fp8 the GEMMs'
+ * inputs are kept in one byte, the core's output in two as well. */
 static double whole_layer_bytes(const struct lh__fit *fit)
 {
     const struct lh__dims *d = &fit->dims;
@@ -49,6 +50,8 @@ static double whole_layer_bytes(const struct lh__fit *fit)
 
     if (model->qk_norm)
         token += 2.0 * (d->queries + d->keys);
+    if (fit->scenario->training.precision == LH_FP8)
+        token += d->queries - 2.0 * d->hidden / d->shards - d->ffn;
     return d->tokens * token;
 }
 
@@ -118,6 +121,15 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
     return most;
 }
 
+static int stage_layers(const struct lh__fit *fit, int stage)
+{
+    int n = 0;
+
+    for (int c = 0; c < fit->n_chunks; c++)
+        n += lh__fit_chunk(fit, stage, c)->n_layers;
+    return n;
+}
+
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx)
 {
@@ -126,7 +138,11 @@ void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
     double gradient_bytes =
         s->training.gradient_precision == LH_GRADIENT_FP32 ? 4.0 : 2.0;
 
+    out->parameters = parameters;
     out->weights = 2.0 * parameters;
+    if (s->training.precision == LH_FP8) /* cast, and cast and transposed */
+        out->weights +=
+            2.0 * fit->shares.layer * (double)stage_layers(fit, stage);
     out->gradients = gradient_bytes * parameters;
     out->optimizer = 12.0 * parameters;
     if (s->plan.zero >= 1)

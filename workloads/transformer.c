@@ -18,6 +18,9 @@
  * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues.
+ * With training.precision fp8 the operands of the layers' GEMMs are fp8; the
+ * core, the head and all else stay bf16 (TransformerEngine's linear layers;
+ * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
  * that do not fuse attention, whose models had it.
  */
@@ -143,7 +146,9 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .dropout = !fused,
     };
 
+    work->fp8 = false;
     lh__work_core(work, device, &core, backward);
+    work->fp8 = fit->scenario->training.precision == LH_FP8;
     lh__context_merge(work, fit, device, backward);
 }
 
@@ -210,7 +215,11 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device)
 {
+    bool fp8 = fit->scenario->training.precision == LH_FP8;
+
     *out = (struct lh__costs){0};
+    out->attention_forward.fp8 = out->attention_backward.fp8 = fp8;
+    out->mlp_forward.fp8 = out->mlp_backward.fp8 = fp8;
     attention(&out->attention_forward, fit, device, false);
     attention(&out->attention_backward, fit, device, true);
     core_make(&out->core, fit, device, false);

@@ -119,6 +119,7 @@ struct lh_comm {
 
 struct lh_memory {             /* bytes of one accelerator of a stage */
     double weights, gradients, optimizer, activations, reserved, total;
+    double parameters;         /* that it works with, a number */
 };
 
 struct lh_program {
