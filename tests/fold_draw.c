@@ -119,6 +119,8 @@ static void settle(struct draw *d)
         d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
+    for (int i = 0; i < SITES_MAX && d->fp8; i++)
+        d->sites[i].a100 = false;
     for (int i = 0; d->stages_across && i < d->n_sites; i++)
         d->sites[i].parts = i == 0 ? d->pipeline - d->n_sites + 1 : 1;
     if (d->stages_across)
@@ -167,7 +169,8 @@ static void draw_plan(struct draw *d, uint64_t *r)
     static const int contexts[] = {1, 1, 1, 2, 4};
     static const int pipelines[] = {1, 1, 2, 2, 3, 4};
     static const enum lh_schedule schedules[] = {
-        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED};
+        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED,
+        LH_SCHEDULE_ZERO_BUBBLE};
     d->tensor = tensors[below(r, LH_COUNT(tensors))];
     d->context = contexts[below(r, LH_COUNT(contexts))];
     d->gathers = one_in(r, 2);
@@ -187,6 +190,7 @@ static void draw_plan(struct draw *d, uint64_t *r)
     d->recompute = below(r, 3);
     d->algorithm = below(r, 3);
     d->sequence_parallel = one_in(r, 2);
+    d->fp8 = one_in(r, 5);
     d->overlap = !one_in(r, 3);
     d->spare = one_in(r, 5) ? 1 + below(r, 3) : 0;
 }
@@ -301,7 +305,8 @@ static void shrink_plan(struct draw *d, int way)
         break;
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
-    case 10: d->context = d->context > 1 ? d->context / 2 : 1; break;
+    case 10: d->fp8 = false; break;
+    case 11: d->context = d->context > 1 ? d->context / 2 : 1; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -356,9 +361,9 @@ int draw_cost(const struct draw *d)
 {
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
-            + d->algorithm + d->overlap + d->spare + !d->sequence_parallel
-            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10);
+            + d->algorithm + d->fp8 + d->overlap + d->spare
+            + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
+            + (int)d->fibres + (d->gbit != 100) + (d->km != 10);
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100

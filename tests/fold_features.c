@@ -35,6 +35,8 @@ enum feature {
     STAGES_ACROSS,
     GPIPE,
     INTERLEAVED,
+    ZERO_BUBBLE,
+    EIGHT_BIT,
     RINGS,
     GATHERS,
     ZERO,
@@ -78,6 +80,8 @@ static const char *const feature_names[N_FEATURES] = {
     [STAGES_ACROSS] = "stages across sites",
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
+    [ZERO_BUBBLE] = "zero-bubble",
+    [EIGHT_BIT] = "fp8",
     [RINGS] = "context by ring",
     [GATHERS] = "context by all-gather",
     [ZERO] = "zero 1",
@@ -269,6 +273,9 @@ static void plan_tally(bool *has, const struct draw *d)
     has[STAGES_ACROSS] = d->stages_across;
     has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
+    has[ZERO_BUBBLE] =
+        d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
+    has[EIGHT_BIT] = d->fp8;
     has[RINGS] = d->context > 1 && !d->gathers;
     has[GATHERS] = d->context > 1 && d->gathers;
     has[ZERO] = d->zero == 1;

@@ -35,10 +35,11 @@ static void put_stage_layers(struct lh_text *t, const struct draw *d)
 
 static void put_plan(struct lh_text *t, const struct draw *d)
 {
-    static const char *const schedules[] = {[LH_SCHEDULE_GPIPE] = "gpipe",
-                                            [LH_SCHEDULE_1F1B] = "1f1b",
-                                            [LH_SCHEDULE_INTERLEAVED] =
-                                                "interleaved, interleave: 2"};
+    static const char *const schedules[] = {
+        [LH_SCHEDULE_GPIPE] = "gpipe",
+        [LH_SCHEDULE_1F1B] = "1f1b",
+        [LH_SCHEDULE_INTERLEAVED] = "interleaved, interleave: 2",
+        [LH_SCHEDULE_ZERO_BUBBLE] = "zero-bubble"};
     static const char *const recompute[] = {"none", "selective", "full"};
     lh_text_printf(t,
                    "plan:\n  {tensor: %d, context: %d, context_kind: %s,\n"
@@ -137,8 +138,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
                                              "hierarchical"};
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
-                   "training: {global_batch: %d, sequence_length: 2048}\n",
-                   d->micro_batches * draw_data(d));
+                   "training: {global_batch: %d, sequence_length: 2048, "
+                   "precision: %s}\n",
+                   d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");
     for (int i = 0; i < d->n_sites; i++)

@@ -202,8 +202,7 @@ static const char *slots_text(enum lh_schedule schedule, int p, int stage,
                        slots.at[i].half == LH__WEIGHTS ? 'W'
                        : slots.at[i].backward          ? 'B'
                                                        : 'F',
-                       slots.at[i].chunk,
-                       slots.at[i].micro_batch);
+                       slots.at[i].chunk, slots.at[i].micro_batch);
     return text.s;
 }
 
@@ -243,6 +242,7 @@ enum { MAX_STAGES = 8 };
 
 struct path {
     const struct lh_program *p;
+    double context_s;        /* of a communication over the context axis */
     double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
     double *row_ready;       /* latest post of the row */
     int *row_missing;        /* ops that have not posted */
@@ -295,6 +295,8 @@ static int sweep(struct path *path, int s, bool *posted)
         }
         if (path->row_missing[op->comm] == 0) {
             path->end[s][i] = path->row_ready[op->comm];
+            if (op->stream == LH_STREAM_CONTEXT)
+                path->end[s][i] += path->context_s;
             n++;
         }
     }
@@ -302,9 +304,10 @@ static int sweep(struct path *path, int s, bool *posted)
 }
 
 /* Seconds of one step of a one-device program. */
-static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
+static double step_with_context(const struct lh_program *p, double context_s,
+                                struct lh_ctx *ctx)
 {
-    struct path path = {.p = p};
+    struct path path = {.p = p, .context_s = context_s};
     bool *posted[MAX_STAGES];
     double last = 0.0;
     int n = 1;
@@ -334,6 +337,11 @@ static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
             last = fmax(last, path.end[s][i]);
         }
     return last;
+}
+
+static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
+{
+    return step_with_context(p, 0.0, ctx);
 }
 
 /* Every pass of a chunk takes 1 s forward and 2 s backward. */
@@ -494,6 +502,145 @@ static void counts_tensor_communication(void)
     s.plan.recompute = LH_RECOMPUTE_NONE;
     count_tensor(&s, 8, &ctx);
     lh_ctx_end(&ctx);
+}
+
+/* ---- context ------------------------------------------------------------ */
+
+static double core_seconds(const struct lh_scenario *s, bool backward)
+{
+    struct lh__fit fit = {.scenario = s};
+    struct lh__costs costs;
+
+    lh__dims_make(&fit.dims, s);
+    lh__costs_make(&costs, &fit, &s->sites[0].device);
+    return backward ? costs.core_backward.kernel_s : costs.core.kernel_s;
+}
+
+/* c = 4 of a sequence of 32,768: a block with its diagonal and 3 halves, on
+ * 8,192 rows, and three merges of 10 bytes a value of q. */
+static void shares_the_causal_square(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_device *d = &s.sites[0].device;
+    double rows = 8192, square = 4.0 * 8 * rows * rows * 32;
+    double rate =
+        d->bf16_flops_per_s * d->attention_forward_frac * rows / (rows + 450.0);
+    double merge_s =
+        10.0 * rows * 256 / (d->memory_bytes_per_s * d->memory_frac);
+    double core_s = square * ((1 + 128 / rows) / 2 + 1.5) / rate;
+
+    s.training.sequence_length = 32768;
+    s.plan.context = 4;
+    LH_CHECK_NEAR(core_seconds(&s, false), core_s + 3.0 * merge_s, 1e-9);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    LH_CHECK_NEAR(core_seconds(&s, false), core_s, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* One layer, one micro-batch, a transfer that takes no time, and one that
+ * takes its bytes / rate: (c - 1) max(block, transfer) + block. */
+static void exchanges_keys_and_values(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const double block = 4.0 * (128.0 / 4) * (4 * 32); /* B of 32 tokens */
+    const struct lh_template *t;
+    struct lh_program p;
+
+    s.plan.context = 4;
+    s.training.global_batch = 1;
+    for (int kind = 0; kind < 2; kind++) {
+        s.plan.context_kind = (enum lh_context_kind)kind;
+        p = build(&s, &ctx);
+        t = &p.templates[0];
+        LH_CHECK(p.axes.size[LH_AXIS_CONTEXT] == 4);
+        LH_CHECK(p.axes.size[LH_AXIS_DATA] == 1);
+        LH_CHECK(count_ops(t, LH_STREAM_CONTEXT, LH_TASK_FORWARD) == 8);
+        LH_CHECK(count_ops(t, LH_STREAM_CONTEXT, LH_TASK_BACKWARD) == 16);
+        LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_CONTEXT, LH_TASK_FORWARD),
+                      8 * 4 * block, 1e-12);
+        LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_CONTEXT, LH_TASK_BACKWARD),
+                      16 * 4 * block, 1e-12);
+        /* gradients over context x data, though there is one replica */
+        LH_CHECK(count_ops(t, LH_STREAM_DATA, LH_TASK_GRADIENTS) == 1);
+    }
+    s.plan.recompute = LH_RECOMPUTE_SELECTIVE; /* its exchange again */
+    p = build(&s, &ctx);
+    LH_CHECK(count_ops(&p.templates[0], LH_STREAM_CONTEXT, LH_TASK_RECOMPUTE)
+             == 8);
+    lh_ctx_end(&ctx);
+}
+
+/* The ring: 3 of 4 parts of the core beside the transfer, 1 after both. */
+static void passes_blocks_beside_the_core(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p;
+    const struct lh_template *t;
+    int32_t gather = 0;
+
+    s.plan.context = 4;
+    s.stack.dispatch_s = 0.0;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    while (t->ops[gather].stream != LH_STREAM_CONTEXT)
+        gather++;
+    LH_CHECK(t->ops[gather].category == LH_CONTEXT_COMM);
+    LH_CHECK_TEXT(p.comms[t->ops[gather].comm].algorithm, "ring");
+    LH_CHECK(waits_for(t, gather, gather - 1));
+    LH_CHECK(!waits_for(t, gather + 1, gather));
+    LH_CHECK(waits_for(t, gather + 2, gather));
+    LH_CHECK_NEAR(t->ops[gather + 1].seconds, 3.0 * t->ops[gather + 2].seconds,
+                  1e-12);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    LH_CHECK(waits_for(t, gather + 1, gather));
+    lh_ctx_end(&ctx);
+}
+
+/* A layer's attention takes (c - 1) max(block, transfer) + block by ring, and
+ * its core and the transfers one after the other by all-gather: 8 layers, the
+ * core 4 s forward and 8 s backward, everything else no time; transfers of
+ * 2 s and 5 s, twice as much backward. */
+static void hides_the_ring_behind_the_core(void)
+{
+    static const double transfer_s[] = {2, 5};
+    static const double ring_s[] = {3 + 1 + 6 + 2, 5 + 1 + 10 + 2};
+    static const double gather_s[] = {4 + 2 + 8 + 4, 4 + 5 + 8 + 10};
+
+    for (int i = 0; i < 4; i++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 4);
+        struct lh_program p;
+        bool ring = i < 2;
+
+        s.plan.context = 4;
+        s.plan.context_kind = ring ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
+        s.training.global_batch = 1;
+        p = build(&s, &ctx);
+        for (int32_t o = 0, parts = 0; o < p.templates[0].n_ops; o++) {
+            struct lh_op *op = &p.templates[0].ops[o];
+            double core_s = op->task == LH_TASK_BACKWARD ? 8 : 4;
+
+            if (op->stream == LH_STREAM_CONTEXT)
+                parts = op->task != LH_TASK_BACKWARD ? 1 + ring
+                        : ring                       ? 2
+                               : p.comms[op->comm].collective == LH_ALL_GATHER;
+            if (op->kind != LH_OP_COMPUTE)
+                continue;
+            op->seconds = !ring && parts == 1  ? core_s
+                          : ring && parts == 2 ? core_s * 3 / 4
+                          : ring && parts == 1 ? core_s / 4
+                                               : 0.0;
+            parts -= parts > 0;
+        }
+        LH_CHECK_NEAR(step_with_context(&p, transfer_s[i % 2], &ctx),
+                      8 * (ring ? ring_s : gather_s)[i % 2], 1e-12);
+        lh_ctx_end(&ctx);
+    }
 }
 
 static void recomputes_what_it_says(void)
@@ -740,6 +887,74 @@ static void keeps_activations_as_published(void)
     lh_ctx_end(&ctx);
 }
 
+/* What an accelerator keeps of a shared sequence is its tokens', and the keys
+ * and values (with their gradients) of the others for one layer at work. */
+static void keeps_a_part_of_the_sequence(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double block = 4.0 * (128.0 / 4) * (4 * 32), whole, part;
+
+    s.training.global_batch = 4;
+    whole = build(&s, &ctx).memory[0].activations;
+    s.plan.context = 4;
+    part = build(&s, &ctx).memory[0].activations;
+    LH_CHECK_NEAR(part, whole / 4 + 4 * block, 1e-12);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    part = build(&s, &ctx).memory[0].activations;
+    LH_CHECK_NEAR(part, whole / 4 + 2 * 4 * block, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* A token of a layer in fp8: h less for each of two GEMM inputs, f less, and
+ * q more; a parameter of a layer two copies of a byte. */
+static void keeps_fp8_operands(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    double wide, narrow;
+    struct lh_program p, q;
+
+    wide = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    p = build(&s, &ctx);
+    s.training.precision = LH_FP8;
+    narrow = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    q = build(&s, &ctx);
+    LH_CHECK_NEAR(wide - narrow, 128.0 * (2 * 256 + 1024 - 256), 1e-12);
+    LH_CHECK_NEAR(
+        q.memory[0].weights - p.memory[0].weights,
+        2.0 * 8
+            * (2.0 * 256 + 2 * 256 * 256 + 2 * 256 * 128 + 3.0 * 256 * 1024),
+        1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* A GEMM of 8192^3: rate of fp8, one byte an operand, and a cast of A that a
+ * gradient of weights does without; the core is as in bf16. */
+static void times_fp8_gemms(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm g = {.batch = 1, .m = 8192, .n = 8192, .k = 8192};
+    struct lh__work wide = {0}, narrow = {.fp8 = true}, weights = narrow;
+    double n = 8192.0 * 8192, core_s = core_seconds(&s, true);
+    double cast_s = 4 * n / (d->memory_bytes_per_s * d->memory_frac);
+    double ratio = d->fp8_flops_per_s * d->gemm_fp8_frac
+                   / (d->bf16_flops_per_s * d->gemm_bf16_frac);
+
+    lh__work_gemm(&wide, d, &g);
+    lh__work_gemm(&narrow, d, &g);
+    LH_CHECK_NEAR(narrow.kernel_s, wide.kernel_s / ratio + cast_s, 1e-12);
+    g.accumulate = true;
+    lh__work_gemm(&weights, d, &g);
+    LH_CHECK_NEAR(weights.kernel_s, wide.kernel_s / ratio, 1e-12);
+    LH_CHECK_NEAR(weights.weights_s, weights.kernel_s, 0.0);
+    s.training.precision = LH_FP8;
+    LH_CHECK_NEAR(core_seconds(&s, true), core_s, 0.0);
+    lh_ctx_end(&ctx);
+}
+
 /* Of a middle stage, layers only. */
 static double stage_activations(struct lh_scenario *s, int stage,
                                 struct lh_ctx *ctx)
@@ -769,6 +984,16 @@ static void keeps_what_is_in_flight(void)
     s.plan.interleave = 2;
     /* narayanan2021: 2 (p - s - 1) + (v - 1) p + 1 chunks of one layer */
     LH_CHECK_NEAR(stage_activations(&s, 1, &ctx), 9 * one / 2, 1e-12);
+    /* qi2023, table 1: p micro-batches on every stage; with full recomputation
+     * a layer keeps its input from F to B and all of itself from B to W */
+    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    s.plan.interleave = 1;
+    for (int stage = 0; stage < 3; stage++)
+        LH_CHECK_NEAR(stage_activations(&s, stage, &ctx), 4 * one, 1e-12);
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    LH_CHECK_NEAR(stage_activations(&s, 0, &ctx),
+                  3 * 2 * 2.0 * 128 * 256 + one - 2 * 4.0 * 128 * 8 + one / 2,
+                  1e-12);
     lh_ctx_end(&ctx);
 }
 
@@ -1023,7 +1248,7 @@ static void builds_every_combination(void)
 {
     int built = 0;
 
-    for (int bits = 0; bits < 256; bits++) {
+    for (int bits = 0; bits < 512; bits++) {
         struct lh_ctx ctx = begin();
         struct lh_scenario s = scenario(&ctx, 16);
         struct lh_text a = lh_text_new(ctx.arena), b = a;
@@ -1038,6 +1263,11 @@ static void builds_every_combination(void)
         s.plan.overlap_gradients = bits & 32;
         s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
         s.model.tied_embeddings = bits & 128;
+        s.plan.context = bits & 256 ? 2 : 1;
+        s.plan.context_kind =
+            bits & 2 ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
+        if ((bits & 256) && !(bits & 8))
+            s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
         s.plan.bucket_bytes = 6e6;
         s.training.global_batch = 64;
         p = build(&s, &ctx);
@@ -1049,7 +1279,7 @@ static void builds_every_combination(void)
         built++;
         lh_ctx_end(&ctx);
     }
-    LH_CHECK(built == 256);
+    LH_CHECK(built == 512);
 }
 
 static void finds_broken_programs(void)
@@ -1095,8 +1325,7 @@ static void checks_loads(void)
     int32_t row = 0;
     while (p.comms[row].axes == 0)
         row++;
-    int64_t *load =
-        LH_NEW(ctx.arena, int64_t, (size_t)lh_axes_ranks(&p.axes));
+    int64_t *load = LH_NEW(ctx.arena, int64_t, (size_t)lh_axes_ranks(&p.axes));
     for (int64_t i = 0; i < lh_axes_ranks(&p.axes); i++)
         load[i] = 1 + i;
     p.comms[row].load = load;
@@ -1196,6 +1425,28 @@ static void refuses_plans_that_do_not_fit(void)
             "plan.schedule: interleaved needs a multiple of 4 "
             "micro-batches (pipeline), a replica has 6",
             &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.context = 4;
+    s.training.sequence_length = 100;
+    refuses(&s,
+            "plan.context: training.sequence_length does not fit twice "
+            "plan.context (x plan.tensor with sequence_parallel): 100 is not "
+            "a multiple of 8",
+            &ctx);
+    s.training.sequence_length = 128;
+    s.stack.fused_attention = false;
+    refuses(&s,
+            "plan.context: 4 needs a stack with fused attention; 'megatron' "
+            "has none",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.training.precision = LH_FP8;
+    LH_REQUIRE(lh_device_by_name(&sites[0].device, "a100-sxm", LH_NOWHERE, &ctx)
+               == LH_OK);
+    refuses(&s,
+            "training.precision: fp8 is not a format of 'a100-sxm', site "
+            "'here'",
+            &ctx);
     s = scenario(&ctx, 2);
     s.plan.tensor = 4;
     refuses(&s, "plan: one replica needs 4 accelerators, the sites have 2",
@@ -1233,6 +1484,10 @@ int main(void)
         {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
+        {"shares the causal square", shares_the_causal_square},
+        {"exchanges keys and values", exchanges_keys_and_values},
+        {"passes blocks beside the core", passes_blocks_beside_the_core},
+        {"hides the ring behind the core", hides_the_ring_behind_the_core},
         {"recomputes what it says", recomputes_what_it_says},
         {"reduces the whole buffer at the end",
          reduces_the_whole_buffer_at_the_end},
@@ -1244,6 +1499,9 @@ int main(void)
         {"counts model FLOPs", counts_model_flops},
         {"counts FLOPs as Megatron", counts_flops_as_megatron},
         {"keeps activations as published", keeps_activations_as_published},
+        {"keeps a part of the sequence", keeps_a_part_of_the_sequence},
+        {"keeps fp8 operands", keeps_fp8_operands},
+        {"times fp8 GEMMs", times_fp8_gemms},
         {"keeps what is in flight", keeps_what_is_in_flight},
         {"keeps weights and optimizer", keeps_weights_and_optimizer},
         {"times the measured layer", times_the_measured_layer},

@@ -117,8 +117,7 @@ static void ring(struct lh__builder *b, const struct lh__attention *a,
     compute(b, a, core, last);
 }
 
-void lh__context_attention(struct lh__builder *b,
-                           const struct lh__attention *a)
+void lh__context_attention(struct lh__builder *b, const struct lh__attention *a)
 {
     const struct lh__work *core =
         a->backward ? &b->costs.core_backward : &b->costs.core;

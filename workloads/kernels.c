@@ -118,9 +118,8 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
     double bytes = g->batch
                    * ((work->fp8 ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
-    double best = work->fp8
-                      ? device->fp8_flops_per_s * device->gemm_fp8_frac
-                      : device->bf16_flops_per_s * device->gemm_bf16_frac;
+    double best = work->fp8 ? device->fp8_flops_per_s * device->gemm_fp8_frac
+                            : device->bf16_flops_per_s * device->gemm_bf16_frac;
     double rate = best * GEMM_SUSTAINED_FRAC * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
@@ -140,16 +139,16 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
 {
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
     double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
-    double flops = 4.0 * square * (causal + c->halves / 2.0)
-                   * (backward ? 2.5 : 1.0);
+    double flops =
+        4.0 * square * (causal + c->halves / 2.0) * (backward ? 2.5 : 1.0);
     double eta = (backward ? device->attention_backward_frac
                            : device->attention_forward_frac)
                  * c->rows / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
-    double bytes = 2.0 * c->batch * c->rows * c->head_dim
-                   * (c->heads * (1.0 + c->passes)
-                      + c->kv_heads * (1.0 + c->halves))
-                   * (backward ? 4.0 : 2.0);
+    double bytes =
+        2.0 * c->batch * c->rows * c->head_dim
+        * (c->heads * (1.0 + c->passes) + c->kv_heads * (1.0 + c->halves))
+        * (backward ? 4.0 : 2.0);
 
     work->kernel_s +=
         fmax(flops / (device->bf16_flops_per_s * eta),

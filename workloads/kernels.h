@@ -33,7 +33,7 @@ struct lh__core {
     double halves; /* more half squares of rows x rows, below the diagonal:
                       keys of the other accelerators that share a sequence */
     double passes; /* kernels that these take beyond the first */
-    bool fused; /* flash attention */
+    bool fused;    /* flash attention */
     bool dropout;
 };
 

@@ -19,9 +19,9 @@ static const char *const stream_names[LH_STREAMS] = {
 };
 
 static const char *const task_names[] = {
-    "forward",   "backward",  "recompute", "embedding", "head",
-    "optimizer", "gradients", "norm",      "weights",   "activations",
-    "weight-grad",
+    "forward", "backward",    "recompute",   "embedding",
+    "head",    "optimizer",   "gradients",   "norm",
+    "weights", "activations", "weight-grad",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 

@@ -63,8 +63,8 @@ struct lh__fit {
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
     int64_t replicas;
-    int64_t data;        /* that hold the same weights: replicas x context */
-    unsigned data_axes;  /* the axes that these stand on */
+    int64_t data;       /* that hold the same weights: replicas x context */
+    unsigned data_axes; /* the axes that these stand on */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
