@@ -139,8 +139,9 @@ static const struct lh__key keys[] = {
      .help = "Gradients are reduced bucket by bucket during the backward "
              "pass."},
     {"plan.overlap.tensor", LH__FLAG, .offset = ROOT(s.plan.overlap_tensor),
-     .fallback = "false", .supported_max = "false",
-     .help = "Tensor communication is hidden behind matrix products."},
+     .fallback = "false",
+     .help = "Tensor communication is hidden behind matrix products, chunk by "
+             "chunk; needs sequence_parallel."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",

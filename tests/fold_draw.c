@@ -119,6 +119,8 @@ static void settle(struct draw *d)
         d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
+    if (d->tensor == 1 || !d->sequence_parallel)
+        d->hides_tensor = false;
     for (int i = 0; i < SITES_MAX && d->fp8; i++)
         d->sites[i].a100 = false;
     for (int i = 0; d->stages_across && i < d->n_sites; i++)
@@ -191,6 +193,7 @@ static void draw_plan(struct draw *d, uint64_t *r)
     d->algorithm = below(r, 3);
     d->sequence_parallel = one_in(r, 2);
     d->fp8 = one_in(r, 5);
+    d->hides_tensor = one_in(r, 4);
     d->overlap = !one_in(r, 3);
     d->spare = one_in(r, 5) ? 1 + below(r, 3) : 0;
 }
@@ -306,7 +309,8 @@ static void shrink_plan(struct draw *d, int way)
     case 8: d->overlap = false; break;
     case 9: d->sequence_parallel = true; break;
     case 10: d->fp8 = false; break;
-    case 11: d->context = d->context > 1 ? d->context / 2 : 1; break;
+    case 11: d->hides_tensor = false; break;
+    case 12: d->context = d->context > 1 ? d->context / 2 : 1; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -361,7 +365,7 @@ int draw_cost(const struct draw *d)
 {
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
-            + d->algorithm + d->fp8 + d->overlap + d->spare
+            + d->algorithm + d->fp8 + d->hides_tensor + d->overlap + d->spare
             + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
             + (int)d->fibres + (d->gbit != 100) + (d->km != 10);
     for (int i = 0; i < SITES_MAX; i++) {

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 26 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 27 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -62,7 +62,7 @@ struct draw {
     int uneven;  /* 0: as even as possible; else where surplus goes */
     int hidden, micro_batches, bucket_mb;
     int zero, recompute, algorithm;
-    bool fp8;
+    bool fp8, hides_tensor;
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -37,6 +37,7 @@ enum feature {
     INTERLEAVED,
     ZERO_BUBBLE,
     EIGHT_BIT,
+    HIDES_TENSOR,
     RINGS,
     GATHERS,
     ZERO,
@@ -82,6 +83,7 @@ static const char *const feature_names[N_FEATURES] = {
     [INTERLEAVED] = "interleaved",
     [ZERO_BUBBLE] = "zero-bubble",
     [EIGHT_BIT] = "fp8",
+    [HIDES_TENSOR] = "tensor communication beside products",
     [RINGS] = "context by ring",
     [GATHERS] = "context by all-gather",
     [ZERO] = "zero 1",
@@ -276,6 +278,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[ZERO_BUBBLE] =
         d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
     has[EIGHT_BIT] = d->fp8;
+    has[HIDES_TENSOR] = d->hides_tensor;
     has[RINGS] = d->context > 1 && !d->gathers;
     has[GATHERS] = d->context > 1 && d->gathers;
     has[ZERO] = d->zero == 1;

@@ -51,8 +51,9 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    d->sequence_parallel ? "true" : "false");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    else
-        lh_text_add(t, ",\n   overlap: {gradients: false}");
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s}",
+                   d->overlap ? "true" : "false",
+                   d->hides_tensor ? "true" : "false");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");

@@ -242,7 +242,8 @@ enum { MAX_STAGES = 8 };
 
 struct path {
     const struct lh_program *p;
-    double context_s;        /* of a communication over the context axis */
+    enum lh_stream slow; /* whose communications take slow_s, others nothing */
+    double slow_s;
     double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
     double *row_ready;       /* latest post of the row */
     int *row_missing;        /* ops that have not posted */
@@ -295,8 +296,8 @@ static int sweep(struct path *path, int s, bool *posted)
         }
         if (path->row_missing[op->comm] == 0) {
             path->end[s][i] = path->row_ready[op->comm];
-            if (op->stream == LH_STREAM_CONTEXT)
-                path->end[s][i] += path->context_s;
+            if (op->stream == path->slow)
+                path->end[s][i] += path->slow_s;
             n++;
         }
     }
@@ -304,10 +305,10 @@ static int sweep(struct path *path, int s, bool *posted)
 }
 
 /* Seconds of one step of a one-device program. */
-static double step_with_context(const struct lh_program *p, double context_s,
-                                struct lh_ctx *ctx)
+static double step_with(const struct lh_program *p, enum lh_stream slow,
+                        double slow_s, struct lh_ctx *ctx)
 {
-    struct path path = {.p = p, .context_s = context_s};
+    struct path path = {.p = p, .slow = slow, .slow_s = slow_s};
     bool *posted[MAX_STAGES];
     double last = 0.0;
     int n = 1;
@@ -341,7 +342,7 @@ static double step_with_context(const struct lh_program *p, double context_s,
 
 static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
 {
-    return step_with_context(p, 0.0, ctx);
+    return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
 }
 
 /* Every pass of a chunk takes 1 s forward and 2 s backward. */
@@ -504,6 +505,47 @@ static void counts_tensor_communication(void)
     lh_ctx_end(&ctx);
 }
 
+/* A communication is exposed by what it takes longer than the products beside
+ * it: 3 of 4 chunks forward and of the gather backward. */
+static void hides_tensor_communication(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_template *t;
+    double work_s = 0.0, plain_s = 0.0;
+    struct lh_program p;
+
+    s.plan.tensor = 4;
+    s.plan.sequence_parallel = true;
+    s.stack.dispatch_s = 0.0;
+    s.training.global_batch = 1;
+    s.training.sequence_length = 4096;
+    p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++)
+        plain_s += p.templates[0].ops[i].seconds;
+    s.plan.overlap_tensor = true;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    for (int32_t i = 0; i < t->n_ops; i++)
+        work_s += t->ops[i].seconds;
+    LH_CHECK(work_s > plain_s && work_s < 1.5 * plain_s);
+    LH_CHECK(count_ops(t, LH_STREAM_TENSOR, LH_TASK_FORWARD) == 4 * 8);
+    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_FORWARD) == 8 * 8);
+    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_BACKWARD) == 8 * 8);
+    for (int k = 0; k < 3; k++) {
+        double comm_s = k * 10e-6, expected_s = work_s;
+
+        for (int32_t i = 0; i < t->n_ops; i++)
+            if (t->ops[i].stream == LH_STREAM_TENSOR)
+                expected_s += t->ops[i].layer < 0
+                                  ? comm_s
+                                  : fmax(0.0, comm_s - t->ops[i + 1].seconds);
+        LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx), expected_s,
+                      1e-12);
+    }
+    lh_ctx_end(&ctx);
+}
+
 /* ---- context ------------------------------------------------------------ */
 
 static double core_seconds(const struct lh_scenario *s, bool backward)
@@ -637,7 +679,7 @@ static void hides_the_ring_behind_the_core(void)
                                                : 0.0;
             parts -= parts > 0;
         }
-        LH_CHECK_NEAR(step_with_context(&p, transfer_s[i % 2], &ctx),
+        LH_CHECK_NEAR(step_with(&p, LH_STREAM_CONTEXT, transfer_s[i % 2], &ctx),
                       8 * (ring ? ring_s : gather_s)[i % 2], 1e-12);
         lh_ctx_end(&ctx);
     }
@@ -1263,6 +1305,7 @@ static void builds_every_combination(void)
         s.plan.overlap_gradients = bits & 32;
         s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
         s.model.tied_embeddings = bits & 128;
+        s.plan.overlap_tensor = (bits & 2) && (bits & 32);
         s.plan.context = bits & 256 ? 2 : 1;
         s.plan.context_kind =
             bits & 2 ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
@@ -1448,6 +1491,10 @@ static void refuses_plans_that_do_not_fit(void)
             "'here'",
             &ctx);
     s = scenario(&ctx, 2);
+    s.plan.tensor = 2;
+    s.plan.overlap_tensor = true;
+    refuses(&s, "plan.overlap.tensor needs plan.sequence_parallel", &ctx);
+    s = scenario(&ctx, 2);
     s.plan.tensor = 4;
     refuses(&s, "plan: one replica needs 4 accelerators, the sites have 2",
             &ctx);
@@ -1484,6 +1531,7 @@ int main(void)
         {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
+        {"hides tensor communication", hides_tensor_communication},
         {"shares the causal square", shares_the_causal_square},
         {"exchanges keys and values", exchanges_keys_and_values},
         {"passes blocks beside the core", passes_blocks_beside_the_core},

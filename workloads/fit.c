@@ -94,7 +94,11 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena, "plan.zero: %" PRId64, plan->zero));
     refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
            "plan.schedule: dualpipe");
-    refuse(ctx, s, plan->overlap_tensor, "plan.overlap.tensor: true");
+    refuse(ctx, s,
+           plan->overlap_tensor
+               && (s->model.experts > 0
+                   || s->model.attention != LH_ATTENTION_GQA),
+           "plan.overlap.tensor with experts or latent attention");
     refuse(ctx, s, s->training.precision == LH_MXFP8,
            "training.precision: mxfp8");
 }
@@ -136,6 +140,9 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
                  "plan.tensor: %" PRId64 " neither divides the model's %" PRId64
                  " key/value heads nor is a multiple of them",
                  t, model->kv_heads);
+    if (s->plan.overlap_tensor && t > 1 && !s->plan.sequence_parallel)
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "plan.overlap.tensor needs plan.sequence_parallel");
     if (s->plan.sequence_parallel)
         check_multiple(ctx, s, s->training.sequence_length, t,
                        "plan.sequence_parallel: training.sequence_length "

@@ -17,6 +17,9 @@
  * Full recomputation runs a layer's forward again, with its communication,
  * before its backward; selective runs the attention core again.
  *
+ * plan.overlap.tensor puts the gather and the reduction of a segment beside its
+ * matrix products (overlap.c).
+ *
  * With tensor = 1 nothing interrupts a chunk, and its layers are one op, but
  * for the passes that gradients or weights overlap with: those are cut where
  * a bucket ends.
@@ -85,17 +88,11 @@ static void compute(struct lh__builder *b, const struct lap *lap,
     lh__emit_work(b, work, lap->category, lap->task, lap->layer);
 }
 
-static void segment(struct lh__builder *b, const struct lap *lap,
-                    const struct lh__work *work)
-{
-    gather(b, lap);
-    compute(b, lap, work);
-    reduce(b, lap);
-}
+/* ---- segments ----------------------------------------------------------- */
 
 /* Attention and what is around it; around NULL: the core alone. */
-static void attention(struct lh__builder *b, const struct lap *lap,
-                      const struct lh__work *around, bool backward)
+static void attention_core(struct lh__builder *b, const struct lap *lap,
+                           const struct lh__work *around, bool backward)
 {
     struct lh__attention attention = {
         .category = lap->category,
@@ -112,12 +109,105 @@ static void attention(struct lh__builder *b, const struct lap *lap,
         compute(b, lap, around != NULL ? around : &b->costs.core);
 }
 
+static void recompute_core(struct lh__builder *b, int layer)
+{
+    struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
+
+    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
+        attention_core(b, &lap, NULL, false);
+}
+
+/* A segment between its gather and its reduction. */
+struct segment {
+    const struct lh__work *work;
+    const struct lh__overlap *overlap; /* of its products */
+    bool is_attention, backward;
+};
+
+static void run(struct lh__builder *b, const struct lap *lap,
+                const struct segment *s, const struct lh__work *work)
+{
+    if (s->is_attention && s->backward && !b->merge)
+        recompute_core(b, lap->layer);
+    if (s->is_attention)
+        attention_core(b, lap, work, s->backward);
+    else
+        compute(b, lap, work);
+}
+
+/* overlap.c: all but the two products first, then the gather beside t - 1 of t
+ * chunks of one, the last chunk, the first of the other, and the reduction
+ * beside the rest of that; backward the reduction beside all of it. */
+static void overlapped(struct lh__builder *b, const struct lap *lap,
+                       const struct segment *s)
+{
+    const struct lh__overlap *o = s->overlap;
+    double last = 1.0 / b->fit->dims.tensor, first = s->backward ? 0.0 : last;
+    struct lh__work rest = *s->work, beside = {0}, between = {0}, after = {0};
+    int32_t arrived;
+
+    lh__work_add_part(&rest, &o->replaced, -1.0);
+    lh__work_add_part(&beside, &o->gather, 1.0 - last);
+    lh__work_add_part(&between, &o->gather, last);
+    lh__work_add_part(&between, &o->reduction, first);
+    lh__work_add_part(&after, &o->reduction, 1.0 - first);
+    run(b, lap, s, &rest);
+    gather(b, lap);
+    arrived = b->flow;
+    lh__emit_cut(b);
+    compute(b, lap, &beside);
+    lh__emit_wait(b, arrived);
+    compute(b, lap, &between);
+    reduce(b, lap);
+    arrived = b->flow;
+    lh__emit_cut(b);
+    if (b->half != LH__INPUTS || !s->backward)
+        compute(b, lap, &after);
+    lh__emit_flush(b);
+    b->flow = arrived;
+}
+
+static void segment(struct lh__builder *b, const struct lap *lap,
+                    const struct segment *s)
+{
+    if (b->fit->scenario->plan.overlap_tensor && b->fit->dims.tensor > 1.0) {
+        overlapped(b, lap, s);
+        return;
+    }
+    gather(b, lap);
+    run(b, lap, s, s->work);
+    reduce(b, lap);
+}
+
+static void attention(struct lh__builder *b, const struct lap *lap,
+                      bool backward)
+{
+    struct segment s = {
+        .work = backward ? &b->costs.attention_backward
+                         : &b->costs.attention_forward,
+        .overlap = &b->costs.attention[backward],
+        .is_attention = true,
+        .backward = backward,
+    };
+
+    segment(b, lap, &s);
+}
+
+static void mlp(struct lh__builder *b, const struct lap *lap, bool backward)
+{
+    struct segment s = {
+        .work = backward ? &b->costs.mlp_backward : &b->costs.mlp_forward,
+        .overlap = &b->costs.mlp[backward],
+        .backward = backward,
+    };
+
+    segment(b, lap, &s);
+}
+
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
-    gather(b, lap);
-    attention(b, lap, &b->costs.attention_forward, false);
-    reduce(b, lap);
-    segment(b, lap, &b->costs.mlp_forward);
+    attention(b, lap, false);
+    mlp(b, lap, false);
 }
 
 static void recompute_layer(struct lh__builder *b, int layer)
@@ -128,24 +218,12 @@ static void recompute_layer(struct lh__builder *b, int layer)
         layer_forward(b, &lap);
 }
 
-static void recompute_core(struct lh__builder *b, int layer)
-{
-    struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
-
-    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
-        attention(b, &lap, NULL, false);
-}
-
 static void layer_backward(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_BACKWARD, layer};
 
-    segment(b, &lap, &b->costs.mlp_backward);
-    gather(b, &lap);
-    if (!b->merge)
-        recompute_core(b, layer);
-    attention(b, &lap, &b->costs.attention_backward, true);
-    reduce(b, &lap);
+    mlp(b, &lap, true);
+    attention(b, &lap, true);
 }
 
 /* ---- the ends of the model ---------------------------------------------- */

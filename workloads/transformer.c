@@ -212,6 +212,21 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
                    (backward ? 14.0 : 18.0) * d->tokens * d->vocab);
 }
 
+static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
+                          const struct lh_device *device)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool gated = fit->scenario->model.gated_mlp;
+    struct lh__block attention = {d->queries + 2.0 * d->keys, d->queries};
+    struct lh__block mlp = {(gated ? 2.0 : 1.0) * d->ffn, d->ffn};
+
+    for (int backward = 0; backward < 2; backward++) {
+        lh__overlap_make(&out->attention[backward], fit, device, &attention,
+                         backward);
+        lh__overlap_make(&out->mlp[backward], fit, device, &mlp, backward);
+    }
+}
+
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device)
 {
@@ -230,4 +245,6 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
+    if (fit->scenario->plan.overlap_tensor)
+        overlaps_make(out, fit, device);
 }

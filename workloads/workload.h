@@ -7,6 +7,7 @@
  *   schedules/     order of a stage's passes                  -> lh__slots
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
+ *   overlap.c      matrix products that hide tensor communication
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
  *   program.c      all of it in order
@@ -82,7 +83,24 @@ bool lh__fit_ties_stages(const struct lh__fit *fit);
 
 /* ---- transformer.c ------------------------------------------------------ */
 
+/* A segment's matrix products: tokens x hidden -> wide, narrow -> hidden. */
+struct lh__block {
+    double wide, narrow;
+};
+
+/* Of a segment's work. */
+struct lh__overlap {
+    struct lh__work replaced;  /* products as they are without overlap */
+    struct lh__work gather;    /* what runs beside the gather, */
+    struct lh__work reduction; /* and beside the reduction */
+};
+
+void lh__overlap_make(struct lh__overlap *out, const struct lh__fit *fit,
+                      const struct lh_device *device,
+                      const struct lh__block *block, bool backward);
+
 struct lh__costs {
+    struct lh__overlap attention[2], mlp[2]; /* forward, backward */
     struct lh__work attention_forward, attention_backward;
     struct lh__work core; /* forward of the attention core */
     struct lh__work core_backward;
