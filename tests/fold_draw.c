@@ -192,8 +192,6 @@ static void draw_plan(struct draw *d, uint64_t *r)
     d->recompute = below(r, 3);
     d->algorithm = below(r, 3);
     d->sequence_parallel = one_in(r, 2);
-    d->fp8 = one_in(r, 5);
-    d->hides_tensor = one_in(r, 4);
     d->overlap = !one_in(r, 3);
     d->spare = one_in(r, 5) ? 1 + below(r, 3) : 0;
 }
@@ -254,7 +252,8 @@ static void draw_window(struct draw *d, uint64_t *r)
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
-    static const enum fibres fibres[] = {HUB, HUB, RING, MESH, LISTED, LISTED};
+    static const enum fibres fibres[] = {HUB,  HUB,    HUB,   RING,
+                                         MESH, LISTED, LISTED};
     uint64_t state = seed * 0x2545f4914f6cdd1du, *r = &state;
     struct draw d = {.seed = seed};
     draw_sites(&d, r);
@@ -270,6 +269,8 @@ struct draw draw_make(uint64_t seed)
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);
+    d.fp8 = one_in(r, 5);
+    d.hides_tensor = one_in(r, 3);
     settle(&d);
     return d;
 }
