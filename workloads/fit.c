@@ -143,7 +143,7 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
     if (s->plan.overlap_tensor && t > 1 && !s->plan.sequence_parallel)
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
                  "plan.overlap.tensor needs plan.sequence_parallel");
-    if (s->plan.sequence_parallel)
+    if (s->plan.sequence_parallel && s->plan.context == 1)
         check_multiple(ctx, s, s->training.sequence_length, t,
                        "plan.sequence_parallel: training.sequence_length "
                        "does not fit plan.tensor");

@@ -16,6 +16,12 @@
  *   + MLP: 4 f plain (activation's input and output), 6 f gated
  *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
  *   + norms of Q and K: 2 (q + kv)
+ *   fp8: GEMM inputs in one byte, the core's output in both: - 2 h / S - f + q;
+ *   and a parameter of a layer two bytes more, cast and cast transposed
+ *
+ * A split backward (zero bubble) frees a micro-batch with its gradients of
+ * weights.  With shared sequences T is that of one accelerator; keys and values
+ * of the others (context.c) count for one layer.
  *
  * selective drops the core's; full keeps the layer's input, 2 h / S, and one
  * layer's all while it is recomputed.  The head keeps its norm's and GEMM's
