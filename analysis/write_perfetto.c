@@ -31,6 +31,7 @@ enum { FIRST_PID = 1, FIRST_TID = 1 }; /* 0 is the idle process in Perfetto */
 static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_COMPUTE] = "compute",
     [LH_STREAM_TENSOR] = "tensor",
+    [LH_STREAM_CONTEXT] = "context",
     [LH_STREAM_FORWARD_SEND] = "send activations",
     [LH_STREAM_FORWARD_RECV] = "receive activations",
     [LH_STREAM_BACKWARD_SEND] = "send gradients",
@@ -47,6 +48,7 @@ static const char *const task_names[] = {
     [LH_TASK_GRADIENTS] = "gradients", [LH_TASK_NORM] = "gradient norm",
     [LH_TASK_WEIGHTS] = "weights",     [LH_TASK_ACTIVATIONS] = "activations",
     [LH_TASK_DISPATCH] = "dispatch",   [LH_TASK_COMBINE] = "combine",
+    [LH_TASK_WEIGHT_GRADIENTS] = "weight gradients",
 };
 
 struct writer {

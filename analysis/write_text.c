@@ -192,9 +192,11 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     int64_t micro_batches = report->program->micro_batches;
 
     add_machines(&text, s);
-    lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64 "  DP %" PRId64,
-                   axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE],
-                   lh_axes_replicas(axes));
+    lh_text_printf(&text, ", TP %" PRId64 "  PP %" PRId64,
+                   axes->size[LH_AXIS_TENSOR], axes->size[LH_AXIS_PIPELINE]);
+    if (axes->size[LH_AXIS_CONTEXT] > 1)
+        lh_text_printf(&text, "  CP %" PRId64, axes->size[LH_AXIS_CONTEXT]);
+    lh_text_printf(&text, "  DP %" PRId64, lh_axes_replicas(axes));
     add_shards(&text, s);
     if (s->plan.expert > 1) {
         lh_text_printf(&text, "  EP %" PRId64, s->plan.expert);

@@ -30,10 +30,11 @@ static void summary(struct lh_text *out, const struct lh__stages *stages,
                    path, s->model.name,
                    lh_topology_accelerator_count(stages->topology), s->n_sites,
                    s->n_sites == 1 ? "" : "s");
-    lh_text_printf(out,
-                   "TP %" PRId64 " PP %" PRId64 " DP %" PRId64
-                   ", memory %.1f of %.1f GiB\n",
-                   size[LH_AXIS_TENSOR], size[LH_AXIS_PIPELINE],
+    lh_text_printf(out, "TP %" PRId64 " PP %" PRId64 " ", size[LH_AXIS_TENSOR],
+                   size[LH_AXIS_PIPELINE]);
+    if (size[LH_AXIS_CONTEXT] > 1)
+        lh_text_printf(out, "CP %" PRId64 " ", size[LH_AXIS_CONTEXT]);
+    lh_text_printf(out, "DP %" PRId64 ", memory %.1f of %.1f GiB\n",
                    lh_axes_replicas(&program->axes), m.bytes / gib,
                    m.device->memory_bytes / gib);
 }

@@ -74,7 +74,7 @@ static const struct lh__key keys[] = {
      .min = 1, .max = 1e6, .fallback = "1", .unit = "sequences",
      .help = "Sequences a replica works on at once."},
     {"training.precision", LH__CHOICE, .offset = ROOT(s.training.precision),
-     .choices = "bf16|fp8|mxfp8", .n_supported = 1, .fallback = "bf16",
+     .choices = "bf16|fp8|mxfp8", .n_supported = 2, .fallback = "bf16",
      .help = "Number format of matrix products."},
     {"training.gradient_precision", LH__CHOICE,
      .offset = ROOT(s.training.gradient_precision), .choices = "fp32|bf16",
@@ -109,9 +109,12 @@ static const struct lh__key keys[] = {
      .max = AXIS_MAX, .fallback = "1", .unit = "stages",
      .help = "Pipeline parallelism: stages that the layers are split into."},
     {"plan.context", LH__COUNT, .offset = ROOT(s.plan.context), .min = 1,
-     .max = AXIS_MAX, .fallback = "1", .supported_max = "1",
-     .unit = "accelerators",
+     .max = AXIS_MAX, .fallback = "1", .unit = "accelerators",
      .help = "Context parallelism: accelerators that share a sequence."},
+    {"plan.context_kind", LH__CHOICE, .offset = ROOT(s.plan.context_kind),
+     .choices = "ring|all-gather", .fallback = "ring",
+     .help = "How they see each other's keys and values: blocks passed round "
+             "a ring beside the attention, or all gathered before it."},
     {"plan.expert", LH__COUNT, .offset = ROOT(s.plan.expert), .min = 1,
      .max = AXIS_MAX, .fallback = "1", .unit = "replicas",
      .help = "Expert parallelism: replicas that share the routed experts; "
@@ -131,7 +134,7 @@ static const struct lh__key keys[] = {
      .help = "Data parallelism: replicas of the model.  Derived; where it is "
              "given it is checked."},
     {"plan.schedule", LH__CHOICE, .offset = ROOT(s.plan.schedule),
-     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe", .n_supported = 3,
+     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe", .n_supported = 4,
      .fallback = "1f1b",
      .help = "Order of a pipeline's forward and backward passes."},
     {"plan.interleave", LH__COUNT, .offset = ROOT(s.plan.interleave), .min = 1,
@@ -177,8 +180,9 @@ static const struct lh__key keys[] = {
      .help = "Gradients are reduced bucket by bucket during the backward "
              "pass."},
     {"plan.overlap.tensor", LH__FLAG, .offset = ROOT(s.plan.overlap_tensor),
-     .fallback = "false", .supported_max = "false",
-     .help = "Tensor communication is hidden behind matrix products."},
+     .fallback = "false",
+     .help = "Tensor communication is hidden behind matrix products, chunk by "
+             "chunk; needs sequence_parallel."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",

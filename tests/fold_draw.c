@@ -54,12 +54,13 @@ int draw_data(const struct draw *d)
 
 int draw_ranks(const struct draw *d)
 {
-    return d->tensor * d->pipeline * draw_data(d);
+    return d->tensor * d->context * d->pipeline * draw_data(d);
 }
 
 int draw_gpus(const struct draw *d, int site)
 {
-    int part = d->tensor * (d->stages_across ? d->data : d->pipeline);
+    int part =
+        d->tensor * d->context * (d->stages_across ? d->data : d->pipeline);
     return part * d->sites[site].parts + (site == 0 ? d->spare : 0);
 }
 
@@ -96,6 +97,8 @@ static void settle_ranks(struct draw *d)
         }
         if (most->parts > 1)
             most->parts--;
+        else if (d->context > 1)
+            d->context /= 2;
         else
             d->tensor /= 2;
     }
@@ -150,6 +153,24 @@ static void settle_experts(struct draw *d)
     d->relay = d->relay && d->expert > 1;
 }
 
+/* What one part of a plan leaves of another. */
+static void settle_pairs(struct draw *d)
+{
+    if (d->expert > 0) {
+        d->fp8 = d->hides_tensor = false;
+        if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
+            d->schedule = LH_SCHEDULE_1F1B;
+    }
+    if (d->expert > 1)
+        d->context = 1;
+    if (d->context > 1)
+        d->shard = 0;
+    if (d->context > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
+        d->zero %= 2;
+    if (d->fp8 && d->zero == 3)
+        d->zero = 2;
+}
+
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
@@ -162,10 +183,15 @@ static void settle(struct draw *d)
         d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
+    if (d->tensor == 1 || !d->sequence_parallel)
+        d->hides_tensor = false;
+    for (int i = 0; i < SITES_MAX && d->fp8; i++)
+        d->sites[i].a100 = false;
     for (int i = 0; d->stages_across && i < d->n_sites; i++)
         d->sites[i].parts = i == 0 ? d->pipeline - d->n_sites + 1 : 1;
     if (d->stages_across)
         d->spare = 0;
+    settle_pairs(d);
     settle_ranks(d);
     settle_experts(d);
     if (d->expert > 1) {
@@ -173,7 +199,7 @@ static void settle(struct draw *d)
         d->shard = 0;
     }
     settle_shards(d);
-    if (d->spare >= d->tensor * d->pipeline)
+    if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
     if (draw_exchange_members(d) < 2)
         d->exchange = (struct exchange){0};
@@ -214,10 +240,14 @@ static void draw_sites(struct draw *d, uint64_t *r)
 static void draw_plan(struct draw *d, uint64_t *r)
 {
     static const int tensors[] = {1, 1, 2, 2, 4, 4, 8};
+    static const int contexts[] = {1, 1, 1, 2, 4};
     static const int pipelines[] = {1, 1, 2, 2, 3, 4};
     static const enum lh_schedule schedules[] = {
-        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED};
+        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED,
+        LH_SCHEDULE_ZERO_BUBBLE};
     d->tensor = tensors[below(r, LH_COUNT(tensors))];
+    d->context = contexts[below(r, LH_COUNT(contexts))];
+    d->gathers = one_in(r, 2);
     d->pipeline = pipelines[below(r, LH_COUNT(pipelines))];
     d->data = 1 + below(r, 8);
     d->stages_across = one_in(r, 3);
@@ -246,13 +276,17 @@ static void draw_regular(struct draw *d, uint64_t *r)
     d->stages_across = false;
     d->tensor = 1 << below(r, 3);
     d->pipeline = 1 + below(r, 2);
-    int replica = d->tensor * d->pipeline;
+    if (d->context > 2)
+        d->context = 2;
+    int replica = d->tensor * d->context * d->pipeline;
     d->sites[0] = (struct site){.parts = RANKS_MAX / (d->n_sites * replica)
                                          - (one_in(r, 2) ? 1 + below(r, 2) : 0),
                                 .fabric = one_in(r, 3) ? FAT_TREE : RAILS,
                                 .node = nodes[below(r, LH_COUNT(nodes))],
                                 .group = {1 + below(r, 2), 2},
                                 .over = 1 << below(r, 3)};
+    if (d->sites[0].parts < 1)
+        d->sites[0].parts = 1;
     d->sites[1] = d->sites[0];
     d->spare = one_in(r, 3) ? below(r, replica) : 0;
 }
@@ -303,8 +337,11 @@ static void draw_shards(struct draw *d)
     d->shard = one_in(r, 2) ? 2 << below(r, 2) : 0;
     d->prefetch = one_in(r, 2) ? 0 : 1 + below(r, 3);
     d->keep_weights = one_in(r, 4);
-    if (d->pipeline == 1 && one_in(r, 2))
+    if (d->pipeline == 1 && one_in(r, 2)) {
         d->zero = one_in(r, 3) ? 2 : 3;
+        d->context = 1;
+        d->schedule = LH_SCHEDULE_1F1B;
+    }
 }
 
 /* Groups of one or two nodes. */
@@ -337,7 +374,8 @@ static void draw_in_network(struct draw *d, uint64_t *r)
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
-    static const enum fibres fibres[] = {HUB, HUB, RING, MESH, LISTED, LISTED};
+    static const enum fibres fibres[] = {HUB,  HUB,    HUB,   RING,
+                                         MESH, LISTED, LISTED};
     uint64_t state = seed * 0x2545f4914f6cdd1du, *r = &state;
     struct draw d = {.seed = seed};
     draw_sites(&d, r);
@@ -365,6 +403,8 @@ struct draw draw_make(uint64_t seed)
     }
     draw_shards(&d);
     draw_in_network(&d, r);
+    d.fp8 = one_in(r, 5);
+    d.hides_tensor = one_in(r, 3);
     settle(&d);
     return d;
 }
@@ -412,6 +452,9 @@ static void shrink_plan(struct draw *d, int way)
         break;
     case 12: d->expert /= 2; break;
     case 13: d->zipf = d->relay = false; break;
+    case 14: d->fp8 = false; break;
+    case 15: d->hides_tensor = false; break;
+    case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -470,10 +513,10 @@ int draw_cost(const struct draw *d)
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
-            + d->overlap + d->spare + !d->sequence_parallel
-            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
-            + d->relay;
+            + d->fp8 + d->hides_tensor + d->overlap + d->spare
+            + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
+            + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
+            + d->zipf + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 29 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 32 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -56,7 +56,8 @@ struct draw {
     uint64_t seed;
     int n_sites;
     struct site sites[SITES_MAX];
-    int tensor, pipeline, data; /* data: of stages across sites */
+    int tensor, context, pipeline, data; /* data: of stages across sites */
+    bool gathers; /* context by all-gather, else by ring */
     bool stages_across;
     enum lh_schedule schedule;
     int interleave;
@@ -70,6 +71,7 @@ struct draw {
     int expert; /* replicas that share experts; 0: a dense model */
     bool zipf;  /* routing */
     bool relay; /* dispatch, once a node */
+    bool fp8, hides_tensor;
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -38,6 +38,11 @@ enum feature {
     STAGES_ACROSS,
     GPIPE,
     INTERLEAVED,
+    ZERO_BUBBLE,
+    EIGHT_BIT,
+    HIDES_TENSOR,
+    RINGS,
+    GATHERS,
     ZERO,
     ZERO_2,
     ZERO_3,
@@ -91,6 +96,11 @@ static const char *const feature_names[N_FEATURES] = {
     [STAGES_ACROSS] = "stages across sites",
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
+    [ZERO_BUBBLE] = "zero-bubble",
+    [EIGHT_BIT] = "fp8",
+    [HIDES_TENSOR] = "tensor communication beside products",
+    [RINGS] = "context by ring",
+    [GATHERS] = "context by all-gather",
     [ZERO] = "zero 1",
     [ZERO_2] = "zero 2",
     [ZERO_3] = "zero 3",
@@ -336,6 +346,12 @@ static void plan_tally(bool *has, const struct draw *d)
     has[STAGES_ACROSS] = d->stages_across;
     has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
+    has[ZERO_BUBBLE] =
+        d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
+    has[EIGHT_BIT] = d->fp8;
+    has[HIDES_TENSOR] = d->hides_tensor;
+    has[RINGS] = d->context > 1 && !d->gathers;
+    has[GATHERS] = d->context > 1 && d->gathers;
     has[ZERO] = d->zero == 1;
     has[ZERO_2] = d->zero == 2;
     has[ZERO_3] = d->zero == 3;

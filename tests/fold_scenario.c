@@ -40,15 +40,18 @@ static void put_stage_layers(struct lh_text *t, const struct draw *d)
 
 static void put_plan(struct lh_text *t, const struct draw *d)
 {
-    static const char *const schedules[] = {[LH_SCHEDULE_GPIPE] = "gpipe",
-                                            [LH_SCHEDULE_1F1B] = "1f1b",
-                                            [LH_SCHEDULE_INTERLEAVED] =
-                                                "interleaved, interleave: 2"};
+    static const char *const schedules[] = {
+        [LH_SCHEDULE_GPIPE] = "gpipe",
+        [LH_SCHEDULE_1F1B] = "1f1b",
+        [LH_SCHEDULE_INTERLEAVED] = "interleaved, interleave: 2",
+        [LH_SCHEDULE_ZERO_BUBBLE] = "zero-bubble"};
     static const char *const recompute[] = {"none", "selective", "full"};
     lh_text_printf(t,
-                   "plan:\n  {tensor: %d, pipeline: %d, schedule: %s,\n"
+                   "plan:\n  {tensor: %d, context: %d, context_kind: %s,\n"
+                   "   pipeline: %d, schedule: %s,\n"
                    "   zero: %d, recompute: %s, sequence_parallel: %s",
-                   d->tensor, d->pipeline, schedules[d->schedule], d->zero,
+                   d->tensor, d->context, d->gathers ? "all-gather" : "ring",
+                   d->pipeline, schedules[d->schedule], d->zero,
                    recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
     if (d->shard > 0)
@@ -61,8 +64,9 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    else
-        lh_text_add(t, ",\n   overlap: {gradients: false}");
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s}",
+                   d->overlap ? "true" : "false",
+                   d->hides_tensor ? "true" : "false");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");
@@ -172,8 +176,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
                                              "hierarchical"};
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
-                   "training: {global_batch: %d, sequence_length: 2048%s}\n",
-                   d->micro_batches * draw_data(d),
+                   "training: {global_batch: %d, sequence_length: 2048, "
+                   "precision: %s%s}\n",
+                   d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
                    d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");

@@ -199,8 +199,10 @@ static const char *slots_text(enum lh_schedule schedule, int p, int stage,
     lh__slots_make(&slots, &fit, stage, ctx);
     for (int i = 0; i < slots.n; i++)
         lh_text_printf(&text, "%s%c%d.%d", i > 0 ? " " : "",
-                       slots.at[i].backward ? 'B' : 'F', slots.at[i].chunk,
-                       slots.at[i].micro_batch);
+                       slots.at[i].half == LH__WEIGHTS ? 'W'
+                       : slots.at[i].backward          ? 'B'
+                                                       : 'F',
+                       slots.at[i].chunk, slots.at[i].micro_batch);
     return text.s;
 }
 
@@ -222,6 +224,15 @@ static void orders_passes_as_published(void)
                   "F1.2 B1.2 F1.3 B1.3 B0.2 B0.3");
     LH_CHECK_TEXT(slots_text(LH_SCHEDULE_INTERLEAVED, 3, 0, 1, 3, &ctx),
                   slots_text(LH_SCHEDULE_1F1B, 3, 0, 1, 3, &ctx));
+    /* qi2023, figure 3, top: the first and the last stage */
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 0, 1, 4, &ctx),
+                  "F0.0 F0.1 F0.2 B0.0 W0.0 F0.3 B0.1 W0.1 B0.2 W0.2 B0.3 "
+                  "W0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 2, 1, 4, &ctx),
+                  "F0.0 B0.0 F0.1 B0.1 F0.2 B0.2 W0.0 F0.3 B0.3 W0.1 W0.2 "
+                  "W0.3");
+    LH_CHECK_TEXT(slots_text(LH_SCHEDULE_ZERO_BUBBLE, 3, 2, 1, 1, &ctx),
+                  "F0.0 B0.0 W0.0");
     lh_ctx_end(&ctx);
 }
 
@@ -231,6 +242,8 @@ enum { MAX_STAGES = 8 };
 
 struct path {
     const struct lh_program *p;
+    enum lh_stream slow; /* whose communications take slow_s, others nothing */
+    double slow_s;
     double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
     double *row_ready;       /* latest post of the row */
     int *row_missing;        /* ops that have not posted */
@@ -283,6 +296,8 @@ static int sweep(struct path *path, int s, bool *posted)
         }
         if (path->row_missing[op->comm] == 0) {
             path->end[s][i] = path->row_ready[op->comm];
+            if (op->stream == path->slow)
+                path->end[s][i] += path->slow_s;
             n++;
         }
     }
@@ -290,9 +305,10 @@ static int sweep(struct path *path, int s, bool *posted)
 }
 
 /* Seconds of one step of a one-device program. */
-static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
+static double step_with(const struct lh_program *p, enum lh_stream slow,
+                        double slow_s, struct lh_ctx *ctx)
 {
-    struct path path = {.p = p};
+    struct path path = {.p = p, .slow = slow, .slow_s = slow_s};
     bool *posted[MAX_STAGES];
     double last = 0.0;
     int n = 1;
@@ -324,6 +340,11 @@ static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
     return last;
 }
 
+static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
+{
+    return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
+}
+
 /* Every pass of a chunk takes 1 s forward and 2 s backward. */
 static void set_seconds(struct lh_program *p)
 {
@@ -336,6 +357,41 @@ static void set_seconds(struct lh_program *p)
                               : op->task == LH_TASK_BACKWARD ? 2.0
                                                              : 0.0;
         }
+}
+
+/* qi2023, table 1: (p - 1) (t_F + t_B - t_W), of three equal passes and of
+ * others. */
+static void fills_bubbles_with_weights(void)
+{
+    static const double seconds[][3] = {
+        {1, 1, 1}, {2, 3, 2}, {4, 5, 3}, {1, 1, 0}};
+
+    for (int i = 0; i < 16; i++) {
+        struct lh_ctx ctx = begin();
+        const double *t = seconds[i / 4];
+        int stages = 2 << i % 3, m = i % 4 < 2 ? 2 * stages : 3 * stages;
+        struct lh_scenario s = scenario(&ctx, stages);
+        struct lh_program p;
+
+        s.plan.pipeline = stages;
+        s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+        s.training.global_batch = m;
+        p = build(&s, &ctx);
+        for (int k = 0; k < p.n_templates; k++)
+            for (int32_t o = 0; o < p.templates[k].n_ops; o++) {
+                struct lh_op *op = &p.templates[k].ops[o];
+                op->seconds = op->kind != LH_OP_COMPUTE       ? 0.0
+                              : op->task == LH_TASK_FORWARD   ? t[0]
+                              : op->task == LH_TASK_BACKWARD  ? t[1]
+                              : op->task == LH_TASK_OPTIMIZER ? 0.0
+                                                              : t[2];
+            }
+        LH_CHECK_NEAR(step_seconds(&p, &ctx),
+                      m * (t[0] + t[1] + t[2])
+                          + (stages - 1) * (t[0] + t[1] - t[2]),
+                      1e-12);
+        lh_ctx_end(&ctx);
+    }
 }
 
 static void has_the_ideal_bubble(void)
@@ -447,6 +503,186 @@ static void counts_tensor_communication(void)
     s.plan.recompute = LH_RECOMPUTE_NONE;
     count_tensor(&s, 8, &ctx);
     lh_ctx_end(&ctx);
+}
+
+/* A communication is exposed by what it takes longer than the products beside
+ * it: 3 of 4 chunks forward and of the gather backward. */
+static void hides_tensor_communication(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_template *t;
+    double work_s = 0.0, plain_s = 0.0;
+    struct lh_program p;
+
+    s.plan.tensor = 4;
+    s.plan.sequence_parallel = true;
+    s.stack.dispatch_s = 0.0;
+    s.training.global_batch = 1;
+    s.training.sequence_length = 4096;
+    p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++)
+        plain_s += p.templates[0].ops[i].seconds;
+    s.plan.overlap_tensor = true;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    for (int32_t i = 0; i < t->n_ops; i++)
+        work_s += t->ops[i].seconds;
+    LH_CHECK(work_s > plain_s && work_s < 1.5 * plain_s);
+    LH_CHECK(count_ops(t, LH_STREAM_TENSOR, LH_TASK_FORWARD) == 4 * 8);
+    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_FORWARD) == 8 * 8);
+    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_BACKWARD) == 8 * 8);
+    for (int k = 0; k < 3; k++) {
+        double comm_s = k * 10e-6, expected_s = work_s;
+
+        for (int32_t i = 0; i < t->n_ops; i++)
+            if (t->ops[i].stream == LH_STREAM_TENSOR)
+                expected_s += t->ops[i].layer < 0
+                                  ? comm_s
+                                  : fmax(0.0, comm_s - t->ops[i + 1].seconds);
+        LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx), expected_s,
+                      1e-12);
+    }
+    lh_ctx_end(&ctx);
+}
+
+/* ---- context ------------------------------------------------------------ */
+
+static double core_seconds(const struct lh_scenario *s, bool backward)
+{
+    struct lh__fit fit = {.scenario = s};
+    struct lh__costs costs;
+
+    lh__dims_make(&fit.dims, s);
+    lh__costs_make(&costs, &fit, &s->sites[0].device);
+    return backward ? costs.core_backward.kernel_s : costs.core.kernel_s;
+}
+
+/* c = 4 of a sequence of 32,768: a block with its diagonal and 3 halves, on
+ * 8,192 rows, and three merges of 10 bytes a value of q. */
+static void shares_the_causal_square(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const struct lh_device *d = &s.sites[0].device;
+    double rows = 8192, square = 4.0 * 8 * rows * rows * 32;
+    double rate =
+        d->bf16_flops_per_s * d->attention_forward_frac * rows / (rows + 450.0);
+    double merge_s =
+        10.0 * rows * 256 / (d->memory_bytes_per_s * d->memory_frac);
+    double core_s = square * ((1 + 128 / rows) / 2 + 1.5) / rate;
+
+    s.training.sequence_length = 32768;
+    s.plan.context = 4;
+    LH_CHECK_NEAR(core_seconds(&s, false), core_s + 3.0 * merge_s, 1e-9);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    LH_CHECK_NEAR(core_seconds(&s, false), core_s, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* One layer, one micro-batch, a transfer that takes no time, and one that
+ * takes its bytes / rate: (c - 1) max(block, transfer) + block. */
+static void exchanges_keys_and_values(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    const double block = 4.0 * (128.0 / 4) * (4 * 32); /* B of 32 tokens */
+    const struct lh_template *t;
+    struct lh_program p;
+
+    s.plan.context = 4;
+    s.training.global_batch = 1;
+    for (int kind = 0; kind < 2; kind++) {
+        s.plan.context_kind = (enum lh_context_kind)kind;
+        p = build(&s, &ctx);
+        t = &p.templates[0];
+        LH_CHECK(p.axes.size[LH_AXIS_CONTEXT] == 4);
+        LH_CHECK(p.axes.size[LH_AXIS_DATA] == 1);
+        LH_CHECK(count_ops(t, LH_STREAM_CONTEXT, LH_TASK_FORWARD) == 8);
+        LH_CHECK(count_ops(t, LH_STREAM_CONTEXT, LH_TASK_BACKWARD) == 16);
+        LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_CONTEXT, LH_TASK_FORWARD),
+                      8 * 4 * block, 1e-12);
+        LH_CHECK_NEAR(sum_bytes(&p, t, LH_STREAM_CONTEXT, LH_TASK_BACKWARD),
+                      16 * 4 * block, 1e-12);
+        /* gradients over context x data, though there is one replica */
+        LH_CHECK(count_ops(t, LH_STREAM_DATA, LH_TASK_GRADIENTS) == 1);
+    }
+    s.plan.recompute = LH_RECOMPUTE_SELECTIVE; /* its exchange again */
+    p = build(&s, &ctx);
+    LH_CHECK(count_ops(&p.templates[0], LH_STREAM_CONTEXT, LH_TASK_RECOMPUTE)
+             == 8);
+    lh_ctx_end(&ctx);
+}
+
+/* The ring: 3 of 4 parts of the core beside the transfer, 1 after both. */
+static void passes_blocks_beside_the_core(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program p;
+    const struct lh_template *t;
+    int32_t gather = 0;
+
+    s.plan.context = 4;
+    s.stack.dispatch_s = 0.0;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    while (t->ops[gather].stream != LH_STREAM_CONTEXT)
+        gather++;
+    LH_CHECK(t->ops[gather].category == LH_CONTEXT_COMM);
+    LH_CHECK_TEXT(p.comms[t->ops[gather].comm].algorithm, "ring");
+    LH_CHECK(waits_for(t, gather, gather - 1));
+    LH_CHECK(!waits_for(t, gather + 1, gather));
+    LH_CHECK(waits_for(t, gather + 2, gather));
+    LH_CHECK_NEAR(t->ops[gather + 1].seconds, 3.0 * t->ops[gather + 2].seconds,
+                  1e-12);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    LH_CHECK(waits_for(t, gather + 1, gather));
+    lh_ctx_end(&ctx);
+}
+
+/* A layer's attention takes (c - 1) max(block, transfer) + block by ring, and
+ * its core and the transfers one after the other by all-gather: 8 layers, the
+ * core 4 s forward and 8 s backward, everything else no time; transfers of
+ * 2 s and 5 s, twice as much backward. */
+static void hides_the_ring_behind_the_core(void)
+{
+    static const double transfer_s[] = {2, 5};
+    static const double ring_s[] = {3 + 1 + 6 + 2, 5 + 1 + 10 + 2};
+    static const double gather_s[] = {4 + 2 + 8 + 4, 4 + 5 + 8 + 10};
+
+    for (int i = 0; i < 4; i++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 4);
+        struct lh_program p;
+        bool ring = i < 2;
+
+        s.plan.context = 4;
+        s.plan.context_kind = ring ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
+        s.training.global_batch = 1;
+        p = build(&s, &ctx);
+        for (int32_t o = 0, parts = 0; o < p.templates[0].n_ops; o++) {
+            struct lh_op *op = &p.templates[0].ops[o];
+            double core_s = op->task == LH_TASK_BACKWARD ? 8 : 4;
+
+            if (op->stream == LH_STREAM_CONTEXT)
+                parts = op->task != LH_TASK_BACKWARD ? 1 + ring
+                        : ring                       ? 2
+                               : p.comms[op->comm].collective == LH_ALL_GATHER;
+            if (op->kind != LH_OP_COMPUTE)
+                continue;
+            op->seconds = !ring && parts == 1  ? core_s
+                          : ring && parts == 2 ? core_s * 3 / 4
+                          : ring && parts == 1 ? core_s / 4
+                                               : 0.0;
+            parts -= parts > 0;
+        }
+        LH_CHECK_NEAR(step_with(&p, LH_STREAM_CONTEXT, transfer_s[i % 2], &ctx),
+                      8 * (ring ? ring_s : gather_s)[i % 2], 1e-12);
+        lh_ctx_end(&ctx);
+    }
 }
 
 static void recomputes_what_it_says(void)
@@ -693,6 +929,74 @@ static void keeps_activations_as_published(void)
     lh_ctx_end(&ctx);
 }
 
+/* What an accelerator keeps of a shared sequence is its tokens', and the keys
+ * and values (with their gradients) of the others for one layer at work. */
+static void keeps_a_part_of_the_sequence(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double block = 4.0 * (128.0 / 4) * (4 * 32), whole, part;
+
+    s.training.global_batch = 4;
+    whole = build(&s, &ctx).memory[0].activations;
+    s.plan.context = 4;
+    part = build(&s, &ctx).memory[0].activations;
+    LH_CHECK_NEAR(part, whole / 4 + 4 * block, 1e-12);
+    s.plan.context_kind = LH_CONTEXT_ALL_GATHER;
+    part = build(&s, &ctx).memory[0].activations;
+    LH_CHECK_NEAR(part, whole / 4 + 2 * 4 * block, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* A token of a layer in fp8: h less for each of two GEMM inputs, f less, and
+ * q more; a parameter of a layer two copies of a byte. */
+static void keeps_fp8_operands(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    double wide, narrow;
+    struct lh_program p, q;
+
+    wide = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    p = build(&s, &ctx);
+    s.training.precision = LH_FP8;
+    narrow = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    q = build(&s, &ctx);
+    LH_CHECK_NEAR(wide - narrow, 128.0 * (2 * 256 + 1024 - 256), 1e-12);
+    LH_CHECK_NEAR(
+        q.memory[0].weights - p.memory[0].weights,
+        2.0 * 8
+            * (2.0 * 256 + 2 * 256 * 256 + 2 * 256 * 128 + 3.0 * 256 * 1024),
+        1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* A GEMM of 8192^3: rate of fp8, one byte an operand, and a cast of A that a
+ * gradient of weights does without; the core is as in bf16. */
+static void times_fp8_gemms(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm g = {.batch = 1, .m = 8192, .n = 8192, .k = 8192};
+    struct lh__work wide = {0}, narrow = {.fp8 = true}, weights = narrow;
+    double n = 8192.0 * 8192, core_s = core_seconds(&s, true);
+    double cast_s = 4 * n / (d->memory_bytes_per_s * d->memory_frac);
+    double ratio = d->fp8_flops_per_s * d->gemm_fp8_frac
+                   / (d->bf16_flops_per_s * d->gemm_bf16_frac);
+
+    lh__work_gemm(&wide, d, &g);
+    lh__work_gemm(&narrow, d, &g);
+    LH_CHECK_NEAR(narrow.kernel_s, wide.kernel_s / ratio + cast_s, 1e-12);
+    g.accumulate = true;
+    lh__work_gemm(&weights, d, &g);
+    LH_CHECK_NEAR(weights.kernel_s, wide.kernel_s / ratio, 1e-12);
+    LH_CHECK_NEAR(weights.weights_s, weights.kernel_s, 0.0);
+    s.training.precision = LH_FP8;
+    LH_CHECK_NEAR(core_seconds(&s, true), core_s, 0.0);
+    lh_ctx_end(&ctx);
+}
+
 /* Of a middle stage, layers only. */
 static double stage_activations(struct lh_scenario *s, int stage,
                                 struct lh_ctx *ctx)
@@ -722,6 +1026,16 @@ static void keeps_what_is_in_flight(void)
     s.plan.interleave = 2;
     /* narayanan2021: 2 (p - s - 1) + (v - 1) p + 1 chunks of one layer */
     LH_CHECK_NEAR(stage_activations(&s, 1, &ctx), 9 * one / 2, 1e-12);
+    /* qi2023, table 1: p micro-batches on every stage; with full recomputation
+     * a layer keeps its input from F to B and all of itself from B to W */
+    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    s.plan.interleave = 1;
+    for (int stage = 0; stage < 3; stage++)
+        LH_CHECK_NEAR(stage_activations(&s, stage, &ctx), 4 * one, 1e-12);
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    LH_CHECK_NEAR(stage_activations(&s, 0, &ctx),
+                  3 * 2 * 2.0 * 128 * 256 + one - 2 * 4.0 * 128 * 8 + one / 2,
+                  1e-12);
     lh_ctx_end(&ctx);
 }
 
@@ -983,8 +1297,8 @@ static void bounds_gemms_by_peak_and_by_memory(void)
     lh_ctx_end(&ctx);
 }
 
-static double core_seconds(const struct lh_device *device, int64_t version,
-                           bool backward)
+static double flash_seconds(const struct lh_device *device, int64_t version,
+                            bool backward)
 {
     struct lh__core core = {.batch = 2,
                             .rows = 8192,
@@ -1008,12 +1322,14 @@ static void times_flash_attention_by_version(void)
     double flops = 4.0 * 2 * 16 * 8192 * 8192 * 128 * (1 + 128.0 / 8192) / 2;
     double rate = 989e12 * 8192 / (8192 + 450);
 
-    LH_CHECK_NEAR(core_seconds(d, 0, false), flops / (rate * 0.655), 1e-12);
-    LH_CHECK_NEAR(core_seconds(d, 3, true), 2.5 * flops / (rate * 0.55), 1e-12);
-    LH_CHECK_NEAR(core_seconds(d, 2, false), flops / (rate * 0.655 * 0.534),
+    LH_CHECK_NEAR(flash_seconds(d, 0, false), flops / (rate * 0.655), 1e-12);
+    LH_CHECK_NEAR(flash_seconds(d, 3, true), 2.5 * flops / (rate * 0.55),
                   1e-12);
-    LH_CHECK_NEAR(core_seconds(d, 1, false), flops / (rate * 0.29), 1e-12);
-    LH_CHECK_NEAR(core_seconds(d, 1, true), 2.5 * flops / (rate * 0.15), 1e-12);
+    LH_CHECK_NEAR(flash_seconds(d, 2, false), flops / (rate * 0.655 * 0.534),
+                  1e-12);
+    LH_CHECK_NEAR(flash_seconds(d, 1, false), flops / (rate * 0.29), 1e-12);
+    LH_CHECK_NEAR(flash_seconds(d, 1, true), 2.5 * flops / (rate * 0.15),
+                  1e-12);
     lh_ctx_end(&ctx);
 }
 
@@ -1146,7 +1462,7 @@ static void builds_every_combination(void)
 {
     int built = 0;
 
-    for (int bits = 0; bits < 256; bits++) {
+    for (int bits = 0; bits < 512; bits++) {
         struct lh_ctx ctx = begin();
         struct lh_scenario s = scenario(&ctx, 16);
         struct lh_text a = lh_text_new(ctx.arena), b = a;
@@ -1157,10 +1473,16 @@ static void builds_every_combination(void)
         s.plan.pipeline = bits & 4 ? 4 : 1;
         s.plan.schedule = bits & 8 ? LH_SCHEDULE_INTERLEAVED : LH_SCHEDULE_1F1B;
         s.plan.interleave = (bits & 12) == 12 ? 2 : 1;
-        s.plan.zero = bits & 16 ? (bits & 4 ? 1 : 3) : 0;
+        s.plan.zero = bits & 16 ? (bits & (4 | 256) ? 1 : 3) : 0;
         s.plan.overlap_gradients = bits & 32;
         s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
         s.model.tied_embeddings = bits & 128;
+        s.plan.overlap_tensor = (bits & 2) && (bits & 32);
+        s.plan.context = bits & 256 ? 2 : 1;
+        s.plan.context_kind =
+            bits & 2 ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
+        if ((bits & 256) && !(bits & 8))
+            s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
         s.plan.bucket_bytes = 6e6;
         s.training.global_batch = 64;
         p = build(&s, &ctx);
@@ -1172,7 +1494,7 @@ static void builds_every_combination(void)
         built++;
         lh_ctx_end(&ctx);
     }
-    LH_CHECK(built == 256);
+    LH_CHECK(built == 512);
 }
 
 static void finds_broken_programs(void)
@@ -1255,10 +1577,54 @@ static void refuses_what_it_cannot_do(void)
             "version",
             &ctx);
     s = scenario(&ctx, 8);
-    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    s.plan.schedule = LH_SCHEDULE_DUALPIPE;
+    refuses(&s, "plan.schedule: dualpipe is not supported by this version",
+            &ctx);
+    lh_ctx_end(&ctx);
+}
+
+static void refuses_pairs(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+
+    s.plan.context = 2;
+    s.plan.zero = 2;
     refuses(&s,
-            "plan.schedule: zero-bubble is not supported by this "
+            "plan.context: 2 with plan.zero: 2 is not supported by this "
             "version",
+            &ctx);
+    s.plan.zero = 1;
+    s.plan.shard = 2;
+    refuses(&s,
+            "plan.context: 2 with plan.shard: 2 is not supported by this "
+            "version",
+            &ctx);
+    s.plan.shard = 0;
+    s.model.attention = LH_ATTENTION_MLA;
+    refuses(&s,
+            "plan.context: 2 with latent attention is not supported by this "
+            "version",
+            &ctx);
+    s.plan.context = 1;
+    s.training.precision = LH_FP8;
+    refuses(&s,
+            "training.precision: fp8 with experts or latent attention is not "
+            "supported by this version",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.training.precision = LH_FP8;
+    s.plan.zero = 3;
+    refuses(&s,
+            "training.precision: fp8 with plan.zero: 3 is not supported by "
+            "this version",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    s.plan.zero = 2;
+    refuses(&s,
+            "plan.schedule: zero-bubble with plan.zero: 2 is not supported "
+            "by this version",
             &ctx);
     lh_ctx_end(&ctx);
 }
@@ -1312,6 +1678,32 @@ static void refuses_plans_that_do_not_fit(void)
             "plan.schedule: interleaved needs a multiple of 4 "
             "micro-batches (pipeline), a replica has 6",
             &ctx);
+    s = scenario(&ctx, 8);
+    s.plan.context = 4;
+    s.training.sequence_length = 100;
+    refuses(&s,
+            "plan.context: training.sequence_length does not fit twice "
+            "plan.context (x plan.tensor with sequence_parallel): 100 is not "
+            "a multiple of 8",
+            &ctx);
+    s.training.sequence_length = 128;
+    s.stack.fused_attention = false;
+    refuses(&s,
+            "plan.context: 4 needs a stack with fused attention; 'megatron' "
+            "has none",
+            &ctx);
+    s = scenario(&ctx, 8);
+    s.training.precision = LH_FP8;
+    LH_REQUIRE(lh_device_by_name(&sites[0].device, "a100-sxm", LH_NOWHERE, &ctx)
+               == LH_OK);
+    refuses(&s,
+            "training.precision: fp8 is not a format of 'a100-sxm', site "
+            "'here'",
+            &ctx);
+    s = scenario(&ctx, 2);
+    s.plan.tensor = 2;
+    s.plan.overlap_tensor = true;
+    refuses(&s, "plan.overlap.tensor needs plan.sequence_parallel", &ctx);
     s = scenario(&ctx, 2);
     s.plan.tensor = 4;
     refuses(&s, "plan: one replica needs 4 accelerators, the sites have 2",
@@ -1346,8 +1738,14 @@ int main(void)
         {"orders axes by placement", orders_axes_by_placement},
         {"orders passes as published", orders_passes_as_published},
         {"has the ideal bubble", has_the_ideal_bubble},
+        {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
+        {"hides tensor communication", hides_tensor_communication},
+        {"shares the causal square", shares_the_causal_square},
+        {"exchanges keys and values", exchanges_keys_and_values},
+        {"passes blocks beside the core", passes_blocks_beside_the_core},
+        {"hides the ring behind the core", hides_the_ring_behind_the_core},
         {"recomputes what it says", recomputes_what_it_says},
         {"reduces the whole buffer at the end",
          reduces_the_whole_buffer_at_the_end},
@@ -1359,6 +1757,9 @@ int main(void)
         {"counts model FLOPs", counts_model_flops},
         {"counts FLOPs as Megatron", counts_flops_as_megatron},
         {"keeps activations as published", keeps_activations_as_published},
+        {"keeps a part of the sequence", keeps_a_part_of_the_sequence},
+        {"keeps fp8 operands", keeps_fp8_operands},
+        {"times fp8 GEMMs", times_fp8_gemms},
         {"keeps what is in flight", keeps_what_is_in_flight},
         {"keeps weights and optimizer", keeps_weights_and_optimizer},
         {"times the measured layer", times_the_measured_layer},
@@ -1378,6 +1779,7 @@ int main(void)
         {"finds broken programs", finds_broken_programs},
         {"checks loads", checks_loads},
         {"refuses what it cannot do", refuses_what_it_cannot_do},
+        {"refuses parts that do not go together", refuses_pairs},
         {"refuses plans that do not fit", refuses_plans_that_do_not_fit},
         {"prints what it built", prints_what_it_built},
     };

@@ -94,6 +94,13 @@ void lh__emit_flush(struct lh__builder *b)
 void lh__emit_work(struct lh__builder *b, const struct lh__work *work,
                    enum lh_category category, enum lh_task task, int layer)
 {
+    struct lh__work inputs = *work;
+
+    if (b->half == LH__INPUTS) {
+        inputs.kernel_s -= inputs.weights_s;
+        inputs.n_kernels -= inputs.n_weights;
+        work = &inputs;
+    }
     if (b->pending && (!b->merge || b->pending_op.category != category))
         lh__emit_flush(b);
     if (b->pending) {

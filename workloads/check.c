@@ -41,6 +41,7 @@ static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
     if (comm->collective != LH_SEND)
         return op->role == LH_ROLE_MEMBER
                && (op->stream == LH_STREAM_TENSOR
+                   || op->stream == LH_STREAM_CONTEXT
                    || op->stream == LH_STREAM_DATA
                    || op->stream == LH_STREAM_WEIGHTS
                    || op->stream == LH_STREAM_REPLICAS);

@@ -121,12 +121,53 @@ static void refuse(struct lh_ctx *ctx, const struct lh_scenario *s,
                  "%s is not supported by this version", what);
 }
 
+/* Is it other than dense with grouped queries? */
+static bool is_other(const struct lh_model *model)
+{
+    return model->experts > 0 || model->attention != LH_ATTENTION_GQA;
+}
+
+/* What a shared sequence does not go with: shards and experts would stand on
+ * the context axis as well, latent keys would be exchanged. */
+static void check_context_alone(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+    const char *what =
+        lh_format(ctx->arena, "plan.context: %" PRId64 " with", plan->context);
+
+    if (plan->context == 1)
+        return;
+    refuse(ctx, s, plan->zero > 1,
+           lh_format(ctx->arena, "%s plan.zero: %" PRId64, what, plan->zero));
+    refuse(ctx, s, plan->shard > 0,
+           lh_format(ctx->arena, "%s plan.shard: %" PRId64, what, plan->shard));
+    refuse(
+        ctx, s, plan->expert > 1,
+        lh_format(ctx->arena, "%s plan.expert: %" PRId64, what, plan->expert));
+    refuse(ctx, s, s->model.attention != LH_ATTENTION_GQA,
+           lh_format(ctx->arena, "%s latent attention", what));
+}
+
+/* What a split backward does not go with: gradients that are reduced, or
+ * weights that are freed, before its second half; experts' gradients. */
+static void check_halves(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    if (s->plan.schedule != LH_SCHEDULE_ZERO_BUBBLE)
+        return;
+    refuse(ctx, s, s->model.experts > 0,
+           "plan.schedule: zero-bubble with experts");
+    refuse(ctx, s, s->plan.zero > 1,
+           lh_format(ctx->arena,
+                     "plan.schedule: zero-bubble with plan.zero: %" PRId64,
+                     s->plan.zero));
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
-    refuse(ctx, s, plan->context > 1,
-           lh_format(ctx->arena, "plan.context: %" PRId64, plan->context));
+    check_context_alone(s, ctx);
+    check_halves(s, ctx);
     refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
            lh_format(ctx->arena,
                      "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,
@@ -139,14 +180,30 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena,
                      "plan.shard: %" PRId64 " with plan.expert: %" PRId64,
                      plan->shard, plan->expert));
-    refuse(ctx, s, plan->schedule > LH_SCHEDULE_INTERLEAVED,
-           plan->schedule == LH_SCHEDULE_DUALPIPE
-               ? "plan.schedule: dualpipe"
-               : "plan.schedule: zero-bubble");
-    refuse(ctx, s, plan->overlap_tensor, "plan.overlap.tensor: true");
-    refuse(ctx, s, s->training.precision != LH_BF16,
-           s->training.precision == LH_FP8 ? "training.precision: fp8"
-                                           : "training.precision: mxfp8");
+    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
+           "plan.schedule: dualpipe");
+    refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
+           "plan.overlap.tensor with experts or latent attention");
+    refuse(ctx, s, s->training.precision == LH_MXFP8,
+           "training.precision: mxfp8");
+    refuse(ctx, s, s->training.precision == LH_FP8 && is_other(&s->model),
+           "training.precision: fp8 with experts or latent attention");
+    refuse(ctx, s, s->training.precision == LH_FP8 && plan->zero == 3,
+           "training.precision: fp8 with plan.zero: 3");
+}
+
+static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    for (int i = 0; i < s->n_sites && s->training.precision == LH_FP8; i++) {
+        const struct lh_device *device = &s->sites[i].device;
+
+        if (device->fp8_flops_per_s > 0.0 && device->gemm_fp8_frac > 0.0)
+            continue;
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "training.precision: fp8 is not a format of '%s', site '%s'",
+                 device->name, s->sites[i].name);
+        return;
+    }
 }
 
 /* "a and b: x is no multiple of y" unless it is. */
@@ -198,10 +255,31 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
                  "plan.tensor: %" PRId64 " neither divides the model's %" PRId64
                  " key/value heads nor is a multiple of them",
                  t, model->kv_heads);
-    if (s->plan.sequence_parallel)
+    if (s->plan.overlap_tensor && t > 1 && !s->plan.sequence_parallel)
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "plan.overlap.tensor needs plan.sequence_parallel");
+    if (s->plan.sequence_parallel && s->plan.context == 1)
         check_multiple(ctx, s, s->training.sequence_length, t,
                        "plan.sequence_parallel: training.sequence_length "
                        "does not fit plan.tensor");
+}
+
+/* Each accelerator holds two chunks of a sequence, one from either half. */
+static void check_context(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    int64_t c = s->plan.context;
+    int64_t shards = s->plan.sequence_parallel ? s->plan.tensor : 1;
+
+    if (c == 1)
+        return;
+    check_multiple(ctx, s, s->training.sequence_length, 2 * c * shards,
+                   "plan.context: training.sequence_length does not fit twice "
+                   "plan.context (x plan.tensor with sequence_parallel)");
+    if (!s->stack.fused_attention)
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "plan.context: %" PRId64 " needs a stack with fused "
+                 "attention; '%s' has none",
+                 c, s->stack.name);
 }
 
 static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
@@ -260,14 +338,15 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
     const struct lh_plan *plan = &s->plan;
     struct lh_where where = {s->file, 0, 0};
     int64_t per_turn = data * s->training.micro_batch;
-    int64_t need = plan->tensor * plan->pipeline * data;
+    int64_t need = plan->tensor * plan->pipeline * plan->context * data;
 
     if (need > accelerators(s))
         lh_error(ctx, where,
                  "plan: tensor %" PRId64 " x pipeline %" PRId64
-                 " x data %" PRId64 " needs %" PRId64 " accelerators, the "
-                 "sites have %" PRId64,
-                 plan->tensor, plan->pipeline, data, need, accelerators(s));
+                 " x context %" PRId64 " x data %" PRId64 " needs %" PRId64
+                 " accelerators, the sites have %" PRId64,
+                 plan->tensor, plan->pipeline, plan->context, data, need,
+                 accelerators(s));
     if (s->training.global_batch % per_turn != 0) {
         lh_error(ctx, where,
                  "training.global_batch: %" PRId64 " is not a "
@@ -342,7 +421,9 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     int64_t data = plan->data > 0 ? plan->data : accelerators(s) / replica;
 
     check_supported(s, ctx);
+    check_precision(s, ctx);
     check_tensor(s, ctx);
+    check_context(s, ctx);
     check_stages(s, ctx);
     if (data < 1) {
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
@@ -364,9 +445,16 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .n_chunks = (int)plan->interleave,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
-        .data = data,
-        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard : data,
+        .replicas = data,
+        .data = data * plan->context,
+        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard
+                                                    : data * plan->context,
+        .data_axes = LH_AXIS_BIT(LH_AXIS_DATA),
     };
+    if (plan->context > 1)
+        out->data_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
+    if (plan->expert > 1)
+        out->data_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

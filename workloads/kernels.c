@@ -34,6 +34,12 @@
  * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
 #define GEMM_FILL 64.0
 
+/* An operand becomes fp8, as it is and transposed for the weights' GEMM: bf16
+ * in (2), two copies out (1 + 1); the largest value is found on the way, as
+ * delayed scaling needs it.  The backward GEMMs share those of the output's
+ * gradient; the weights' casts, once a step, are left out. */
+#define FP8_CAST_BYTES 4.0
+
 /* Tokens of a tile along the diagonal of a causal fused kernel. */
 #define CORE_TILE 128.0
 
@@ -58,8 +64,16 @@ static const double splits[] = {1.0, 2.0, 4.0};
 
 void lh__work_add(struct lh__work *work, const struct lh__work *other)
 {
-    work->kernel_s += other->kernel_s;
-    work->n_kernels += other->n_kernels;
+    lh__work_add_part(work, other, 1.0);
+}
+
+void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
+                       double part)
+{
+    work->kernel_s += part * other->kernel_s;
+    work->n_kernels += part * other->n_kernels;
+    work->weights_s += part * other->weights_s;
+    work->n_weights += part * other->n_weights;
 }
 
 void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
@@ -98,15 +112,22 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
 {
     double flops = 2.0 * g->batch * g->m * g->n * g->k;
     double bytes = g->batch
-                   * (2.0 * (g->m * g->k + g->k * g->n)
+                   * ((work->fp8 ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
-    double rate = device->bf16_flops_per_s * device->gemm_bf16_frac
-                  * device->gemm_sustained_frac * lh__gemm_frac(device, g);
+    double best = work->fp8 ? device->fp8_flops_per_s * device->gemm_fp8_frac
+                            : device->bf16_flops_per_s * device->gemm_bf16_frac;
+    double rate = best * device->gemm_sustained_frac * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
+    if (work->fp8 && !g->accumulate)
+        lh__work_bytes(work, device, FP8_CAST_BYTES * g->batch * g->m * g->k);
+    if (g->accumulate) {
+        work->weights_s += fmax(flops / rate, memory_s);
+        work->n_weights += 1.0;
+    }
 }
 
 /* Share of the peak that the stack's flash attention reaches on long rows. */
@@ -127,17 +148,20 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
 {
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
     double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
-    double flops = 4.0 * square * causal * (backward ? 2.5 : 1.0);
+    double flops =
+        4.0 * square * (causal + c->halves / 2.0) * (backward ? 2.5 : 1.0);
     double eta = flash_frac(device, c->flash_version, backward) * c->rows
                  / (c->rows + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
-    double bytes = 2.0 * c->batch * c->rows * c->head_dim
-                   * (c->heads + c->kv_heads) * (backward ? 4.0 : 2.0);
+    double bytes =
+        2.0 * c->batch * c->rows * c->head_dim
+        * (c->heads * (1.0 + c->passes) + c->kv_heads * (1.0 + c->halves))
+        * (backward ? 4.0 : 2.0);
 
     work->kernel_s +=
         fmax(flops / (device->bf16_flops_per_s * eta),
              bytes / (device->memory_bytes_per_s * device->memory_frac));
-    work->n_kernels += backward ? 2.0 : 1.0;
+    work->n_kernels += (1.0 + c->passes) * (backward ? 2.0 : 1.0);
 }
 
 /* Forward: scores, softmax with mask [, dropout], values.  Backward: the four

@@ -11,6 +11,9 @@
 struct lh__work {
     double kernel_s; /* sum of the kernels, launch gaps left out */
     double n_kernels;
+    double weights_s; /* of kernel_s and n_kernels: gradients of weights */
+    double n_weights;
+    bool fp8; /* GEMMs that are added to it have fp8 operands */
 };
 
 /* C[m, n] = A[m, k] x B[k, n], `batch` times in one kernel. */
@@ -27,12 +30,18 @@ struct lh__core {
     double heads; /* on this accelerator */
     double kv_heads;
     double head_dim;
-    bool fused;            /* flash attention */
+    double halves; /* more half squares of rows x rows, below the diagonal:
+                      keys of the other accelerators that share a sequence */
+    double passes; /* kernels that these take beyond the first */
+    bool fused;    /* flash attention */
     int64_t flash_version; /* 1, 2; else the newest of the device */
     bool dropout;
 };
 
 void lh__work_add(struct lh__work *work, const struct lh__work *other);
+/* Adds `part` of the other; -1 takes it away. */
+void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
+                       double part);
 void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    const struct lh__gemm *gemm);
 /* A kernel that only streams bytes through device memory. */

@@ -23,6 +23,12 @@
  *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
  *   + norms of Q and K: 2 (q + kv)
  * latent attention and routed experts as in latent.c and experts.c.
+ *   fp8: GEMM inputs in one byte, the core's output in both: - 2 h / S - f + q;
+ *   and a parameter of a layer two bytes more, cast and cast transposed
+ *
+ * A split backward (zero bubble) frees a micro-batch with its gradients of
+ * weights.  With shared sequences T is that of one accelerator; keys and values
+ * of the others (context.c) count for one layer.
  *
  * selective drops the core's; full keeps the layer's input, 2 h / S, and one
  * layer's all while it is recomputed.  The head keeps its norm's and GEMM's
@@ -58,7 +64,8 @@ static double attention_bytes(const struct lh__fit *fit)
                                            : 0.0);
 }
 
-/* All that a layer's backward needs, recomputation aside. */
+/* All that a layer's backward needs, recomputation aside.  In fp8 the GEMMs'
+ * inputs are kept in one byte, the core's output in two as well. */
 static double whole_layer_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
@@ -70,6 +77,8 @@ static double whole_layer_bytes(const struct lh__fit *fit, int layer)
     double token = (8.0 + dropout) * d->hidden / d->shards
                    + attention_bytes(fit) + mlp + core_bytes(fit);
 
+    if (fit->scenario->training.precision == LH_FP8)
+        token += d->queries - 2.0 * d->hidden / d->shards - d->ffn;
     return d->tokens * token;
 }
 
@@ -117,6 +126,25 @@ static double largest_layer_bytes(const struct lh__fit *fit, int stage)
     return most;
 }
 
+/* What full recomputation made anew and a split backward keeps from the
+ * gradients of inputs to those of weights. */
+static double kept_again_bytes(const struct lh__fit *fit,
+                               const struct lh__chunk *chunk)
+{
+    double bytes = 0.0;
+
+    if (fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
+        return 0.0;
+    for (int i = 0; i < chunk->n_layers; i++) {
+        int layer = chunk->first_layer + i;
+
+        bytes += whole_layer_bytes(fit, layer)
+                 - fit->dims.tokens * core_bytes(fit)
+                 - lh__layer_activation_bytes(fit, layer);
+    }
+    return bytes;
+}
+
 static double activation_bytes(const struct lh__fit *fit, int stage,
                                struct lh_ctx *ctx)
 {
@@ -126,12 +154,20 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
     lh__slots_make(&slots, fit, stage, ctx);
     for (int i = 0; i < slots.n; i++) {
         const struct lh__slot *slot = &slots.at[i];
-        double bytes = chunk_bytes(fit, lh__fit_chunk(fit, stage, slot->chunk));
+        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, slot->chunk);
+        double again = kept_again_bytes(fit, chunk);
+        double bytes = chunk_bytes(fit, chunk);
 
-        now += slot->backward ? -bytes : bytes;
+        if (!slot->backward)
+            now += bytes;
+        else if (slot->half == LH__INPUTS)
+            now += again;
+        else
+            now -= bytes + (slot->half == LH__WEIGHTS ? again : 0.0);
         if (now > most)
             most = now;
     }
+    most += lh__context_bytes(fit);
     if (fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
         most += largest_layer_bytes(fit, stage);
     else if (fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
@@ -242,13 +278,26 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
         out->weights = 2.0 * gathered_parameters(fit);
 }
 
+static int stage_layers(const struct lh__fit *fit, int stage)
+{
+    int n = 0;
+
+    for (int c = 0; c < fit->n_chunks; c++)
+        n += lh__fit_chunk(fit, stage, c)->n_layers;
+    return n;
+}
+
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx)
 {
     const struct lh_scenario *s = fit->scenario;
     double parameters = lh__stage_parameters(fit, stage);
 
+    out->parameters = parameters;
     out->weights = 2.0 * parameters;
+    if (s->training.precision == LH_FP8) /* cast, and cast and transposed */
+        out->weights +=
+            2.0 * fit->shares.layer * (double)stage_layers(fit, stage);
     out->gradients = lh__gradient_bytes(fit) * parameters;
     out->optimizer = 12.0 * parameters;
     shard_memory(out, fit, stage);

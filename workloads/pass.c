@@ -26,16 +26,19 @@
  * copies are gathered before the experts and summed after them, like a
  * segment's tokens; so are those of shared experts.
  *
- * With tensor = expert = 1 nothing interrupts a chunk, and its layers are one
- * op, but for the passes that gradients or weights overlap with: those are cut
- * where a bucket ends.
+ * plan.overlap.tensor puts the gather and the reduction of a segment beside its
+ * matrix products (overlap.c).
+ *
+ * With tensor = context = expert = 1 nothing interrupts a chunk, and its layers
+ * are one op, but for the passes that gradients or weights overlap with: those
+ * are cut where a bucket ends.
  *
  * Left out: dispatch and combine behind other work (shared experts, another
  * micro-batch); the combine of skewed loads from the most visited accelerator
  * is taken as its mirror, the dispatch to it; the second gather of a segment's
  * input for its weight gradient under sequence parallelism (hidden behind the
- * input gradient in Megatron-LM); hiding the backward's reduction behind the
- * weight gradient.
+ * input gradient in Megatron-LM); with plan.overlap.tensor, hiding the gather
+ * of a recomputed MLP that stops early.
  */
 #include "workload.h"
 
@@ -97,12 +100,120 @@ static void compute(struct lh__builder *b, const struct lap *lap,
     lh__emit_work(b, work, lap->category, lap->task, lap->layer);
 }
 
-static void segment(struct lh__builder *b, const struct lap *lap,
-                    const struct lh__work *work)
+/* ---- segments ----------------------------------------------------------- */
+
+/* Attention and what is around it; around NULL: the core alone. */
+static void attention_core(struct lh__builder *b, const struct lap *lap,
+                           const struct lh__work *around, bool backward)
 {
+    struct lh__attention attention = {
+        .category = lap->category,
+        .comm = lap->comm == LH_RECOMPUTE ? LH_RECOMPUTE : LH_CONTEXT_COMM,
+        .task = lap->task,
+        .layer = lap->layer,
+        .backward = backward,
+        .around = around,
+    };
+
+    if (b->fit->dims.context > 1.0)
+        lh__context_attention(b, &attention);
+    else
+        compute(b, lap, around != NULL ? around : &b->costs.core);
+}
+
+static void recompute_core(struct lh__builder *b, int layer)
+{
+    struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
+
+    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
+        attention_core(b, &lap, NULL, false);
+}
+
+/* A segment between its gather and its reduction. */
+struct segment {
+    const struct lh__work *work;
+    const struct lh__overlap *overlap; /* of its products */
+    bool is_attention, backward;
+};
+
+static void run(struct lh__builder *b, const struct lap *lap,
+                const struct segment *s, const struct lh__work *work)
+{
+    if (s->is_attention && s->backward && !b->merge)
+        recompute_core(b, lap->layer);
+    if (s->is_attention)
+        attention_core(b, lap, work, s->backward);
+    else
+        compute(b, lap, work);
+}
+
+/* overlap.c: all but the two products first, then the gather beside t - 1 of t
+ * chunks of one, the last chunk, the first of the other, and the reduction
+ * beside the rest of that; backward the reduction beside all of it. */
+static void overlapped(struct lh__builder *b, const struct lap *lap,
+                       const struct segment *s)
+{
+    const struct lh__overlap *o = s->overlap;
+    double last = 1.0 / b->fit->dims.tensor, first = s->backward ? 0.0 : last;
+    struct lh__work rest = *s->work, beside = {0}, between = {0}, after = {0};
+    int32_t arrived;
+
+    lh__work_add_part(&rest, &o->replaced, -1.0);
+    lh__work_add_part(&beside, &o->gather, 1.0 - last);
+    lh__work_add_part(&between, &o->gather, last);
+    lh__work_add_part(&between, &o->reduction, first);
+    lh__work_add_part(&after, &o->reduction, 1.0 - first);
+    run(b, lap, s, &rest);
     gather(b, lap);
-    compute(b, lap, work);
+    arrived = b->flow;
+    lh__emit_cut(b);
+    compute(b, lap, &beside);
+    lh__emit_wait(b, arrived);
+    compute(b, lap, &between);
     reduce(b, lap);
+    arrived = b->flow;
+    lh__emit_cut(b);
+    if (b->half != LH__INPUTS || !s->backward)
+        compute(b, lap, &after);
+    lh__emit_flush(b);
+    b->flow = arrived;
+}
+
+static void segment(struct lh__builder *b, const struct lap *lap,
+                    const struct segment *s)
+{
+    if (b->fit->scenario->plan.overlap_tensor && b->fit->dims.tensor > 1.0) {
+        overlapped(b, lap, s);
+        return;
+    }
+    gather(b, lap);
+    run(b, lap, s, s->work);
+    reduce(b, lap);
+}
+
+static void attention(struct lh__builder *b, const struct lap *lap,
+                      bool backward)
+{
+    struct segment s = {
+        .work = backward ? &b->costs.attention_backward
+                         : &b->costs.attention_forward,
+        .overlap = &b->costs.attention[backward],
+        .is_attention = true,
+        .backward = backward,
+    };
+
+    segment(b, lap, &s);
+}
+
+static void mlp(struct lh__builder *b, const struct lap *lap, bool backward)
+{
+    struct segment s = {
+        .work = backward ? &b->costs.mlp_backward : &b->costs.mlp_forward,
+        .overlap = &b->costs.mlp[backward],
+        .backward = backward,
+    };
+
+    segment(b, lap, &s);
 }
 
 /* ---- routed experts ----------------------------------------------------- */
@@ -186,11 +297,11 @@ static void sparse_backward(struct lh__builder *b, const struct lap *lap)
 
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
-    segment(b, lap, &b->costs.attention_forward);
+    attention(b, lap, false);
     if (lh__layer_is_sparse(b->fit, lap->layer))
         sparse_forward(b, lap);
     else
-        segment(b, lap, &b->costs.mlp_forward);
+        mlp(b, lap, false);
 }
 
 static void recompute_layer(struct lh__builder *b, int layer)
@@ -199,23 +310,14 @@ static void recompute_layer(struct lh__builder *b, int layer)
 
     if (b->fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
         return;
-    if (lh__layer_is_sparse(b->fit, layer)) {
+    if (lh__layer_is_sparse(b->fit, layer)
+        || !b->fit->scenario->stack.early_stop) {
         layer_forward(b, &lap);
         return;
     }
-    segment(b, &lap, &b->costs.attention_forward);
+    attention(b, &lap, false);
     gather(b, &lap);
     compute(b, &lap, &b->costs.mlp_again);
-    if (!b->fit->scenario->stack.early_stop)
-        reduce(b, &lap);
-}
-
-static void recompute_core(struct lh__builder *b, int layer)
-{
-    struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
-
-    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
-        compute(b, &lap, &b->costs.core);
 }
 
 static void layer_backward(struct lh__builder *b, int layer)
@@ -225,12 +327,8 @@ static void layer_backward(struct lh__builder *b, int layer)
     if (lh__layer_is_sparse(b->fit, layer))
         sparse_backward(b, &lap);
     else
-        segment(b, &lap, &b->costs.mlp_backward);
-    gather(b, &lap);
-    if (!b->merge)
-        recompute_core(b, layer);
-    compute(b, &lap, &b->costs.attention_backward);
-    reduce(b, &lap);
+        mlp(b, &lap, true);
+    attention(b, &lap, true);
 }
 
 /* ---- the ends of the model ---------------------------------------------- */
@@ -419,4 +517,46 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
         lh__sync_bucket_done(b, 0, last);
     if (place > 0)
         transfer(b, place - 1, true, true);
+}
+
+/* Gradients of the weights of units [first, last], as one op without tensor
+ * communication.  The embedding's are made with its gradient of inputs. */
+static void weights_range(struct lh__builder *b, const struct lh__chunk *c,
+                          int first, int last)
+{
+    const struct lh__costs *costs = &b->costs;
+    struct lh__work all = {0}, weights;
+
+    for (int u = first; u <= last; u++) {
+        if (lh__unit_is_head(c, u)) {
+            lh__work_add(&all, &costs->head_backward);
+        } else if (is_layer(c, u)) {
+            lh__work_add(&all, &costs->mlp_backward);
+            lh__work_add(&all, &costs->attention_backward);
+        }
+    }
+    weights = (struct lh__work){.kernel_s = all.weights_s,
+                                .n_kernels = all.n_weights};
+    if (weights.n_kernels > 0.0)
+        lh__emit_work(b, &weights, LH_COMPUTE, LH_TASK_WEIGHT_GRADIENTS, -1);
+    lh__emit_flush(b);
+}
+
+void lh__pass_weights(struct lh__builder *b, int chunk, bool last)
+{
+    const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
+    int n = lh__chunk_units(c);
+    bool cut =
+        last && b->fit->scenario->plan.overlap_gradients && b->n_buckets > 0;
+
+    lh__emit_cut(b);
+    for (int u = 0; u < n;) {
+        int bucket = cut ? find_bucket(b, chunk, u) : -1;
+        int end = cut ? b->buckets[bucket].last_unit : n - 1;
+
+        weights_range(b, c, u, end);
+        if (cut)
+            lh__sync_bucket_done(b, bucket, last);
+        u = end + 1;
+    }
 }

@@ -14,14 +14,14 @@
 enum { OPS_SHOWN = 60 };
 
 static const char *const stream_names[LH_STREAMS] = {
-    "compute",  "tensor", "fwd-send", "fwd-recv", "bwd-send",
-    "bwd-recv", "data",   "weights",  "replicas",
+    "compute",  "tensor",   "context", "fwd-send", "fwd-recv",
+    "bwd-send", "bwd-recv", "data",    "weights",  "replicas",
 };
 
 static const char *const task_names[] = {
-    "forward",   "backward",  "recompute", "embedding", "head",
-    "optimizer", "gradients", "norm",      "weights",   "activations",
-    "dispatch",  "combine",
+    "forward",   "backward",  "recompute",   "embedding", "head",
+    "optimizer", "gradients", "norm",        "weights",   "activations",
+    "dispatch",  "combine",   "weight-grad",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 
@@ -58,15 +58,14 @@ static void print_header(struct lh_text *out, const struct lh_program *p)
 
 static void print_memory(struct lh_text *out, const struct lh_program *p)
 {
-    lh_text_add(out, "\nmemory of an accelerator (parameters from weights at "
-                     "2 bytes)\n"
+    lh_text_add(out, "\nmemory of an accelerator\n"
                      "stage layers parameters  weights gradients optimizer "
                      "activations reserved    total\n");
     for (int s = 0; s < p->n_stages; s++) {
         const struct lh_memory *m = &p->memory[s];
 
         lh_text_printf(out, "%5d %6" PRId64 " %10.4g %8s", s,
-                       p->stage_layers[s], m->weights / 2.0,
+                       p->stage_layers[s], m->parameters,
                        human(out, m->weights, LH_DIM_BYTES));
         lh_text_printf(out, " %9s %9s", human(out, m->gradients, LH_DIM_BYTES),
                        human(out, m->optimizer, LH_DIM_BYTES));

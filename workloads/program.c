@@ -85,7 +85,7 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_EXPERT] = s->plan.expert;
     out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
     out->size[LH_AXIS_DATA] =
-        fit->data / s->plan.expert / out->size[LH_AXIS_SHARD];
+        fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];
@@ -150,13 +150,19 @@ static void emit_slots(struct lh__builder *b)
         const struct lh__slot *slot = &slots.at[i];
 
         b->micro_batch = slot->micro_batch;
-        if (slot->backward) {
+        b->half = slot->half;
+        if (slot->half == LH__INPUTS) {
+            lh__pass_backward(b, slot->chunk, false);
+        } else if (slot->half == LH__WEIGHTS) {
+            lh__pass_weights(b, slot->chunk, --left[slot->chunk] == 0);
+        } else if (slot->backward) {
             lh__pass_backward(b, slot->chunk, --left[slot->chunk] == 0);
         } else {
             lh__pass_forward(b, slot->chunk, !begun[slot->chunk]);
             begun[slot->chunk] = true;
         }
     }
+    b->half = LH__WHOLE;
 }
 
 /* `shared` has the plan, the rows and what stages share. */
@@ -171,7 +177,8 @@ static void template_make(struct lh_template *out,
     b.device = device;
     b.flow = b.last_compute = LH__NO_OP;
     b.gate = -1;
-    b.merge = b.fit->dims.tensor == 1.0 && b.fit->scenario->plan.expert == 1;
+    b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0
+              && b.fit->scenario->plan.expert == 1;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
     b.loads = lh__routing_loads(b.fit->scenario, arena);
     lh__costs_make(&b.costs, b.fit, device);

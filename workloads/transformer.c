@@ -19,6 +19,9 @@
  * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues.
+ * With training.precision fp8 the operands of the layers' GEMMs are fp8; the
+ * core, the head and all else stay bf16 (TransformerEngine's linear layers;
+ * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
  * that do not fuse attention, whose models had it.  Norms, residuals, rotary
  * and activations move what a stack that fuses them moves, times its
@@ -52,6 +55,7 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .shards = s->plan.sequence_parallel ? t : 1.0,
         .micro_batch = (double)s->training.micro_batch,
         .sequence = (double)s->training.sequence_length,
+        .context = (double)s->plan.context,
         .hidden = (double)s->model.hidden,
         .heads = (double)s->model.heads / t,
         .kv_heads = latent ? (double)s->model.heads / t
@@ -66,7 +70,7 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .visits = (double)s->model.experts_per_token,
         .hottest = 1.0,
     };
-    out->tokens = out->micro_batch * out->sequence;
+    out->tokens = out->micro_batch * out->sequence / out->context;
     out->queries = out->heads * head_dim;
     out->keys = out->kv_heads * head_dim;
 }
@@ -188,7 +192,9 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
     bool fused = fit->scenario->stack.fused_attention;
     struct lh__core core = {
         .batch = d->micro_batch,
-        .rows = d->sequence,
+        .rows = d->sequence / d->context,
+        .halves = d->context - 1.0,
+        .passes = lh__context_passes(fit),
         .heads = d->heads,
         .kv_heads = d->kv_heads,
         .head_dim = d->head_dim,
@@ -197,7 +203,10 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .dropout = !fused,
     };
 
+    work->fp8 = false;
     lh__work_core(work, device, &core, backward);
+    work->fp8 = fit->scenario->training.precision == LH_FP8;
+    lh__context_merge(work, fit, device, backward);
 }
 
 static void attention(struct lh__work *work, const struct lh__fit *fit,
@@ -278,19 +287,40 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
                        * d->tokens * d->vocab);
 }
 
+static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
+                          const struct lh_device *device)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool gated = fit->scenario->model.gated_mlp;
+    struct lh__block attention = {d->queries + 2.0 * d->keys, d->queries};
+    struct lh__block mlp = {(gated ? 2.0 : 1.0) * d->ffn, d->ffn};
+
+    for (int backward = 0; backward < 2; backward++) {
+        lh__overlap_make(&out->attention[backward], fit, device, &attention,
+                         backward);
+        lh__overlap_make(&out->mlp[backward], fit, device, &mlp, backward);
+    }
+}
+
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device)
 {
+    bool fp8 = fit->scenario->training.precision == LH_FP8;
+
     *out = (struct lh__costs){0};
+    out->attention_forward.fp8 = out->attention_backward.fp8 = fp8;
+    out->mlp_forward.fp8 = out->mlp_backward.fp8 = fp8;
     attention(&out->attention_forward, fit, device, false);
     attention(&out->attention_backward, fit, device, true);
     core_make(&out->core, fit, device, false);
+    core_make(&out->core_backward, fit, device, true);
     mlp(&out->mlp_forward, fit, device, false);
     mlp(&out->mlp_backward, fit, device, true);
     if (fit->scenario->model.experts > 0) {
         lh__sparse_make(&out->sparse_forward, fit, device, false);
         lh__sparse_make(&out->sparse_backward, fit, device, true);
     }
+    out->mlp_again.fp8 = fp8;
     if (fit->scenario->stack.early_stop)
         mlp_inner(&out->mlp_again, fit, device, false);
     else
@@ -299,4 +329,6 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
+    if (fit->scenario->plan.overlap_tensor)
+        overlaps_make(out, fit, device);
 }

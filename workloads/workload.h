@@ -8,6 +8,8 @@
  *   experts.c      ... MLP of routed experts; where tokens go
  *   schedules/     order of a stage's passes                  -> lh__slots
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
+ *   context.c      attention of a sequence that accelerators share
+ *   overlap.c      matrix products that hide tensor communication
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
  *   program.c      all of it in order
@@ -28,14 +30,15 @@ struct lh__dims {
     double shards;      /* t with sequence parallelism, else 1 */
     double micro_batch; /* sequences, b */
     double sequence;    /* tokens, s */
-    double tokens;      /* b s */
+    double context;     /* accelerators that share it, c */
+    double tokens;      /* b s / c, of one accelerator */
     double hidden;
     double heads, kv_heads, head_dim; /* heads of one accelerator */
     double queries, keys;             /* heads x head_dim, of one accelerator */
     double ffn, vocab;                /* of one accelerator */
-    double experts;                   /* routed ones of one accelerator, 0: none */
-    double expert_ffn, shared_ffn;    /* of one accelerator */
-    double visits;                    /* experts that a token visits */
+    double experts;                /* routed ones of one accelerator, 0: none */
+    double expert_ffn, shared_ffn; /* of one accelerator */
+    double visits;                 /* experts that a token visits */
     double hottest; /* tokens of the most visited accelerator over the mean */
 };
 
@@ -69,8 +72,11 @@ struct lh__fit {
     int n_stages;        /* p */
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
-    int64_t data;
-    int64_t shard;            /* replicas that share what plan.zero says */
+    int64_t replicas;
+    int64_t data;             /* that hold the same weights, experts aside:
+                                 replicas x context */
+    int64_t shard;            /* of these, that share what plan.zero says */
+    unsigned data_axes;       /* the axes that data stands on */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
@@ -105,10 +111,28 @@ struct lh__sparse {
     struct lh__work leave; /* tokens back in place, residual */
 };
 
+/* A segment's matrix products: tokens x hidden -> wide, narrow -> hidden. */
+struct lh__block {
+    double wide, narrow;
+};
+
+/* Of a segment's work. */
+struct lh__overlap {
+    struct lh__work replaced;  /* products as they are without overlap */
+    struct lh__work gather;    /* what runs beside the gather, */
+    struct lh__work reduction; /* and beside the reduction */
+};
+
+void lh__overlap_make(struct lh__overlap *out, const struct lh__fit *fit,
+                      const struct lh_device *device,
+                      const struct lh__block *block, bool backward);
+
 struct lh__costs {
     struct lh__sparse sparse_forward, sparse_backward;
+    struct lh__overlap attention[2], mlp[2]; /* forward, backward */
     struct lh__work attention_forward, attention_backward;
     struct lh__work core; /* forward of the attention core */
+    struct lh__work core_backward;
     struct lh__work mlp_forward, mlp_backward;
     struct lh__work mlp_again; /* what full recomputation runs of mlp_forward */
     struct lh__work embedding_forward, embedding_backward;
@@ -150,15 +174,23 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
 
 /* ---- schedules/ --------------------------------------------------------- */
 
+/* Which part of a backward pass. */
+enum lh__half {
+    LH__WHOLE,
+    LH__INPUTS,  /* gradients of inputs, which the stage before waits for */
+    LH__WEIGHTS, /* gradients of weights, which nobody waits for */
+};
+
 struct lh__slot {
     bool backward;
+    enum lh__half half;
     int chunk;
     int micro_batch;
 };
 
 struct lh__slots {
     int n;
-    struct lh__slot *at; /* [2 v m] */
+    struct lh__slot *at; /* at most [3 v m] */
 };
 
 /* What a schedule may know. */
@@ -172,6 +204,8 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
                     struct lh_ctx *ctx);
 void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
                    int micro_batch);
+void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
+                        int micro_batch);
 
 /* ---- memory.c, flops.c -------------------------------------------------- */
 
@@ -199,8 +233,8 @@ struct lh__bucket {
     int first_unit, last_unit;
     double parameters; /* routed experts left out */
     double routed;     /* parameters of routed experts */
-    int32_t backward; /* op that completes it in this step, -1 */
-    int32_t gate;     /* op of the next step that needs its weights, -1 */
+    int32_t backward;  /* op that completes it in this step, -1 */
+    int32_t gate;      /* op of the next step that needs its weights, -1 */
 };
 
 enum { LH__NO_OP = INT32_MIN };
@@ -235,6 +269,7 @@ struct lh__builder {
     struct lh__work pending_work;
 
     int micro_batch; /* of the pass being emitted */
+    enum lh__half half;
 
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
@@ -288,11 +323,36 @@ int32_t lh__rows_add(struct lh__rows *rows, const struct lh_comm *comm,
                      struct lh_arena *arena);
 void lh__builder_finish(struct lh_template *out, struct lh__builder *b);
 
+/* ---- context.c ---------------------------------------------------------- */
+
+/* Kernels of the attention core beyond the first, and the bytes of adding up
+ * their parts. */
+double lh__context_passes(const struct lh__fit *fit);
+void lh__context_merge(struct lh__work *work, const struct lh__fit *fit,
+                       const struct lh_device *device, bool backward);
+/* Bytes of other accelerators' keys and values, and of their gradients, while
+ * a layer's attention runs. */
+double lh__context_bytes(const struct lh__fit *fit);
+
+/* Where an attention stands in the step. */
+struct lh__attention {
+    enum lh_category category, comm;
+    enum lh_task task;
+    int layer;
+    bool backward;
+    const struct lh__work *around; /* what runs before the core, NULL: none */
+};
+/* With context > 1: compute with its exchange of keys and values. */
+void lh__context_attention(struct lh__builder *b,
+                           const struct lh__attention *attention);
+
 /* ---- pass.c ------------------------------------------------------------- */
 
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
-/* last: the chunk's last backward of the step. */
+/* last: the chunk's last backward of the step; of one that is split that is
+ * the gradients of weights. */
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
+void lh__pass_weights(struct lh__builder *b, int chunk, bool last);
 
 /* ---- sync/every_step.c -------------------------------------------------- */
 

@@ -55,6 +55,7 @@ const char *lh_category_name(enum lh_category category); /* "tensor_comm" */
 enum lh_stream {
     LH_STREAM_COMPUTE,
     LH_STREAM_TENSOR,
+    LH_STREAM_CONTEXT,       /* keys and values of the rest of a sequence */
     LH_STREAM_FORWARD_SEND,  /* pipeline, activations  */
     LH_STREAM_FORWARD_RECV,
     LH_STREAM_BACKWARD_SEND, /* pipeline, gradients    */
@@ -73,6 +74,7 @@ enum lh_task {
     LH_TASK_FORWARD, LH_TASK_BACKWARD, LH_TASK_RECOMPUTE, LH_TASK_EMBEDDING,
     LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
     LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS, LH_TASK_DISPATCH, LH_TASK_COMBINE,
+    LH_TASK_WEIGHT_GRADIENTS, /* where backward is split */
 };
 
 struct lh_op {
@@ -138,6 +140,7 @@ struct lh_comm {
 
 struct lh_memory {             /* bytes of one accelerator of a stage */
     double weights, gradients, optimizer, activations, reserved, total;
+    double parameters;         /* that it works with, a number */
 };
 
 struct lh_program {

@@ -54,6 +54,8 @@ enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
                    LH_SCHEDULE_DUALPIPE };
 
 enum lh_expert_routing { LH_ROUTING_BALANCED, LH_ROUTING_ZIPF };
+/* How the accelerators that share a sequence see each other's K and V. */
+enum lh_context_kind { LH_CONTEXT_RING, LH_CONTEXT_ALL_GATHER };
 
 struct lh_training {
     int64_t global_batch;     /* sequences a step */
@@ -74,6 +76,7 @@ struct lh_plan {
     int64_t tensor, pipeline, context, expert;
     enum lh_dispatch dispatch;
     enum lh_precision dispatch_precision; /* bf16 | fp8 */
+    enum lh_context_kind context_kind;
     int64_t data;             /* derived from the accelerators, then checked */
     enum lh_schedule schedule;
     int64_t interleave;       /* model chunks a stage */

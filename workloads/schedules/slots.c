@@ -17,6 +17,13 @@ void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
     };
 }
 
+void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
+                        int micro_batch)
+{
+    lh__slots_add(slots, true, 0, micro_batch);
+    slots->at[slots->n - 1].half = half;
+}
+
 static lh__schedule_fn find(enum lh_schedule schedule)
 {
     switch ((int)schedule) {
@@ -38,8 +45,10 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
         .n_chunks = fit->n_chunks,
         .n_micro_batches = fit->n_micro_batches,
     };
-    int n = 2 * fit->n_chunks * fit->n_micro_batches;
-    lh__schedule_fn schedule = find(fit->scenario->plan.schedule);
+    enum lh_schedule kind = fit->scenario->plan.schedule;
+    int parts = kind == LH_SCHEDULE_ZERO_BUBBLE ? 3 : 2;
+    int n = parts * fit->n_chunks * fit->n_micro_batches;
+    lh__schedule_fn schedule = find(kind);
 
     out->n = 0;
     out->at = LH_NEW(ctx->arena, struct lh__slot, (size_t)n);

@@ -53,15 +53,11 @@ static bool shards_gradients(const struct lh__builder *b)
     return b->fit->scenario->plan.zero >= 2;
 }
 
-/* The axes of a shard group; of all replicas expert parallel ones are part. */
+/* The axes of a shard group. */
 static unsigned shard_axes(const struct lh__builder *b)
 {
-    bool expert = b->fit->scenario->plan.expert > 1;
-
-    if (lh__fit_is_hybrid(b->fit))
-        return LH_AXIS_BIT(LH_AXIS_SHARD);
-    return LH_AXIS_BIT(LH_AXIS_DATA)
-           | (expert ? LH_AXIS_BIT(LH_AXIS_EXPERT) : 0u);
+    return lh__fit_is_hybrid(b->fit) ? LH_AXIS_BIT(LH_AXIS_SHARD)
+                                     : b->fit->data_axes;
 }
 
 static int32_t norm_row_make(struct lh__builder *b)

@@ -1,0 +1,1 @@
+longhaul run llama-8b-128k-context.yaml
