@@ -546,6 +546,33 @@ static void hides_tensor_communication(void)
     lh_ctx_end(&ctx);
 }
 
+/* The last product's rest runs beside its reduction; neither ends it alone. */
+static void sends_what_is_computed(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    const struct lh_template *t;
+    struct lh_program p;
+    int sends = 0;
+
+    s.plan.tensor = 2;
+    s.plan.pipeline = 2;
+    s.plan.sequence_parallel = true;
+    s.plan.overlap_tensor = true;
+    p = build(&s, &ctx);
+    t = &p.templates[0];
+    for (int32_t i = 2; i < t->n_ops; i++) {
+        if (t->ops[i].stream != LH_STREAM_FORWARD_SEND)
+            continue;
+        LH_CHECK(t->ops[i - 1].stream == LH_STREAM_COMPUTE);
+        LH_CHECK(t->ops[i - 2].stream == LH_STREAM_TENSOR);
+        LH_CHECK(waits_for(t, i, i - 1) && waits_for(t, i, i - 2));
+        sends++;
+    }
+    LH_CHECK(sends > 0);
+    lh_ctx_end(&ctx);
+}
+
 /* ---- context ------------------------------------------------------------ */
 
 static double core_seconds(const struct lh_scenario *s, bool backward)
@@ -1742,6 +1769,7 @@ int main(void)
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
         {"hides tensor communication", hides_tensor_communication},
+        {"sends what is computed", sends_what_is_computed},
         {"shares the causal square", shares_the_causal_square},
         {"exchanges keys and values", exchanges_keys_and_values},
         {"passes blocks beside the core", passes_blocks_beside_the_core},

@@ -177,6 +177,8 @@ static void overlapped(struct lh__builder *b, const struct lap *lap,
         compute(b, lap, &after);
     lh__emit_flush(b);
     b->flow = arrived;
+    if (!s->backward) /* all of what is reduced has been computed */
+        lh__emit_wait(b, b->last_compute);
 }
 
 static void segment(struct lh__builder *b, const struct lap *lap,
