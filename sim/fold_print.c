@@ -29,8 +29,7 @@ static void ranks_head(struct lh_text *out)
 static int32_t like(const struct lh__fold_show *show, int32_t c)
 {
     const struct lh__ranks *ranks = &show->incidence.ranks;
-    int32_t template =
-        lh__rank_template(ranks, lh__fold_rank(&show->fold, c));
+    int32_t template = lh__rank_template(ranks, lh__fold_rank(&show->fold, c));
     int32_t before = c - 1;
     while (before >= 0
            && lh__rank_template(ranks, lh__fold_rank(&show->fold, before))
@@ -122,17 +121,16 @@ static struct crossings crossings_make(const struct lh__fold *f,
                                        struct lh_arena *arena)
 {
     int64_t n = f->weight_first[f->n_comms];
-    struct crossings x = {
-        .first = LH_NEW(arena, int64_t, (size_t)f->n_links + 2),
-        .comm = LH_NEW(arena, int32_t, n),
-        .weight = LH_NEW(arena, int64_t, n)};
+    struct crossings x = {.first =
+                              LH_NEW(arena, int64_t, (size_t)f->n_links + 2),
+                          .comm = LH_NEW(arena, int32_t, n),
+                          .weight = LH_NEW(arena, int64_t, n)};
     for (int64_t k = 0; k < n; k++)
         x.first[f->weight_link[k] + 2]++;
     for (int32_t j = 0; j < f->n_links; j++)
         x.first[j + 2] += x.first[j + 1];
     for (int32_t i = 0; i < f->n_comms; i++) {
-        for (int64_t k = f->weight_first[i]; k < f->weight_first[i + 1];
-             k++) {
+        for (int64_t k = f->weight_first[i]; k < f->weight_first[i + 1]; k++) {
             int64_t at = x.first[f->weight_link[k] + 1]++;
             x.comm[at] = i;
             x.weight[at] = f->weight[k];
@@ -154,10 +152,9 @@ static void print_links(struct lh_text *out, const struct lh__fold_show *show)
         lh_text_printf(
             out, "  l%-5d %9lld  %-9s %-13s %-32s", j,
             (long long)f->link_size[j], lh__link_kind_word(link.kind),
-            isfinite(link.capacity_bytes_per_s)
-                ? lh_units_human(out->arena, link.capacity_bytes_per_s,
-                                 LH_DIM_BANDWIDTH)
-                : "no limit",
+            isfinite(link.capacity_bytes_per_s) ? lh_units_human(
+                out->arena, link.capacity_bytes_per_s, LH_DIM_BANDWIDTH)
+                                                : "no limit",
             link.name);
         int64_t from = x.first[j], to = x.first[j + 1];
         for (int64_t k = from; k < to && k < from + LIST_MAX; k++)

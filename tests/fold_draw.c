@@ -335,7 +335,7 @@ static void draw_shards(struct draw *d)
 {
     uint64_t state = mix(d->seed + 3), *r = &state;
     d->shard = one_in(r, 2) ? 2 << below(r, 2) : 0;
-    d->prefetch = one_in(r, 2) ? 0 : 1 + below(r, 3);
+    d->prefetch = one_in(r, 3) ? 1 + below(r, 3) : 0;
     d->keep_weights = one_in(r, 4);
     if (d->pipeline == 1 && one_in(r, 2)) {
         d->zero = one_in(r, 3) ? 2 : 3;
