@@ -11,15 +11,11 @@
  */
 #include "blocks.h"
 
+#include "flow.h"
+
 static int64_t lcm(int64_t a, int64_t b)
 {
-    int64_t x = a, y = b;
-    while (y != 0) {
-        int64_t rest = x % y;
-        x = y;
-        y = rest;
-    }
-    return a / x * b;
+    return a / lh__divisor(a, b) * b;
 }
 
 static bool is_outermost(const struct lh_axes *axes, int axis)

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "links.h"
+
 /* Names of so many links are searched for the one that was meant. */
 enum { NAMES_MAX = 4096 };
 
@@ -365,32 +367,25 @@ enum lh_status lh__faults_make(struct lh__faults *out,
 /* ---- asking ---------------------------------------------------------------
  */
 
+static int by_rank(const void *x, const void *y)
+{
+    lh_rank a = *(const lh_rank *)x, b = *(const lh_rank *)y;
+    return (a > b) - (a < b);
+}
+
 int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank)
 {
-    int32_t low = 0, high = f->n_ranks;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (f->rank[middle] < rank)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < f->n_ranks && f->rank[low] == rank ? f->rank_schedule[low]
-                                                    : -1;
+    if (f->n_ranks == 0)
+        return -1;
+    const lh_rank *at =
+        bsearch(&rank, f->rank, (size_t)f->n_ranks, sizeof rank, by_rank);
+    return at == NULL ? -1 : f->rank_schedule[at - f->rank];
 }
 
 int32_t lh__faults_link(const struct lh__faults *f, lh_link link)
 {
-    int32_t low = 0, high = f->n_links;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (f->link[middle] < link)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < f->n_links && f->link[low] == link ? f->link_schedule[low]
-                                                    : -1;
+    int32_t at = lh__link_search(f->link, f->n_links, link);
+    return at < 0 ? -1 : f->link_schedule[at];
 }
 
 double lh__schedule_end(const struct lh__schedule *s, double start_s,

@@ -23,11 +23,7 @@
 static enum lh_status broken(struct lh_ctx *ctx, const char *what, int64_t a,
                              int64_t b)
 {
-    lh_error(ctx, LH_NOWHERE,
-             "internal: the fold is not exact: %s (%lld, %lld); --set "
-             "engine.fold=off simulates every rank",
-             what, (long long)a, (long long)b);
-    return LH_FAILED;
+    return lh__inexact(ctx, "fold is not", what, a, b);
 }
 
 /* Communicators sorted by class (CSR). */

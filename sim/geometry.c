@@ -277,18 +277,16 @@ static bool same_geometry(const struct lh__geometry *a,
                   == 0;
 }
 
-static void hops_make(struct lh__geometry *g, const struct lh__skeleton *s,
-                      const struct lh__patterns *p, struct lh_ctx *ctx)
+static void hops_make(struct lh__geometry *g, const struct lh__incidence *in,
+                      struct lh_ctx *ctx)
 {
+    const struct lh__patterns *p = &in->patterns[g->skeleton];
     g->hops = LH_NEW(ctx->arena, struct lh_hops, p->n);
     for (int32_t i = 0; i < p->n; i++) {
         g->hops[i] = (struct lh_hops){.unit_frac = 1, .phi = 1};
-        if (lh__is_lone(g, s))
+        if (lh__is_lone(g, &in->skeletons[g->skeleton]))
             continue;
-        struct lh_members members = p->pattern[i].members;
-        members.channels_max = g->small ? 1 : 0;
-        members.load = g->load;
-        members.copies = g->copies;
+        struct lh_members members = lh__geometry_members(in, g, i);
         if (g->algorithm[i] < 0)
             lh__send_hops(&g->hops[i], ctx);
         else
@@ -313,7 +311,7 @@ static int32_t geometry_of(struct lh__incidence *in, const struct lh__family *f,
         if (same_geometry(&in->geometries[i], &wanted, (size_t)p->n))
             return i;
     }
-    hops_make(&wanted, &in->skeletons[f->skeleton], p, ctx);
+    hops_make(&wanted, in, ctx);
     in->geometries[in->n_geometries] = wanted;
     return in->n_geometries++;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "links.h"
+
 /* ---- families and skeletons --------------------------------------------- */
 
 static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
@@ -108,6 +110,16 @@ static void slots_make(struct lh__incidence *in, struct lh_arena *arena)
     }
 }
 
+enum lh_status lh__inexact(struct lh_ctx *ctx, const char *of, const char *what,
+                           int64_t a, int64_t b)
+{
+    lh_error(ctx, LH_NOWHERE,
+             "internal: the %s exact: %s (%lld, %lld); --set engine.fold=off "
+             "simulates every rank",
+             of, what, (long long)a, (long long)b);
+    return LH_FAILED;
+}
+
 /* ---- the incidence ------------------------------------------------------ */
 
 enum lh_status lh__incidence_build(struct lh__incidence *out,
@@ -181,16 +193,7 @@ static lh_link first_such(const struct lh__incidence *in, lh_link link)
 
 int32_t lh__listed_link(const struct lh__incidence *in, lh_link link)
 {
-    lh_link wanted = first_such(in, link);
-    int32_t low = 0, high = in->n_links;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (in->link[middle] < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < in->n_links && in->link[low] == wanted ? low : -1;
+    return lh__link_search(in->link, in->n_links, first_such(in, link));
 }
 
 int64_t lh__incidence_comms(const struct lh__incidence *in)
@@ -227,8 +230,7 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     const struct lh__family *f = &in->families[family];
     const struct lh__geometry *g = &in->geometries[f->geometry];
     const struct lh__listed_comm *x = &in->comm[comm];
-    struct lh_members members =
-        in->patterns[g->skeleton].pattern[x->pattern].members;
+    struct lh_members members = lh__geometry_members(in, g, x->pattern);
     enum lh__protocol protocol = g->protocol[x->pattern];
     double base_s =
         lh__protocol_base_s(protocol, &members, in->topology, in->base_s);
@@ -248,8 +250,6 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
     struct lh__stand stand = lh__stand_new(s->n_members, scratch.arena);
     struct lh_hops hops;
     lh__stand_fill(&stand, in, s, x->number);
-    members.channels_max = g->small ? 1 : 0;
-    members.copies = g->copies;
     lh_algorithm_at(out.algorithm)
         ->hops(&hops, f->collective, &members, &scratch);
     out.unit_frac = bytes * hops.unit_frac;

@@ -78,8 +78,6 @@ struct lh__geometry {
     enum lh__protocol *protocol;   /* [patterns] */
     struct lh_hops *hops;          /* [patterns] of the collective; none of a
                                       lone one (lh__is_lone) */
-    int64_t first_comm;            /* among those listed */
-    int64_t n_comms;               /* listed */
 };
 
 struct lh__family {
@@ -181,6 +179,19 @@ static inline bool lh__is_lone(const struct lh__geometry *g,
     return g->small && s->spans && s->n_comms == 1;
 }
 
+/* The members that a geometry's hops on a pattern are made for. */
+static inline struct lh_members
+lh__geometry_members(const struct lh__incidence *in,
+                     const struct lh__geometry *g, int32_t pattern)
+{
+    struct lh_members members =
+        in->patterns[g->skeleton].pattern[pattern].members;
+    members.channels_max = g->small ? 1 : 0;
+    members.load = g->load;
+    members.copies = g->copies;
+    return members;
+}
+
 /* `cut`: list what repeats once. */
 enum lh_status lh__incidence_build(struct lh__incidence *out,
                                    const struct lh_sim_point *p, bool cut,
@@ -202,6 +213,11 @@ int64_t lh__incidence_comm(const struct lh__incidence *in,
 struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
                                               int32_t family, int64_t comm,
                                               struct lh_ctx *ctx);
+
+/* Says that a check failed of the "fold is not" or the "blocks are not";
+ * LH_FAILED. */
+enum lh_status lh__inexact(struct lh_ctx *ctx, const char *of, const char *what,
+                           int64_t a, int64_t b);
 
 /* ---- how it is built ----------------------------------------------------- */
 

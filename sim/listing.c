@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "links.h"
 #include "span.h"
 
 struct lister {
@@ -172,9 +173,8 @@ static void stand_uses(struct lister *l, const struct lh_hops *hops,
         lh_topology_path(&path, in->topology, stand->accelerator[hops->from[h]],
                          stand->accelerator[hops->to[h]]);
         for (int i = 0; i < path.n_links; i++) {
-            int32_t link = in->blocks.cut
-                               ? own_link(l, path.links[i], block, type)
-                               : listed_link(l, path.links[i], 1);
+            int32_t link =
+                in->blocks.cut ? own_link(l, path.links[i], block, type) : -1;
             if (link < 0)
                 link = listed_link(l, path.links[i], 1);
             use_add(l, link, hops->weight[h], 1);
@@ -203,10 +203,7 @@ static void within_list(struct lister *l, int32_t geometry, int32_t type)
     for (int64_t k = 0; k < n; k++) {
         int32_t pattern = p->shape[p->block_shape[block]][k];
         const struct lh_hops *hops = &g->hops[pattern];
-        struct lh_members members = p->pattern[pattern].members;
-        members.channels_max = g->small ? 1 : 0;
-        members.load = g->load;
-        members.copies = g->copies;
+        struct lh_members members = lh__geometry_members(in, g, pattern);
         lh__stand_fill(&stand, in, s, first + k);
         *comm_add(l) = (struct lh__listed_comm){
             .geometry = geometry,
@@ -357,21 +354,13 @@ static void comms_list(struct lister *l)
     in->member_first = LH_NEW(l->arena, int64_t, n + 1);
     in->use_first = LH_NEW(l->arena, int64_t, n + 1);
     for (int32_t g = 0; g < in->n_geometries; g++) {
-        in->geometries[g].first_comm = in->n_comms;
         if (l->span[g] >= 0)
             span_list(l, g, l->span[g]);
         for (int32_t t = 0; l->span[g] < 0 && t < l->types.n; t++)
             within_list(l, g, t);
-        in->geometries[g].n_comms = in->n_comms - in->geometries[g].first_comm;
     }
     if (l->repeat)
         in->member_times = l->member_times;
-}
-
-static int by_link(const void *a, const void *b)
-{
-    lh_link x = *(const lh_link *)a, y = *(const lh_link *)b;
-    return (x > y) - (x < y);
 }
 
 /* Listed links, ascending: where most links are listed, by a look at all. */
@@ -383,7 +372,7 @@ static lh_link *links_ascending(const struct lister *l)
     int all = lh_topology_link_count(in->topology);
     if (n < (size_t)all / 16) {
         memcpy(sorted, in->link, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, by_link);
+        qsort(sorted, n, sizeof *sorted, lh__by_link);
         return sorted;
     }
     for (lh_link link = 0; link < all; link++) {

@@ -306,13 +306,11 @@ static void figures_of(struct maker *m, int64_t o, int32_t group, int32_t kind,
     const struct lh_hops *hops = &span->g->hops[pattern];
     const int32_t *hop_kind = m->hop_kinds[pair];
     int algorithm = span->g->algorithm[pattern];
-    struct lh_members members = span->p->pattern[pattern].members;
+    struct lh_members members =
+        lh__geometry_members(span->in, span->g, pattern);
     struct lh_arena *scratch = lh_arena_new();
     double *latency_s = LH_NEW(scratch, double, hops->n);
     double cap = INFINITY;
-    members.channels_max = span->g->small ? 1 : 0;
-    members.load = span->g->load;
-    members.copies = span->g->copies;
     for (int64_t h = 0; h < hops->n; h++) {
         latency_s[h] = lh__protocol_hop_s(
             span->g->protocol[pattern], &members, span->in->topology,

@@ -170,11 +170,7 @@ static void block_types(struct lh__types *out, const struct finder *f,
 static enum lh_status broken(struct lh_ctx *ctx, const char *what, int64_t a,
                              int64_t b)
 {
-    lh_error(ctx, LH_NOWHERE,
-             "internal: the blocks are not exact: %s (%lld, %lld); --set "
-             "engine.fold=off simulates every rank",
-             what, (long long)a, (long long)b);
-    return LH_FAILED;
+    return lh__inexact(ctx, "blocks are not", what, a, b);
 }
 
 static bool same_figures(const struct lh__span *span, int64_t a, int64_t b)

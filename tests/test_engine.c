@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fake_engine.h"
+#include "random.h"
 #include "unit.h"
 
 #include "../sim/collective.h"
@@ -344,22 +345,6 @@ static void flows_too_unequal_for_a_link_are_refused(void)
 }
 
 /* ---- random scripts, two engines ----------------------------------------- */
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return *state >> 33;
-}
-
-static int pick(uint64_t *state, int n)
-{
-    return (int)(next_random(state) % (uint64_t)n);
-}
-
-static double uniform(uint64_t *state, double low, double high)
-{
-    return low + (high - low) * (double)next_random(state) / 2147483648.0;
-}
 
 /* How weights are drawn: pairs of a ratio, or all different as those of a
  * collective over sites of unequal size. */

@@ -140,14 +140,6 @@ static int64_t rail_count(int64_t rail, int64_t n, int64_t most)
     return rail == most - 1 ? n - rail : 1;
 }
 
-static int64_t domain_gpus(const struct lh__site *s, int64_t node)
-{
-    int64_t size = s->shape.scale_up_gpus;
-    int64_t rest = s->gpus - node * size;
-
-    return rest < size ? rest : size;
-}
-
 /* Switches of a level that stand side by side over the same accelerators. */
 static int64_t abreast(const struct lh__site *s, int level)
 {
@@ -170,7 +162,7 @@ int64_t lh__stands_for(const struct lh_topology *t, lh_node v)
         return row_count(at.index / rails, s->shape.count[at.level] / rails)
                * rail_count(at.index % rails, rails, rails_max(t));
     return row_count(at.index / size, s->nodes)
-           * rail_count(at.index % size, domain_gpus(s, at.index / size),
+           * rail_count(at.index % size, lh__domain_gpus(s, at.index / size),
                         rails_max(t));
 }
 
@@ -215,7 +207,7 @@ static void slice_take(struct taken *to, const struct lh__site *s, int64_t node)
 static void domain_take(struct taken *to, const struct lh__site *s,
                         int64_t node)
 {
-    int64_t n = domain_gpus(s, node);
+    int64_t n = lh__domain_gpus(s, node);
 
     if (lh__is_torus(s))
         slice_take(to, s, node);

@@ -357,3 +357,21 @@ int64_t lh_topology_accelerator_domain(const struct lh_topology *t, int64_t a)
            + lh__quotient(a - site->first_accelerator,
                           site->shape.scale_up_gpus);
 }
+
+int64_t lh_topology_domain_size(const struct lh_topology *t,
+                                int64_t accelerator)
+{
+    const struct lh__site *site = &t->sites[lh__site_of(t, accelerator)];
+
+    return lh__domain_gpus(site,
+                           lh__quotient(accelerator - site->first_accelerator,
+                                        site->shape.scale_up_gpus));
+}
+
+int64_t lh_topology_accelerator_place(const struct lh_topology *t,
+                                      int64_t accelerator)
+{
+    const struct lh__site *site = &t->sites[lh__site_of(t, accelerator)];
+
+    return (accelerator - site->first_accelerator) % site->shape.scale_up_gpus;
+}

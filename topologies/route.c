@@ -219,15 +219,6 @@ static int64_t leaf_of(const struct place *p)
     return lh__leaf_of(p->site, p->node, p->rail);
 }
 
-/* Accelerators in the domain: the last one of a site may be partly filled. */
-static int64_t domain_gpus(const struct place *p)
-{
-    int64_t size = p->site->shape.scale_up_gpus;
-    int64_t rest = p->site->gpus - p->node * size;
-
-    return rest < size ? rest : size;
-}
-
 static struct place neighbour(const struct place *p, int64_t rail)
 {
     return (struct place){p->site, p->index - p->rail + rail, p->node, rail};
@@ -268,7 +259,7 @@ static void rails_meet(struct place *a, struct place *b)
     if (a->site->fabric.kind != LH_FABRIC_RAILS
         || b->site->fabric.kind != LH_FABRIC_RAILS)
         return;
-    if (b->rail < domain_gpus(a))
+    if (b->rail < lh__domain_gpus(a->site, a->node))
         *a = neighbour(a, b->rail);
     else
         *b = neighbour(b, a->rail);

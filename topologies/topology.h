@@ -209,6 +209,16 @@ struct lh_topology {
 
 /* ---- inside the folder --------------------------------------------------- */
 
+/* Accelerators in a scale-up domain: the last one of a site may be partly
+ * filled. */
+static inline int64_t lh__domain_gpus(const struct lh__site *site, int64_t node)
+{
+    int64_t size = site->shape.scale_up_gpus;
+    int64_t rest = site->gpus - node * size;
+
+    return rest < size ? rest : size;
+}
+
 /* igraph calls our code's error handler for its own faults; between begin and
  * end they only come back as return codes, and nothing is printed. */
 struct lh__handlers {

@@ -314,24 +314,3 @@ int lh_topology_torus(const struct lh_topology *t, int64_t accelerator,
         dims[d] = torus->size[d];
     return torus->n_dims;
 }
-
-int64_t lh_topology_domain_size(const struct lh_topology *t,
-                                int64_t accelerator)
-{
-    const struct lh__site *site =
-        &t->sites[lh_topology_accelerator_site(t, accelerator)];
-    int64_t size = site->shape.scale_up_gpus;
-    int64_t index = accelerator - site->first_accelerator;
-    int64_t rest = site->gpus - index / size * size;
-
-    return rest < size ? rest : size;
-}
-
-int64_t lh_topology_accelerator_place(const struct lh_topology *t,
-                                      int64_t accelerator)
-{
-    const struct lh__site *site =
-        &t->sites[lh_topology_accelerator_site(t, accelerator)];
-
-    return (accelerator - site->first_accelerator) % site->shape.scale_up_gpus;
-}

@@ -204,6 +204,10 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
                     struct lh_ctx *ctx);
 void lh__slots_add(struct lh__slots *slots, bool backward, int chunk,
                    int micro_batch);
+/* Forwards of the first micro-batches, as many as stages come after this one;
+ * returns how many. */
+int lh__slots_warm_up(struct lh__slots *slots,
+                      const struct lh__pipeline *pipeline);
 void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
                         int micro_batch);
 

@@ -199,3 +199,16 @@ void lh__pipes_ring(struct lh_pipes *out, const struct lh_hops *hops,
             out->round_frac[p * steps + k] = 1.0 / (double)hops->n;
     }
 }
+
+double lh__longest_hop_s(const struct lh_hops *hops,
+                         enum lh_collective collective,
+                         const struct lh_members *members,
+                         const double *latency_s)
+{
+    double most_s = 0.0;
+    (void)collective;
+    (void)members;
+    for (int64_t h = 0; h < hops->n; h++)
+        most_s = fmax(most_s, latency_s[h]);
+    return most_s;
+}

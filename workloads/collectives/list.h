@@ -52,6 +52,11 @@ void lh__channels_order(int64_t *order, const struct lh__channels *channels,
 int64_t lh__channels_head(const struct lh__channels *channels, int64_t c,
                           int64_t run);
 int64_t lh__lcm(int64_t a, int64_t b);
+/* Latency of what sends everything in one round: the longest hop's. */
+double lh__longest_hop_s(const struct lh_hops *hops,
+                         enum lh_collective collective,
+                         const struct lh_members *members,
+                         const double *latency_s);
 
 /* Arrays of n pipes with no gates, `rounds` in all and `gates` in all. */
 void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,

@@ -16,8 +16,6 @@
  */
 #include "list.h"
 
-#include <math.h>
-
 static bool nvls_defined(enum lh_collective collective,
                          const struct lh_members *members)
 {
@@ -44,19 +42,6 @@ static void nvls_hops(struct lh_hops *out, enum lh_collective collective,
     out->unit_frac = 1.0;
 }
 
-static double nvls_latency(const struct lh_hops *hops,
-                           enum lh_collective collective,
-                           const struct lh_members *members,
-                           const double *latency_s)
-{
-    (void)collective;
-    (void)members;
-    double most_s = 0.0;
-    for (int64_t h = 0; h < hops->n; h++)
-        most_s = fmax(most_s, latency_s[h]);
-    return most_s;
-}
-
 /* One message a hop. */
 static void nvls_pipes(struct lh_pipes *out, enum lh_collective collective,
                        const struct lh_members *members, struct lh_ctx *ctx)
@@ -79,6 +64,6 @@ const struct lh_algorithm lh__nvls_algorithm = {
     .help = "sums in the scale-up switch of one domain (NVLink SHARP)",
     .defined = nvls_defined,
     .hops = nvls_hops,
-    .latency = nvls_latency,
+    .latency = lh__longest_hop_s,
     .pipes = nvls_pipes,
 };

@@ -65,19 +65,6 @@ static void pairwise_hops(struct lh_hops *out, enum lh_collective collective,
     lh__hops_reduce(out);
 }
 
-static double pairwise_latency(const struct lh_hops *hops,
-                               enum lh_collective collective,
-                               const struct lh_members *members,
-                               const double *latency_s)
-{
-    (void)collective;
-    (void)members;
-    double most_s = 0.0;
-    for (int64_t h = 0; h < hops->n; h++)
-        most_s = latency_s[h] > most_s ? latency_s[h] : most_s;
-    return most_s;
-}
-
 /* A pipe a hop, with one message. */
 static void pairwise_pipes(struct lh_pipes *out, enum lh_collective collective,
                            const struct lh_members *members, struct lh_ctx *ctx)
@@ -99,6 +86,6 @@ const struct lh_algorithm lh__pairwise_algorithm = {
     .help = "all-to-all: every member sends to every other one directly",
     .defined = pairwise_defined,
     .hops = pairwise_hops,
-    .latency = pairwise_latency,
+    .latency = lh__longest_hop_s,
     .pipes = pairwise_pipes,
 };

@@ -11,12 +11,8 @@ void lh__schedule_one_f_one_b(struct lh__slots *slots,
                               const struct lh__pipeline *pipeline)
 {
     int m = pipeline->n_micro_batches;
-    int warmup = pipeline->n_stages - pipeline->stage - 1;
+    int warmup = lh__slots_warm_up(slots, pipeline);
 
-    if (warmup > m)
-        warmup = m;
-    for (int i = 0; i < warmup; i++)
-        lh__slots_add(slots, false, 0, i);
     for (int i = warmup; i < m; i++) {
         lh__slots_add(slots, false, 0, i);
         lh__slots_add(slots, true, 0, i - warmup);

@@ -24,6 +24,18 @@ void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
     slots->at[slots->n - 1].half = half;
 }
 
+int lh__slots_warm_up(struct lh__slots *slots,
+                      const struct lh__pipeline *pipeline)
+{
+    int warmup = pipeline->n_stages - pipeline->stage - 1;
+
+    if (warmup > pipeline->n_micro_batches)
+        warmup = pipeline->n_micro_batches;
+    for (int i = 0; i < warmup; i++)
+        lh__slots_add(slots, false, 0, i);
+    return warmup;
+}
+
 static lh__schedule_fn find(enum lh_schedule schedule)
 {
     switch ((int)schedule) {

@@ -25,12 +25,8 @@ void lh__schedule_zero_bubble(struct lh__slots *slots,
                               const struct lh__pipeline *pipeline)
 {
     int m = pipeline->n_micro_batches, stage = pipeline->stage;
-    int warmup = pipeline->n_stages - stage - 1;
+    int warmup = lh__slots_warm_up(slots, pipeline);
 
-    if (warmup > m)
-        warmup = m;
-    for (int i = 0; i < warmup; i++)
-        lh__slots_add(slots, false, 0, i);
     for (int i = warmup; i < m; i++) {
         lh__slots_add(slots, false, 0, i);
         add_backward(slots, stage, i - warmup);
