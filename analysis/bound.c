@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What no overlap and no schedule of this plan can beat: the compute of the
- * busiest accelerator without launch gaps, and the bytes of the busiest link
- * over its capacity; speed and capacity as faults leave them, at their best.
+ * busiest accelerator, if it is a mean one, without launch gaps, and the bytes
+ * of the busiest link over its capacity; speed and capacity as faults leave
+ * them, at their best.
  */
 #include "breakdown.h"
 
@@ -13,7 +14,7 @@ static double compute_s(const struct lh_template *t)
     double sum_s = 0;
     for (int32_t o = 0; o < t->n_ops; o++) {
         if (t->ops[o].kind == LH_OP_COMPUTE)
-            sum_s += t->ops[o].seconds - t->ops[o].gap_s;
+            sum_s += t->ops[o].seconds - t->ops[o].gap_s - t->ops[o].slowest_s;
     }
     return sum_s;
 }

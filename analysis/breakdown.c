@@ -125,9 +125,11 @@ static const struct lh_op *op_of(const struct analysis *a, struct cursor at)
 
 static void add_compute(const struct lh_op *op, double seconds, double *to)
 {
-    double gap_s = op->seconds > 0 ? op->gap_s / op->seconds * seconds : 0.0;
-    to[op->category] += seconds - gap_s;
+    double stretch = op->seconds > 0 ? seconds / op->seconds : 0.0;
+    double gap_s = op->gap_s * stretch, slowest_s = op->slowest_s * stretch;
+    to[op->category] += seconds - gap_s - slowest_s;
     to[LH_OTHER] += gap_s;
+    to[LH_WAIT] += slowest_s;
 }
 
 static enum lh_category flight_category(const struct analysis *a,

@@ -311,6 +311,7 @@ static const struct lh__column device_columns[] = {
     SHARE("flash_1_backward_frac", flash_1_backward_frac, NULL),
     SHARE("flash_2_frac", flash_2_frac, "1"),
     QUANTITY("kernel_gap", kernel_gap_s, LH_DIM_TIME, "0 s"),
+    SHARE("speed_spread_frac", speed_spread_frac, "0"),
     QUANTITY("power", power_w, LH_DIM_POWER, NULL),
     TEXT("source", source),
 };

@@ -327,7 +327,7 @@ static void without_overlap_the_step_is_the_sum(void)
                          - r.program.templates[0]
                                .ops[r.program.templates[0].n_ops - 1]
                                .seconds),
-                  1e-4);
+                  2e-4);
     run_end(&r);
 }
 

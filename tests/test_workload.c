@@ -1461,6 +1461,44 @@ static void bounds_a_segment_by_dispatch(void)
     lh_ctx_end(&ctx);
 }
 
+/* 2: 1 / sqrt(pi); 3: 3 / (2 sqrt(pi)); 1,000: 3.24144 (Harter 1961). */
+static void expects_the_slowest_of_n(void)
+{
+    LH_CHECK(lh__slowest_of(1) == 0.0);
+    LH_CHECK_NEAR(lh__slowest_of(2), 1 / sqrt(M_PI), 1e-12);
+    LH_CHECK_NEAR(lh__slowest_of(3), 1.5 / sqrt(M_PI), 1e-12);
+    LH_CHECK_NEAR(lh__slowest_of(1000), 3.24144, 1e-5);
+}
+
+/* Kernels of the slowest take longer, launches do not. */
+static void waits_for_the_slowest(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    struct lh_device *d = &sites[0].device;
+    struct lh__work work = {.kernel_s = 1e-3, .n_kernels = 10};
+    struct lh_program p;
+
+    s.stack.dispatch_s = 5e-6;
+    d->kernel_gap_s = 1e-6;
+    LH_CHECK_NEAR(lh__work_slowest_s(&work, d, &s.stack, 0.02), 20e-6, 1e-12);
+    work.kernel_s = 30e-6;
+    LH_CHECK_NEAR(lh__work_slowest_s(&work, d, &s.stack, 0.02), 0.0, 1e-12);
+    s.stack.dispatch_s = 0.0;
+    d->kernel_gap_s = 0.0;
+    d->speed_spread_frac = 0.02;
+    p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++) {
+        const struct lh_op *op = &p.templates[0].ops[i];
+        double behind = 0.02 * lh__slowest_of((double)lh_axes_ranks(&p.axes));
+
+        if (op->kind == LH_OP_COMPUTE)
+            LH_CHECK_NEAR(op->slowest_s * (1 + behind), op->seconds * behind,
+                          1e-12);
+    }
+    lh_ctx_end(&ctx);
+}
+
 /* ---- devices, checks, errors -------------------------------------------- */
 
 static void makes_a_template_a_device(void)
@@ -1802,6 +1840,8 @@ int main(void)
         {"moves more bytes unfused", moves_more_bytes_unfused},
         {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
+        {"expects the slowest of n", expects_the_slowest_of_n},
+        {"waits for the slowest", waits_for_the_slowest},
         {"makes a template a device", makes_a_template_a_device},
         {"builds every combination", builds_every_combination},
         {"finds broken programs", finds_broken_programs},

@@ -80,6 +80,10 @@ void lh__emit_flush(struct lh__builder *b)
     b->pending = false;
     op.seconds = lh__work_seconds(&b->pending_work, b->device,
                                   &b->fit->scenario->stack, &op.gap_s);
+    op.slowest_s = lh__work_slowest_s(
+        &b->pending_work, b->device, &b->fit->scenario->stack,
+        b->slowest * b->device->speed_spread_frac);
+    op.seconds += op.slowest_s;
     b->last_compute = append(b, &op);
     for (int i = 0; i < b->n_compute_waits; i++)
         lh__emit_dep(b, b->last_compute, b->compute_waits[i]);

@@ -65,8 +65,8 @@ static enum lh_status check_op(const struct lh_program *p,
     if (!stream_legal(op, comm ? &p->comms[op->comm] : NULL))
         return broken(ctx, t, i, "kind, role and stream do not agree");
     if (!comm
-        && !(isfinite(op->seconds) && op->gap_s >= 0.0
-             && op->seconds >= op->gap_s))
+        && !(isfinite(op->seconds) && op->gap_s >= 0.0 && op->slowest_s >= 0.0
+             && op->seconds >= op->gap_s + op->slowest_s))
         return broken(ctx, t, i, "seconds out of range");
     if (t->dep_begin[i] > t->dep_begin[i + 1])
         return broken(ctx, t, i, "dependencies out of order");

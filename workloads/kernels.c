@@ -207,3 +207,15 @@ double lh__work_seconds(const struct lh__work *work,
     *gap_s = seconds - work->kernel_s;
     return seconds;
 }
+
+double lh__work_slowest_s(const struct lh__work *work,
+                          const struct lh_device *device,
+                          const struct lh_stack *stack, double behind_frac)
+{
+    struct lh__work slow = *work;
+    double gap_s;
+
+    slow.kernel_s *= 1.0 + behind_frac;
+    return lh__work_seconds(&slow, device, stack, &gap_s)
+           - lh__work_seconds(work, device, stack, &gap_s);
+}

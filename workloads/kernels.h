@@ -55,6 +55,11 @@ void lh__work_core(struct lh__work *work, const struct lh_device *device,
 double lh__work_seconds(const struct lh__work *work,
                         const struct lh_device *device,
                         const struct lh_stack *stack, double *gap_s);
+/* By how much the segment is longer on an accelerator whose kernels take
+ * `behind_frac` more time than the mean. */
+double lh__work_slowest_s(const struct lh__work *work,
+                          const struct lh_device *device,
+                          const struct lh_stack *stack, double behind_frac);
 
 /* Share of the best shape's rate that this GEMM reaches, in (0, 1]. */
 double lh__gemm_frac(const struct lh_device *device,

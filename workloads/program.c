@@ -238,6 +238,7 @@ enum lh_status lh_program_build(struct lh_program *out,
     if (st != LH_OK)
         return st;
     axes_make(&program.axes, &fit);
+    b.slowest = lh__slowest_of((double)lh_axes_ranks(&program.axes));
     devices_make(&program, scenario, ctx);
     stages_make(&program, &fit, ctx);
     b.sends = send_rows_make(&rows, &fit, ctx);

@@ -272,6 +272,7 @@ struct lh__builder {
     struct lh_op pending_op;
     struct lh__work pending_work;
 
+    double slowest;  /* deviations by which the slowest of the job is behind */
     int micro_batch; /* of the pass being emitted */
     enum lh__half half;
 
@@ -293,6 +294,9 @@ struct lh__builder {
     bool *last_forward;   /* [units] was that a forward? */
     int32_t first_gather; /* of the step, LH__NO_OP */
 };
+
+/* Expected largest of n standard normals; 0 of one. */
+double lh__slowest_of(double n);
 
 /* Adds work to the open compute op, or opens one. */
 void lh__emit_work(struct lh__builder *b, const struct lh__work *work,

@@ -86,6 +86,8 @@ struct lh_op {
     int32_t comm;          /* COMM: row; COMPUTE: -1 */
     double seconds;        /* COMPUTE: at speed 1, gaps included */
     double gap_s;          /* COMPUTE: part of seconds that is launch gaps */
+    double slowest_s;      /* COMPUTE: part of seconds that a mean accelerator
+                              waits for the slowest of the job */
     int32_t micro_batch;   /* -1: none */
     int32_t layer;         /* of the model, -1: none */
 };

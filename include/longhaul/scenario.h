@@ -112,6 +112,7 @@ struct lh_device {
     double flash_1_backward_frac;
     double flash_2_frac;            /* of the newest, its second version */
     double kernel_gap_s;          /* between kernels of a stream */
+    double speed_spread_frac;     /* standard deviation of time among equals */
     double power_w;
     const char *source;
 };
