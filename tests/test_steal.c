@@ -169,27 +169,39 @@ static double overlap_s(const struct lh_trace *t, int64_t a, int64_t b)
                          - fmax(t->start_s[a], t->start_s[b]));
 }
 
-/* Of replicas whose gradients are reduced while backward runs; one class, one
+/* Computing of a class, and of it what is beside communication. */
+static void class_add(struct step *s, const struct lh_trace *t, int32_t c)
+{
+    int64_t first = t->class_first[c], end = t->class_first[c + 1];
+    for (int64_t a = first; a < end; a++) {
+        s->compute_s += t->group[a] < 0 ? t->end_s[a] - t->start_s[a] : 0.0;
+        for (int64_t b = first; t->group[a] < 0 && b < end; b++) {
+            if (t->group[b] >= 0)
+                s->beside_s += overlap_s(t, a, b);
+        }
+    }
+}
+
+/* Of replicas whose gradients are reduced while backward runs; one
  * communication at a time. */
-static struct step step_taking(int64_t sms)
+static struct step step_taking(int64_t sms, enum lh_collectives mode)
 {
     struct run *r =
         run_begin("llama-3.1-8b", "overlap: {gradients: true}, bucket: 1 GB",
                   "gpus: 16, device: h100-sxm", sms);
     struct lh_trace t;
     struct lh_result result;
+    r->scenario.collectives = mode;
     LH_REQUIRE(lh_sim_run(&t, &r->point, &r->ctx) == LH_OK);
     LH_REQUIRE(lh_result_make(&result, &t, &r->program, r->topology, &r->ctx)
                == LH_OK);
-    LH_REQUIRE(t.n_classes == 1 && t.steps_simulated == 1);
+    LH_REQUIRE(t.n_classes == (mode == LH_MESSAGES ? 16 : 1));
+    LH_REQUIRE(t.steps_simulated == 1);
     struct step s = {.step_s = t.step_time_s, .bound_s = result.bound.bound_s};
-    for (int64_t a = 0; a < t.n_records; a++) {
-        s.compute_s += t.group[a] < 0 ? t.end_s[a] - t.start_s[a] : 0.0;
-        for (int64_t b = 0; t.group[a] < 0 && b < t.n_records; b++) {
-            if (t.group[b] >= 0)
-                s.beside_s += overlap_s(&t, a, b);
-        }
-    }
+    for (int32_t c = 0; c < t.n_classes; c++)
+        class_add(&s, &t, c);
+    s.compute_s /= t.n_classes;
+    s.beside_s /= t.n_classes;
     run_end(r);
     return s;
 }
@@ -199,13 +211,25 @@ static struct step step_taking(int64_t sms)
  * stays. */
 static void computing_is_longer_by_what_is_taken(void)
 {
-    struct step nothing = step_taking(0), quarter = step_taking(33);
+    struct step nothing = step_taking(0, LH_COUPLED);
+    struct step quarter = step_taking(33, LH_COUPLED);
     double longer_s = quarter.compute_s - nothing.compute_s;
     LH_CHECK(quarter.beside_s > 0.1 * nothing.step_s);
     LH_CHECK_NEAR(longer_s, quarter.beside_s / 4, 1e-9);
     LH_CHECK(quarter.step_s > nothing.step_s + 0.9 * longer_s);
     LH_CHECK(quarter.step_s <= nothing.step_s + longer_s * (1 + 1e-9));
     LH_CHECK_NEAR(quarter.bound_s, nothing.bound_s, 1e-12);
+}
+
+/* Message by message each member's kernel is in flight from its own start to
+ * its own end. */
+static void messages_take_as_well(void)
+{
+    struct step nothing = step_taking(0, LH_MESSAGES);
+    struct step quarter = step_taking(33, LH_MESSAGES);
+    LH_CHECK(quarter.beside_s > 0.1 * nothing.step_s);
+    LH_CHECK_NEAR(quarter.compute_s - nothing.compute_s, quarter.beside_s / 4,
+                  1e-9);
 }
 
 int main(void)
@@ -220,6 +244,7 @@ int main(void)
          without_a_library_nothing_is_taken},
         {"computing is longer by what is taken",
          computing_is_longer_by_what_is_taken},
+        {"messages take as well", messages_take_as_well},
     };
     return lh_unit_run("steal", tests, LH_COUNT(tests));
 }
