@@ -381,6 +381,15 @@ static const struct lh__column library_columns[] = {
              "0 s"),
     QUANTITY("nvls_scale_up", protocol[LH_PROTOCOL_NVLS].scale_up_s,
              LH_DIM_TIME, "0 s"),
+    COUNT("ring_scale_up_sms", sms.ring_scale_up, "0"),
+    COUNT("ring_network_sms", sms.ring_network, "0"),
+    COUNT("nvls_sms", sms.nvls, "0"),
+    COUNT("send_scale_up_sms", sms.send_scale_up, "0"),
+    COUNT("send_network_sms", sms.send_network, "0"),
+    COUNT("exchange_sms", sms.exchange, "0"),
+    COUNT("relay_sms", sms.relay, "0"),
+    COUNT("buffered_gather_sms", sms.buffered_gather, "0"),
+    COUNT("buffered_reduce_sms", sms.buffered_reduce, "0"),
     TEXT("source", source),
 };
 #undef PROTOCOL

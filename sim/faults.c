@@ -405,6 +405,18 @@ double lh__schedule_end(const struct lh__schedule *s, double start_s,
     return start_s + amount / s->changes[i].value;
 }
 
+double lh__schedule_amount(const struct lh__schedule *s, double from_s,
+                           double to_s)
+{
+    double amount = 0;
+    for (int32_t i = 0; i < s->n; i++) {
+        double begin_s = fmax(from_s, s->changes[i].at_s);
+        double end_s = i + 1 < s->n ? fmin(to_s, s->changes[i + 1].at_s) : to_s;
+        amount += fmax(0.0, end_s - begin_s) * s->changes[i].value;
+    }
+    return amount;
+}
+
 double lh__schedule_most(const struct lh__schedule *s)
 {
     double most = 0;

@@ -47,6 +47,9 @@ int32_t lh__faults_link(const struct lh__faults *f, lh_link link);
  * integral over the schedule, whose values are above 0. */
 double lh__schedule_end(const struct lh__schedule *s, double start_s,
                         double amount);
+/* The integral from one date to a later one. */
+double lh__schedule_amount(const struct lh__schedule *s, double from_s,
+                           double to_s);
 /* The largest value. */
 double lh__schedule_most(const struct lh__schedule *s);
 

@@ -6,8 +6,9 @@
  *   (a) every link of class j carries the same total weight W_ij of class-i
  *       communicators, and has the same capacity, schedule, latency and kind
  *   (b) if one communicator of class i crosses a link of class j, all do
- *   (c) communicators of a class have the same geometry, algorithm, latency
- *       and cap, and as many members of each rank class in each role
+ *   (c) communicators of a class have the same geometry and pattern, and so
+ *       the same algorithm and kernel (sim/steal.c), the same latency and cap,
+ *       and as many members of each rank class in each role
  *   (d) ranks of a class have the same template, site and schedule, and for
  *       each geometry and role a communicator of the same class
  *
@@ -226,9 +227,7 @@ static bool same_members(const struct lh__fold *f, int64_t x, struct members *m,
 static bool same_comm(const struct lh__incidence *in, int64_t a, int64_t b)
 {
     const struct lh__listed_comm *x = &in->comm[a], *y = &in->comm[b];
-    const struct lh__geometry *g = &in->geometries[x->geometry];
-    return x->geometry == y->geometry
-           && g->algorithm[x->pattern] == g->algorithm[y->pattern]
+    return x->geometry == y->geometry && x->pattern == y->pattern
            && x->latency_s == y->latency_s
            && x->cap_bytes_per_s == y->cap_bytes_per_s;
 }

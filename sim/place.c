@@ -325,5 +325,6 @@ enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
     bytes_count(out);
     lh__place_reduce(out, ctx);
     lh__place_alone(out, ctx);
+    lh__place_steal(out, p->scenario, ctx);
     return LH_OK;
 }

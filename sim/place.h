@@ -49,7 +49,8 @@ struct lh__placed {
     double *class_speed;                        /* of compute, 1 = nominal */
     const struct lh__schedule **class_schedule; /* where it changes, else NULL;
                                                    NULL: nowhere */
-    int64_t *class_first;                       /* [n_classes + 1] */
+    int64_t *class_sms;   /* multiprocessors; 0: nothing takes any; NULL: 0 */
+    int64_t *class_first; /* [n_classes + 1] */
 
     int64_t n_records;
     int32_t *record_group; /* -1: compute */
@@ -60,6 +61,8 @@ struct lh__placed {
     double *group_bytes;   /* at weight 1 */
     double *group_alone_s; /* its duration where no flow can share its
                               links, else < 0; NULL: all share */
+    int64_t *group_sms;    /* multiprocessors that its kernel takes of each
+                              member's; NULL: none */
     int64_t *group_count;  /* groups it stands for */
     int64_t *group_first;  /* [n_groups + 1] */
     int64_t *group_record; /* member records */
@@ -85,6 +88,10 @@ enum lh_status lh__place(struct lh__placed *out, const struct lh_sim_point *p,
 /* Finds the groups that have their links to themselves (group_alone_s); after
  * lh__place_reduce(). */
 void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx);
+
+/* What communications take of multiprocessors: group_sms and class_sms. */
+void lh__place_steal(struct lh__placed *p, const struct lh_scenario *scenario,
+                     struct lh_ctx *ctx);
 
 /* The links that can limit: of those crossed by the same shapes at the same
  * weights (or multiples) only the slowest is kept.  Fills channels,

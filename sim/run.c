@@ -100,6 +100,7 @@ static void groups_put(struct head *head, const struct lh__placed *p)
     t->group_algorithm = room(head, n, sizeof *t->group_algorithm);
     t->group_count = put(head, p->group_count, n, sizeof *t->group_count);
     t->group_comm = put(head, p->group_comm, n, sizeof *t->group_comm);
+    t->group_sms = put(head, p->group_sms, n, sizeof *t->group_sms);
     for (int32_t g = 0; g < n; g++) {
         const struct lh__shape *shape = &p->shapes[p->group_shape[g]];
         t->group_wan[g] = shape->crosses_wan;
@@ -154,7 +155,7 @@ static size_t placed_bytes(const struct lh__placed *p)
 {
     return sizeof(struct head) + 72 * (size_t)p->n_classes
            + 48 * (size_t)p->n_records + 40 * (size_t)p->n_links
-           + 32 * (size_t)p->n_groups + 1024;
+           + 40 * (size_t)p->n_groups + 1024;
 }
 
 static enum lh_status placed_run(struct head *head,
@@ -221,6 +222,7 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, group_algorithm, t->n_groups);
     TAKE(t, group_count, t->n_groups);
     TAKE(t, group_comm, t->n_groups);
+    TAKE(t, group_sms, t->n_groups);
     TAKE(t, link_first, t->n_links);
     TAKE(t, link_count, t->n_links);
     TAKE(t, link_bytes, t->n_links);

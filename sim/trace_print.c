@@ -28,9 +28,13 @@ static void print_class(struct lh_text *out, const struct lh_trace *trace,
                        o, collective_of(program, op),
                        lh_category_name(op->category), op->micro_batch,
                        trace->posted_s[r], trace->start_s[r], trace->end_s[r]);
-        if (trace->group[r] >= 0)
-            lh_text_printf(out, "  group %d%s", trace->group[r],
-                           trace->group_wan[trace->group[r]] ? " wan" : "");
+        int32_t g = trace->group[r];
+        if (g >= 0)
+            lh_text_printf(out, "  group %d%s", g,
+                           trace->group_wan[g] ? " wan" : "");
+        if (g >= 0 && trace->group_sms[g] > 0)
+            lh_text_printf(out, "  takes %lld",
+                           (long long)trace->group_sms[g]);
         lh_text_add(out, "\n");
     }
 }

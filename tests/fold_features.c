@@ -17,6 +17,7 @@ enum feature {
     LISTED_ONCE,
     TIES,
     TWO_STREAMS,
+    SLOWED,
     OUTAGES,
     WINDOWED,
     HASHED,
@@ -75,6 +76,7 @@ static const char *const feature_names[N_FEATURES] = {
     [LISTED_ONCE] = "repeated blocks listed once",
     [TIES] = "two groups end at one instant",
     [TWO_STREAMS] = "two streams in flight",
+    [SLOWED] = "communication takes multiprocessors",
     [OUTAGES] = "outages of a link in use",
     [WINDOWED] = "flows at the cap of their window",
     [HASHED] = "hashed routes",
@@ -379,6 +381,7 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d);
     has[TIES] = has_ties(p);
     has[TWO_STREAMS] = has_two_streams(p);
+    has[SLOWED] = computing_is_slowed(p);
     has[OUTAGES] = hit == OUTAGE;
     has[WINDOWED] = has_binding_window(p);
     has[HASHED] = has_hashed_routes(p);

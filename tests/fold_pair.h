@@ -50,6 +50,11 @@ void pair_end(struct pair *p);
 const char *pair_differs(struct pair *p);
 /* The unfolded side's shapes against those of sim/flow.c; as above. */
 const char *shapes_differ(struct pair *p);
+/* What is computed against what communication takes of multiprocessors, on
+ * both sides; as above. */
+const char *stealing_differs(struct pair *p);
+/* An operation takes longer because of communication beside it. */
+bool computing_is_slowed(const struct pair *p);
 /* How the fold whose repeated blocks are listed once differs from that of
  * everything listed, in the pair's arena, or NULL. */
 const char *generated_differs(struct pair *p);

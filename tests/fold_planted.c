@@ -424,6 +424,26 @@ void a_planted_wrong_phi_is_seen(void)
     LH_CHECK(seen.n_seen >= 1);
 }
 
+/* One multiprocessor more shows where the group has computing beside it. */
+void a_planted_wrong_share_is_seen(void)
+{
+    struct plant p;
+    struct lh__exec_output right;
+    int n_seen = 0;
+    plant_begin(&p);
+    struct lh__placed *placed = &p.pair.placed[FOLDED];
+    LH_REQUIRE(pair_run_fake(&right, &p.pair, placed));
+    for (int32_t g = 0; g < placed->n_groups; g++) {
+        placed->group_sms[g]++;
+        n_seen += !same_times(&p.pair, &right, placed);
+        placed->group_sms[g]--;
+    }
+    LH_CHECK(same_times(&p.pair, &right, placed));
+    printf("(%d of %d groups) ", n_seen, placed->n_groups);
+    plant_end(&p);
+    LH_CHECK(n_seen > 4);
+}
+
 /* ---- loads --------------------------------------------------------------- */
 
 static int64_t link_bytes_differ(const struct lh__placed *placed, int32_t row_a,

@@ -13,6 +13,7 @@ void a_planted_colliding_hash_is_refused(void);
 void a_planted_dropped_order_is_seen(void);
 void a_planted_wrong_alpha_is_seen(void);
 void a_planted_wrong_phi_is_seen(void);
+void a_planted_wrong_share_is_seen(void);
 void a_planted_wrong_gcd_is_seen(void);
 void loads_tell_rows_apart(void);
 void messages_know_the_loads(void);

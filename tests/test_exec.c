@@ -10,9 +10,11 @@
 #include "random.h"
 #include "unit.h"
 
+#include "../sim/agenda.h"
 #include "../sim/engine.h"
 #include "../sim/exec.h"
 #include "../sim/fork.h"
+#include "../sim/pace.h"
 
 /* ---- a placed program written down op by op ------------------------------ */
 
@@ -292,6 +294,180 @@ static void a_growing_backlog_is_not_steady(void)
     world_free(w);
 }
 
+/* ---- multiprocessors ----------------------------------------------------- */
+
+/* Each rank has 132; what a row takes goes to `taken` before it is run. */
+static struct lh__exec_output run_taking(struct world *w, const int64_t *taken,
+                                         bool alone)
+{
+    struct lh__exec_output out = output_new(w);
+    struct lh_arena *arena = w->ctx.arena;
+    w->placed.class_sms = LH_NEW(arena, int64_t, w->n_ranks);
+    for (int r = 0; r < w->n_ranks; r++)
+        w->placed.class_sms[r] = 132;
+    w->placed.group_sms = LH_NEW(arena, int64_t, w->n_comms);
+    memcpy(w->placed.group_sms, taken, (size_t)w->n_comms * sizeof *taken);
+    if (alone)
+        w->placed.group_alone_s = LH_NEW(arena, double, w->n_comms);
+    for (int g = 0; alone && g < w->n_comms; g++)
+        w->placed.group_alone_s[g] = w->channels[g].alpha_s + w->bytes[g] / 1e9;
+    LH_CHECK(run_fake(w, &out, 1) == LH_OK);
+    return out;
+}
+
+/* 0.4 s beside 1 s of computing, of which a quarter is taken: 0.3 s are done
+ * when the communication ends, 0.7 s are left, so that it ends at 1.1 s. */
+static void what_communicates_slows_what_computes(void)
+{
+    for (int alone = 0; alone < 2; alone++) {
+        struct world *w = world_new(1, 1);
+        int64_t taken[] = {33};
+        comm(w, 0, comm_row(w, 0, 0.4e9, 0), LH_STREAM_DATA);
+        compute(w, 0, 1.0);
+        struct lh__exec_output out = run_taking(w, taken, alone);
+        LH_CHECK_NEAR(out.end_s[0], 0.4, 1e-12);
+        LH_CHECK_NEAR(out.end_s[1], 1.1, 1e-12);
+        world_free(w);
+    }
+}
+
+/* Of x s in flight from the beginning, x >= 4/3: 1 s / (3/4). */
+static void what_is_beside_all_of_it_slows_all_of_it(void)
+{
+    struct world *w = world_new(1, 1);
+    int64_t taken[] = {33};
+    comm(w, 0, comm_row(w, 0, 1.5e9, 0), LH_STREAM_DATA);
+    compute(w, 0, 1.0);
+    struct lh__exec_output out = run_taking(w, taken, false);
+    LH_CHECK_NEAR(out.end_s[1], 4.0 / 3.0, 1e-12);
+    world_free(w);
+}
+
+/* Rank 1 is ready at 0.5 s, so that the communication takes from 0.5 to 0.9 s:
+ * rank 0, which waits for it, computes undisturbed until then (its 1 s ends at
+ * 1.1 s), and so does what rank 1 begins at 0.5 s (0.3 s until 0.9 s, and its
+ * 0.5 s ends at 1.1 s). */
+static void it_is_taken_from_the_common_start_on(void)
+{
+    struct world *w = world_new(2, 1);
+    int64_t taken[] = {33};
+    int row = comm_row(w, 0, 0.4e9, 0);
+    comm(w, 0, row, LH_STREAM_DATA);
+    compute(w, 0, 1.0);
+    int before = compute(w, 1, 0.5);
+    depend(w, 1, comm(w, 1, row, LH_STREAM_DATA), before);
+    compute(w, 1, 0.5);
+    struct lh__exec_output out = run_taking(w, taken, false);
+    LH_CHECK_NEAR(out.start_s[0], 0.5, 1e-12);
+    LH_CHECK_NEAR(out.end_s[1], 1.1, 1e-12);
+    LH_CHECK_NEAR(out.start_s[4], 0.5, 1e-12);
+    LH_CHECK_NEAR(out.end_s[4], 1.1, 1e-12);
+    world_free(w);
+}
+
+/* 11 and 44 of 132 from 0 to 0.6 s (7/12 are left, 0.35 s of work), 44 until
+ * 1.2 s (2/3, 0.4 s), and 0.25 s without: 1.45 s.  On links of their own. */
+static void what_is_taken_adds_up(void)
+{
+    struct world *w = world_new(1, 2);
+    int64_t taken[] = {11, 44};
+    comm(w, 0, comm_row(w, 0, 0.6e9, 0), LH_STREAM_DATA);
+    comm(w, 0, comm_row(w, 1, 1.2e9, 0), LH_STREAM_TENSOR);
+    compute(w, 0, 1.0);
+    struct lh__exec_output out = run_taking(w, taken, false);
+    LH_CHECK_NEAR(out.end_s[2], 1.45, 1e-12);
+    world_free(w);
+}
+
+/* 60 and 60 of 132 are more than a half: half is left until 0.6 s (0.3 s of
+ * work), 72/132 until 0.6 s later (3.6/11 s), and the rest without. */
+static void half_is_left_at_least(void)
+{
+    struct world *w = world_new(1, 2);
+    int64_t taken[] = {60, 60};
+    comm(w, 0, comm_row(w, 0, 0.6e9, 0), LH_STREAM_DATA);
+    comm(w, 0, comm_row(w, 1, 1.2e9, 0), LH_STREAM_TENSOR);
+    compute(w, 0, 1.0);
+    struct lh__exec_output out = run_taking(w, taken, false);
+    LH_CHECK_NEAR(out.end_s[2], 1.2 + 0.7 - 3.6 / 11, 1e-12);
+    world_free(w);
+}
+
+/* What nobody computes beside takes as long as it did; of a slow rank a part of
+ * its speed is taken: 1 s at half the speed is 2 s, and 0.4 s at a quarter less
+ * puts off its end by 0.1 s. */
+static void a_slow_rank_is_slowed_in_proportion(void)
+{
+    struct world *w = world_new(1, 1);
+    int64_t taken[] = {33, 33};
+    comm(w, 0, comm_row(w, 0, 0.4e9, 0), LH_STREAM_DATA);
+    int c = compute(w, 0, 1.0);
+    depend(w, 0, comm(w, 0, comm_row(w, 0, 0.4e9, 0), LH_STREAM_TENSOR), c);
+    struct lh__exec_output out = output_new(w);
+    w->placed.class_speed[0] = 0.5;
+    w->placed.class_sms = LH_NEW(w->ctx.arena, int64_t, 1);
+    w->placed.class_sms[0] = 132;
+    w->placed.group_sms = taken;
+    LH_CHECK(run_fake(w, &out, 1) == LH_OK);
+    LH_CHECK_NEAR(out.end_s[1], 2.1, 1e-12);
+    LH_CHECK_NEAR(out.end_s[2], 2.5, 1e-12);
+    world_free(w);
+}
+
+/* Full speed for 1 s, then half of it: of 2 s 1 s is done at 1 s, and without
+ * communication the end would come at 3 s.  A quarter is taken from 0.5 s to
+ * 2.5 s: 0.5 + 0.375 + 0.5625 s are done then, 0.5625 s are left at half the
+ * speed. */
+static void dated_faults_and_what_is_taken(void)
+{
+    struct lh__change changes[] = {{0, 1.0}, {1.0, 0.5}};
+    struct lh__schedule speed = {2, changes};
+    struct lh__pace pace = {.schedule = &speed, .sms = 132};
+    lh__pace_begin(&pace, 0, 2.0);
+    LH_CHECK_NEAR(lh__pace_end_s(&pace), 3.0, 1e-12);
+    LH_CHECK(lh__pace_take(&pace, 0.5, 33));
+    LH_CHECK_NEAR(lh__pace_end_s(&pace), 1.0 + (1.5 - 0.375) / 0.375, 1e-12);
+    LH_CHECK(lh__pace_take(&pace, 2.5, -33));
+    LH_CHECK_NEAR(lh__pace_end_s(&pace), 2.5 + 0.5625 / 0.5, 1e-12);
+}
+
+/* A rank whose fabric has no library (0 multiprocessors) gives nothing away. */
+static void without_a_library_nothing_is_taken(void)
+{
+    struct lh__pace pace = {.speed = 1, .sms = 0};
+    lh__pace_begin(&pace, 0, 1.0);
+    LH_CHECK(!lh__pace_take(&pace, 0.5, 33));
+    LH_CHECK_NEAR(lh__pace_end_s(&pace), 1.0, 1e-12);
+}
+
+static void an_agenda_is_in_the_order_of_dates(void)
+{
+    enum { SLOTS = 200, ROUNDS = 20000 };
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh__agenda a;
+    uint64_t rng = 99;
+    double date_s[SLOTS], last_s = 0;
+    lh__agenda_make(&a, SLOTS, ctx.arena);
+    for (int i = 0; i < SLOTS; i++)
+        date_s[i] = INFINITY;
+    for (int i = 0; i < ROUNDS; i++) {
+        int slot = pick(&rng, SLOTS);
+        if (a.n == 0 || pick(&rng, 3)) {
+            date_s[slot] = last_s + pick(&rng, 50);
+            lh__agenda_put(&a, slot, date_s[slot]);
+            continue;
+        }
+        int first = 0;
+        for (int k = 1; k < SLOTS; k++)
+            first = date_s[k] < date_s[first] ? k : first;
+        last_s = lh__agenda_first_s(&a);
+        LH_REQUIRE(last_s == date_s[first]);
+        LH_REQUIRE(lh__agenda_pop(&a) == first);
+        date_s[first] = INFINITY;
+    }
+    lh_ctx_end(&ctx);
+}
+
 /* ---- random programs, two engines ---------------------------------------- */
 
 static void random_channel(struct world *w, int row, uint64_t *rng)
@@ -348,6 +524,19 @@ struct both {
     struct lh__exec_output out;
 };
 
+/* A third of the communications takes nothing. */
+static void take_at_random(struct world *w, uint64_t seed)
+{
+    uint64_t rng = seed * 40503 + 7;
+    struct lh__placed *p = &w->placed;
+    p->class_sms = LH_NEW(w->ctx.arena, int64_t, w->n_ranks);
+    p->group_sms = LH_NEW(w->ctx.arena, int64_t, w->n_comms);
+    for (int r = 0; r < w->n_ranks; r++)
+        p->class_sms[r] = pick(&rng, 2) ? 132 : 108;
+    for (int g = 0; g < w->n_comms; g++)
+        p->group_sms[g] = pick(&rng, 3) * 24;
+}
+
 static enum lh_status run_simgrid(void *shared, const void *input,
                                   struct lh_ctx *ctx)
 {
@@ -373,6 +562,7 @@ static void engines_agree(void)
     for (uint64_t seed = 1; seed <= DRAWS; seed++) {
         struct both b = {.world = random_world(seed)};
         b.out = output_new(b.world);
+        take_at_random(b.world, seed);
         int64_t n = b.world->placed.n_records;
         struct lh__job job = {.bytes = (size_t)n * sizeof(double),
                               .input = &b,
@@ -403,6 +593,21 @@ int main(void)
         {"a dependency on the step before", a_dependency_on_the_step_before},
         {"says who waits for what", says_who_waits_for_what},
         {"a growing backlog is not steady", a_growing_backlog_is_not_steady},
+        {"what communicates slows what computes",
+         what_communicates_slows_what_computes},
+        {"what is beside all of it slows all of it",
+         what_is_beside_all_of_it_slows_all_of_it},
+        {"it is taken from the common start on",
+         it_is_taken_from_the_common_start_on},
+        {"what is taken adds up", what_is_taken_adds_up},
+        {"half is left at least", half_is_left_at_least},
+        {"a slow rank is slowed in proportion",
+         a_slow_rank_is_slowed_in_proportion},
+        {"dated faults and what is taken", dated_faults_and_what_is_taken},
+        {"without a library nothing is taken",
+         without_a_library_nothing_is_taken},
+        {"an agenda is in the order of dates",
+         an_agenda_is_in_the_order_of_dates},
         {"fake engine and SimGrid agree", engines_agree},
     };
     return lh_unit_run("exec", tests, LH_COUNT(tests));

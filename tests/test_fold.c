@@ -167,6 +167,7 @@ int main(int argc, char **argv)
         {"a planted dropped order is seen", a_planted_dropped_order_is_seen},
         {"a planted wrong alpha is seen", a_planted_wrong_alpha_is_seen},
         {"a planted wrong phi is seen", a_planted_wrong_phi_is_seen},
+        {"a planted wrong share is seen", a_planted_wrong_share_is_seen},
         {"a planted wrong gcd is seen", a_planted_wrong_gcd_is_seen},
         {"loads tell rows apart", loads_tell_rows_apart},
         {"messages know the loads", messages_know_the_loads},

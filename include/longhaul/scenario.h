@@ -146,11 +146,23 @@ struct lh_protocol {
     double network_s;      /* of any other hop, beside that of its path */
 };
 
+/* Multiprocessors that a kernel of the library takes from computation. */
+struct lh_library_sms {
+    int64_t ring_scale_up; /* rings, trees: members in one scale-up domain */
+    int64_t ring_network;  /* in several */
+    int64_t nvls;
+    int64_t send_scale_up, send_network;
+    int64_t exchange;      /* an all-to-all, every message its own way */
+    int64_t relay;         /* one that sends a token once a domain */
+    int64_t buffered_gather, buffered_reduce; /* plan.overlap.tensor */
+};
+
 /* One row of data/protocols.csv: the library of collectives of a fabric. */
 struct lh_library {
     const char *name;      /* NULL: the stack's collective_base and the paths
                               are all that is known */
     struct lh_protocol protocol[LH_PROTOCOLS];
+    struct lh_library_sms sms;
     const char *source;
 };
 

@@ -42,6 +42,8 @@ struct lh_trace {
     int32_t *group_algorithm; /* [n_groups] index for lh_algorithm_at, -1     */
     int64_t *group_count;     /* [n_groups] groups it stands for              */
     int32_t *group_comm;      /* [n_groups] row of the program                */
+    int64_t *group_sms;       /* [n_groups] multiprocessors that its kernel
+                                 takes of a member's while it is in flight    */
 
     int32_t n_links;          /* classes of links that something crosses      */
     lh_link *link_first;      /* [n_links] representative                     */

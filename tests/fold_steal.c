@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What communication takes of multiprocessors, looked at from the other end
+ * than sim/pace.c: not operation by operation as things happen, but in the
+ * finished trace.  Between two dates at which nothing begins, ends or changes,
+ * a rank computes at
+ *
+ *   its speed x (1 - min(1/2, multiprocessors of all it has in flight / its
+ *   own))
+ *
+ * and over an operation from its start to its end this adds up to the
+ * operation's seconds.  In a steady step what is in flight of the steps before
+ * and after is this step's, moved by whole steps.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "fold_pair.h"
+
+enum { CUTS_MAX = 4096 };
+
+struct sight {
+    const struct lh_trace *t;
+    const struct lh__placed *placed;
+    int32_t class;
+    bool repeats;
+    double cut_s[CUTS_MAX];
+    int n_cuts;
+};
+
+static void cut(struct sight *s, double date_s, double from_s, double to_s)
+{
+    if (date_s > from_s && date_s < to_s && s->n_cuts < CUTS_MAX)
+        s->cut_s[s->n_cuts++] = date_s;
+}
+
+static double step_s(const struct sight *s)
+{
+    return s->t->class_end_s[s->class] - s->t->class_begin_s[s->class];
+}
+
+/* The dates between two others at which the rate of a class may change. */
+static void cuts_find(struct sight *s, double from_s, double to_s)
+{
+    const struct lh__schedule *speed = s->placed->class_schedule[s->class];
+    s->n_cuts = 0;
+    for (int64_t r = s->t->class_first[s->class];
+         r < s->t->class_first[s->class + 1]; r++) {
+        for (int k = -1; s->t->group[r] >= 0 && k <= 1; k++) {
+            double shift_s = k * step_s(s);
+            if (k != 0 && !s->repeats)
+                continue;
+            cut(s, s->t->start_s[r] + shift_s, from_s, to_s);
+            cut(s, s->t->end_s[r] + shift_s, from_s, to_s);
+        }
+    }
+    for (int32_t i = 0; speed && i < speed->n; i++)
+        cut(s, speed->changes[i].at_s, from_s, to_s);
+}
+
+static double speed_at(const struct sight *s, double date_s)
+{
+    const struct lh__schedule *speed = s->placed->class_schedule[s->class];
+    double now = s->placed->class_speed[s->class];
+    for (int32_t i = 0; speed && i < speed->n; i++) {
+        if (speed->changes[i].at_s <= date_s)
+            now = speed->changes[i].value;
+    }
+    return now;
+}
+
+static double taken_at(const struct sight *s, double date_s)
+{
+    double taken = 0, own = (double)s->placed->class_sms[s->class];
+    for (int64_t r = s->t->class_first[s->class];
+         r < s->t->class_first[s->class + 1]; r++) {
+        for (int k = -1; s->t->group[r] >= 0 && k <= 1; k++) {
+            double at_s = date_s - k * step_s(s);
+            if ((k == 0 || s->repeats) && s->t->start_s[r] < at_s
+                && at_s < s->t->end_s[r])
+                taken += (double)s->placed->group_sms[s->t->group[r]];
+        }
+    }
+    return own > 0 ? fmin(0.5, taken / own) : 0.0;
+}
+
+static int by_value(const void *x, const void *y)
+{
+    const double *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* The seconds at speed 1 that a class computes between two dates. */
+static double computed_s(struct sight *s, double from_s, double to_s)
+{
+    double sum_s = 0, last_s = from_s;
+    cuts_find(s, from_s, to_s);
+    qsort(s->cut_s, (size_t)s->n_cuts, sizeof *s->cut_s, by_value);
+    for (int i = 0; i <= s->n_cuts; i++) {
+        double next_s = i < s->n_cuts ? s->cut_s[i] : to_s;
+        double middle_s = last_s + (next_s - last_s) / 2;
+        sum_s += (next_s - last_s) * speed_at(s, middle_s)
+                 * (1 - taken_at(s, middle_s));
+        last_s = next_s;
+    }
+    return sum_s;
+}
+
+static const struct lh_op *op_of(const struct pair *p, const struct lh_trace *t,
+                                 int32_t c, int64_t r)
+{
+    return &p->program.templates[t->class_template[c]]
+                .ops[r - t->class_first[c]];
+}
+
+/* Where steps are neither one nor alike, what the steps before have in flight
+ * is not in the trace: then a rank has computed no more than it seems. */
+static const char *class_differs(struct pair *p, struct sight *s)
+{
+    const struct lh_trace *t = s->t;
+    bool complete = t->steady || t->steps_simulated == 1;
+    for (int64_t r = t->class_first[s->class]; r < t->class_first[s->class + 1];
+         r++) {
+        const struct lh_op *op = op_of(p, t, s->class, r);
+        if (op->kind != LH_OP_COMPUTE)
+            continue;
+        double seen_s = computed_s(s, t->start_s[r], t->end_s[r]);
+        double tol_s = 1e-9 * t->step_time_s;
+        if (seen_s < op->seconds - tol_s
+            || (complete && seen_s > op->seconds + tol_s))
+            return lh_format(p->ctx.arena,
+                             "record %lld of class %d computes %.17g s, by "
+                             "what is in flight %.17g",
+                             (long long)r, s->class, op->seconds, seen_s);
+    }
+    return NULL;
+}
+
+const char *stealing_differs(struct pair *p)
+{
+    struct sight *s = LH_NEW(p->ctx.arena, struct sight, 1);
+    const char *why = NULL;
+    for (int side = 0; side < SIDES && !why; side++) {
+        s->t = &p->trace[side];
+        s->placed = &p->placed[side];
+        s->repeats = s->t->steady && s->t->steps_simulated > 1;
+        for (s->class = 0; s->class < s->t->n_classes && !why; s->class ++)
+            why = class_differs(p, s);
+    }
+    return why;
+}
+
+bool computing_is_slowed(const struct pair *p)
+{
+    const struct lh_trace *t = &p->trace[FOLDED];
+    for (int32_t c = 0; c < t->n_classes; c++) {
+        for (int64_t r = t->class_first[c]; r < t->class_first[c + 1]; r++) {
+            const struct lh_op *op = op_of(p, t, c, r);
+            double own_s = op->seconds / p->placed[FOLDED].class_speed[c];
+            if (op->kind == LH_OP_COMPUTE
+                && p->placed[FOLDED].class_schedule[c] == NULL
+                && t->end_s[r] - t->start_s[r] > 1.001 * own_s)
+                return true;
+        }
+    }
+    return false;
+}
