@@ -17,7 +17,8 @@
  * Full recomputation runs a layer's forward again, with its communication,
  * before its backward; a stack that stops early spares what no gradient needs,
  * the MLP's last GEMM and its reduction.  Selective runs the attention core
- * again.
+ * again; operators what transformer.c says, after its gathers again, while sums
+ * over tensor are kept.
  *
  * A layer with routed experts on X = plan.expert replicas has, in place of the
  * MLP's, an all-to-all of k copies of every token to their experts and one of
@@ -38,7 +39,7 @@
  * is taken as its mirror, the dispatch to it; the second gather of a segment's
  * input for its weight gradient under sequence parallelism (hidden behind the
  * input gradient in Megatron-LM); with plan.overlap.tensor, hiding the gather
- * of a recomputed MLP that stops early.
+ * of a recomputed MLP that stops early, and those of operators.
  */
 #include "workload.h"
 
@@ -310,6 +311,13 @@ static void recompute_layer(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
 
+    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS) {
+        gather(b, &lap);
+        compute(b, &lap, &b->costs.attention_second);
+        gather(b, &lap);
+        compute(b, &lap, &b->costs.mlp_second);
+        return;
+    }
     if (b->fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
         return;
     if (lh__layer_is_sparse(b->fit, layer)

@@ -23,9 +23,18 @@
  * core, the head and all else stay bf16 (TransformerEngine's linear layers;
  * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
- * that do not fuse attention, whose models had it.  Norms, residuals, rotary
- * and activations move what a stack that fuses them moves, times its
- * `elementwise`; the loss moves its `loss_bytes` a logit.
+ * that do not fuse attention, whose models had it.  Residuals, rotary and
+ * activations move what a stack that fuses them moves, times its `elementwise`,
+ * norms times its `norm`; the loss moves its `loss_bytes` a logit.
+ *
+ * Recomputation by operators (torch.utils.checkpoint with a policy, as in
+ * pytorch/torchtitan, parallelize_llama.py, _apply_ac_to_transformer_block):
+ * of the products in the order Q, K, V, projection, MLP's first, gate, last,
+ * the outputs of every second one are not kept, nor is anything that is no
+ * product, core or sum over tensor.  Again run the norms, K, rotary, the
+ * projection (a compiled stack spares it where its sum is kept), the residual,
+ * the gate and the activation; not what is behind the last input that a
+ * gradient needs (PyTorch stops there).
  */
 #include "workload.h"
 
@@ -162,6 +171,12 @@ static void stream(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, bytes * fit->scenario->stack.elementwise);
 }
 
+static void norm(struct lh__work *work, const struct lh__fit *fit,
+                 const struct lh_device *device, double bytes)
+{
+    lh__work_bytes(work, device, bytes * fit->scenario->stack.norm);
+}
+
 /* Norm before a block, on T h / S values of two bytes: in, out; backward: dy,
  * x in, dx out. */
 void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
@@ -169,7 +184,7 @@ void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
 {
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
 
-    stream(work, fit, device, (backward ? 6.0 : 4.0) * values);
+    norm(work, fit, device, (backward ? 6.0 : 4.0) * values);
 }
 
 /* Residual (with dropout) after a block: two in, one out; backward: the two
@@ -227,7 +242,7 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
          (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
          backward);
     if (model->qk_norm)
-        stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
+        norm(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
@@ -259,6 +274,33 @@ static void mlp(struct lh__work *work, const struct lh__fit *fit,
     mlp_inner(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
     lh__block_exit(work, fit, device, backward);
+}
+
+/* What recomputation by operators runs of a layer. */
+static void second_products(struct lh__costs *out, const struct lh__fit *fit,
+                            const struct lh_device *device)
+{
+    const struct lh__dims *d = &fit->dims;
+    struct lh__work *attention = &out->attention_second;
+    struct lh__work *mlp = &out->mlp_second;
+    const struct lh_model *model = &fit->scenario->model;
+    double qk_values = d->tokens * (d->queries + d->keys);
+    double gates = model->gated_mlp ? 2.0 : 1.0;
+
+    lh__block_entry(attention, fit, device, false);
+    gemm(attention, device, (double[]){d->tokens, d->keys, d->hidden}, false);
+    if (model->qk_norm)
+        norm(attention, fit, device, 4.0 * qk_values);
+    if (model->positions == 0)
+        stream(attention, fit, device, 4.0 * qk_values);
+    if (d->tensor == 1.0 || !fit->scenario->stack.compiled)
+        gemm(attention, device, (double[]){d->tokens, d->hidden, d->queries},
+             false);
+    lh__block_exit(attention, fit, device, false);
+    lh__block_entry(mlp, fit, device, false);
+    if (model->gated_mlp)
+        gemm(mlp, device, (double[]){d->tokens, d->ffn, d->hidden}, false);
+    stream(mlp, fit, device, 2.0 * d->tokens * d->ffn * (gates + 1.0));
 }
 
 /* Rows of the table in and out; backward adds to an fp32 gradient. */
@@ -325,6 +367,9 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
         mlp_inner(&out->mlp_again, fit, device, false);
     else
         out->mlp_again = out->mlp_forward;
+    out->attention_second.fp8 = out->mlp_second.fp8 = fp8;
+    if (fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS)
+        second_products(out, fit, device);
     embedding(&out->embedding_forward, fit, device, false);
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
