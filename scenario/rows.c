@@ -529,6 +529,8 @@ static const struct lh__column stack_columns[] = {
     QUANTITY("logit", logit_bytes, LH_DIM_BYTES, "4 B"),
     {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
     {"compiled", LH__CELL_FLAG, AT(compiled), "no", 0, 0, 0, 0},
+    {"joined", LH__CELL_FLAG, AT(joined), "yes", 0, 0, 0, 0},
+    QUANTITY("tensor_copy", tensor_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("gather_copy", gather_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("reduce_copy", reduce_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),

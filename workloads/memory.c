@@ -10,7 +10,8 @@
  *   2 and gradients, beside two buckets on their way, 3 and weights, which
  *   are whole for 1 + plan.prefetch units in a row (or for all until their
  *   backward, without plan.reshard_after_forward); of the rest there is only
- *   the optimiser's fp32 shard, from which a gather is cast (PyTorch's FSDP)
+ *   the optimiser's fp32 shard, from which a gather is cast, and the fp32
+ *   shard of the gradient, however it was reduced (PyTorch's FSDP)
  *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
@@ -301,8 +302,9 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
                - lh__stage_routed(fit, stage))
             / shard;
     if (zero >= 2)
-        out->gradients = out->gradients / shard
-                         + lh__gradient_bytes(fit) * unreduced_parameters(fit);
+        out->gradients =
+            (zero == 3 ? 4.0 * out->parameters : out->gradients) / shard
+            + lh__gradient_bytes(fit) * unreduced_parameters(fit);
     if (zero >= 3)
         out->weights = 2.0 * gathered_parameters(fit);
 }

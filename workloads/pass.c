@@ -28,7 +28,10 @@
  * segment's tokens; so are those of shared experts.
  *
  * plan.overlap.tensor puts the gather and the reduction of a segment beside its
- * matrix products (overlap.c).
+ * matrix products (overlap.c).  Where a stack does not join the products of one
+ * input, the backward's sum follows their addition and nothing hides it
+ * (PyTorch's asynchronous tensor parallelism looks for a product followed by
+ * its reduction: torch/_inductor/fx_passes/micro_pipeline_tp.py).
  *
  * With tensor = context = expert = 1 nothing interrupts a chunk, and its layers
  * are one op, but for the passes that gradients or weights overlap with: those
@@ -171,6 +174,12 @@ static void overlapped(struct lh__builder *b, const struct lap *lap,
     compute(b, lap, &beside);
     lh__emit_wait(b, arrived);
     compute(b, lap, &between);
+    if (s->backward && !b->fit->scenario->stack.joined) {
+        if (b->half != LH__INPUTS)
+            compute(b, lap, &after);
+        reduce(b, lap);
+        return;
+    }
     reduce(b, lap);
     arrived = b->flow;
     lh__emit_cut(b);

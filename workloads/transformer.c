@@ -162,6 +162,53 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
     lh__pass_gemm(work, device, &forward, backward);
 }
 
+/* Products of the same input, T rows of the hidden size, one kernel where the
+ * stack joins them; else the gradients of the input are added up: every one in
+ * once and the sum out, or two in and one out each time. */
+static void products(struct lh__work *work, const struct lh__fit *fit,
+                     const struct lh_device *device, const double *widths,
+                     int n, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    const struct lh_stack *stack = &fit->scenario->stack;
+    double sum = 0.0;
+
+    for (int i = 0; i < n; i++) {
+        sum += widths[i];
+        if (!stack->joined)
+            gemm(work, device, (double[]){d->tokens, widths[i], d->hidden},
+                 backward);
+    }
+    if (stack->joined)
+        gemm(work, device, (double[]){d->tokens, sum, d->hidden}, backward);
+    else if (backward && n > 1)
+        lh__work_bytes(work, device,
+                       (stack->compiled ? 2.0 * (n + 1) : 6.0 * (n - 1))
+                           * d->tokens * d->hidden);
+}
+
+/* Before a sum over tensor and after a gather the stack may put tokens into
+ * another order: T h values, as copies of their own. */
+static void reorder(struct lh__work *work, const struct lh__fit *fit,
+                    const struct lh_device *device, double times)
+{
+    const struct lh__dims *d = &fit->dims;
+    double bytes = fit->scenario->stack.tensor_copy_bytes;
+
+    if (d->shards > 1.0 && bytes * times > 0.0)
+        lh__work_bytes(work, device, bytes * times * d->tokens * d->hidden);
+}
+
+/* Copies of a segment; beside products (overlap.c) chunks arrive in place, but
+ * for those of the backward's sum. */
+static void reorder_segment(struct lh__work *work, const struct lh__fit *fit,
+                            const struct lh_device *device, bool backward)
+{
+    bool hidden = fit->scenario->plan.overlap_tensor;
+
+    reorder(work, fit, device, hidden ? (backward ? 1.0 : 0.0) : 2.0);
+}
+
 /* ---- segments ----------------------------------------------------------- */
 
 /* A kernel that streams `bytes` where the stack fuses what can be fused. */
@@ -231,6 +278,7 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
     const struct lh_model *model = &fit->scenario->model;
     double qk_values = d->tokens * (d->queries + d->keys);
 
+    reorder_segment(work, fit, device, backward);
     lh__block_entry(work, fit, device, backward);
     if (model->attention == LH_ATTENTION_MLA) {
         lh__latent_attention(work, fit, device, backward);
@@ -238,9 +286,8 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
         lh__block_exit(work, fit, device, backward);
         return;
     }
-    gemm(work, device,
-         (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
-         backward);
+    products(work, fit, device, (double[]){d->queries, d->keys, d->keys}, 3,
+             backward);
     if (model->qk_norm)
         norm(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
@@ -258,9 +305,10 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     bool gated = fit->scenario->model.gated_mlp;
     double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
+    reorder_segment(work, fit, device, backward);
     lh__block_entry(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
-         backward);
+    products(work, fit, device, (double[]){d->ffn, d->ffn}, gated ? 2 : 1,
+             backward);
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
@@ -287,6 +335,7 @@ static void second_products(struct lh__costs *out, const struct lh__fit *fit,
     double qk_values = d->tokens * (d->queries + d->keys);
     double gates = model->gated_mlp ? 2.0 : 1.0;
 
+    reorder(attention, fit, device, 1.0);
     lh__block_entry(attention, fit, device, false);
     gemm(attention, device, (double[]){d->tokens, d->keys, d->hidden}, false);
     if (model->qk_norm)
@@ -297,6 +346,7 @@ static void second_products(struct lh__costs *out, const struct lh__fit *fit,
         gemm(attention, device, (double[]){d->tokens, d->hidden, d->queries},
              false);
     lh__block_exit(attention, fit, device, false);
+    reorder(mlp, fit, device, 1.0);
     lh__block_entry(mlp, fit, device, false);
     if (model->gated_mlp)
         gemm(mlp, device, (double[]){d->tokens, d->ffn, d->hidden}, false);
@@ -310,6 +360,7 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     double values = fit->dims.tokens * fit->dims.hidden;
 
     lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
+    reorder(work, fit, device, 1.0);
 }
 
 /* The loss moves stack.loss_bytes a logit, of them backward the gradient in
@@ -320,6 +371,7 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
     double values = d->tokens * d->hidden / d->shards;
 
+    reorder(work, fit, device, 1.0);
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,

@@ -127,6 +127,8 @@ struct lh_stack {
     double loss_bytes;              /* a logit, forward and backward */
     double logit_bytes;             /* held a logit, at most */
     bool compiled;                  /* nothing is kept or run in vain */
+    bool joined;                    /* products of one input are one kernel */
+    double tensor_copy_bytes;       /* a value gathered or summed over tensor */
     double gather_copy_bytes;       /* a gathered weight (ZeRO-3) */
     double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
     bool early_stop;                /* full recomputation spares the last GEMM */
