@@ -161,6 +161,8 @@ static double largest_layer_bytes(const struct lh__fit *fit, int stage)
 static double kept_again_bytes(const struct lh__fit *fit,
                                const struct lh__chunk *chunk)
 {
+    bool full = fit->scenario->plan.recompute == LH_RECOMPUTE_FULL;
+    double core = full ? core_bytes(fit) : 0.0; /* operators keep it anyway */
     double bytes = 0.0;
 
     if (!recomputes_layers(fit))
@@ -168,9 +170,9 @@ static double kept_again_bytes(const struct lh__fit *fit,
     for (int i = 0; i < chunk->n_layers; i++) {
         int layer = chunk->first_layer + i;
 
-        bytes += whole_layer_bytes(fit, layer)
-                 - fit->dims.tokens * core_bytes(fit)
-                 - lh__layer_activation_bytes(fit, layer);
+        bytes +=
+            fmax(0.0, whole_layer_bytes(fit, layer) - fit->dims.tokens * core
+                          - lh__layer_activation_bytes(fit, layer));
     }
     return bytes;
 }

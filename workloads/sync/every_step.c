@@ -267,7 +267,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 
     lh__weights_copy(b,
                      b->fit->scenario->stack.reduce_copy_bytes * bytes / 4.0
-                         * it->parameters,
+                         * (it->parameters + it->routed),
                      -1);
     lh__emit_flush(b);
     flow = b->flow;
