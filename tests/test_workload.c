@@ -546,6 +546,30 @@ static void hides_tensor_communication(void)
     lh_ctx_end(&ctx);
 }
 
+/* Where products of one input are not joined, the backward's sum waits for the
+ * addition of their gradients: a segment shows all of its reduction there. */
+static void hides_no_sum_of_several_products(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double comm_s = 1e-9, alone_s;
+    struct lh_program p;
+
+    s.plan.tensor = 4;
+    s.plan.sequence_parallel = true;
+    s.plan.overlap_tensor = true;
+    s.stack.joined = false;
+    s.training.global_batch = 1;
+    s.training.sequence_length = 4096;
+    p = build(&s, &ctx);
+    alone_s = step_with(&p, LH_STREAM_TENSOR, 0.0, &ctx);
+    /* 8 layers of two sums, and four of the embedding and the head, and the
+     * loss; everything else is shorter than what it runs beside */
+    LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx) - alone_s,
+                  (8 * 2 + 5) * comm_s, 1e-3);
+    lh_ctx_end(&ctx);
+}
+
 /* The last product's rest runs beside its reduction; neither ends it alone. */
 static void sends_what_is_computed(void)
 {
@@ -1965,6 +1989,7 @@ int main(void)
         {"stops recomputation early", stops_recomputation_early},
         {"moves more bytes unfused", moves_more_bytes_unfused},
         {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
+        {"hides no sum of several products", hides_no_sum_of_several_products},
         {"recomputes every second product", recomputes_every_second_product},
         {"keeps sums and gathers again", keeps_sums_and_gathers_again},
         {"runs products one by one", runs_products_one_by_one},
