@@ -168,9 +168,11 @@ static const struct lh__key keys[] = {
      .help = "A layer's gathered weights are freed after its forward and "
              "gathered again for its backward."},
     {"plan.recompute", LH__CHOICE, .offset = ROOT(s.plan.recompute),
-     .choices = "none|selective|full", .fallback = "selective",
+     .choices = "none|selective|operators|full", .fallback = "selective",
      .help = "What the backward pass computes again instead of keeping it: "
-             "nothing, the attention core, or every layer."},
+             "nothing, the attention core, every second matrix product and "
+             "all that is no product (PyTorch's selective checkpointing), or "
+             "every layer."},
     {"plan.sequence_parallel", LH__FLAG,
      .offset = ROOT(s.plan.sequence_parallel), .fallback = "true",
      .help = "Norms and residuals are split by tokens over the tensor group."},

@@ -534,8 +534,15 @@ static const struct lh__column stack_columns[] = {
     FLAG("fused_attention", fused_attention),
     COUNT("flash_version", flash_version, "0"),
     QUANTITY("elementwise", elementwise, LH_DIM_NONE, "1"),
+    QUANTITY("norm", norm, LH_DIM_NONE, "0"),
     QUANTITY("loss", loss_bytes, LH_DIM_BYTES, "52 B"),
+    QUANTITY("logit", logit_bytes, LH_DIM_BYTES, "4 B"),
     {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
+    {"compiled", LH__CELL_FLAG, AT(compiled), "no", 0, 0, 0, 0},
+    {"joined", LH__CELL_FLAG, AT(joined), "yes", 0, 0, 0, 0},
+    QUANTITY("tensor_copy", tensor_copy_bytes, LH_DIM_BYTES, "0 B"),
+    QUANTITY("gather_copy", gather_copy_bytes, LH_DIM_BYTES, "0 B"),
+    QUANTITY("reduce_copy", reduce_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
     TEXT("source", source),
@@ -558,6 +565,9 @@ enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
     if (stack.elementwise == 0) {
         lh_error(ctx, row, "'%s': elementwise must be above 0", name);
         return LH_BAD_INPUT;
+    }
+    if (stack.norm == 0) {
+        stack.norm = stack.elementwise;
     }
     if (stack.loss_bytes < 14) {
         lh_error(ctx, row, "'%s': loss must be at least 14 B, those of its "

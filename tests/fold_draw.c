@@ -157,7 +157,7 @@ static void settle_experts(struct draw *d)
 static void settle_pairs(struct draw *d)
 {
     if (d->expert > 0) {
-        d->fp8 = d->hides_tensor = false;
+        d->fp8 = d->hides_tensor = d->operators = false;
         if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
             d->schedule = LH_SCHEDULE_1F1B;
     }
@@ -405,6 +405,7 @@ struct draw draw_make(uint64_t seed)
     draw_in_network(&d, r);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
+    d.operators = one_in(r, 5);
     settle(&d);
     return d;
 }
@@ -455,6 +456,7 @@ static void shrink_plan(struct draw *d, int way)
     case 14: d->fp8 = false; break;
     case 15: d->hides_tensor = false; break;
     case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
+    case 17: d->operators = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -513,7 +515,7 @@ int draw_cost(const struct draw *d)
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
-            + d->fp8 + d->hides_tensor + d->overlap + d->spare
+            + d->fp8 + d->hides_tensor + d->operators + d->overlap + d->spare
             + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
             + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
             + d->zipf + d->relay;

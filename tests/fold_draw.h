@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 32 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 33 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -72,6 +72,7 @@ struct draw {
     bool zipf;  /* routing */
     bool relay; /* dispatch, once a node */
     bool fp8, hides_tensor;
+    bool operators; /* recomputed, on eager PyTorch; else Megatron */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -51,6 +51,7 @@ enum feature {
     HYBRID,
     OVERLAP,
     RECOMPUTE,
+    OPERATORS,
     NO_SEQUENCE,
     EXPERTS,
     POPULAR_EXPERTS,
@@ -110,6 +111,7 @@ static const char *const feature_names[N_FEATURES] = {
     [HYBRID] = "shard groups of some replicas",
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
+    [OPERATORS] = "recomputation by operators, eager PyTorch",
     [NO_SEQUENCE] = "no sequence parallelism",
     [EXPERTS] = "experts over replicas",
     [POPULAR_EXPERTS] = "popular experts",
@@ -360,7 +362,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[IN_TURN] = d->zero == 3 && d->prefetch == 0;
     has[HYBRID] = d->shard > 0 && d->shard < draw_data(d);
     has[OVERLAP] = d->overlap;
-    has[RECOMPUTE] = d->recompute == 2;
+    has[RECOMPUTE] = d->recompute == 2 && !d->operators;
+    has[OPERATORS] = d->operators;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[EXPERTS] = d->expert > 1;
     has[POPULAR_EXPERTS] = d->zipf;

@@ -52,7 +52,7 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    "   zero: %d, recompute: %s, sequence_parallel: %s",
                    d->tensor, d->context, d->gathers ? "all-gather" : "ring",
                    d->pipeline, schedules[d->schedule], d->zero,
-                   recompute[d->recompute],
+                   d->operators ? "operators" : recompute[d->recompute],
                    d->sequence_parallel ? "true" : "false");
     if (d->shard > 0)
         lh_text_printf(t, ", shard: %d", d->shard);
@@ -177,8 +177,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
                    "training: {global_batch: %d, sequence_length: 2048, "
-                   "precision: %s%s}\n",
+                   "precision: %s%s%s}\n",
                    d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
+                   d->operators ? ", stack: pytorch-eager" : "",
                    d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");

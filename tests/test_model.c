@@ -476,21 +476,31 @@ static void stack_rows_have_their_usual_cells(void)
 {
     struct folder folder = folder_with(
         "stacks.csv",
-        "name,dispatch,fused_attention,flash_version,elementwise,early_stop,"
-        "loss,collective_base,reserved,source\n"
-        "usual,8 us,yes,,,,,14 us,1 GB,test\n"
-        "mine,8 us,yes,2,1.25,yes,20 B,14 us,1 GB,test\n"
-        "none,8 us,yes,2,0,yes,20 B,14 us,1 GB,test\n"
-        "less,8 us,yes,2,1,yes,13 B,14 us,1 GB,test\n");
+        "name,dispatch,fused_attention,flash_version,elementwise,norm,"
+        "early_stop,compiled,joined,loss,logit,tensor_copy,gather_copy,"
+        "reduce_copy,collective_base,reserved,source\n"
+        "usual,8 us,yes,,,,,,,,,,,,14 us,1 GB,test\n"
+        "mine,8 us,yes,2,1.25,7,yes,yes,no,20 B,12 B,4 B,3 B,6 B,14 us,1 GB,"
+        "test\n"
+        "half,8 us,yes,2,1.25,,yes,,,20 B,,,,,14 us,1 GB,test\n"
+        "none,8 us,yes,2,0,,yes,,,20 B,,,,,14 us,1 GB,test\n"
+        "less,8 us,yes,2,1,,yes,,,13 B,,,,,14 us,1 GB,test\n");
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_stack s = {0};
 
     ctx.data_dir = folder.path;
     LH_REQUIRE(lh_stack_by_name(&s, "usual", here, &ctx) == LH_OK);
     LH_CHECK(s.flash_version == 0 && s.elementwise == 1 && !s.early_stop);
-    LH_CHECK(s.loss_bytes == 52);
+    LH_CHECK(s.loss_bytes == 52 && s.logit_bytes == 4 && s.norm == 1);
+    LH_CHECK(!s.compiled && s.joined && s.tensor_copy_bytes == 0);
+    LH_CHECK(s.gather_copy_bytes == 0 && s.reduce_copy_bytes == 0);
+    LH_REQUIRE(lh_stack_by_name(&s, "half", here, &ctx) == LH_OK);
+    LH_CHECK(s.norm == 1.25); /* as elementwise */
     LH_REQUIRE(lh_stack_by_name(&s, "mine", here, &ctx) == LH_OK);
     LH_CHECK(s.flash_version == 2 && s.elementwise == 1.25 && s.early_stop);
+    LH_CHECK(s.norm == 7 && s.compiled && !s.joined && s.logit_bytes == 12);
+    LH_CHECK(s.tensor_copy_bytes == 4 && s.gather_copy_bytes == 3
+             && s.reduce_copy_bytes == 6);
     LH_CHECK(lh_diag_total(&ctx) == 0);
     LH_CHECK(lh_stack_by_name(&s, "none", here, &ctx) == LH_BAD_INPUT);
     LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,

@@ -196,6 +196,9 @@ static void memory_is_shards_and_what_is_whole_for_a_while(void)
     LH_CHECK_NEAR(m->optimizer, 12 * n / 8, 1e-12);
     run_end(&r);
 
+    settings[0] = (struct lh_setting){"training.gradient_precision", "bf16"};
+    LH_CHECK_NEAR(memory_of(settings, 1).gradients,
+                  4 * n / 8 + 2 * (layer + ends + 1024), 1e-12);
     settings[0] = (struct lh_setting){"plan.prefetch", "0"};
     LH_CHECK_NEAR(memory_of(settings, 1).weights, 2 * (ends + 1024), 1e-12);
     settings[0] = (struct lh_setting){"plan.reshard_after_forward", "false"};
@@ -203,6 +206,17 @@ static void memory_is_shards_and_what_is_whole_for_a_while(void)
     settings[0] = (struct lh_setting){"plan.overlap.gradients", "false"};
     LH_CHECK_NEAR(memory_of(settings, 1).gradients,
                   4 * n / 8 + 4 * (ends + 1024), 1e-12);
+}
+
+/* 12 bytes a logit in PyTorch, 4 in place: 2,048 tokens, 32,000 words. */
+static void memory_holds_the_loss(void)
+{
+    struct lh_setting eager = {"training.stack", "pytorch-eager"};
+    struct lh_setting in_place = {"training.stack", "fsdp-pytorch"};
+
+    LH_CHECK_NEAR(memory_of(&eager, 1).activations
+                      - memory_of(&in_place, 1).activations,
+                  (12.0 - 4.0) * 2048 * 32000, 1e-9);
 }
 
 /* Sharding more never takes more, with small buckets. */
@@ -310,6 +324,7 @@ static void run_switch(struct run *r, const char *prefetch, const char *overlap,
         {"training.sequence_length", sequence},
         {"training.global_batch", batch},
         {"sync.algorithm", "ring"},
+        {"training.stack", "megatron"}, /* without copies */
     };
 
     run_begin(r, settings, LH_COUNT(settings));
@@ -329,6 +344,39 @@ static void without_overlap_the_step_is_the_sum(void)
                                .seconds),
                   2e-4);
     run_end(&r);
+}
+
+/* What FSDP's copies move, a kernel each: 4 bytes a gathered weight, 6 a
+ * gradient that is reduced in fp32, 3 in bf16; they are on the compute stream
+ * and the step has them, whatever overlaps. */
+static void copies_stand_beside_gathers_and_reductions(void)
+{
+    static const char *const precision[] = {"fp32", "bf16"};
+
+    for (int i = 0; i < 2; i++) {
+        struct lh_setting settings[] = {
+            {"training.gradient_precision", precision[i]}};
+        struct run r;
+        run_build(&r, settings, 1);
+        const struct lh_device *d = &r.scenario.sites[0].device;
+        const struct lh_template *t = &r.program.templates[0];
+        double n = parameters(&r), seconds = 0.0;
+        int n_copies = 0;
+
+        for (int32_t k = 0; k < t->n_ops; k++) {
+            const struct lh_op *op = &t->ops[k];
+            if (op->kind != LH_OP_COMPUTE || op->category != LH_DATA_COMM)
+                continue;
+            seconds += op->seconds - op->gap_s;
+            n_copies++;
+        }
+        LH_CHECK(n_copies == 2 * (6 + 5 + 6));
+        LH_CHECK_NEAR(
+            seconds * d->memory_bytes_per_s * d->memory_frac,
+            2 * (4.0 * (2 * n - head_parameters()) + (i == 0 ? 6.0 : 3.0) * n),
+            1e-9);
+        run_end(&r);
+    }
 }
 
 static double task_s(const struct run *r, enum lh_task task, int last)
@@ -416,8 +464,11 @@ int main(void)
          zero_2_reduces_every_micro_batch_and_gathers_once},
         {"a tied head gathers the embedding",
          a_tied_head_gathers_the_embedding},
+        {"copies stand beside gathers and reductions",
+         copies_stand_beside_gathers_and_reductions},
         {"memory is shards and what is whole for a while",
          memory_is_shards_and_what_is_whole_for_a_while},
+        {"memory holds the loss", memory_holds_the_loss},
         {"memory falls with the level", memory_falls_with_the_level},
         {"known models fit and do not", known_models_fit_and_do_not},
         {"without overlap the step is the sum",

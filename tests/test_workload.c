@@ -546,6 +546,30 @@ static void hides_tensor_communication(void)
     lh_ctx_end(&ctx);
 }
 
+/* Where products of one input are not joined, the backward's sum waits for the
+ * addition of their gradients: a segment shows all of its reduction there. */
+static void hides_no_sum_of_several_products(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double comm_s = 1e-9, alone_s;
+    struct lh_program p;
+
+    s.plan.tensor = 4;
+    s.plan.sequence_parallel = true;
+    s.plan.overlap_tensor = true;
+    s.stack.joined = false;
+    s.training.global_batch = 1;
+    s.training.sequence_length = 4096;
+    p = build(&s, &ctx);
+    alone_s = step_with(&p, LH_STREAM_TENSOR, 0.0, &ctx);
+    /* 8 layers of two sums, and four of the embedding and the head, and the
+     * loss; everything else is shorter than what it runs beside */
+    LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx) - alone_s,
+                  (8 * 2 + 5) * comm_s, 1e-3);
+    lh_ctx_end(&ctx);
+}
+
 /* The last product's rest runs beside its reduction; neither ends it alone. */
 static void sends_what_is_computed(void)
 {
@@ -953,6 +977,33 @@ static void keeps_activations_as_published(void)
     LH_CHECK_NEAR(layer_bytes(&s, 8, true, LH_RECOMPUTE_SELECTIVE),
                   sbh / 8 * 34, 1e-12);
     LH_CHECK_NEAR(layer_bytes(&s, 8, false, LH_RECOMPUTE_FULL), sbh * 2, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* By operators, a token: input, Q, V, core and its fp32 sums, first product;
+ * of a gated MLP the last product in vain; over tensor two sums, one in vain.
+ * Llama-3.1-8B: h = q = 4096, kv = 1024, f = 14336, 32 heads. */
+static void keeps_what_operators_keep(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 8);
+    double tokens = 2.0 * 8192, alone, rank, sum = 2 * 4096 / 8.0;
+
+    LH_REQUIRE(lh_model_by_name(&s.model, "llama-3.1-8b", LH_NOWHERE, &ctx)
+               == LH_OK);
+    s.training.micro_batch = 2;
+    s.training.sequence_length = 8192;
+    alone = 2.0 * (4096 + 4096 + 1024 + 4096 + 14336) + 4 * 32;
+    LH_CHECK_NEAR(layer_bytes(&s, 1, true, LH_RECOMPUTE_OPERATORS),
+                  tokens * (alone + 2 * 4096), 1e-12);
+    rank = sum + 2.0 * (4096 + 1024 + 4096 + 14336) / 8 + 4 * 32 / 8;
+    LH_CHECK_NEAR(layer_bytes(&s, 8, true, LH_RECOMPUTE_OPERATORS),
+                  tokens * (rank + 2 * sum + 2 * 4096), 1e-12);
+    s.stack.compiled = true;
+    LH_CHECK_NEAR(layer_bytes(&s, 1, true, LH_RECOMPUTE_OPERATORS),
+                  tokens * alone, 1e-12);
+    LH_CHECK_NEAR(layer_bytes(&s, 8, true, LH_RECOMPUTE_OPERATORS),
+                  tokens * (rank + sum), 1e-12);
     lh_ctx_end(&ctx);
 }
 
@@ -1407,18 +1458,155 @@ static void moves_more_bytes_unfused(void)
     struct lh_ctx ctx = begin();
     struct lh_scenario s = scenario(&ctx, 1);
     const struct lh_device *d = &s.sites[0].device;
-    double norms = 2 * (4 + 6 + 6 + 6) * 256, rotary = 2 * 4 * (256 + 128);
+    double norms = 2 * (4 + 6) * 256, residuals = 2 * (6 + 6) * 256;
+    double rotary = 2 * 4 * (256 + 128);
     double activation = 2 * 1024 * (3 + 5);
     struct lh_program fused, unfused;
 
     fused = build(&s, &ctx);
     s.stack.elementwise = 3;
+    s.stack.norm = 5;
     unfused = build(&s, &ctx);
-    LH_CHECK_NEAR(category_seconds(&unfused, LH_COMPUTE)
-                      - category_seconds(&fused, LH_COMPUTE),
-                  8 * 8 * 128 * (norms + rotary + activation) * (3 - 1)
-                      / (d->memory_bytes_per_s * d->memory_frac),
+    LH_CHECK_NEAR(
+        category_seconds(&unfused, LH_COMPUTE)
+            - category_seconds(&fused, LH_COMPUTE),
+        8 * 8 * 128
+            * ((residuals + rotary + activation) * (3 - 1) + norms * (5 - 1))
+            / (d->memory_bytes_per_s * d->memory_frac),
+        1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* By operators: of 7 products K (T, kv, h), the projection (T, h, q) and the
+ * gate (T, f, h) again, norms, rotary, a residual and the activation; T = 128,
+ * h = q = 256, kv = 128, f = 1024; 8 layers, 8 micro-batches. */
+static void recomputes_every_second_product(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm again[] = {{1, 128, 128, 256, false},
+                               {1, 128, 256, 256, false},
+                               {1, 128, 1024, 256, false}};
+    double bytes =
+        128.0 * (2 * 4 * 256 + 4 * (256 + 128) + 6 * 256 + 2 * 1024 * (2 + 1));
+    struct lh__work work = {0};
+    struct lh_program p;
+
+    for (int i = 0; i < 3; i++)
+        lh__work_gemm(&work, d, &again[i]);
+    lh__work_bytes(&work, d, bytes);
+    s.plan.recompute = LH_RECOMPUTE_OPERATORS;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(category_seconds(&p, LH_RECOMPUTE), 8 * 8 * work.kernel_s,
                   1e-9);
+    LH_CHECK_NEAR(p.hardware_flops - p.model_flops,
+                  8.0 * 128 * 8 * 2 * 256 * (128 + 256 + 1024), 1e-9);
+    s.model.gated_mlp = false; /* its first product is kept, its second the
+                                  backward does not need */
+    p = build(&s, &ctx);
+    work = (struct lh__work){0};
+    lh__work_gemm(&work, d, &again[0]);
+    lh__work_gemm(&work, d, &again[1]);
+    lh__work_bytes(&work, d, bytes - 128.0 * 2 * 1024);
+    LH_CHECK_NEAR(category_seconds(&p, LH_RECOMPUTE), 8 * 8 * work.kernel_s,
+                  1e-9);
+    lh_ctx_end(&ctx);
+}
+
+/* Sums over tensor are kept, gathers go again, two a layer; a compiled stack
+ * spares the projection, whose sum is there. */
+static void keeps_sums_and_gathers_again(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    struct lh__gemm projection = {1, 128, 256, 128, false};
+    struct lh__work spared = {0};
+    struct lh_program p;
+    double eager_s;
+
+    s.plan.tensor = 2;
+    s.plan.sequence_parallel = true;
+    s.plan.recompute = LH_RECOMPUTE_OPERATORS;
+    p = build(&s, &ctx);
+    LH_CHECK(count_ops(&p.templates[0], LH_STREAM_TENSOR, LH_TASK_RECOMPUTE)
+             == 8 * 8 * 2);
+    LH_CHECK_NEAR(
+        sum_bytes(&p, &p.templates[0], LH_STREAM_TENSOR, LH_TASK_RECOMPUTE),
+        8.0 * 8 * 2 * 2 * 128 * 256, 1e-12);
+    eager_s = category_seconds(&p, LH_RECOMPUTE);
+    s.stack.compiled = true;
+    p = build(&s, &ctx);
+    lh__work_gemm(&spared, &s.sites[0].device, &projection);
+    LH_CHECK_NEAR(eager_s - category_seconds(&p, LH_RECOMPUTE),
+                  8 * 8 * spared.kernel_s, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
+static double forward_and_backward_s(const struct lh_scenario *s,
+                                     const double *widths, int n)
+{
+    struct lh__work work = {0};
+
+    for (int i = 0; i < n; i++) {
+        struct lh__gemm g = {1, 128, widths[i], 256, false};
+
+        lh__pass_gemm(&work, &s->sites[0].device, &g, false);
+        lh__pass_gemm(&work, &s->sites[0].device, &g, true);
+    }
+    return work.kernel_s;
+}
+
+/* Q, K and V, gate and first product apart, and their inputs' gradients added
+ * up: (3 + 1) and (2 + 1) times 2 T h bytes compiled, 2 and 1 times 6 T h not.
+ */
+static void runs_products_one_by_one(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    double apart_s =
+        forward_and_backward_s(&s, (double[]){256, 128, 128, 1024, 1024}, 5)
+        - forward_and_backward_s(&s, (double[]){512, 2048}, 2);
+    double sums[] = {6 * 2 + 6, 2 * 4 + 2 * 3}, joined_s;
+
+    s.stack.joined = true;
+    struct lh_program p = build(&s, &ctx);
+    joined_s = category_seconds(&p, LH_COMPUTE);
+    s.stack.joined = false;
+    for (int compiled = 0; compiled < 2; compiled++) {
+        s.stack.compiled = compiled;
+        p = build(&s, &ctx);
+        LH_CHECK_NEAR(category_seconds(&p, LH_COMPUTE) - joined_s,
+                      8 * 8
+                          * (apart_s
+                             + sums[compiled] * 128 * 256
+                                   / (d->memory_bytes_per_s * d->memory_frac)),
+                      1e-8);
+    }
+    lh_ctx_end(&ctx);
+}
+
+/* Tokens of 2 T h bytes are put in order 4 times a layer forward and backward
+ * together each way, and once forward and once backward at either end. */
+static void puts_tokens_in_order(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    const struct lh_device *d = &s.sites[0].device;
+    double times = 8 * (4 + 4) + 2 + 2, plain_s;
+    struct lh_program p;
+
+    s.plan.tensor = 2;
+    s.plan.sequence_parallel = true;
+    p = build(&s, &ctx);
+    plain_s = category_seconds(&p, LH_COMPUTE);
+    s.stack.tensor_copy_bytes = 4;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(category_seconds(&p, LH_COMPUTE) - plain_s,
+                  8 * times * 4 * 128 * 256
+                      / (d->memory_bytes_per_s * d->memory_frac),
+                  1e-8);
     lh_ctx_end(&ctx);
 }
 
@@ -1540,7 +1728,7 @@ static void builds_every_combination(void)
         s.plan.interleave = (bits & 12) == 12 ? 2 : 1;
         s.plan.zero = bits & 16 ? (bits & (4 | 256) ? 1 : 3) : 0;
         s.plan.overlap_gradients = bits & 32;
-        s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
+        s.plan.recompute = bits & 64 ? LH_RECOMPUTE_FULL : LH_RECOMPUTE_NONE;
         s.model.tied_embeddings = bits & 128;
         s.plan.overlap_tensor = (bits & 2) && (bits & 32);
         s.plan.context = bits & 256 ? 2 : 1;
@@ -1839,6 +2027,12 @@ int main(void)
         {"stops recomputation early", stops_recomputation_early},
         {"moves more bytes unfused", moves_more_bytes_unfused},
         {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
+        {"hides no sum of several products", hides_no_sum_of_several_products},
+        {"recomputes every second product", recomputes_every_second_product},
+        {"keeps sums and gathers again", keeps_sums_and_gathers_again},
+        {"runs products one by one", runs_products_one_by_one},
+        {"puts tokens in order", puts_tokens_in_order},
+        {"keeps what operators keep", keeps_what_operators_keep},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
         {"expects the slowest of n", expects_the_slowest_of_n},
         {"waits for the slowest", waits_for_the_slowest},

@@ -184,6 +184,9 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            "plan.schedule: dualpipe");
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
            "plan.overlap.tensor with experts or latent attention");
+    refuse(ctx, s,
+           plan->recompute == LH_RECOMPUTE_OPERATORS && is_other(&s->model),
+           "plan.recompute: operators with experts or latent attention");
     refuse(ctx, s, s->training.precision == LH_MXFP8,
            "training.precision: mxfp8");
     refuse(ctx, s, s->training.precision == LH_FP8 && is_other(&s->model),
@@ -255,6 +258,12 @@ static void check_tensor(const struct lh_scenario *s, struct lh_ctx *ctx)
                  "plan.tensor: %" PRId64 " neither divides the model's %" PRId64
                  " key/value heads nor is a multiple of them",
                  t, model->kv_heads);
+    if (s->plan.recompute == LH_RECOMPUTE_OPERATORS
+        && !s->stack.fused_attention)
+        lh_error(ctx, (struct lh_where){s->file, 0, 0},
+                 "plan.recompute: operators needs a stack with fused "
+                 "attention; '%s' has none",
+                 s->stack.name);
     if (s->plan.overlap_tensor && t > 1 && !s->plan.sequence_parallel)
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
                  "plan.overlap.tensor needs plan.sequence_parallel");

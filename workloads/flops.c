@@ -7,7 +7,8 @@
  *   model    = 3 x forward                        (backward is twice forward)
  *   hardware = model + what is recomputed once more: full, every layer's
  *              forward (a stack that stops early: without the MLP's last
- *              GEMM, 2 h f); selective, the core 4 s q
+ *              GEMM, 2 h f); selective, the core 4 s q; operators, 2 h
+ *              (kv + q [+ f])
  *
  *   latent attention, a layer:  2 x its matrices + 2 s a (n + r + v)
  *   sparse MLP, a layer:        2 (2 or 3) h e (k + shared) + 2 h E
@@ -77,6 +78,15 @@ static double spared_flops(const struct lh_scenario *s)
                : 0.0;
 }
 
+/* Of a token: products of K and of the output, and a gated MLP's second. */
+static double operators_flops(const struct lh_model *m)
+{
+    double width = (double)(m->heads + m->kv_heads) * (double)m->head_dim
+                   + (m->gated_mlp ? (double)m->ffn : 0.0);
+
+    return 2.0 * (double)m->layers * (double)m->hidden * width;
+}
+
 void lh__flops_make(double *model_flops, double *hardware_flops,
                     const struct lh_scenario *s)
 {
@@ -91,6 +101,8 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
 
     if (s->plan.recompute == LH_RECOMPUTE_FULL)
         again = all - spared_flops(s);
+    else if (s->plan.recompute == LH_RECOMPUTE_OPERATORS)
+        again = operators_flops(model);
     else if (s->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         again = core;
     *model_flops = 3.0 * tokens

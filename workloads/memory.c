@@ -10,7 +10,8 @@
  *   2 and gradients, beside two buckets on their way, 3 and weights, which
  *   are whole for 1 + plan.prefetch units in a row (or for all until their
  *   backward, without plan.reshard_after_forward); of the rest there is only
- *   the optimiser's fp32 shard, from which a gather is cast (PyTorch's FSDP)
+ *   the optimiser's fp32 shard, from which a gather is cast, and the fp32
+ *   shard of the gradient, however it was reduced (PyTorch's FSDP)
  *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
@@ -31,9 +32,13 @@
  * of the others (context.c) count for one layer.
  *
  * selective drops the core's; full keeps the layer's input, 2 h / S, and one
- * layer's all while it is recomputed.  The head keeps its norm's and GEMM's
- * inputs and fp32 logits.  The most that is in flight at once is found by
- * walking the stage's schedule.
+ * layer's all while it is recomputed; operators keeps, a token (transformer.c)
+ *   input 2 h / S, Q 2 q, V 2 kv, core 2 q + 4 a/t, first product 2 f, the sum
+ *   over tensor after attention 2 h / S (t > 1); and what is kept in vain, but
+ *   not by a compiled stack: a gated MLP's last product 2 h, its sum 2 h / S
+ * and one layer's all while it is recomputed.  The head keeps its norm's and
+ * GEMM's inputs, and the stack's `logit` bytes of each logit.  The most that is
+ * in flight at once is found by walking the stage's schedule.
  *
  * Left out: buffers of communications, and temporaries of kernels: they are
  * in the stack's reserved bytes.
@@ -82,6 +87,22 @@ static double whole_layer_bytes(const struct lh__fit *fit, int layer)
     return d->tokens * token;
 }
 
+/* The layer's input, Q, V, the core's output, the MLP's first product; what is
+ * summed over tensor; and, but for a compiled stack, the seventh product of a
+ * gated layer, which is the MLP's last, needed or not. */
+static double operators_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool vain = !fit->scenario->stack.compiled;
+    double values = d->hidden / d->shards, sums = d->tensor > 1.0 ? 1.0 : 0.0;
+    double last = vain && fit->scenario->model.gated_mlp ? d->hidden : 0.0;
+
+    return d->tokens
+           * (2.0 * values * (1.0 + sums * (vain ? 2.0 : 1.0)) + 2.0 * last
+              + 4.0 * d->queries + 2.0 * d->keys + 2.0 * d->ffn
+              + core_bytes(fit));
+}
+
 double lh__layer_activation_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
@@ -90,6 +111,7 @@ double lh__layer_activation_bytes(const struct lh__fit *fit, int layer)
     case LH_RECOMPUTE_FULL: return 2.0 * d->tokens * d->hidden / d->shards;
     case LH_RECOMPUTE_SELECTIVE:
         return whole_layer_bytes(fit, layer) - d->tokens * core_bytes(fit);
+    case LH_RECOMPUTE_OPERATORS: return operators_bytes(fit);
     case LH_RECOMPUTE_NONE: break;
     }
     return whole_layer_bytes(fit, layer);
@@ -106,8 +128,16 @@ static double chunk_bytes(const struct lh__fit *fit,
     if (chunk->embedding && !fit->scenario->stack.fused_attention)
         bytes += d->tokens * d->hidden / d->shards; /* dropout mask */
     if (chunk->head)
-        bytes += d->tokens * (4.0 * d->hidden / d->shards + 4.0 * d->vocab);
+        bytes += d->tokens
+                 * (4.0 * d->hidden / d->shards
+                    + fit->scenario->stack.logit_bytes * d->vocab);
     return bytes;
+}
+
+static bool recomputes_layers(const struct lh__fit *fit)
+{
+    return fit->scenario->plan.recompute == LH_RECOMPUTE_FULL
+           || fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS;
 }
 
 /* Of the layers of a stage. */
@@ -126,21 +156,23 @@ static double largest_layer_bytes(const struct lh__fit *fit, int stage)
     return most;
 }
 
-/* What full recomputation made anew and a split backward keeps from the
+/* What recomputation made anew and a split backward keeps from the
  * gradients of inputs to those of weights. */
 static double kept_again_bytes(const struct lh__fit *fit,
                                const struct lh__chunk *chunk)
 {
+    bool full = fit->scenario->plan.recompute == LH_RECOMPUTE_FULL;
+    double core = full ? core_bytes(fit) : 0.0; /* operators keep it anyway */
     double bytes = 0.0;
 
-    if (fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
+    if (!recomputes_layers(fit))
         return 0.0;
     for (int i = 0; i < chunk->n_layers; i++) {
         int layer = chunk->first_layer + i;
 
-        bytes += whole_layer_bytes(fit, layer)
-                 - fit->dims.tokens * core_bytes(fit)
-                 - lh__layer_activation_bytes(fit, layer);
+        bytes +=
+            fmax(0.0, whole_layer_bytes(fit, layer) - fit->dims.tokens * core
+                          - lh__layer_activation_bytes(fit, layer));
     }
     return bytes;
 }
@@ -168,7 +200,7 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
             most = now;
     }
     most += lh__context_bytes(fit);
-    if (fit->scenario->plan.recompute == LH_RECOMPUTE_FULL)
+    if (recomputes_layers(fit))
         most += largest_layer_bytes(fit, stage);
     else if (fit->scenario->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         most += fit->dims.tokens * core_bytes(fit);
@@ -272,8 +304,9 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
                - lh__stage_routed(fit, stage))
             / shard;
     if (zero >= 2)
-        out->gradients = out->gradients / shard
-                         + lh__gradient_bytes(fit) * unreduced_parameters(fit);
+        out->gradients =
+            (zero == 3 ? 4.0 * out->parameters : out->gradients) / shard
+            + lh__gradient_bytes(fit) * unreduced_parameters(fit);
     if (zero >= 3)
         out->weights = 2.0 * gathered_parameters(fit);
 }

@@ -17,7 +17,8 @@
  * Full recomputation runs a layer's forward again, with its communication,
  * before its backward; a stack that stops early spares what no gradient needs,
  * the MLP's last GEMM and its reduction.  Selective runs the attention core
- * again.
+ * again; operators what transformer.c says, after its gathers again, while sums
+ * over tensor are kept.
  *
  * A layer with routed experts on X = plan.expert replicas has, in place of the
  * MLP's, an all-to-all of k copies of every token to their experts and one of
@@ -27,7 +28,10 @@
  * segment's tokens; so are those of shared experts.
  *
  * plan.overlap.tensor puts the gather and the reduction of a segment beside its
- * matrix products (overlap.c).
+ * matrix products (overlap.c).  Where a stack does not join the products of one
+ * input, the backward's sum follows their addition and nothing hides it
+ * (PyTorch's asynchronous tensor parallelism looks for a product followed by
+ * its reduction: torch/_inductor/fx_passes/micro_pipeline_tp.py).
  *
  * With tensor = context = expert = 1 nothing interrupts a chunk, and its layers
  * are one op, but for the passes that gradients or weights overlap with: those
@@ -38,7 +42,7 @@
  * is taken as its mirror, the dispatch to it; the second gather of a segment's
  * input for its weight gradient under sequence parallelism (hidden behind the
  * input gradient in Megatron-LM); with plan.overlap.tensor, hiding the gather
- * of a recomputed MLP that stops early.
+ * of a recomputed MLP that stops early, and those of operators.
  */
 #include "workload.h"
 
@@ -170,6 +174,12 @@ static void overlapped(struct lh__builder *b, const struct lap *lap,
     compute(b, lap, &beside);
     lh__emit_wait(b, arrived);
     compute(b, lap, &between);
+    if (s->backward && !b->fit->scenario->stack.joined) {
+        if (b->half != LH__INPUTS)
+            compute(b, lap, &after);
+        reduce(b, lap);
+        return;
+    }
     reduce(b, lap);
     arrived = b->flow;
     lh__emit_cut(b);
@@ -310,6 +320,13 @@ static void recompute_layer(struct lh__builder *b, int layer)
 {
     struct lap lap = {LH_RECOMPUTE, LH_RECOMPUTE, LH_TASK_RECOMPUTE, layer};
 
+    if (b->fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS) {
+        gather(b, &lap);
+        compute(b, &lap, &b->costs.attention_second);
+        gather(b, &lap);
+        compute(b, &lap, &b->costs.mlp_second);
+        return;
+    }
     if (b->fit->scenario->plan.recompute != LH_RECOMPUTE_FULL)
         return;
     if (lh__layer_is_sparse(b->fit, layer)

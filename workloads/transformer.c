@@ -23,9 +23,18 @@
  * core, the head and all else stay bf16 (TransformerEngine's linear layers;
  * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
- * that do not fuse attention, whose models had it.  Norms, residuals, rotary
- * and activations move what a stack that fuses them moves, times its
- * `elementwise`; the loss moves its `loss_bytes` a logit.
+ * that do not fuse attention, whose models had it.  Residuals, rotary and
+ * activations move what a stack that fuses them moves, times its `elementwise`,
+ * norms times its `norm`; the loss moves its `loss_bytes` a logit.
+ *
+ * Recomputation by operators (torch.utils.checkpoint with a policy, as in
+ * pytorch/torchtitan, parallelize_llama.py, _apply_ac_to_transformer_block):
+ * of the products in the order Q, K, V, projection, MLP's first, gate, last,
+ * the outputs of every second one are not kept, nor is anything that is no
+ * product, core or sum over tensor.  Again run the norms, K, rotary, the
+ * projection (a compiled stack spares it where its sum is kept), the residual,
+ * the gate and the activation; not what is behind the last input that a
+ * gradient needs (PyTorch stops there).
  */
 #include "workload.h"
 
@@ -153,6 +162,53 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
     lh__pass_gemm(work, device, &forward, backward);
 }
 
+/* Products of the same input, T rows of the hidden size, one kernel where the
+ * stack joins them; else the gradients of the input are added up: every one in
+ * once and the sum out, or two in and one out each time. */
+static void products(struct lh__work *work, const struct lh__fit *fit,
+                     const struct lh_device *device, const double *widths,
+                     int n, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+    const struct lh_stack *stack = &fit->scenario->stack;
+    double sum = 0.0;
+
+    for (int i = 0; i < n; i++) {
+        sum += widths[i];
+        if (!stack->joined)
+            gemm(work, device, (double[]){d->tokens, widths[i], d->hidden},
+                 backward);
+    }
+    if (stack->joined)
+        gemm(work, device, (double[]){d->tokens, sum, d->hidden}, backward);
+    else if (backward && n > 1)
+        lh__work_bytes(work, device,
+                       (stack->compiled ? 2.0 * (n + 1) : 6.0 * (n - 1))
+                           * d->tokens * d->hidden);
+}
+
+/* Before a sum over tensor and after a gather the stack may put tokens into
+ * another order: T h values, as copies of their own. */
+static void reorder(struct lh__work *work, const struct lh__fit *fit,
+                    const struct lh_device *device, double times)
+{
+    const struct lh__dims *d = &fit->dims;
+    double bytes = fit->scenario->stack.tensor_copy_bytes;
+
+    if (d->shards > 1.0 && bytes * times > 0.0)
+        lh__work_bytes(work, device, bytes * times * d->tokens * d->hidden);
+}
+
+/* Copies of a segment; beside products (overlap.c) chunks arrive in place, but
+ * for those of the backward's sum. */
+static void reorder_segment(struct lh__work *work, const struct lh__fit *fit,
+                            const struct lh_device *device, bool backward)
+{
+    bool hidden = fit->scenario->plan.overlap_tensor;
+
+    reorder(work, fit, device, hidden ? (backward ? 1.0 : 0.0) : 2.0);
+}
+
 /* ---- segments ----------------------------------------------------------- */
 
 /* A kernel that streams `bytes` where the stack fuses what can be fused. */
@@ -162,6 +218,12 @@ static void stream(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, bytes * fit->scenario->stack.elementwise);
 }
 
+static void norm(struct lh__work *work, const struct lh__fit *fit,
+                 const struct lh_device *device, double bytes)
+{
+    lh__work_bytes(work, device, bytes * fit->scenario->stack.norm);
+}
+
 /* Norm before a block, on T h / S values of two bytes: in, out; backward: dy,
  * x in, dx out. */
 void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
@@ -169,7 +231,7 @@ void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
 {
     double values = fit->dims.tokens * fit->dims.hidden / fit->dims.shards;
 
-    stream(work, fit, device, (backward ? 6.0 : 4.0) * values);
+    norm(work, fit, device, (backward ? 6.0 : 4.0) * values);
 }
 
 /* Residual (with dropout) after a block: two in, one out; backward: the two
@@ -216,6 +278,7 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
     const struct lh_model *model = &fit->scenario->model;
     double qk_values = d->tokens * (d->queries + d->keys);
 
+    reorder_segment(work, fit, device, backward);
     lh__block_entry(work, fit, device, backward);
     if (model->attention == LH_ATTENTION_MLA) {
         lh__latent_attention(work, fit, device, backward);
@@ -223,11 +286,10 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
         lh__block_exit(work, fit, device, backward);
         return;
     }
-    gemm(work, device,
-         (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
-         backward);
+    products(work, fit, device, (double[]){d->queries, d->keys, d->keys}, 3,
+             backward);
     if (model->qk_norm)
-        stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
+        norm(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
@@ -243,9 +305,10 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     bool gated = fit->scenario->model.gated_mlp;
     double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
+    reorder_segment(work, fit, device, backward);
     lh__block_entry(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
-         backward);
+    products(work, fit, device, (double[]){d->ffn, d->ffn}, gated ? 2 : 1,
+             backward);
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
@@ -261,6 +324,35 @@ static void mlp(struct lh__work *work, const struct lh__fit *fit,
     lh__block_exit(work, fit, device, backward);
 }
 
+/* What recomputation by operators runs of a layer. */
+static void second_products(struct lh__costs *out, const struct lh__fit *fit,
+                            const struct lh_device *device)
+{
+    const struct lh__dims *d = &fit->dims;
+    struct lh__work *attention = &out->attention_second;
+    struct lh__work *mlp = &out->mlp_second;
+    const struct lh_model *model = &fit->scenario->model;
+    double qk_values = d->tokens * (d->queries + d->keys);
+    double gates = model->gated_mlp ? 2.0 : 1.0;
+
+    reorder(attention, fit, device, 1.0);
+    lh__block_entry(attention, fit, device, false);
+    gemm(attention, device, (double[]){d->tokens, d->keys, d->hidden}, false);
+    if (model->qk_norm)
+        norm(attention, fit, device, 4.0 * qk_values);
+    if (model->positions == 0)
+        stream(attention, fit, device, 4.0 * qk_values);
+    if (d->tensor == 1.0 || !fit->scenario->stack.compiled)
+        gemm(attention, device, (double[]){d->tokens, d->hidden, d->queries},
+             false);
+    lh__block_exit(attention, fit, device, false);
+    reorder(mlp, fit, device, 1.0);
+    lh__block_entry(mlp, fit, device, false);
+    if (model->gated_mlp)
+        gemm(mlp, device, (double[]){d->tokens, d->ffn, d->hidden}, false);
+    stream(mlp, fit, device, 2.0 * d->tokens * d->ffn * (gates + 1.0));
+}
+
 /* Rows of the table in and out; backward adds to an fp32 gradient. */
 static void embedding(struct lh__work *work, const struct lh__fit *fit,
                       const struct lh_device *device, bool backward)
@@ -268,6 +360,7 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     double values = fit->dims.tokens * fit->dims.hidden;
 
     lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
+    reorder(work, fit, device, 1.0);
 }
 
 /* The loss moves stack.loss_bytes a logit, of them backward the gradient in
@@ -278,6 +371,7 @@ static void head(struct lh__work *work, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
     double values = d->tokens * d->hidden / d->shards;
 
+    reorder(work, fit, device, 1.0);
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,
@@ -325,6 +419,9 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
         mlp_inner(&out->mlp_again, fit, device, false);
     else
         out->mlp_again = out->mlp_forward;
+    out->attention_second.fp8 = out->mlp_second.fp8 = fp8;
+    if (fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS)
+        second_products(out, fit, device);
     embedding(&out->embedding_forward, fit, device, false);
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);

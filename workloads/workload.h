@@ -135,6 +135,7 @@ struct lh__costs {
     struct lh__work core_backward;
     struct lh__work mlp_forward, mlp_backward;
     struct lh__work mlp_again; /* what full recomputation runs of mlp_forward */
+    struct lh__work attention_second, mlp_second; /* what `operators` runs */
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
 };
@@ -387,6 +388,8 @@ double lh__unit_weights(const struct lh__fit *fit,
                         const struct lh__chunk *chunk, int unit);
 void lh__weights_begin(struct lh__builder *b);
 /* A unit's forward or backward begins and ends. */
+/* A kernel that copies beside a gather or a reduction. */
+void lh__weights_copy(struct lh__builder *b, double bytes, int layer);
 void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
                       int unit);
 void lh__weights_done(struct lh__builder *b, int unit, bool backward);

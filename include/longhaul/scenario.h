@@ -48,7 +48,7 @@ struct lh_model {
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
 enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
 enum lh_recompute { LH_RECOMPUTE_NONE, LH_RECOMPUTE_SELECTIVE,
-                    LH_RECOMPUTE_FULL };
+                    LH_RECOMPUTE_OPERATORS, LH_RECOMPUTE_FULL };
 enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
                    LH_SCHEDULE_INTERLEAVED, LH_SCHEDULE_ZERO_BUBBLE,
                    LH_SCHEDULE_DUALPIPE };
@@ -124,7 +124,14 @@ struct lh_stack {
     bool fused_attention;           /* flash attention, else unfused softmax */
     int64_t flash_version;          /* 1, 2; else the newest of the device */
     double elementwise;             /* bytes of streaming kernels over fused */
+    double norm;                    /* the same of norms */
     double loss_bytes;              /* a logit, forward and backward */
+    double logit_bytes;             /* held a logit, at most */
+    bool compiled;                  /* nothing is kept or run in vain */
+    bool joined;                    /* products of one input are one kernel */
+    double tensor_copy_bytes;       /* a value gathered or summed over tensor */
+    double gather_copy_bytes;       /* a gathered weight (ZeRO-3) */
+    double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
     bool early_stop;                /* full recomputation spares the last GEMM */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */

@@ -261,10 +261,16 @@ void lh__sync_forward(struct lh__builder *b)
 void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 {
     bool shards = b->fit->scenario->plan.zero >= 1;
-    int32_t flow = b->flow, micro_batch = b->micro_batch, reduction;
+    int32_t flow, micro_batch = b->micro_batch, reduction;
     const struct lh__bucket *it = &b->buckets[bucket];
     double bytes = lh__gradient_bytes(b->fit);
 
+    lh__weights_copy(b,
+                     b->fit->scenario->stack.reduce_copy_bytes * bytes / 4.0
+                         * (it->parameters + it->routed),
+                     -1);
+    lh__emit_flush(b);
+    flow = b->flow;
     lh__emit_cut(b);
     if (last)
         b->micro_batch = -1;

@@ -13,12 +13,24 @@
  *   before its pass before has ended.
  *
  * Not gathered again for its backward: the head, where its backward follows its
- * forward at once; anything without plan.reshard_after_forward.  The first gather of a
- * step waits for the optimiser of the step before.  A head whose matrix is the
- * embedding's gathers it once more.
+ * forward at once; anything without plan.reshard_after_forward.  The first
+ * gather of a step waits for the optimiser of the step before.  A head whose
+ * matrix is the embedding's gathers it once more.
  *
- * Left out: the copies into and out of a gather's buffer; shards that do not
- * divide, which are padded.
+ * Copies are kernels of the computation, the stack's `gather_copy` bytes a
+ * gathered weight and `reduce_copy` a gradient that is reduced in fp32, half of
+ * it in bf16.  PyTorch: FSDP1 gathers in place; the backward of its views joins
+ * the gradients (4), casts them to fp32 (6) and divides them (8), in all 18
+ * (torch/distributed/fsdp/_runtime_utils.py, _post_backward_hook,
+ * _reduce_grad). FSDP2 splits what it gathered into its parameters (4) and
+ * joins and casts gradients in one kernel (6), both on the stream of the
+ * computation
+ * (_composable/fsdp/_fsdp_collectives.py).
+ *
+ * Left out: shards that do not divide, which are padded; that FSDP1 casts and
+ * divides beside the backward (memory is shared, so it is taken to slow it by
+ * as much); that embedding and head are one unit of PyTorch's, the root's,
+ * whole from the first forward to the end of the backward.
  */
 #include "../workload.h"
 
@@ -75,6 +87,16 @@ static bool is_whole(const struct lh__builder *b, int unit)
     return b->last_visit[unit] >= 0 && b->last_forward[unit] && !freed;
 }
 
+void lh__weights_copy(struct lh__builder *b, double bytes, int layer)
+{
+    struct lh__work work = {0};
+
+    if (!shards_weights(b) || bytes == 0.0)
+        return;
+    lh__work_bytes(&work, b->device, bytes);
+    lh__emit_work(b, &work, LH_DATA_COMM, LH_TASK_WEIGHTS, layer);
+}
+
 void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
                       int unit)
 {
@@ -93,6 +115,10 @@ void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
     if (b->first_gather == LH__NO_OP)
         b->first_gather = gather;
     lh__emit_compute_wait(b, gather);
+    lh__weights_copy(b,
+                     b->fit->scenario->stack.gather_copy_bytes
+                         * lh__unit_weights(b->fit, chunk, unit),
+                     spec.layer);
 }
 
 void lh__weights_done(struct lh__builder *b, int unit, bool backward)
