@@ -183,6 +183,11 @@ static const struct lh__key keys[] = {
      .fallback = "false",
      .help = "Tensor communication is hidden behind matrix products, chunk by "
              "chunk; needs sequence_parallel."},
+    {"plan.overlap.pipeline", LH__FLAG,
+     .offset = ROOT(s.plan.overlap_pipeline), .fallback = "true",
+     .help = "Transfers between stages run beside the computation; false: "
+             "the next pass waits for the sends of the last one and for what "
+             "it receives, which is awaited only then."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",

@@ -105,6 +105,14 @@ bool lh__fit_is_hybrid(const struct lh__fit *fit)
     return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
 }
 
+bool lh__fit_scatters(const struct lh__fit *fit)
+{
+    const struct lh_scenario *s = fit->scenario;
+
+    return s->stack.scattered_sends && s->plan.tensor > 1
+           && !s->plan.sequence_parallel;
+}
+
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
     return fit->scenario->model.tied_embeddings && fit->n_stages > 1;

@@ -294,11 +294,19 @@ static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
     bool gated = fit->scenario->model.gated_mlp;
     struct lh__block attention = {d->queries + 2.0 * d->keys, d->queries};
     struct lh__block mlp = {(gated ? 2.0 : 1.0) * d->ffn, d->ffn};
+    struct lh__block head = {d->vocab, 0.0};
 
-    for (int backward = 0; backward < 2; backward++) {
-        lh__overlap_make(&out->attention[backward], fit, device, &attention,
-                         backward);
-        lh__overlap_make(&out->mlp[backward], fit, device, &mlp, backward);
+    lh__overlap_add(&out->head, fit, device, &head, true);
+    for (int backward = fit->scenario->plan.overlap_tensor ? 0 : 1;
+         backward < 2; backward++) {
+        struct lh__overlap *o[] = {&out->attention[backward],
+                                   &out->mlp[backward]};
+
+        for (int i = 0; i < 2; i++)
+            o[i]->replaced.fp8 = o[i]->input.fp8 = o[i]->reduction.fp8 =
+                out->mlp_forward.fp8;
+        lh__overlap_add(o[0], fit, device, &attention, backward);
+        lh__overlap_add(o[1], fit, device, &mlp, backward);
     }
 }
 
@@ -329,6 +337,5 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
-    if (fit->scenario->plan.overlap_tensor)
-        overlaps_make(out, fit, device);
+    overlaps_make(out, fit, device);
 }

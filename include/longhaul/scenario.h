@@ -88,6 +88,7 @@ struct lh_plan {
     bool sequence_parallel;
     bool overlap_gradients;
     bool overlap_tensor;
+    bool overlap_pipeline;    /* transfers between stages; else they block */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
@@ -125,6 +126,10 @@ struct lh_stack {
     double elementwise;             /* bytes of streaming kernels over fused */
     double loss_bytes;              /* a logit, forward and backward */
     bool early_stop;                /* full recomputation spares the last GEMM */
+    bool backward_overlap;          /* tensor communication of a backward runs
+                                       beside the products that allow it */
+    bool scattered_sends;           /* without sequence parallelism a tensor
+                                       group sends each value once */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */
     const char *source;
