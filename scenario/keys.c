@@ -59,6 +59,17 @@ static const struct lh__key keys[] = {
      .derived = "none; either name or config must be given",
      .example = "path/to/config.json",
      .help = "A HuggingFace config.json, from which the shape is read."},
+    {"model.parallel_block", LH__FLAG, LH__ROW,
+     .offset = ROOT(s.model.parallel_block),
+     .derived = "what the model's row or config.json says",
+     .help = "Attention and MLP of a layer side by side, from one norm and "
+             "summed once (GPT-J, PaLM, MegaScale)."},
+    {"model.attention_window", LH__COUNT, LH__ROW,
+     .offset = ROOT(s.model.attention_window), .min = 0, .max = 1e8,
+     .derived = "what the model's row or config.json says",
+     .unit = "tokens", .example = "1024",
+     .help = "Last tokens that a token sees, itself included; 0: all before "
+             "it."},
 
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,

@@ -10,6 +10,7 @@
  *   sequence_parallel   all-gather, attention, reduce-scatter, all-gather,
  *                       MLP, reduce-scatter, each of a whole buffer of 2 T h;
  *                       backward mirrors it
+ *   parallel block      one segment in place of the two
  * and around the layers: embedding (reduction of its output), head (gather of
  * its input, reduction of its input's gradient) and three fp32 values a token
  * of the vocab-parallel loss, as one all-reduce.
@@ -332,12 +333,18 @@ static void sparse_backward(struct lh__builder *b, const struct lap *lap)
 
 /* ---- layers ------------------------------------------------------------- */
 
+/* A parallel block is the segment of its attention. */
+static bool is_parallel(const struct lh__builder *b)
+{
+    return b->fit->scenario->model.parallel_block;
+}
+
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
     attention(b, lap, false);
     if (lh__layer_is_sparse(b->fit, lap->layer))
         sparse_forward(b, lap);
-    else
+    else if (!is_parallel(b))
         mlp(b, lap, false);
 }
 
@@ -352,9 +359,13 @@ static void recompute_layer(struct lh__builder *b, int layer)
         layer_forward(b, &lap);
         return;
     }
-    attention(b, &lap, false);
+    if (!is_parallel(b))
+        attention(b, &lap, false);
     gather(b, &lap);
-    compute(b, &lap, &b->costs.mlp_again);
+    if (is_parallel(b))
+        attention_core(b, &lap, &b->costs.mlp_again, false);
+    else
+        compute(b, &lap, &b->costs.mlp_again);
 }
 
 static void layer_backward(struct lh__builder *b, int layer)
@@ -363,7 +374,7 @@ static void layer_backward(struct lh__builder *b, int layer)
 
     if (lh__layer_is_sparse(b->fit, layer))
         sparse_backward(b, &lap);
-    else
+    else if (!is_parallel(b))
         mlp(b, &lap, true);
     attention(b, &lap, true);
 }

@@ -122,9 +122,9 @@ struct lh__block {
 
 /* Of a segment's work. */
 struct lh__overlap {
-    struct lh__work replaced;  /* products as they are without overlap */
-    struct lh__work gather;    /* what runs beside the gather, */
-    struct lh__work input;     /* backward: beside a second one, of its input, */
+    struct lh__work replaced; /* products as they are without overlap */
+    struct lh__work gather;   /* what runs beside the gather, */
+    struct lh__work input;    /* backward: beside a second one, of its input, */
     struct lh__work reduction; /* and beside the reduction */
 };
 
@@ -139,11 +139,13 @@ struct lh__costs {
     struct lh__sparse sparse_forward, sparse_backward;
     struct lh__overlap attention[2], mlp[2]; /* forward, backward */
     struct lh__overlap head;                 /* backward */
-    struct lh__work attention_forward, attention_backward;
+    struct lh__work attention_forward, attention_backward; /* of a parallel
+                                                              block all */
     struct lh__work core; /* forward of the attention core */
     struct lh__work core_backward;
     struct lh__work mlp_forward, mlp_backward;
-    struct lh__work mlp_again; /* what full recomputation runs of mlp_forward */
+    struct lh__work mlp_again; /* what full recomputation that stops early runs
+                                  of mlp_forward, or of a parallel block */
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
 };

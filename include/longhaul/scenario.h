@@ -31,6 +31,10 @@ struct lh_model {
     bool mlp_bias;
     bool norm_bias;          /* LayerNorm (weight and bias), else RMSNorm */
     bool qk_norm;            /* a norm of head_dim on Q and on K */
+    bool parallel_block;     /* attention and MLP side by side, summed once */
+    bool parallel_norms;     /* ... with a norm each, else of one */
+    int64_t attention_window; /* last tokens that a token sees, itself
+                                 included; 0: all before it */
     int64_t positions;       /* learned position embeddings, 0 = rotary */
     enum lh_attention attention;
     int64_t q_lora_rank, kv_lora_rank;          /* MLA; q 0 = no low rank */
@@ -44,6 +48,9 @@ struct lh_model {
     int64_t parameters;      /* all */
     int64_t active_parameters; /* used by one token */
 };
+
+/* Norms before the attention and the MLP of a layer, 1 or 2. */
+int64_t lh_model_layer_norms(const struct lh_model *model);
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
 enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
