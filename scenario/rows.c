@@ -528,6 +528,7 @@ static const struct lh__column stack_columns[] = {
     {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
     {"backward_overlap", LH__CELL_FLAG, AT(backward_overlap), "no", 0, 0, 0,
      0},
+    {"bias_gradients", LH__CELL_FLAG, AT(bias_gradients), "no", 0, 0, 0, 0},
     {"scattered_sends", LH__CELL_FLAG, AT(scattered_sends), "no", 0, 0, 0, 0},
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),

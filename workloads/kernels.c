@@ -186,11 +186,17 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
 }
 
 /* Forward: scores, softmax with mask [, dropout], values.  Backward: the four
- * GEMMs, softmax' [, dropout'].  `scores` is one pass over the s x s matrix. */
+ * GEMMs, softmax' [, dropout'].  `scores` is one pass over the s x s matrix.
+ * The output is copied into the order of tokens, backward its gradient out of
+ * it and those of Q, K and V into one tensor. */
 static void core_unfused(struct lh__work *work, const struct lh_device *device,
                          const struct lh__core *c, bool backward)
 {
     double scores = 2.0 * c->batch * c->heads * c->rows * c->rows;
+    double tokens = c->batch * c->rows * c->head_dim;
+    double copied =
+        4.0 * tokens
+        * (backward ? 2.0 * c->heads + 2.0 * c->kv_heads : c->heads);
     struct lh__gemm to_square = {.batch = c->batch * c->heads,
                                  .m = c->rows,
                                  .n = c->rows,
@@ -204,6 +210,8 @@ static void core_unfused(struct lh__work *work, const struct lh_device *device,
     for (int i = 0; i < (backward ? 3 : 1); i++)
         lh__work_gemm(work, device, &from_square);
     lh__work_bytes(work, device, (backward ? 3.0 : 2.0) * scores);
+    work->kernel_s +=
+        copied / (device->memory_bytes_per_s * device->memory_frac);
     if (c->dropout) /* in, out, and a mask of one byte */
         lh__work_bytes(work, device, 2.5 * scores);
 }

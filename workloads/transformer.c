@@ -24,9 +24,10 @@
  *
  * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
- * each operand once.  Biases ride along in the GEMMs' epilogues.
- * With training.precision fp8 the operands of the layers' GEMMs are fp8; the
- * core, the head and all else stay bf16 (TransformerEngine's linear layers;
+ * each operand once.  Biases ride along in the GEMMs' epilogues; their
+ * gradients are kernels of their own where the stack says so. With
+ * training.precision fp8 the operands of the layers' GEMMs are fp8; the core,
+ * the head and all else stay bf16 (TransformerEngine's linear layers;
  * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
  * that do not fuse attention, whose models had it.  Norms, residuals, rotary
@@ -162,6 +163,20 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
 
 /* ---- segments ----------------------------------------------------------- */
 
+/* The gradient of a bias reads that of its layer's output.  Dispatch is that of
+ * the kernels counted elsewhere. */
+static void bias_gradient(struct lh__work *work, const struct lh__fit *fit,
+                          const struct lh_device *device, double values)
+{
+    double seconds =
+        2.0 * values / (device->memory_bytes_per_s * device->memory_frac);
+
+    if (!fit->scenario->stack.bias_gradients)
+        return;
+    work->kernel_s += seconds;
+    work->weights_s += seconds;
+}
+
 /* A kernel that streams `bytes` where the stack fuses what can be fused. */
 static void stream(struct lh__work *work, const struct lh__fit *fit,
                    const struct lh_device *device, double bytes)
@@ -239,6 +254,12 @@ static void attention_inner(struct lh__work *work, const struct lh__fit *fit,
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    if (backward && model->attention_bias)
+        bias_gradient(work, fit, device,
+                      d->tokens * (d->queries + 2.0 * d->keys)
+                          + (model->qkv_bias_only
+                                 ? 0.0
+                                 : d->tokens * d->hidden / d->shards));
 }
 
 static void attention(struct lh__work *work, const struct lh__fit *fit,
@@ -262,6 +283,9 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
+    if (backward && fit->scenario->model.mlp_bias)
+        bias_gradient(work, fit, device,
+                      gates * inner + d->tokens * d->hidden / d->shards);
 }
 
 static void mlp(struct lh__work *work, const struct lh__fit *fit,

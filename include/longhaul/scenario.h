@@ -135,6 +135,7 @@ struct lh_stack {
     bool early_stop;                /* full recomputation spares the last GEMM */
     bool backward_overlap;          /* tensor communication of a backward runs
                                        beside the products that allow it */
+    bool bias_gradients;            /* in kernels of their own */
     bool scattered_sends;           /* without sequence parallelism a tensor
                                        group sends each value once */
     double collective_base_s;       /* software latency of one collective */
