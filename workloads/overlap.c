@@ -23,27 +23,30 @@
  *             last product; the reduction beside the weight gradient of its
  *             first, which needs no chunks
  *
- * hop = communication / (t - 1).  Chunks have T / t rows, whose quantisation
- * is their own.
+ * hop = communication / (t - 1).  Chunks have T / t rows and tiles of their own;
+ * their waves are shared (TransformerEngine runs them on three streams).
  *
  * Left out: multiprocessors that the communication takes; with
  * plan.overlap.tensor the forward of the head, which hides nothing.
  */
 #include "workload.h"
 
-/* t products of T / t rows; C[T, n] = A[T, k] B[k, n]. */
+/* t products of T / t rows; C[T, n] = A[T, k] B[k, n].  Kernels of several
+ * chunks are in flight at once and fill each other's last waves, as those of a
+ * batch do. */
 static void chunks(struct lh__overlap *out, const struct lh__fit *fit,
                    const struct lh_device *device, double n, double k,
                    struct lh__work *beside)
 {
     double t = fit->dims.tensor, tokens = fit->dims.tokens;
     struct lh__gemm whole = {.batch = 1.0, .m = tokens, .n = n, .k = k};
-    struct lh__gemm chunk = {.batch = 1.0, .m = tokens / t, .n = n, .k = k};
-    struct lh__work one = {.fp8 = out->replaced.fp8};
+    struct lh__gemm parts = {.batch = t, .m = tokens / t, .n = n, .k = k};
+    struct lh__work all = {.fp8 = out->replaced.fp8};
 
     lh__work_gemm(&out->replaced, device, &whole);
-    lh__work_gemm(&one, device, &chunk);
-    lh__work_add_part(beside, &one, t);
+    lh__work_gemm(&all, device, &parts);
+    all.n_kernels *= t;
+    lh__work_add(beside, &all);
 }
 
 /* The product as it is, whole. */

@@ -11,12 +11,13 @@
  *             waits for all of them, so a send waits for its late receiver.
  *             Interleaved: between two pairs of a forward and a backward.
  *
- * Source of blocking: NVIDIA/Megatron-LM, megatron/core/pipeline_parallel,
- * batch_isend_irecv and its wait, the only way before
- * --overlap-p2p-communication; Jiang et al. 2024 (arXiv:2402.15627), section
- * 3.2, "Overlapping in pipeline parallelism".
+ *             The CPU waits with it (torch.cuda.synchronize), so that the
+ *             accelerator waits for the dispatch of FIRST_KERNELS.
  *
- * Left out: the CPU, which waits as well, and begins to dispatch only then.
+ * Source of blocking: NVIDIA/Megatron-LM, p2p_communication.py,
+ * batch_isend_irecv with its wait and synchronisation, the only way before
+ * --overlap-p2p-communication (2023); Jiang et al. 2024 (arXiv:2402.15627),
+ * section 3.2, "Overlapping in pipeline parallelism".
  */
 #include "workload.h"
 
@@ -87,6 +88,9 @@ int32_t lh__transfer_send(struct lh__builder *b, const struct lh__slot *slot)
 
 enum { BATCH_MAX = 4 }; /* a forward and a backward, both ways */
 
+/* A norm and a gather; the product behind them is launched while they run. */
+#define FIRST_KERNELS 2.0
+
 struct batch {
     int32_t after[2]; /* what ends the passes that are done, LH__NO_OP */
     int32_t ops[BATCH_MAX];
@@ -110,6 +114,17 @@ static void add(struct lh__builder *b, struct batch *batch,
     batch->ops[batch->n++] = op;
 }
 
+/* The CPU was waiting as well: the first kernels are not launched ahead. */
+static void launch(struct lh__builder *b, const struct lh__slot *slot)
+{
+    struct lh__work first = {.n_kernels = FIRST_KERNELS};
+
+    b->micro_batch = slot->micro_batch;
+    lh__emit_work(b, &first, LH_COMPUTE,
+                  slot->backward ? LH_TASK_BACKWARD : LH_TASK_FORWARD, -1);
+    lh__emit_flush(b);
+}
+
 void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,
                         const struct lh__slots *due)
 {
@@ -129,5 +144,7 @@ void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,
     lh__emit_cut(b);
     for (int i = 0; i < batch.n; i++)
         lh__emit_wait(b, batch.ops[i]);
+    if (batch.n > 0 && due->n > 0)
+        launch(b, &due->at[0]);
     b->micro_batch = micro_batch;
 }
