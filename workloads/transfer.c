@@ -122,7 +122,8 @@ static void launch(struct lh__builder *b, const struct lh__slot *slot)
     b->micro_batch = slot->micro_batch;
     lh__emit_work(b, &first, LH_COMPUTE,
                   slot->backward ? LH_TASK_BACKWARD : LH_TASK_FORWARD, -1);
-    lh__emit_flush(b);
+    lh__emit_cut(b);
+    lh__emit_wait(b, b->last_compute);
 }
 
 void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,
