@@ -243,7 +243,8 @@ enum { MAX_STAGES = 8 };
 
 struct path {
     const struct lh_program *p;
-    enum lh_stream slow; /* whose communications take slow_s, others nothing */
+    unsigned
+        slow; /* streams whose communications take slow_s, others nothing */
     double slow_s;
     double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
     double *row_ready;       /* latest post of the row */
@@ -297,7 +298,7 @@ static int sweep(struct path *path, int s, bool *posted)
         }
         if (path->row_missing[op->comm] == 0) {
             path->end[s][i] = path->row_ready[op->comm];
-            if (op->stream == path->slow)
+            if (path->slow >> op->stream & 1)
                 path->end[s][i] += path->slow_s;
             n++;
         }
@@ -305,9 +306,9 @@ static int sweep(struct path *path, int s, bool *posted)
     return n;
 }
 
-/* Seconds of one step of a one-device program. */
-static double step_with(const struct lh_program *p, enum lh_stream slow,
-                        double slow_s, struct lh_ctx *ctx)
+/* Seconds of one step of a one-device program; slow: a set of streams. */
+static double step_on(const struct lh_program *p, unsigned slow, double slow_s,
+                      struct lh_ctx *ctx)
 {
     struct path path = {.p = p, .slow = slow, .slow_s = slow_s};
     bool *posted[MAX_STAGES];
@@ -341,12 +342,19 @@ static double step_with(const struct lh_program *p, enum lh_stream slow,
     return last;
 }
 
+static double step_with(const struct lh_program *p, enum lh_stream slow,
+                        double slow_s, struct lh_ctx *ctx)
+{
+    return step_on(p, 1u << slow, slow_s, ctx);
+}
+
 static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
 {
     return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
 }
 
-/* Every pass of a chunk takes 1 s forward and 2 s backward. */
+/* Every pass of a chunk takes 1 s forward and 2 s backward, launches alone
+ * nothing. */
 static void set_seconds(struct lh_program *p)
 {
     for (int k = 0; k < p->n_templates; k++)
@@ -354,7 +362,8 @@ static void set_seconds(struct lh_program *p)
             struct lh_op *op = &p->templates[k].ops[i];
 
             if (op->kind == LH_OP_COMPUTE)
-                op->seconds = op->task == LH_TASK_FORWARD    ? 1.0
+                op->seconds = op->seconds == op->gap_s       ? 0.0
+                              : op->task == LH_TASK_FORWARD  ? 1.0
                               : op->task == LH_TASK_BACKWARD ? 2.0
                                                              : 0.0;
         }
@@ -424,6 +433,41 @@ static void has_the_ideal_bubble(void)
         /* narayanan2021, section 2.2: (p - 1) (t_f + t_b) / v */
         LH_CHECK_NEAR(step_seconds(&p, &ctx), 3.0 * (passes + cases[i].p - 1),
                       1e-12);
+        lh_ctx_end(&ctx);
+    }
+}
+
+enum {
+    TRANSFERS = 1u << LH_STREAM_FORWARD_SEND | 1u << LH_STREAM_FORWARD_RECV
+                | 1u << LH_STREAM_BACKWARD_SEND | 1u << LH_STREAM_BACKWARD_RECV
+};
+
+/* The step with transfers of transfer_s, passes of 1 and 2 s, no dispatch. */
+static double step_of(struct lh_scenario *s, bool overlap, double transfer_s,
+                      struct lh_ctx *ctx)
+{
+    struct lh_program p;
+
+    s->plan.overlap_pipeline = overlap;
+    p = build(s, ctx);
+    set_seconds(&p);
+    return step_on(&p, TRANSFERS, transfer_s, ctx);
+}
+
+/* 1F1B of two stages: a forward of the first stage, each of m + 1 times
+ * (t_f + t_b), passes a batch of one transfer, both ways at once. */
+static void waits_for_blocking_transfers(void)
+{
+    for (int m = 2; m < 6; m++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 2);
+
+        s.plan.pipeline = 2;
+        s.training.global_batch = m;
+        LH_CHECK_NEAR(step_of(&s, false, 0.25, &ctx), (m + 1) * (3.0 + 0.25),
+                      1e-12);
+        LH_CHECK(step_of(&s, true, 0.25, &ctx)
+                 < step_of(&s, false, 0.25, &ctx));
         lh_ctx_end(&ctx);
     }
 }
@@ -1498,7 +1542,7 @@ static void builds_every_combination(void)
 {
     int built = 0;
 
-    for (int bits = 0; bits < 512; bits++) {
+    for (int bits = 0; bits < 1024; bits++) {
         struct lh_ctx ctx = begin();
         struct lh_scenario s = scenario(&ctx, 16);
         struct lh_text a = lh_text_new(ctx.arena), b = a;
@@ -1514,6 +1558,8 @@ static void builds_every_combination(void)
         s.plan.recompute = (enum lh_recompute)(bits >> 6 & 1) * 2;
         s.model.tied_embeddings = bits & 128;
         s.plan.overlap_tensor = (bits & 2) && (bits & 32);
+        s.plan.overlap_pipeline = bits & 512;
+        s.model.parallel_block = (bits & 576) == 64;
         s.plan.context = bits & 256 ? 2 : 1;
         s.plan.context_kind =
             bits & 2 ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
@@ -1530,7 +1576,7 @@ static void builds_every_combination(void)
         built++;
         lh_ctx_end(&ctx);
     }
-    LH_CHECK(built == 512);
+    LH_CHECK(built == 1024);
 }
 
 static void finds_broken_programs(void)
@@ -1774,6 +1820,7 @@ int main(void)
         {"orders axes by placement", orders_axes_by_placement},
         {"orders passes as published", orders_passes_as_published},
         {"has the ideal bubble", has_the_ideal_bubble},
+        {"waits for blocking transfers", waits_for_blocking_transfers},
         {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
