@@ -68,11 +68,15 @@ static const char *reason(const struct run *run, struct lh_arena *arena)
     return text.s;
 }
 
-static void take_result(struct run *run, const struct lh_result *result)
+static void take_result(struct run *run, const struct lh_trace *trace,
+                        const struct lh_result *result)
 {
     struct lh_validation_row *row = run->row;
-    struct lh__measured measured = {&run->scenario, &run->program, result};
+    struct lh__measured measured = {&run->scenario, &run->program, trace,
+                                    result};
     row->simulated = lh__quantity_value(row, &measured);
+    if (isnan(row->simulated))
+        row->unsupported = lh__no_value;
     row->error = row->simulated / row->published - 1;
     row->step_time_s = result->step_time_s;
     row->fits = result->fits;
@@ -113,7 +117,7 @@ static void simulate(struct run *runs, int n, int jobs)
             run->status = lh_result_make(&result, &traces[i], &run->program,
                                          run->topology, &run->ctx);
         if (run->status == LH_OK)
-            take_result(run, &result);
+            take_result(run, &traces[i], &result);
     }
     lh_ctx_end(&ctx);
 }

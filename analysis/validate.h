@@ -12,8 +12,16 @@
 struct lh__measured {
     const struct lh_scenario *scenario;
     const struct lh_program *program;
+    const struct lh_trace *trace;
     const struct lh_result *result;
 };
+
+/* Of one layer in the middle of the model and one micro-batch: computation,
+ * communication that it waits for, backward what is recomputed.  NAN where a
+ * program has no operation of a single layer. */
+double lh__layer_time_s(const struct lh_trace *trace,
+                        const struct lh_program *program, int64_t layers,
+                        bool backward);
 
 struct lh__quantity;
 
@@ -32,6 +40,9 @@ bool lh__quantity_convention(const struct lh__quantity *quantity,
 /* The row's quantity as simulated, in the row's unit. */
 double lh__quantity_value(const struct lh_validation_row *row,
                           const struct lh__measured *measured);
+
+/* Why a row has no value: its program has none of the quantity. */
+extern const char lh__no_value[];
 
 /* Sorts the values; NAN for none. */
 double lh__median(double *values, int n);

@@ -28,6 +28,9 @@ struct unit {
 
 enum { UNITS_MAX = 4 };
 
+const char lh__no_value[] =
+    "operations of a single layer need plan.tensor above 1";
+
 struct lh__quantity {
     struct lh_choice choice;
     bool is_rate;
@@ -116,6 +119,22 @@ static double tflops_per_gpu(const struct lh_validation_row *row,
     return flops(row, m) / (m->result->step_time_s * ranks(m) * 1e12);
 }
 
+static double layer_forward_time(const struct lh_validation_row *row,
+                                 const struct lh__measured *m)
+{
+    (void)row;
+    return lh__layer_time_s(m->trace, m->program, m->scenario->model.layers,
+                            false);
+}
+
+static double layer_backward_time(const struct lh_validation_row *row,
+                                  const struct lh__measured *m)
+{
+    (void)row;
+    return lh__layer_time_s(m->trace, m->program, m->scenario->model.layers,
+                            true);
+}
+
 static const struct lh__quantity quantities[] = {
     {{"step_time", "time of a step"},
      false,
@@ -152,6 +171,16 @@ static const struct lh__quantity quantities[] = {
      true,
      {{"TFLOP/s", 1}},
      tflops_per_gpu},
+    {{"layer_forward_time", "forward of one layer, communication included"},
+     false,
+     false,
+     {{"s", 1}, {"ms", 1e-3}},
+     layer_forward_time},
+    {{"layer_backward_time", "its backward, recomputation included"},
+     false,
+     false,
+     {{"s", 1}, {"ms", 1e-3}},
+     layer_backward_time},
 };
 
 enum { N_QUANTITIES = (int)(sizeof quantities / sizeof quantities[0]) };

@@ -59,6 +59,17 @@ static const struct lh__key keys[] = {
      .derived = "none; either name or config must be given",
      .example = "path/to/config.json",
      .help = "A HuggingFace config.json, from which the shape is read."},
+    {"model.parallel_block", LH__FLAG, LH__ROW,
+     .offset = ROOT(s.model.parallel_block),
+     .derived = "what the model's row or config.json says",
+     .help = "Attention and MLP of a layer side by side, from one norm and "
+             "summed once (GPT-J, PaLM, MegaScale)."},
+    {"model.attention_window", LH__COUNT, LH__ROW,
+     .offset = ROOT(s.model.attention_window), .min = 0, .max = 1e8,
+     .derived = "what the model's row or config.json says",
+     .unit = "tokens", .example = "1024",
+     .help = "Last tokens that a token sees, itself included; 0: all before "
+             "it."},
 
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,
@@ -185,6 +196,11 @@ static const struct lh__key keys[] = {
      .fallback = "false",
      .help = "Tensor communication is hidden behind matrix products, chunk by "
              "chunk; needs sequence_parallel."},
+    {"plan.overlap.pipeline", LH__FLAG,
+     .offset = ROOT(s.plan.overlap_pipeline), .fallback = "true",
+     .help = "Transfers between stages run beside the computation; false: "
+             "the next pass waits for the sends of the last one and for what "
+             "it receives, which is awaited only then."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",

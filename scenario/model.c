@@ -13,7 +13,8 @@
  *                   + h (k + r) + k a (n + v) + a v h, norms q + k
  *   MLP             m h f; an expert likewise with its own width
  *   router          h E, one correction more per expert where it has them
- *   norms           two of h a layer and a last one; 2 d a layer for QK norms
+ *   norms           two of h a layer (one where attention and MLP share it)
+ *                   and a last one; 2 d a layer for QK norms
  * (n, r, v: head dims without position, with position, of values; q, k: the
  * low ranks), and the biases the shape says it has.  Vaswani et al. 2017;
  * Shazeer 2020 (arXiv:2002.05202); DeepSeek-V2 (arXiv:2405.04434) for MLA.
@@ -86,6 +87,11 @@ static double count_norm(const struct lh_model *m)
     return (double)m->hidden * (m->norm_bias ? 2 : 1);
 }
 
+int64_t lh_model_layer_norms(const struct lh_model *model)
+{
+    return model->parallel_block && !model->parallel_norms ? 1 : 2;
+}
+
 /* Parameters, with `experts` of the routed ones in a layer. */
 static double count_all(const struct lh_model *m, double experts)
 {
@@ -96,10 +102,11 @@ static double count_all(const struct lh_model *m, double experts)
     double attention = m->attention == LH_ATTENTION_MLA ? count_mla(m)
                                                         : count_gqa(m);
     double expert = count_mlp(m, (double)m->expert_ffn);
+    double norms = (double)lh_model_layer_norms(m);
 
     return (double)m->vocab * h * (m->tied_embeddings ? 1 : 2) +
            (double)m->positions * h +
-           layers * (attention + 2 * count_norm(m)) + count_norm(m) +
+           layers * (attention + norms * count_norm(m)) + count_norm(m) +
            (layers - sparse) * count_mlp(m, (double)m->ffn) +
            sparse * (router +
                      (experts + (double)m->shared_experts) * expert);
@@ -229,6 +236,9 @@ static const struct lh__column model_columns[] = {
     COUNT(expert_ffn),
     COUNT(dense_layers),
     FLAG(router_bias),
+    FLAG(parallel_block),
+    FLAG(parallel_norms),
+    COUNT(attention_window),
     TEXT(source),
 };
 

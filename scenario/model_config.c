@@ -6,8 +6,8 @@
  * Numbers come from the keys below, each under the names that publishers use
  * for it.  What the file does not state, a family (model_type) implies: gated
  * MLP, biases, kind of norm, QK norm, learned positions, as in the families'
- * code in huggingface/transformers.  An unknown family, a window, linear or
- * state-space layers, dense layers between sparse ones are refused: their
+ * code in huggingface/transformers.  An unknown family, a window of some layers,
+ * linear or state-space layers, dense layers between sparse ones are refused: their
  * attention or their order is not what the rest of the program computes.
  * A nested text_config is read, a vision tower beside it is not.
  * jansson has no positions of values; a key that occurs once in the text is
@@ -46,6 +46,8 @@ struct family {
     bool tied;           /* where tie_word_embeddings is absent    */
     bool router_bias;    /* where topk_method is absent            */
     bool learned_positions;
+    bool parallel;       /* where use_parallel_residual is absent  */
+    bool parallel_norms;
 };
 
 static const struct family families[] = {
@@ -59,7 +61,10 @@ static const struct family families[] = {
     {.model_type = "deepseek_v3", .router_bias = true},
     {.model_type = "kimi_k2", .router_bias = true},
     {.model_type = "gpt_neox", .plain_mlp = true, .norm_bias = true,
-     .attention_bias = true, .mlp_bias = true},
+     .attention_bias = true, .mlp_bias = true, .parallel = true,
+     .parallel_norms = true},
+    {.model_type = "gptj", .plain_mlp = true, .norm_bias = true,
+     .mlp_bias = true, .parallel = true},
     {.model_type = "gpt2", .plain_mlp = true, .norm_bias = true,
      .attention_bias = true, .mlp_bias = true, .tied = true,
      .learned_positions = true},
@@ -313,6 +318,21 @@ static const struct family *find_family(const struct config *c)
     return NULL;
 }
 
+/* Every layer of the list looks through a window. */
+static bool all_slide(json_t *types)
+{
+    json_t *type;
+    size_t i;
+
+    json_array_foreach(types, i, type) {
+        const char *name = json_string_value(type);
+        if (name == NULL || strcmp(name, "sliding_attention") != 0) {
+            return false;
+        }
+    }
+    return json_array_size(types) > 0;
+}
+
 static void check_layer_types(const struct config *c)
 {
     json_t *types = value_of(c, "layer_types");
@@ -325,6 +345,9 @@ static void check_layer_types(const struct config *c)
     }
     json_array_foreach(types, i, type) {
         const char *name = json_string_value(type);
+        if (all_slide(types)) {
+            return;
+        }
         if (name == NULL || strcmp(name, "full_attention") != 0) {
             lh_error(c->ctx, find_key(c, "layer_types"),
                      "layers of type '%s' (layer_types[%zu]) are not "
@@ -335,24 +358,49 @@ static void check_layer_types(const struct config *c)
     }
 }
 
-static void check_window(const struct config *c)
+/* Qwen's switch is for the layers from max_window_layers on. */
+static bool all_look_through_it(const struct config *c, int64_t layers)
 {
+    static const struct count_key key = {.low = 0};
+    json_t *value = value_of(c, "max_window_layers");
+    int64_t first = 0;
+
+    if (json_is_array(value_of(c, "layer_types"))) {
+        return all_slide(value_of(c, "layer_types"));
+    }
+    if (value != NULL && read_flag(c, "use_sliding_window", false) &&
+        !check_count(&first, c, "max_window_layers", value, &key)) {
+        return false;
+    }
+    if (first > 0 && first < layers) {
+        lh_error(c->ctx, find_key(c, "max_window_layers"),
+                 "attention in a sliding window in some layers of %lld "
+                 "('max_window_layers') is not supported by this version",
+                 (long long)layers);
+    }
+    return first == 0;
+}
+
+/* The window of all layers; 0: there is none. */
+static int64_t read_window(const struct config *c, int64_t layers)
+{
+    static const struct count_key key = {.low = 1};
     json_t *window = value_of(c, "sliding_window");
     json_t *reach = value_of(c, "max_position_embeddings");
     const char *type = json_string_value(value_of(c, "model_type"));
     bool by_switch = type != NULL && strncmp(type, "qwen", 4) == 0;
+    int64_t tokens;
 
     if (window == NULL || json_is_false(window) ||
-        !read_flag(c, "use_sliding_window", !by_switch)) {
-        return;
+        !read_flag(c, "use_sliding_window", !by_switch) ||
+        !check_count(&tokens, c, "sliding_window", window, &key) ||
+        !all_look_through_it(c, layers)) {
+        return 0;
     }
-    if (json_is_integer(window) && json_is_integer(reach) &&
-        json_integer_value(window) >= json_integer_value(reach)) {
-        return; /* wider than any sequence */
+    if (json_is_integer(reach) && tokens >= json_integer_value(reach)) {
+        return 0; /* wider than any sequence */
     }
-    lh_error(c->ctx, find_key(c, "sliding_window"),
-             "attention in a sliding window ('sliding_window') is not "
-             "supported by this version");
+    return tokens;
 }
 
 /* Keys that only models with another kind of attention have. */
@@ -394,7 +442,6 @@ static void check_attention(const struct config *c)
         }
     }
     check_layer_types(c);
-    check_window(c);
 }
 
 /* ---- sparse layers ------------------------------------------------------ */
@@ -557,6 +604,10 @@ static void read_shape(struct lh_model *m, const struct config *c,
         read_flag(c, "attention_bias", family->attention_bias);
     m->mlp_bias = family->mlp_bias || read_flag(c, "mlp_bias", false);
     m->tied_embeddings = read_tied(c, family->tied);
+    m->parallel_block =
+        read_flag(c, "use_parallel_residual", family->parallel);
+    m->parallel_norms = m->parallel_block && family->parallel_norms;
+    m->attention_window = read_window(c, m->layers);
     if (!family->learned_positions) {
         m->positions = 0;
     } else if (m->positions == 0) {

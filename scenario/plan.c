@@ -246,8 +246,7 @@ static void check_stages(struct lh__reader *r)
                  sum, layers);
 }
 
-/* A key of routed experts that the scenario cannot use: a warning, and back to
- * its default. */
+/* A key that the scenario cannot use: a warning, and back to its default. */
 static void idle_key(struct lh__reader *r, const char *path,
                      const char *because)
 {
@@ -260,7 +259,7 @@ static void idle_key(struct lh__reader *r, const char *path,
     lh__key_store_default(key, r->root, r->ctx->arena);
 }
 
-static void check_expert_keys(struct lh__reader *r)
+static void check_idle_keys(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
 
@@ -270,13 +269,15 @@ static void check_expert_keys(struct lh__reader *r)
         idle_key(r, "plan.dispatch", "plan.expert is 1");
         idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
     }
+    if (s->plan.pipeline == 1)
+        idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
 }
 
 void lh__resolve_plan(struct lh__reader *r)
 {
     if (!axes_known(r))
         return;
-    check_expert_keys(r);
+    check_idle_keys(r);
     if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave")
         && is_ok(r, "plan.stage_layers"))
         check_stages(r);

@@ -14,10 +14,32 @@
 
 /* ---- model, stack ------------------------------------------------------- */
 
+/* Keys of the group that change the shape. */
+static void override_model(struct lh__reader *r, const struct lh_model *asked)
+{
+    struct lh_model *model = &r->root->s.model;
+    int64_t length = r->root->s.training.sequence_length;
+
+    if (lh__value_at(r->values, "model.parallel_block")) {
+        model->parallel_block = asked->parallel_block;
+        model->parallel_norms = false;
+    }
+    if (lh__value_at(r->values, "model.attention_window")) {
+        model->attention_window = asked->attention_window;
+        if (asked->attention_window >= length)
+            lh_warn(r->ctx, lh__key_where(r, "model.attention_window"),
+                    "model.attention_window has no effect because sequences "
+                    "have %lld tokens",
+                    (long long)length);
+    }
+    lh_model_count(model);
+}
+
 static void resolve_model(struct lh__reader *r)
 {
     struct lh__extra *extra = &r->root->extra;
     struct lh__value *model = lh__value_get(r->values, "model");
+    struct lh_model asked = r->root->s.model;
     enum lh_status st;
 
     if (!model || !lh__value_ok(model))
@@ -37,6 +59,8 @@ static void resolve_model(struct lh__reader *r)
         st = lh_model_read_config(&r->root->s.model, extra->model_config,
                                   lh__where_at(r, "model.config"), r->ctx);
     model->bad = st != LH_OK;
+    if (st == LH_OK)
+        override_model(r, &asked);
 }
 
 static void resolve_stack(struct lh__reader *r)

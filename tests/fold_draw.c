@@ -158,6 +158,7 @@ static void settle_pairs(struct draw *d)
 {
     if (d->expert > 0) {
         d->fp8 = d->hides_tensor = d->operators = false;
+        d->parallel = d->looks_near = false;
         if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
             d->schedule = LH_SCHEDULE_1F1B;
     }
@@ -169,6 +170,11 @@ static void settle_pairs(struct draw *d)
         d->zero %= 2;
     if (d->fp8 && d->zero == 3)
         d->zero = 2;
+    if (d->context > 1)
+        d->looks_near = d->old_stack = false;
+    d->blocks = d->blocks && d->pipeline > 1;
+    if (d->operators)
+        d->parallel = d->old_stack = false;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -406,6 +412,10 @@ struct draw draw_make(uint64_t seed)
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
     d.operators = one_in(r, 5);
+    d.blocks = one_in(r, 3);
+    d.parallel = one_in(r, 4);
+    d.looks_near = one_in(r, 8);
+    d.old_stack = one_in(r, 2);
     settle(&d);
     return d;
 }
@@ -457,6 +467,10 @@ static void shrink_plan(struct draw *d, int way)
     case 15: d->hides_tensor = false; break;
     case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
     case 17: d->operators = false; break;
+    case 18: d->blocks = false; break;
+    case 19: d->parallel = false; break;
+    case 20: d->looks_near = false; break;
+    case 21: d->old_stack = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -515,7 +529,8 @@ int draw_cost(const struct draw *d)
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
-            + d->fp8 + d->hides_tensor + d->operators + d->overlap + d->spare
+            + d->blocks + d->parallel + d->looks_near + d->old_stack + d->fp8
+            + d->operators + d->hides_tensor + d->overlap + d->spare
             + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
             + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
             + d->zipf + d->relay;

@@ -42,6 +42,10 @@ enum feature {
     ZERO_BUBBLE,
     EIGHT_BIT,
     HIDES_TENSOR,
+    HIDES_BACKWARD,
+    BLOCKS,
+    SCATTERED,
+    PARALLEL,
     RINGS,
     GATHERS,
     ZERO,
@@ -102,6 +106,10 @@ static const char *const feature_names[N_FEATURES] = {
     [ZERO_BUBBLE] = "zero-bubble",
     [EIGHT_BIT] = "fp8",
     [HIDES_TENSOR] = "tensor communication beside products",
+    [HIDES_BACKWARD] = "of the backward alone",
+    [BLOCKS] = "transfers that block",
+    [SCATTERED] = "scattered sends",
+    [PARALLEL] = "parallel blocks",
     [RINGS] = "context by ring",
     [GATHERS] = "context by all-gather",
     [ZERO] = "zero 1",
@@ -354,6 +362,11 @@ static void plan_tally(bool *has, const struct draw *d)
         d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
     has[EIGHT_BIT] = d->fp8;
     has[HIDES_TENSOR] = d->hides_tensor;
+    has[HIDES_BACKWARD] = d->tensor > 1 && !d->hides_tensor;
+    has[BLOCKS] = d->blocks;
+    has[SCATTERED] = d->old_stack && d->tensor > 1 && d->pipeline > 1
+                     && !d->sequence_parallel;
+    has[PARALLEL] = d->parallel;
     has[RINGS] = d->context > 1 && !d->gathers;
     has[GATHERS] = d->context > 1 && d->gathers;
     has[ZERO] = d->zero == 1;

@@ -64,9 +64,10 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s}",
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s}",
                    d->overlap ? "true" : "false",
-                   d->hides_tensor ? "true" : "false");
+                   d->hides_tensor ? "true" : "false",
+                   d->blocks ? ", pipeline: false" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");
@@ -175,11 +176,14 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     static const char *const algorithms[] = {"auto", "flat-ring",
                                              "hierarchical"};
     lh_text_printf(t,
-                   "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
+                   "longhaul: 1\nname: drawn\nmodel: {config: c.json%s%s}\n"
                    "training: {global_batch: %d, sequence_length: 2048, "
                    "precision: %s%s%s}\n",
+                   d->parallel ? ", parallel_block: true" : "",
+                   d->looks_near ? ", attention_window: 512" : "",
                    d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
-                   d->operators ? ", stack: pytorch-eager" : "",
+                   d->operators ? ", stack: pytorch-eager"
+                   : d->old_stack ? ", stack: megatron-2022" : "",
                    d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");

@@ -278,12 +278,49 @@ static void aliases_and_defaults_are_read(void)
     lh_ctx_end(&ctx);
 }
 
-#define LLAMA "\"model_type\": \"llama\", \"num_hidden_layers\": 2, " \
+#define SHAPE "\"num_hidden_layers\": 2, " \
               "\"hidden_size\": 64, \"num_attention_heads\": 4, " \
               "\"vocab_size\": 100"
+#define LLAMA "\"model_type\": \"llama\", " SHAPE
 #define MOE "\"model_type\": \"qwen3_moe\", \"num_hidden_layers\": 4, " \
             "\"hidden_size\": 64, \"num_attention_heads\": 4, " \
             "\"vocab_size\": 100, \"num_experts\": 4"
+
+static void windows_and_parallel_blocks_are_read(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_model m, serial;
+
+    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 4096}", &ctx)
+               == LH_OK);
+    LH_CHECK(m.attention_window == 4096 && !m.parallel_block);
+    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 4096, "
+                               "\"max_position_embeddings\": 4096}", &ctx)
+               == LH_OK);
+    LH_CHECK(m.attention_window == 0);
+    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 32, "
+                               "\"layer_types\": [\"sliding_attention\", "
+                               "\"sliding_attention\"]}", &ctx) == LH_OK);
+    LH_CHECK(m.attention_window == 32);
+    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 32, "
+                               "\"layer_types\": [\"full_attention\", "
+                               "\"full_attention\"]}", &ctx) == LH_OK);
+    LH_CHECK(m.attention_window == 0);
+    LH_REQUIRE(read_config(&m, "{" SHAPE ", \"model_type\": \"gpt_neox\"}",
+                           &ctx) == LH_OK);
+    LH_CHECK(m.parallel_block && m.parallel_norms);
+    LH_REQUIRE(read_config(&serial, "{" SHAPE ", \"model_type\": "
+                                    "\"gpt_neox\", "
+                                    "\"use_parallel_residual\": false}",
+                           &ctx) == LH_OK);
+    LH_CHECK(!serial.parallel_block && serial.parameters == m.parameters);
+    LH_REQUIRE(read_config(&m, "{" SHAPE ", \"model_type\": \"gptj\"}", &ctx)
+               == LH_OK);
+    LH_CHECK(m.parallel_block && !m.parallel_norms);
+    /* one norm of 2 x 64 a layer less, and no biases of attention */
+    LH_CHECK(serial.parameters - m.parameters == 2 * (2 * 64 + 4 * 64));
+    lh_ctx_end(&ctx);
+}
 
 static const struct {
     const char *text;
@@ -312,12 +349,20 @@ static const struct {
     {"{\"model_type\": \"mamba\", \"hidden_size\": 64}", 1, 1, 2,
      "model_type 'mamba' is not supported by this version: its attention "
      "may be of another kind; supported are llama, mistral, mixtral, qwen2, "
-     "qwen3, qwen3_moe, deepseek_v2, deepseek_v3, kimi_k2, gpt_neox, gpt2"},
+     "qwen3, qwen3_moe, deepseek_v2, deepseek_v3, kimi_k2, gpt_neox, gptj, "
+     "gpt2"},
     {"{\"architectures\": [\"FalconForCausalLM\"]}", 1, 0, 0,
      "the key 'model_type' is missing"},
-    {"{" LLAMA ", \"sliding_window\": 4096}", 1, 1, 113,
-     "attention in a sliding window ('sliding_window') is not supported by "
-     "this version"},
+    {"{" LLAMA ", \"sliding_window\": \"far\"}", 1, 1, 113,
+     "'sliding_window' must be a whole number, it is text"},
+    {"{" LLAMA ", \"sliding_window\": 64, \"use_sliding_window\": true, "
+     "\"max_window_layers\": 1}", 1, 1, 163,
+     "attention in a sliding window in some layers of 2 "
+     "('max_window_layers') is not supported by this version"},
+    {"{" LLAMA ", \"layer_types\": [\"sliding_attention\", "
+     "\"full_attention\"]}", 1, 1, 113,
+     "layers of type 'sliding_attention' (layer_types[0]) are not supported "
+     "by this version: only 'full_attention' is"},
     {"{" LLAMA ", \"layer_types\": [\"full_attention\", "
      "\"linear_attention\"]}", 1, 1, 113,
      "layers of type 'linear_attention' (layer_types[1]) are not supported "
@@ -630,6 +675,8 @@ int main(void)
         {"every row of the table reads", every_row_of_the_table_reads},
         {"unknown model is one line", unknown_model_is_one_line},
         {"aliases and defaults are read", aliases_and_defaults_are_read},
+        {"windows and parallel blocks are read",
+         windows_and_parallel_blocks_are_read},
         {"faults of a config are said", faults_of_a_config_are_said},
         {"what is no config is one line", what_is_no_config_is_one_line},
         {"Megatron-style file is refused", megatron_style_file_is_refused},

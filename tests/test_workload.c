@@ -74,6 +74,7 @@ static struct lh_scenario scenario(struct lh_ctx *ctx, int64_t gpus)
         .schedule = LH_SCHEDULE_1F1B,
         .interleave = 1,
         .bucket_bytes = 1.6e8,
+        .overlap_pipeline = true,
     };
     s.sync_algorithm = "ring";
     s.n_sites = 1;
@@ -242,7 +243,8 @@ enum { MAX_STAGES = 8 };
 
 struct path {
     const struct lh_program *p;
-    enum lh_stream slow; /* whose communications take slow_s, others nothing */
+    unsigned
+        slow; /* streams whose communications take slow_s, others nothing */
     double slow_s;
     double *end[MAX_STAGES]; /* [n_ops], NAN: not yet */
     double *row_ready;       /* latest post of the row */
@@ -296,7 +298,7 @@ static int sweep(struct path *path, int s, bool *posted)
         }
         if (path->row_missing[op->comm] == 0) {
             path->end[s][i] = path->row_ready[op->comm];
-            if (op->stream == path->slow)
+            if (path->slow >> op->stream & 1)
                 path->end[s][i] += path->slow_s;
             n++;
         }
@@ -304,9 +306,9 @@ static int sweep(struct path *path, int s, bool *posted)
     return n;
 }
 
-/* Seconds of one step of a one-device program. */
-static double step_with(const struct lh_program *p, enum lh_stream slow,
-                        double slow_s, struct lh_ctx *ctx)
+/* Seconds of one step of a one-device program; slow: a set of streams. */
+static double step_on(const struct lh_program *p, unsigned slow, double slow_s,
+                      struct lh_ctx *ctx)
 {
     struct path path = {.p = p, .slow = slow, .slow_s = slow_s};
     bool *posted[MAX_STAGES];
@@ -340,12 +342,19 @@ static double step_with(const struct lh_program *p, enum lh_stream slow,
     return last;
 }
 
+static double step_with(const struct lh_program *p, enum lh_stream slow,
+                        double slow_s, struct lh_ctx *ctx)
+{
+    return step_on(p, 1u << slow, slow_s, ctx);
+}
+
 static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
 {
     return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
 }
 
-/* Every pass of a chunk takes 1 s forward and 2 s backward. */
+/* Every pass of a chunk takes 1 s forward and 2 s backward, launches alone
+ * nothing. */
 static void set_seconds(struct lh_program *p)
 {
     for (int k = 0; k < p->n_templates; k++)
@@ -353,7 +362,8 @@ static void set_seconds(struct lh_program *p)
             struct lh_op *op = &p->templates[k].ops[i];
 
             if (op->kind == LH_OP_COMPUTE)
-                op->seconds = op->task == LH_TASK_FORWARD    ? 1.0
+                op->seconds = op->seconds == op->gap_s       ? 0.0
+                              : op->task == LH_TASK_FORWARD  ? 1.0
                               : op->task == LH_TASK_BACKWARD ? 2.0
                                                              : 0.0;
         }
@@ -423,6 +433,41 @@ static void has_the_ideal_bubble(void)
         /* narayanan2021, section 2.2: (p - 1) (t_f + t_b) / v */
         LH_CHECK_NEAR(step_seconds(&p, &ctx), 3.0 * (passes + cases[i].p - 1),
                       1e-12);
+        lh_ctx_end(&ctx);
+    }
+}
+
+enum {
+    TRANSFERS = 1u << LH_STREAM_FORWARD_SEND | 1u << LH_STREAM_FORWARD_RECV
+                | 1u << LH_STREAM_BACKWARD_SEND | 1u << LH_STREAM_BACKWARD_RECV
+};
+
+/* The step with transfers of transfer_s, passes of 1 and 2 s, no dispatch. */
+static double step_of(struct lh_scenario *s, bool overlap, double transfer_s,
+                      struct lh_ctx *ctx)
+{
+    struct lh_program p;
+
+    s->plan.overlap_pipeline = overlap;
+    p = build(s, ctx);
+    set_seconds(&p);
+    return step_on(&p, TRANSFERS, transfer_s, ctx);
+}
+
+/* 1F1B of two stages: a forward of the first stage, each of m + 1 times
+ * (t_f + t_b), passes a batch of one transfer, both ways at once. */
+static void waits_for_blocking_transfers(void)
+{
+    for (int m = 2; m < 6; m++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, 2);
+
+        s.plan.pipeline = 2;
+        s.training.global_batch = m;
+        LH_CHECK_NEAR(step_of(&s, false, 0.25, &ctx), (m + 1) * (3.0 + 0.25),
+                      1e-12);
+        LH_CHECK(step_of(&s, true, 0.25, &ctx)
+                 <= step_of(&s, false, 0.25, &ctx));
         lh_ctx_end(&ctx);
     }
 }
@@ -499,10 +544,18 @@ static void counts_tensor_communication(void)
     s.plan.recompute = LH_RECOMPUTE_FULL;
     count_tensor(&s, 6, &ctx);
     s.plan.sequence_parallel = true;
-    count_tensor(&s, 12, &ctx);
+    count_tensor(&s, 14, &ctx); /* two inputs are gathered again */
     s.plan.recompute = LH_RECOMPUTE_NONE;
+    count_tensor(&s, 10, &ctx);
+    s.stack.backward_overlap = false;
     count_tensor(&s, 8, &ctx);
     lh_ctx_end(&ctx);
+}
+
+/* A communication that the op behind it waits for. */
+static bool runs_alone(const struct lh_template *t, int32_t op)
+{
+    return t->ops[op + 1].kind == LH_OP_COMM || waits_for(t, op + 1, op);
 }
 
 /* A communication is exposed by what it takes longer than the products beside
@@ -531,13 +584,13 @@ static void hides_tensor_communication(void)
     LH_CHECK(work_s > plain_s && work_s < 1.5 * plain_s);
     LH_CHECK(count_ops(t, LH_STREAM_TENSOR, LH_TASK_FORWARD) == 4 * 8);
     LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_FORWARD) == 8 * 8);
-    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_BACKWARD) == 8 * 8);
+    LH_CHECK(count_ops(t, LH_STREAM_COMPUTE, LH_TASK_BACKWARD) == 10 * 8);
     for (int k = 0; k < 3; k++) {
         double comm_s = k * 10e-6, expected_s = work_s;
 
         for (int32_t i = 0; i < t->n_ops; i++)
             if (t->ops[i].stream == LH_STREAM_TENSOR)
-                expected_s += t->ops[i].layer < 0
+                expected_s += runs_alone(t, i)
                                   ? comm_s
                                   : fmax(0.0, comm_s - t->ops[i + 1].seconds);
         LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx), expected_s,
@@ -558,7 +611,7 @@ static void hides_no_sum_of_several_products(void)
     s.plan.tensor = 4;
     s.plan.sequence_parallel = true;
     s.plan.overlap_tensor = true;
-    s.stack.joined = false;
+    s.stack.joined = s.stack.backward_overlap = false;
     s.training.global_batch = 1;
     s.training.sequence_length = 4096;
     p = build(&s, &ctx);
@@ -1715,7 +1768,7 @@ static void builds_every_combination(void)
 {
     int built = 0;
 
-    for (int bits = 0; bits < 512; bits++) {
+    for (int bits = 0; bits < 1024; bits++) {
         struct lh_ctx ctx = begin();
         struct lh_scenario s = scenario(&ctx, 16);
         struct lh_text a = lh_text_new(ctx.arena), b = a;
@@ -1731,6 +1784,8 @@ static void builds_every_combination(void)
         s.plan.recompute = bits & 64 ? LH_RECOMPUTE_FULL : LH_RECOMPUTE_NONE;
         s.model.tied_embeddings = bits & 128;
         s.plan.overlap_tensor = (bits & 2) && (bits & 32);
+        s.plan.overlap_pipeline = bits & 512;
+        s.model.parallel_block = (bits & 576) == 64;
         s.plan.context = bits & 256 ? 2 : 1;
         s.plan.context_kind =
             bits & 2 ? LH_CONTEXT_RING : LH_CONTEXT_ALL_GATHER;
@@ -1747,7 +1802,7 @@ static void builds_every_combination(void)
         built++;
         lh_ctx_end(&ctx);
     }
-    LH_CHECK(built == 512);
+    LH_CHECK(built == 1024);
 }
 
 static void finds_broken_programs(void)
@@ -1991,6 +2046,7 @@ int main(void)
         {"orders axes by placement", orders_axes_by_placement},
         {"orders passes as published", orders_passes_as_published},
         {"has the ideal bubble", has_the_ideal_bubble},
+        {"waits for blocking transfers", waits_for_blocking_transfers},
         {"fills bubbles with weights", fills_bubbles_with_weights},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},

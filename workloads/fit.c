@@ -105,6 +105,14 @@ bool lh__fit_is_hybrid(const struct lh__fit *fit)
     return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
 }
 
+bool lh__fit_scatters(const struct lh__fit *fit)
+{
+    const struct lh_scenario *s = fit->scenario;
+
+    return s->stack.scattered_sends && s->plan.tensor > 1
+           && !s->plan.sequence_parallel;
+}
+
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
     return fit->scenario->model.tied_embeddings && fit->n_stages > 1;
@@ -162,12 +170,33 @@ static void check_halves(const struct lh_scenario *s, struct lh_ctx *ctx)
                      s->plan.zero));
 }
 
+/* Whole squares are shared and latent keys kept; what a kernel skips. */
+static void check_shape(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    const struct lh_model *model = &s->model;
+
+    refuse(ctx, s, model->parallel_block && is_other(model),
+           "model.parallel_block with experts or latent attention");
+    refuse(ctx, s,
+           model->parallel_block && s->plan.recompute == LH_RECOMPUTE_OPERATORS,
+           "model.parallel_block with plan.recompute: operators");
+    if (model->attention_window == 0)
+        return;
+    refuse(ctx, s, s->plan.context > 1,
+           "model.attention_window with plan.context");
+    refuse(ctx, s, model->attention != LH_ATTENTION_GQA,
+           "model.attention_window with latent attention");
+    refuse(ctx, s, s->stack.fused_attention && s->stack.flash_version == 1,
+           "model.attention_window with the first flash attention");
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
     check_context_alone(s, ctx);
     check_halves(s, ctx);
+    check_shape(s, ctx);
     refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
            lh_format(ctx->arena,
                      "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,

@@ -15,7 +15,9 @@
  *
  * n, r, v the head dimensions without position, with it, and of values; e the
  * width of the k of E experts that a token visits, and of the shared ones: the
- * active matrices alone.
+ * active matrices alone.  With model.attention_window w < s a token counts
+ * s - (s - w)^2 / s positions in place of s: the whole square is twice what a
+ * causal token sees, and so is this.
  * q = heads x head_dim, kv = kv_heads x head_dim.  Attention counts the full
  * square of s, not the causal half, and backward as twice forward whatever a
  * fused kernel recomputes: the convention of Megatron-LM (Narayanan et al.
@@ -50,6 +52,16 @@ static double core_flops(const struct lh_model *m)
     return 2.0 * heads
            * (double)(m->qk_nope_head_dim + m->qk_rope_head_dim
                       + m->v_head_dim);
+}
+
+/* Positions that a token is counted to see. */
+static double seen(const struct lh_scenario *s)
+{
+    double length = (double)s->training.sequence_length;
+    double window = (double)s->model.attention_window;
+    double hidden = window > 0.0 && window < length ? length - window : 0.0;
+
+    return length - hidden * hidden / length;
 }
 
 /* Matrices that a token meets in all MLPs, parameters. */
@@ -94,7 +106,7 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
     double layers = (double)model->layers;
     double sequence = (double)s->training.sequence_length;
     double tokens = (double)s->training.global_batch * sequence;
-    double core = layers * sequence * core_flops(model);
+    double core = layers * seen(s) * core_flops(model);
     double all = 2.0 * layers * attention_matrices(model)
                  + 2.0 * mlp_matrices(model) + core;
     double again = 0.0;

@@ -18,10 +18,13 @@
  * arXiv:2407.08608) run 4 x b x a x s^2 x d FLOP forward and 2.5 times as many
  * backward (the scores are computed again: five GEMMs against two), of which
  * the causal mask leaves the tiles on and below the diagonal,
- * (1 + tile/s) / 2.  What they reach depends on device, version, direction and
- * rows, not on the head's dimension.  Unfused kernels write the s x s scores to
- * memory, do the full square, and are limited by bytes (Korthikanti et al.
- * 2022, arXiv:2205.05198, figure 3 lists the kernels).
+ * (1 + tile/s) / 2, less (s - w)(s - w - tile) / 2 s^2 with a window of w < s
+ * tokens (flash attention from 2.3 on).  What they reach depends on device,
+ * version, direction and rows, not on the head's dimension; with a window rows
+ * are what a token of a whole triangle would have to see as much, s - (s - w)^2
+ * / s.  Unfused kernels write the s x s scores to memory, do the full square,
+ * whatever the mask and the window, and are limited by bytes (Korthikanti et
+ * al. 2022, arXiv:2205.05198, figure 3 lists the kernels).
  *
  * Left out: power capping within a device row, cache residency of small
  * operands, and multiprocessors taken by a concurrent collective.
@@ -143,15 +146,33 @@ static double flash_frac(const struct lh_device *device, int64_t version,
     return version == 2 ? newest * device->flash_2_frac : newest;
 }
 
+/* Rows that do not see the first token. */
+static double core_outside(const struct lh__core *c)
+{
+    return c->window > 0.0 && c->window < c->rows ? c->rows - c->window : 0.0;
+}
+
+/* Share of the square whose tiles a causal kernel works on; with a window those
+ * are left out that lie outside it as a whole. */
+static double core_kept(const struct lh__core *c, double outside)
+{
+    double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
+
+    return causal
+           - fmax(0.0, outside * (outside - CORE_TILE))
+                 / (2.0 * c->rows * c->rows);
+}
+
 static void core_fused(struct lh__work *work, const struct lh_device *device,
                        const struct lh__core *c, bool backward)
 {
     double square = c->batch * c->heads * c->rows * c->rows * c->head_dim;
-    double causal = fmin(1.0, (1.0 + CORE_TILE / c->rows) / 2.0);
+    double out = core_outside(c), causal = core_kept(c, out);
     double flops =
         4.0 * square * (causal + c->halves / 2.0) * (backward ? 2.5 : 1.0);
-    double eta = flash_frac(device, c->flash_version, backward) * c->rows
-                 / (c->rows + CORE_HALF_ROWS);
+    double seen = c->rows - out * out / c->rows;
+    double eta = flash_frac(device, c->flash_version, backward) * seen
+                 / (seen + CORE_HALF_ROWS);
     /* Q, K, V in and O out; backward also dO in and dQ, dK, dV out. */
     double bytes =
         2.0 * c->batch * c->rows * c->head_dim
@@ -165,11 +186,17 @@ static void core_fused(struct lh__work *work, const struct lh_device *device,
 }
 
 /* Forward: scores, softmax with mask [, dropout], values.  Backward: the four
- * GEMMs, softmax' [, dropout'].  `scores` is one pass over the s x s matrix. */
+ * GEMMs, softmax' [, dropout'].  `scores` is one pass over the s x s matrix.
+ * The output is copied into the order of tokens, backward its gradient out of
+ * it and those of Q, K and V into one tensor. */
 static void core_unfused(struct lh__work *work, const struct lh_device *device,
                          const struct lh__core *c, bool backward)
 {
     double scores = 2.0 * c->batch * c->heads * c->rows * c->rows;
+    double tokens = c->batch * c->rows * c->head_dim;
+    double copied =
+        4.0 * tokens
+        * (backward ? 2.0 * c->heads + 2.0 * c->kv_heads : c->heads);
     struct lh__gemm to_square = {.batch = c->batch * c->heads,
                                  .m = c->rows,
                                  .n = c->rows,
@@ -183,6 +210,8 @@ static void core_unfused(struct lh__work *work, const struct lh_device *device,
     for (int i = 0; i < (backward ? 3 : 1); i++)
         lh__work_gemm(work, device, &from_square);
     lh__work_bytes(work, device, (backward ? 3.0 : 2.0) * scores);
+    work->kernel_s +=
+        copied / (device->memory_bytes_per_s * device->memory_frac);
     if (c->dropout) /* in, out, and a mask of one byte */
         lh__work_bytes(work, device, 2.5 * scores);
 }

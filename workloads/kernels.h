@@ -33,6 +33,7 @@ struct lh__core {
     double halves; /* more half squares of rows x rows, below the diagonal:
                       keys of the other accelerators that share a sequence */
     double passes; /* kernels that these take beyond the first */
+    double window; /* last tokens that a token sees; 0: all before it */
     bool fused;    /* flash attention */
     int64_t flash_version; /* 1, 2; else the newest of the device */
     bool dropout;

@@ -18,7 +18,8 @@
  * 5 a s / (h t)) and with sequence parallelism s b h / t (34 + 5 a s / h)),
  * generalised to grouped queries, a gated MLP and fused attention:
  *
- *   (2 norm inputs, 2 GEMM inputs: 8 h, 2 dropout masks: 2 h) / S
+ *   (2 norm inputs, 2 GEMM inputs: 8 h, 2 dropout masks: 2 h) / S; a parallel
+ *   block: half of it, and 2 h / S more where its norms are two
  *   + Q, K, V: 2 (q + 2 kv), projection's input 2 q
  *   + MLP: 4 f plain (activation's input and output), 6 f gated
  *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
@@ -75,15 +76,18 @@ static double whole_layer_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
     const struct lh_model *model = &fit->scenario->model;
-    double dropout = fit->scenario->stack.fused_attention ? 0.0 : 2.0;
+    double dropout = fit->scenario->stack.fused_attention ? 0.0 : 1.0;
     double mlp = lh__layer_is_sparse(fit, layer)
                      ? lh__sparse_kept_bytes(fit)
                      : (model->gated_mlp ? 6.0 : 4.0) * d->ffn;
-    double token = (8.0 + dropout) * d->hidden / d->shards
-                   + attention_bytes(fit) + mlp + core_bytes(fit);
+    double blocks = model->parallel_block ? 1.0 : 2.0; /* with a residual */
+    double norms = (double)lh_model_layer_norms(model);
+    double token =
+        ((2.0 + dropout) * blocks + 2.0 * norms) * d->hidden / d->shards
+        + attention_bytes(fit) + mlp + core_bytes(fit);
 
     if (fit->scenario->training.precision == LH_FP8)
-        token += d->queries - 2.0 * d->hidden / d->shards - d->ffn;
+        token += d->queries - norms * d->hidden / d->shards - d->ffn;
     return d->tokens * token;
 }
 

@@ -10,6 +10,7 @@
  *   sequence_parallel   all-gather, attention, reduce-scatter, all-gather,
  *                       MLP, reduce-scatter, each of a whole buffer of 2 T h;
  *                       backward mirrors it
+ *   parallel block      one segment in place of the two
  * and around the layers: embedding (reduction of its output), head (gather of
  * its input, reduction of its input's gradient) and three fp32 values a token
  * of the vocab-parallel loss, as one all-reduce.
@@ -39,10 +40,8 @@
  *
  * Left out: dispatch and combine behind other work (shared experts, another
  * micro-batch); the combine of skewed loads from the most visited accelerator
- * is taken as its mirror, the dispatch to it; the second gather of a segment's
- * input for its weight gradient under sequence parallelism (hidden behind the
- * input gradient in Megatron-LM); with plan.overlap.tensor, hiding the gather
- * of a recomputed MLP that stops early, and those of operators.
+ * is taken as its mirror, the dispatch to it; with plan.overlap.tensor, hiding
+ * the gather of a recomputed MLP that stops early, and those of operators.
  */
 #include "workload.h"
 
@@ -136,7 +135,7 @@ static void recompute_core(struct lh__builder *b, int layer)
 /* A segment between its gather and its reduction. */
 struct segment {
     const struct lh__work *work;
-    const struct lh__overlap *overlap; /* of its products */
+    const struct lh__overlap *overlap; /* of its products; NULL: none */
     bool is_attention, backward;
 };
 
@@ -151,28 +150,56 @@ static void run(struct lh__builder *b, const struct lap *lap,
         compute(b, lap, work);
 }
 
-/* overlap.c: all but the two products first, then the gather beside t - 1 of t
- * chunks of one, the last chunk, the first of the other, and the reduction
- * beside the rest of that; backward the reduction beside all of it. */
-static void overlapped(struct lh__builder *b, const struct lap *lap,
-                       const struct segment *s)
+static bool splits(const struct lh__builder *b)
+{
+    return b->fit->dims.tensor > 1.0;
+}
+
+/* Work beside the communication that has just begun; what follows waits for
+ * both. */
+static void beside(struct lh__builder *b, const struct lap *lap,
+                   const struct lh__work *work)
+{
+    int32_t arrived = b->flow;
+
+    lh__emit_cut(b);
+    compute(b, lap, work);
+    lh__emit_flush(b);
+    b->flow = arrived;
+    lh__emit_wait(b, b->last_compute);
+}
+
+/* The end of a backward: the input gradient of the segment's first product
+ * beside the second gather of its input, the reduction beside its weight
+ * gradient. */
+static void reduce_beside_weights(struct lh__builder *b, const struct lap *lap,
+                                  const struct lh__overlap *o)
+{
+    if (lh__gathers_twice(b->fit->scenario)) {
+        gather(b, lap);
+        beside(b, lap, &o->input);
+    }
+    reduce(b, lap);
+    if (b->half != LH__INPUTS)
+        beside(b, lap, &o->reduction);
+}
+
+/* overlap.c: all but the products that hide something first, then the gather
+ * beside t - 1 of t chunks of one, the last chunk, the first of the other, and
+ * the reduction beside the rest of that. */
+static void in_chunks(struct lh__builder *b, const struct lap *lap,
+                      const struct segment *s)
 {
     const struct lh__overlap *o = s->overlap;
     double last = 1.0 / b->fit->dims.tensor, first = s->backward ? 0.0 : last;
-    struct lh__work rest = *s->work, beside = {0}, between = {0}, after = {0};
-    int32_t arrived;
+    struct lh__work chunks = {0}, between = {0}, after = {0};
 
-    lh__work_add_part(&rest, &o->replaced, -1.0);
-    lh__work_add_part(&beside, &o->gather, 1.0 - last);
+    lh__work_add_part(&chunks, &o->gather, 1.0 - last);
     lh__work_add_part(&between, &o->gather, last);
     lh__work_add_part(&between, &o->reduction, first);
     lh__work_add_part(&after, &o->reduction, 1.0 - first);
-    run(b, lap, s, &rest);
     gather(b, lap);
-    arrived = b->flow;
-    lh__emit_cut(b);
-    compute(b, lap, &beside);
-    lh__emit_wait(b, arrived);
+    beside(b, lap, &chunks);
     compute(b, lap, &between);
     if (s->backward && !b->fit->scenario->stack.joined) {
         if (b->half != LH__INPUTS)
@@ -180,36 +207,46 @@ static void overlapped(struct lh__builder *b, const struct lap *lap,
         reduce(b, lap);
         return;
     }
+    if (s->backward) {
+        reduce_beside_weights(b, lap, o);
+        return;
+    }
     reduce(b, lap);
-    arrived = b->flow;
-    lh__emit_cut(b);
-    if (b->half != LH__INPUTS || !s->backward)
-        compute(b, lap, &after);
-    lh__emit_flush(b);
-    b->flow = arrived;
-    if (!s->backward) /* all of what is reduced has been computed */
-        lh__emit_wait(b, b->last_compute);
+    beside(b, lap, &after);
 }
 
 static void segment(struct lh__builder *b, const struct lap *lap,
                     const struct segment *s)
 {
-    if (b->fit->scenario->plan.overlap_tensor && b->fit->dims.tensor > 1.0) {
-        overlapped(b, lap, s);
+    bool in_parts = b->fit->scenario->plan.overlap_tensor;
+    bool hides = b->fit->scenario->stack.backward_overlap && s->backward
+                 && s->overlap != NULL;
+    struct lh__work rest = *s->work;
+
+    if (!splits(b) || (!in_parts && !hides)) {
+        gather(b, lap);
+        run(b, lap, s, s->work);
+        reduce(b, lap);
         return;
     }
-    gather(b, lap);
-    run(b, lap, s, s->work);
-    reduce(b, lap);
+    lh__work_add_part(&rest, &s->overlap->replaced, -1.0);
+    if (!in_parts)
+        gather(b, lap);
+    run(b, lap, s, &rest);
+    if (in_parts)
+        in_chunks(b, lap, s);
+    else
+        reduce_beside_weights(b, lap, s->overlap);
 }
 
 static void attention(struct lh__builder *b, const struct lap *lap,
                       bool backward)
 {
+    bool latent = b->fit->scenario->model.attention == LH_ATTENTION_MLA;
     struct segment s = {
         .work = backward ? &b->costs.attention_backward
                          : &b->costs.attention_forward,
-        .overlap = &b->costs.attention[backward],
+        .overlap = latent ? NULL : &b->costs.attention[backward],
         .is_attention = true,
         .backward = backward,
     };
@@ -307,12 +344,18 @@ static void sparse_backward(struct lh__builder *b, const struct lap *lap)
 
 /* ---- layers ------------------------------------------------------------- */
 
+/* A parallel block is the segment of its attention. */
+static bool is_parallel(const struct lh__builder *b)
+{
+    return b->fit->scenario->model.parallel_block;
+}
+
 static void layer_forward(struct lh__builder *b, const struct lap *lap)
 {
     attention(b, lap, false);
     if (lh__layer_is_sparse(b->fit, lap->layer))
         sparse_forward(b, lap);
-    else
+    else if (!is_parallel(b))
         mlp(b, lap, false);
 }
 
@@ -334,9 +377,13 @@ static void recompute_layer(struct lh__builder *b, int layer)
         layer_forward(b, &lap);
         return;
     }
-    attention(b, &lap, false);
+    if (!is_parallel(b))
+        attention(b, &lap, false);
     gather(b, &lap);
-    compute(b, &lap, &b->costs.mlp_again);
+    if (is_parallel(b))
+        attention_core(b, &lap, &b->costs.mlp_again, false);
+    else
+        compute(b, &lap, &b->costs.mlp_again);
 }
 
 static void layer_backward(struct lh__builder *b, int layer)
@@ -345,7 +392,7 @@ static void layer_backward(struct lh__builder *b, int layer)
 
     if (lh__layer_is_sparse(b->fit, layer))
         sparse_backward(b, &lap);
-    else
+    else if (!is_parallel(b))
         mlp(b, &lap, true);
     attention(b, &lap, true);
 }
@@ -365,50 +412,36 @@ static void embedding(struct lh__builder *b, bool backward)
     }
 }
 
+static void head_backward(struct lh__builder *b, const struct lap *lap)
+{
+    struct lh__work rest = b->costs.head_backward;
+
+    if (!splits(b) || !b->fit->scenario->stack.backward_overlap) {
+        compute(b, lap, &rest);
+        reduce(b, lap);
+        return;
+    }
+    lh__work_add_part(&rest, &b->costs.head.replaced, -1.0);
+    compute(b, lap, &rest);
+    reduce_beside_weights(b, lap, &b->costs.head);
+}
+
 static void head(struct lh__builder *b, bool backward)
 {
     struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_HEAD, -1};
 
     if (backward) {
-        compute(b, &lap, &b->costs.head_backward);
-        reduce(b, &lap);
-    } else {
-        gather(b, &lap);
-        compute(b, &lap, &b->costs.head_forward);
-        tensor_comm(b, &lap, LH_ALL_REDUCE, 12.0 * b->fit->dims.tokens);
-        lh__emit_flush(b);
-        b->loss[b->micro_batch] = b->flow;
+        head_backward(b, &lap);
+        return;
     }
+    gather(b, &lap);
+    compute(b, &lap, &b->costs.head_forward);
+    tensor_comm(b, &lap, LH_ALL_REDUCE, 12.0 * b->fit->dims.tokens);
+    lh__emit_flush(b);
+    b->loss[b->micro_batch] = b->flow;
 }
 
-/* ---- pipeline ----------------------------------------------------------- */
-
-/* The transfer over boundary k, between the k-th and the next chunk of the
- * model. */
-static void transfer(struct lh__builder *b, int k, bool backward, bool send)
-{
-    static const enum lh_stream streams[2][2] = {
-        {LH_STREAM_FORWARD_RECV, LH_STREAM_FORWARD_SEND},
-        {LH_STREAM_BACKWARD_RECV, LH_STREAM_BACKWARD_SEND},
-    };
-    int m = b->fit->n_micro_batches;
-    int n_boundaries = b->fit->n_stages * b->fit->n_chunks - 1;
-    struct lh__comm_spec spec = {
-        .row = b->sends[(backward * n_boundaries + k) * m + b->micro_batch],
-        .stream = streams[backward][send],
-        .task = LH_TASK_ACTIVATIONS,
-        .role = send ? LH_ROLE_SENDER : LH_ROLE_RECEIVER,
-        .layer = -1,
-    };
-
-    lh__emit_comm(b, &spec);
-}
-
-/* Place of a chunk in the order of the model. */
-static int chunk_place(const struct lh__builder *b, int chunk)
-{
-    return chunk * b->fit->n_stages + b->stage;
-}
+/* ---- passes ------------------------------------------------------------- */
 
 static int find_bucket(const struct lh__builder *b, int chunk, int unit)
 {
@@ -437,15 +470,42 @@ static void open_gate(struct lh__builder *b, int chunk, int unit)
         b->gate = bucket;
 }
 
+static bool beside_transfers(const struct lh__builder *b)
+{
+    return b->fit->scenario->plan.overlap_pipeline;
+}
+
+/* A pass begins with what another stage has sent. */
+static void receive(struct lh__builder *b, const struct lh__slot *slot)
+{
+    struct lap lap = {LH_COMPUTE, LH_PIPELINE_COMM, LH_TASK_ACTIVATIONS, -1};
+
+    if (beside_transfers(b))
+        lh__transfer_receive(b, slot);
+    if (lh__fit_scatters(b->fit))
+        tensor_comm(b, &lap, LH_ALL_GATHER, values_bytes(b));
+}
+
+/* What the pass made goes to the next stage.  The compute stream waits for the
+ * pass's last reduction, whatever comes next. */
+static void end_pass(struct lh__builder *b, const struct lh__slot *slot)
+{
+    lh__emit_flush(b);
+    if (b->flow != LH__NO_OP && b->ops[b->flow].kind == LH_OP_COMM)
+        lh__emit_compute_wait(b, b->flow);
+    if (beside_transfers(b))
+        lh__transfer_send(b, slot);
+}
+
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
-    int place = chunk_place(b, chunk);
+    struct lh__slot slot = {.chunk = chunk, .micro_batch = b->micro_batch};
 
     lh__emit_cut(b);
     lh__sync_forward(b);
-    if (place > 0)
-        transfer(b, place - 1, false, false);
+    if (!c->embedding)
+        receive(b, &slot);
     for (int u = lh__chunk_units(c) - 1; u >= 0; u--) {
         struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_FORWARD,
                           lh__unit_layer(c, u)};
@@ -461,9 +521,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
             layer_forward(b, &lap);
         lh__weights_done(b, u, false);
     }
-    lh__emit_flush(b);
-    if (!c->head)
-        transfer(b, place, false, true);
+    end_pass(b, &slot);
 }
 
 static bool is_layer(const struct lh__chunk *c, int unit)
@@ -499,13 +557,13 @@ static void backward_range(struct lh__builder *b, const struct lh__chunk *c,
 }
 
 static void begin_backward(struct lh__builder *b, const struct lh__chunk *c,
-                           int place)
+                           const struct lh__slot *slot)
 {
     int32_t loss;
 
     lh__emit_cut(b);
     if (!c->head) {
-        transfer(b, place, true, false);
+        receive(b, slot);
         return;
     }
     loss = b->loss[b->micro_batch];
@@ -516,11 +574,13 @@ static void begin_backward(struct lh__builder *b, const struct lh__chunk *c,
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
-    int place = chunk_place(b, chunk), n = lh__chunk_units(c);
+    struct lh__slot slot = {
+        .backward = true, .chunk = chunk, .micro_batch = b->micro_batch};
+    int n = lh__chunk_units(c);
     bool reduces = lh__sync_reduces(b, last);
     bool cut = reduces && b->buckets[0].chunk >= 0;
 
-    begin_backward(b, c, place);
+    begin_backward(b, c, &slot);
     for (int u = 0; u < n;) {
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
@@ -534,8 +594,7 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
     }
     if (reduces && !cut && b->fit->scenario->plan.zero == 2)
         lh__sync_bucket_done(b, 0, last);
-    if (place > 0)
-        transfer(b, place - 1, true, true);
+    end_pass(b, &slot);
 }
 
 /* Gradients of the weights of units [first, last], as one op without tensor

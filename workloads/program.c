@@ -14,10 +14,9 @@
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
  * the sender's op and the receiver's.  2 T h bytes, each accelerator its 1/t
- * under sequence parallelism (scatter-gather: Narayanan et al. 2021,
- * arXiv:2104.04473, section 4.1; the gather is the next segment's).
- * A receive depends on nothing but the receive before it: it is posted early,
- * and a send never waits for a late receiver but behind its own predecessors.
+ * under sequence parallelism (the gather is the next segment's) and where the
+ * stack scatters (Narayanan et al. 2021, arXiv:2104.04473, section 4.1).
+ * transfer.c says when they are sent.
  */
 #include "workload.h"
 
@@ -119,10 +118,11 @@ static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
     int boundaries = fit->n_stages * fit->n_chunks - 1;
     int n = boundaries * fit->n_micro_batches;
     int32_t *sends = LH_NEW(ctx->arena, int32_t, 2 * (size_t)n);
+    double parts = lh__fit_scatters(fit) ? fit->dims.tensor : fit->dims.shards;
     struct lh_comm send = {
         .collective = LH_SEND,
         .shift_axis = LH_AXIS_PIPELINE,
-        .bytes = 2.0 * fit->dims.tokens * fit->dims.hidden / fit->dims.shards,
+        .bytes = 2.0 * fit->dims.tokens * fit->dims.hidden / parts,
         .category = LH_PIPELINE_COMM,
         .algorithm = "auto",
     };
@@ -134,12 +134,26 @@ static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
     return sends;
 }
 
+/* The passes from `first` on that no blocking transfer interrupts. */
+static struct lh__slots slots_group(const struct lh__slots *slots, int first)
+{
+    struct lh__slots group = {.at = &slots->at[first]};
+
+    while (first + group.n < slots->n) {
+        group.n++;
+        if (!slots->at[first + group.n - 1].joined)
+            break;
+    }
+    return group;
+}
+
 /* Runs the stage's slots in order; a chunk's first forward and last backward
  * are told so. */
 static void emit_slots(struct lh__builder *b)
 {
-    struct lh__slots slots;
-    int n_chunks = b->fit->n_chunks;
+    struct lh__slots slots, group = {0}, next;
+    bool blocking = !b->fit->scenario->plan.overlap_pipeline;
+    int n_chunks = b->fit->n_chunks, begin = 0;
     bool *begun = LH_NEW(b->ctx->arena, bool, (size_t)n_chunks);
     int *left = LH_NEW(b->ctx->arena, int, (size_t)n_chunks);
 
@@ -149,6 +163,12 @@ static void emit_slots(struct lh__builder *b)
     for (int i = 0; i < slots.n; i++) {
         const struct lh__slot *slot = &slots.at[i];
 
+        if (blocking && i == begin + group.n) {
+            next = slots_group(&slots, i);
+            lh__transfer_batch(b, &group, &next);
+            group = next;
+            begin = i;
+        }
         b->micro_batch = slot->micro_batch;
         b->half = slot->half;
         if (slot->half == LH__INPUTS) {
@@ -163,6 +183,9 @@ static void emit_slots(struct lh__builder *b)
         }
     }
     b->half = LH__WHOLE;
+    next = (struct lh__slots){0};
+    if (blocking)
+        lh__transfer_batch(b, &group, &next);
 }
 
 /* `shared` has the plan, the rows and what stages share. */

@@ -16,11 +16,18 @@
  *              GEMM (T, h, f), residual
  *   head       norm, logits GEMM (T, V/t, h), softmax and loss in fp32
  *
+ * model.parallel_block: y = x + attention(norm x) + MLP(norm x) (Wang and
+ * Komatsuzaki 2021, GPT-J; Chowdhery et al. 2022, arXiv:2204.02311, section 2),
+ * with one norm, or with parallel_norms one each (GPT-NeoX), and one residual.
+ * The sum of the two rides along in the second GEMM's epilogue, backward in
+ * that of the first ones.
+ *
  * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
- * each operand once.  Biases ride along in the GEMMs' epilogues.
- * With training.precision fp8 the operands of the layers' GEMMs are fp8; the
- * core, the head and all else stay bf16 (TransformerEngine's linear layers;
+ * each operand once.  Biases ride along in the GEMMs' epilogues; their
+ * gradients are kernels of their own where the stack says so. With
+ * training.precision fp8 the operands of the layers' GEMMs are fp8; the core,
+ * the head and all else stay bf16 (TransformerEngine's linear layers;
  * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
  * that do not fuse attention, whose models had it.  Residuals, rotary and
@@ -120,7 +127,8 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
 
     lh__dims_make(&d, s);
     norm = (model->norm_bias ? 2.0 : 1.0) * d.hidden;
-    both = 2.0 * norm + attention_parameters(s, &d);
+    both = (double)lh_model_layer_norms(model) * norm
+           + attention_parameters(s, &d);
     out->layer = both + mlp_parameters(model, d.hidden, d.ffn);
     out->sparse =
         both
@@ -211,6 +219,20 @@ static void reorder_segment(struct lh__work *work, const struct lh__fit *fit,
 
 /* ---- segments ----------------------------------------------------------- */
 
+/* The gradient of a bias reads that of its layer's output.  Dispatch is that of
+ * the kernels counted elsewhere. */
+static void bias_gradient(struct lh__work *work, const struct lh__fit *fit,
+                          const struct lh_device *device, double values)
+{
+    double seconds =
+        2.0 * values / (device->memory_bytes_per_s * device->memory_frac);
+
+    if (!fit->scenario->stack.bias_gradients)
+        return;
+    work->kernel_s += seconds;
+    work->weights_s += seconds;
+}
+
 /* A kernel that streams `bytes` where the stack fuses what can be fused. */
 static void stream(struct lh__work *work, const struct lh__fit *fit,
                    const struct lh_device *device, double bytes)
@@ -260,6 +282,7 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .heads = d->heads,
         .kv_heads = d->kv_heads,
         .head_dim = d->head_dim,
+        .window = (double)fit->scenario->model.attention_window,
         .fused = fused,
         .flash_version = fit->scenario->stack.flash_version,
         .dropout = !fused,
@@ -271,19 +294,17 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
     lh__context_merge(work, fit, device, backward);
 }
 
-static void attention(struct lh__work *work, const struct lh__fit *fit,
-                      const struct lh_device *device, bool backward)
+/* From norm to residual. */
+static void attention_inner(struct lh__work *work, const struct lh__fit *fit,
+                            const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
     const struct lh_model *model = &fit->scenario->model;
     double qk_values = d->tokens * (d->queries + d->keys);
 
-    reorder_segment(work, fit, device, backward);
-    lh__block_entry(work, fit, device, backward);
     if (model->attention == LH_ATTENTION_MLA) {
         lh__latent_attention(work, fit, device, backward);
         core_make(work, fit, device, backward);
-        lh__block_exit(work, fit, device, backward);
         return;
     }
     products(work, fit, device, (double[]){d->queries, d->keys, d->keys}, 3,
@@ -294,10 +315,24 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    if (backward && model->attention_bias)
+        bias_gradient(work, fit, device,
+                      d->tokens * (d->queries + 2.0 * d->keys)
+                          + (model->qkv_bias_only
+                                 ? 0.0
+                                 : d->tokens * d->hidden / d->shards));
+}
+
+static void attention(struct lh__work *work, const struct lh__fit *fit,
+                      const struct lh_device *device, bool backward)
+{
+    reorder_segment(work, fit, device, backward);
+    lh__block_entry(work, fit, device, backward);
+    attention_inner(work, fit, device, backward);
     lh__block_exit(work, fit, device, backward);
 }
 
-/* The MLP up to its activation. */
+/* The MLP behind its norm, up to its activation. */
 static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
                       const struct lh_device *device, bool backward)
 {
@@ -305,13 +340,14 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     bool gated = fit->scenario->model.gated_mlp;
     double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
-    reorder_segment(work, fit, device, backward);
-    lh__block_entry(work, fit, device, backward);
     products(work, fit, device, (double[]){d->ffn, d->ffn}, gated ? 2 : 1,
              backward);
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
+    if (backward && fit->scenario->model.mlp_bias)
+        bias_gradient(work, fit, device,
+                      gates * inner + d->tokens * d->hidden / d->shards);
 }
 
 static void mlp(struct lh__work *work, const struct lh__fit *fit,
@@ -319,6 +355,8 @@ static void mlp(struct lh__work *work, const struct lh__fit *fit,
 {
     const struct lh__dims *d = &fit->dims;
 
+    reorder_segment(work, fit, device, backward);
+    lh__block_entry(work, fit, device, backward);
     mlp_inner(work, fit, device, backward);
     gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
     lh__block_exit(work, fit, device, backward);
@@ -351,6 +389,29 @@ static void second_products(struct lh__costs *out, const struct lh__fit *fit,
     if (model->gated_mlp)
         gemm(mlp, device, (double[]){d->tokens, d->ffn, d->hidden}, false);
     stream(mlp, fit, device, 2.0 * d->tokens * d->ffn * (gates + 1.0));
+}
+
+/* Of a parallel block: up to the MLP's activation. */
+static void block_inner(struct lh__work *work, const struct lh__fit *fit,
+                        const struct lh_device *device, bool backward)
+{
+    reorder_segment(work, fit, device, backward);
+    lh__block_entry(work, fit, device, backward);
+    if (fit->scenario->model.parallel_norms)
+        lh__block_entry(work, fit, device, backward);
+    attention_inner(work, fit, device, backward);
+    mlp_inner(work, fit, device, backward);
+}
+
+/* Attention and MLP side by side. */
+static void block(struct lh__work *work, const struct lh__fit *fit,
+                  const struct lh_device *device, bool backward)
+{
+    const struct lh__dims *d = &fit->dims;
+
+    block_inner(work, fit, device, backward);
+    gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    lh__block_exit(work, fit, device, backward);
 }
 
 /* Rows of the table in and out; backward adds to an fp32 gradient. */
@@ -386,14 +447,42 @@ static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
 {
     const struct lh__dims *d = &fit->dims;
     bool gated = fit->scenario->model.gated_mlp;
+    bool parallel = fit->scenario->model.parallel_block;
     struct lh__block attention = {d->queries + 2.0 * d->keys, d->queries};
     struct lh__block mlp = {(gated ? 2.0 : 1.0) * d->ffn, d->ffn};
+    struct lh__block head = {d->vocab, 0.0};
 
-    for (int backward = 0; backward < 2; backward++) {
-        lh__overlap_make(&out->attention[backward], fit, device, &attention,
-                         backward);
-        lh__overlap_make(&out->mlp[backward], fit, device, &mlp, backward);
+    lh__overlap_add(&out->head, fit, device, &head, true);
+    for (int backward = fit->scenario->plan.overlap_tensor ? 0 : 1;
+         backward < 2; backward++) {
+        struct lh__overlap *o[] = {&out->attention[backward],
+                                   &out->mlp[backward]};
+
+        for (int i = 0; i < 2; i++)
+            o[i]->replaced.fp8 = o[i]->input.fp8 = o[i]->reduction.fp8 =
+                out->mlp_forward.fp8;
+        lh__overlap_add(o[0], fit, device, &attention, backward);
+        lh__overlap_add(parallel ? o[0] : o[1], fit, device, &mlp, backward);
     }
+}
+
+/* Of a dense layer. */
+static void layer_make(struct lh__costs *out, const struct lh__fit *fit,
+                       const struct lh_device *device)
+{
+    if (fit->scenario->model.parallel_block) {
+        block(&out->attention_forward, fit, device, false);
+        block(&out->attention_backward, fit, device, true);
+        block_inner(&out->mlp_again, fit, device, false);
+        return;
+    }
+    attention(&out->attention_forward, fit, device, false);
+    attention(&out->attention_backward, fit, device, true);
+    mlp(&out->mlp_forward, fit, device, false);
+    mlp(&out->mlp_backward, fit, device, true);
+    reorder_segment(&out->mlp_again, fit, device, false);
+    lh__block_entry(&out->mlp_again, fit, device, false);
+    mlp_inner(&out->mlp_again, fit, device, false);
 }
 
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
@@ -403,22 +492,14 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
 
     *out = (struct lh__costs){0};
     out->attention_forward.fp8 = out->attention_backward.fp8 = fp8;
-    out->mlp_forward.fp8 = out->mlp_backward.fp8 = fp8;
-    attention(&out->attention_forward, fit, device, false);
-    attention(&out->attention_backward, fit, device, true);
+    out->mlp_forward.fp8 = out->mlp_backward.fp8 = out->mlp_again.fp8 = fp8;
     core_make(&out->core, fit, device, false);
     core_make(&out->core_backward, fit, device, true);
-    mlp(&out->mlp_forward, fit, device, false);
-    mlp(&out->mlp_backward, fit, device, true);
+    layer_make(out, fit, device);
     if (fit->scenario->model.experts > 0) {
         lh__sparse_make(&out->sparse_forward, fit, device, false);
         lh__sparse_make(&out->sparse_backward, fit, device, true);
     }
-    out->mlp_again.fp8 = fp8;
-    if (fit->scenario->stack.early_stop)
-        mlp_inner(&out->mlp_again, fit, device, false);
-    else
-        out->mlp_again = out->mlp_forward;
     out->attention_second.fp8 = out->mlp_second.fp8 = fp8;
     if (fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS)
         second_products(out, fit, device);
@@ -426,6 +507,5 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
     embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
-    if (fit->scenario->plan.overlap_tensor)
-        overlaps_make(out, fit, device);
+    overlaps_make(out, fit, device);
 }

@@ -10,6 +10,7 @@
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
  *   overlap.c      matrix products that hide tensor communication
+ *   transfer.c     sends and receives of a pipeline
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
  *   program.c      all of it in order
@@ -98,6 +99,8 @@ double lh__unit_routed(const struct lh__fit *fit, const struct lh__chunk *chunk,
                        int unit);
 double lh__stage_routed(const struct lh__fit *fit, int stage);
 bool lh__layer_is_sparse(const struct lh__fit *fit, int layer);
+/* Do transfers between stages go in parts that are gathered behind them? */
+bool lh__fit_scatters(const struct lh__fit *fit);
 /* Word embeddings that the first and the last stage both hold. */
 bool lh__fit_ties_stages(const struct lh__fit *fit);
 
@@ -111,30 +114,38 @@ struct lh__sparse {
     struct lh__work leave; /* tokens back in place, residual */
 };
 
-/* A segment's matrix products: tokens x hidden -> wide, narrow -> hidden. */
+/* A segment's matrix products: tokens x hidden -> wide, narrow -> hidden (0:
+ * there is none). */
 struct lh__block {
     double wide, narrow;
 };
 
 /* Of a segment's work. */
 struct lh__overlap {
-    struct lh__work replaced;  /* products as they are without overlap */
-    struct lh__work gather;    /* what runs beside the gather, */
+    struct lh__work replaced; /* products as they are without overlap */
+    struct lh__work gather;   /* what runs beside the gather, */
+    struct lh__work input;    /* backward: beside a second one, of its input, */
     struct lh__work reduction; /* and beside the reduction */
 };
 
-void lh__overlap_make(struct lh__overlap *out, const struct lh__fit *fit,
-                      const struct lh_device *device,
-                      const struct lh__block *block, bool backward);
+/* Adds the products of a block.  Forward with plan.overlap.tensor only. */
+void lh__overlap_add(struct lh__overlap *out, const struct lh__fit *fit,
+                     const struct lh_device *device,
+                     const struct lh__block *block, bool backward);
+/* Does a backward gather its input again? */
+bool lh__gathers_twice(const struct lh_scenario *scenario);
 
 struct lh__costs {
     struct lh__sparse sparse_forward, sparse_backward;
     struct lh__overlap attention[2], mlp[2]; /* forward, backward */
-    struct lh__work attention_forward, attention_backward;
+    struct lh__overlap head;                 /* backward */
+    struct lh__work attention_forward, attention_backward; /* of a parallel
+                                                              block all */
     struct lh__work core; /* forward of the attention core */
     struct lh__work core_backward;
     struct lh__work mlp_forward, mlp_backward;
-    struct lh__work mlp_again; /* what full recomputation runs of mlp_forward */
+    struct lh__work mlp_again; /* what full recomputation that stops early runs
+                                  of mlp_forward, or of a parallel block */
     struct lh__work attention_second, mlp_second; /* what `operators` runs */
     struct lh__work embedding_forward, embedding_backward;
     struct lh__work head_forward, head_backward;
@@ -187,6 +198,7 @@ struct lh__slot {
     enum lh__half half;
     int chunk;
     int micro_batch;
+    bool joined; /* transfers that block come behind the next slot */
 };
 
 struct lh__slots {
@@ -265,7 +277,7 @@ struct lh__builder {
     int32_t waits[8]; /* more that the next op waits for */
     int n_waits;
     int gate; /* bucket whose weights the next compute op needs */
-    int32_t compute_waits[4]; /* more that the next compute op waits for */
+    int32_t compute_waits[8]; /* more that the next compute op waits for */
     int n_compute_waits;
 
     bool pending; /* a compute op that may still grow */
@@ -354,6 +366,18 @@ struct lh__attention {
 /* With context > 1: compute with its exchange of keys and values. */
 void lh__context_attention(struct lh__builder *b,
                            const struct lh__attention *attention);
+
+/* ---- transfer.c --------------------------------------------------------- */
+
+/* What a pass gets from the stage before it, and what it sends to the next;
+ * LH__NO_OP: nothing. */
+int32_t lh__transfer_receive(struct lh__builder *b,
+                             const struct lh__slot *slot);
+int32_t lh__transfer_send(struct lh__builder *b, const struct lh__slot *slot);
+/* plan.overlap.pipeline false: sends of the passes that are done and receives
+ * of those that are due, for all of which the next op waits. */
+void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,
+                        const struct lh__slots *due);
 
 /* ---- pass.c ------------------------------------------------------------- */
 

@@ -31,6 +31,10 @@ struct lh_model {
     bool mlp_bias;
     bool norm_bias;          /* LayerNorm (weight and bias), else RMSNorm */
     bool qk_norm;            /* a norm of head_dim on Q and on K */
+    bool parallel_block;     /* attention and MLP side by side, summed once */
+    bool parallel_norms;     /* ... with a norm each, else of one */
+    int64_t attention_window; /* last tokens that a token sees, itself
+                                 included; 0: all before it */
     int64_t positions;       /* learned position embeddings, 0 = rotary */
     enum lh_attention attention;
     int64_t q_lora_rank, kv_lora_rank;          /* MLA; q 0 = no low rank */
@@ -44,6 +48,9 @@ struct lh_model {
     int64_t parameters;      /* all */
     int64_t active_parameters; /* used by one token */
 };
+
+/* Norms before the attention and the MLP of a layer, 1 or 2. */
+int64_t lh_model_layer_norms(const struct lh_model *model);
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
 enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
@@ -88,6 +95,7 @@ struct lh_plan {
     bool sequence_parallel;
     bool overlap_gradients;
     bool overlap_tensor;
+    bool overlap_pipeline;    /* transfers between stages; else they block */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
@@ -133,6 +141,11 @@ struct lh_stack {
     double gather_copy_bytes;       /* a gathered weight (ZeRO-3) */
     double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
     bool early_stop;                /* full recomputation spares the last GEMM */
+    bool backward_overlap;          /* tensor communication of a backward runs
+                                       beside the products that allow it */
+    bool bias_gradients;            /* in kernels of their own */
+    bool scattered_sends;           /* without sequence parallelism a tensor
+                                       group sends each value once */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */
     const char *source;

@@ -4,6 +4,8 @@
  * chunk before it turns to the next; stage s warms up with
  * 2 (p - s - 1) + (v - 1) p forwards.  Bubble (p - 1) (t_f + t_b) / v.  The
  * number of micro-batches is a multiple of p.  With one chunk it is 1F1B.
+ * Transfers that block come once a forward and backward, since stages in a ring
+ * would wait for each other between the two.
  * Source: Narayanan et al. 2021, arXiv:2104.04473, section 2.2.2.
  */
 #include "schedules.h"
@@ -36,6 +38,7 @@ void lh__schedule_interleaved(struct lh__slots *slots,
         add_kth(slots, false, k, pipeline);
     for (int k = warmup; k < total; k++) {
         add_kth(slots, false, k, pipeline);
+        slots->at[slots->n - 1].joined = true;
         add_kth(slots, true, k - warmup, pipeline);
     }
     for (int k = total - warmup; k < total; k++)

@@ -262,6 +262,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 {
     bool shards = b->fit->scenario->plan.zero >= 1;
     int32_t flow, micro_batch = b->micro_batch, reduction;
+    int n_waits;
     const struct lh__bucket *it = &b->buckets[bucket];
     double bytes = lh__gradient_bytes(b->fit);
 
@@ -271,6 +272,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
                      -1);
     lh__emit_flush(b);
     flow = b->flow;
+    n_waits = b->n_waits; /* of the flow */
     lh__emit_cut(b);
     if (last)
         b->micro_batch = -1;
@@ -282,6 +284,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
         reduce_replicas(b, bytes * (it->parameters + it->routed)
                                / (double)b->fit->shard);
     b->flow = flow;
+    b->n_waits = n_waits;
     b->micro_batch = micro_batch;
     if (shards_gradients(b))
         hold_back(b, reduction);
