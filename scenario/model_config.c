@@ -48,6 +48,7 @@ struct family {
     bool learned_positions;
     bool parallel;       /* where use_parallel_residual is absent  */
     bool parallel_norms;
+    bool is_falcon;      /* whose flags have names of their own    */
 };
 
 static const struct family families[] = {
@@ -65,6 +66,8 @@ static const struct family families[] = {
      .parallel_norms = true},
     {.model_type = "gptj", .plain_mlp = true, .norm_bias = true,
      .mlp_bias = true, .parallel = true},
+    {.model_type = "falcon", .plain_mlp = true, .norm_bias = true,
+     .tied = true, .is_falcon = true},
     {.model_type = "gpt2", .plain_mlp = true, .norm_bias = true,
      .attention_bias = true, .mlp_bias = true, .tied = true,
      .learned_positions = true},
@@ -86,7 +89,7 @@ static const struct count_key count_keys[] = {
      LH__LAYERS_LIMIT},
     {{"hidden_size", "n_embd", "d_model"}, AT(hidden), true, 1, 0},
     {{"num_attention_heads", "n_head"}, AT(heads), true, 1, 0},
-    {{"num_key_value_heads"}, AT(kv_heads), false, 1, 0},
+    {{"num_key_value_heads", "num_kv_heads"}, AT(kv_heads), false, 1, 0},
     {{"head_dim"}, AT(head_dim), false, 1, 0},
     {{"intermediate_size", "ffn_dim", "n_inner"}, AT(ffn), false, 1, 0},
     {{"vocab_size"}, AT(vocab), true, 1, 0},
@@ -588,6 +591,20 @@ static bool read_tied(const struct config *c, bool fallback)
                      read_flag(&around, "tie_word_embeddings", fallback));
 }
 
+/* One key/value head for all, or in the new architecture groups of heads and a
+ * norm each for attention and MLP. */
+static void read_falcon(struct lh_model *m, const struct config *c)
+{
+    bool grouped = read_flag(c, "new_decoder_architecture", false);
+
+    if (!grouped) {
+        m->kv_heads = read_flag(c, "multi_query", true) ? 1 : m->heads;
+    }
+    m->attention_bias = m->mlp_bias = read_flag(c, "bias", false);
+    m->parallel_block = read_flag(c, "parallel_attn", true) || grouped;
+    m->parallel_norms = grouped;
+}
+
 static void read_shape(struct lh_model *m, const struct config *c,
                        const struct family *family)
 {
@@ -608,6 +625,9 @@ static void read_shape(struct lh_model *m, const struct config *c,
         read_flag(c, "use_parallel_residual", family->parallel);
     m->parallel_norms = m->parallel_block && family->parallel_norms;
     m->attention_window = read_window(c, m->layers);
+    if (family->is_falcon) {
+        read_falcon(m, c);
+    }
     if (!family->learned_positions) {
         m->positions = 0;
     } else if (m->positions == 0) {

@@ -26,11 +26,13 @@ static void override_model(struct lh__reader *r, const struct lh_model *asked)
     }
     if (lh__value_at(r->values, "model.attention_window")) {
         model->attention_window = asked->attention_window;
-        if (asked->attention_window >= length)
+        if (asked->attention_window >= length) {
+            model->attention_window = 0;
             lh_warn(r->ctx, lh__key_where(r, "model.attention_window"),
                     "model.attention_window has no effect because sequences "
                     "have %lld tokens",
                     (long long)length);
+        }
     }
     lh_model_count(model);
 }

@@ -289,7 +289,7 @@ static void aliases_and_defaults_are_read(void)
 static void windows_and_parallel_blocks_are_read(void)
 {
     struct lh_ctx ctx = lh_ctx_begin();
-    struct lh_model m, serial;
+    struct lh_model m, serial, falcon;
 
     LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 4096}", &ctx)
                == LH_OK);
@@ -317,6 +317,24 @@ static void windows_and_parallel_blocks_are_read(void)
     LH_REQUIRE(read_config(&m, "{" SHAPE ", \"model_type\": \"gptj\"}", &ctx)
                == LH_OK);
     LH_CHECK(m.parallel_block && !m.parallel_norms);
+    /* Falcon-7B and -40B, counted by huggingface/transformers */
+    LH_REQUIRE(read_config(&falcon, "{\"model_type\": \"falcon\", "
+                                    "\"num_hidden_layers\": 32, "
+                                    "\"hidden_size\": 4544, "
+                                    "\"num_attention_heads\": 71, "
+                                    "\"vocab_size\": 65024, \"alibi\": false, "
+                                    "\"multi_query\": true}", &ctx) == LH_OK);
+    LH_CHECK(falcon.parameters == 6921720704 && falcon.kv_heads == 1);
+    LH_CHECK(falcon.parallel_block && !falcon.parallel_norms);
+    LH_REQUIRE(read_config(&falcon, "{\"model_type\": \"falcon\", "
+                                    "\"num_hidden_layers\": 60, "
+                                    "\"hidden_size\": 8192, "
+                                    "\"num_attention_heads\": 128, "
+                                    "\"num_kv_heads\": 8, "
+                                    "\"vocab_size\": 65024, "
+                                    "\"new_decoder_architecture\": true}",
+                           &ctx) == LH_OK);
+    LH_CHECK(falcon.parameters == 41303293952 && falcon.parallel_norms);
     /* one norm of 2 x 64 a layer less, and no biases of attention */
     LH_CHECK(serial.parameters - m.parameters == 2 * (2 * 64 + 4 * 64));
     lh_ctx_end(&ctx);
@@ -350,7 +368,7 @@ static const struct {
      "model_type 'mamba' is not supported by this version: its attention "
      "may be of another kind; supported are llama, mistral, mixtral, qwen2, "
      "qwen3, qwen3_moe, deepseek_v2, deepseek_v3, kimi_k2, gpt_neox, gptj, "
-     "gpt2"},
+     "falcon, gpt2"},
     {"{\"architectures\": [\"FalconForCausalLM\"]}", 1, 0, 0,
      "the key 'model_type' is missing"},
     {"{" LLAMA ", \"sliding_window\": \"far\"}", 1, 1, 113,

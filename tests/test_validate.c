@@ -14,6 +14,8 @@
 
 #include "unit.h"
 
+#include "../analysis/validate.h"
+
 static const char tiny[] = LH_SRCDIR "/tests/validate/tiny.csv";
 
 enum { GPUS = 16, BATCH = 32, LENGTH = 2048 };
@@ -59,6 +61,37 @@ static double step_s(struct lh_ctx *ctx)
     LH_REQUIRE(lh_sim_run(&trace, &point, ctx) == LH_OK);
     lh_topology_free(topology);
     return trace.step_time_s;
+}
+
+/* Two layers of an accelerator: the forward of layer 1 is from 3 to 7 s, with a
+ * communication that ends behind the product beside it; its backward from 7 to
+ * 12 s begins with what is recomputed. */
+static void times_a_layer(void)
+{
+    struct lh_op ops[] = {
+        {.task = LH_TASK_FORWARD, .layer = 0},
+        {.task = LH_TASK_FORWARD, .layer = 1},
+        {.task = LH_TASK_FORWARD, .layer = 1, .kind = LH_OP_COMM},
+        {.task = LH_TASK_RECOMPUTE, .layer = 1},
+        {.task = LH_TASK_BACKWARD, .layer = 1},
+        {.task = LH_TASK_BACKWARD, .layer = 0},
+        {.task = LH_TASK_FORWARD, .layer = 1, .micro_batch = 1},
+    };
+    double start_s[] = {0, 3, 4, 7, 8, 12, 20};
+    double end_s[] = {3, 6, 7, 8, 12, 15, 30};
+    struct lh_template t = {.n_ops = LH_COUNT(ops), .ops = ops};
+    struct lh_program program = {.n_templates = 1, .templates = &t};
+    int32_t class_template = 0;
+    int64_t class_first[] = {0, LH_COUNT(ops)};
+    struct lh_trace trace = {.n_classes = 1,
+                             .class_template = &class_template,
+                             .class_first = class_first,
+                             .start_s = start_s,
+                             .end_s = end_s};
+
+    LH_CHECK_NEAR(lh__layer_time_s(&trace, &program, 2, false), 4, 0);
+    LH_CHECK_NEAR(lh__layer_time_s(&trace, &program, 2, true), 5, 0);
+    LH_CHECK(isnan(lh__layer_time_s(&trace, &program, 6, true)));
 }
 
 static void times_and_rates(void)
@@ -259,6 +292,7 @@ static void built_in_rows(void)
 int main(void)
 {
     static const struct lh_unit tests[] = {
+        {"times a layer", times_a_layer},
         {"times and rates are the step's", times_and_rates},
         {"FLOPs by each convention, by hand", flops},
         {"cells are settings, empty ones set nothing", cells_are_settings},
