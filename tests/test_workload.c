@@ -353,8 +353,8 @@ static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
     return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
 }
 
-/* Every pass of a chunk takes 1 s forward and 2 s backward, launches alone
- * nothing. */
+/* Every pass of a chunk takes 1 s forward and 2 s backward, launches and
+ * meetings alone nothing. */
 static void set_seconds(struct lh_program *p)
 {
     for (int k = 0; k < p->n_templates; k++)
@@ -362,10 +362,10 @@ static void set_seconds(struct lh_program *p)
             struct lh_op *op = &p->templates[k].ops[i];
 
             if (op->kind == LH_OP_COMPUTE)
-                op->seconds = op->seconds == op->gap_s       ? 0.0
-                              : op->task == LH_TASK_FORWARD  ? 1.0
-                              : op->task == LH_TASK_BACKWARD ? 2.0
-                                                             : 0.0;
+                op->seconds = op->seconds - op->slowest_s <= op->gap_s ? 0.0
+                              : op->task == LH_TASK_FORWARD            ? 1.0
+                              : op->task == LH_TASK_BACKWARD           ? 2.0
+                                                                       : 0.0;
         }
 }
 
@@ -1711,6 +1711,40 @@ static void expects_the_slowest_of_n(void)
     LH_CHECK_NEAR(lh__slowest_of(1000), 3.24144, 1e-5);
 }
 
+/* About a standard normal. */
+static double draw_normal(uint64_t *state)
+{
+    double sum = -6.0;
+
+    for (int i = 0; i < 12; i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        sum += (double)(*state >> 11) * 0x1p-53;
+    }
+    return sum;
+}
+
+/* Rounds of a ring, each of which waits for its two neighbours. */
+static void expects_slow_neighbours(void)
+{
+    enum { ROUNDS = 20000, MOST = 32 };
+    uint64_t state = 1;
+
+    for (int n = 2; n <= MOST; n = n < 4 ? n + 1 : 2 * n) {
+        double at[MOST] = {0}, next[MOST], mean = 0.0;
+
+        for (int k = 0; k < ROUNDS; k++) {
+            for (int i = 0; i < n; i++)
+                next[i] =
+                    fmax(at[i], fmax(at[(i + 1) % n], at[(i + n - 1) % n]))
+                    + draw_normal(&state);
+            memcpy(at, next, sizeof at);
+        }
+        for (int i = 0; i < n; i++)
+            mean += at[i] / n / ROUNDS;
+        LH_CHECK_NEAR(lh__slowest_neighbours(n), mean, 0.025);
+    }
+}
+
 /* Kernels of the slowest take longer, launches do not. */
 static void waits_for_the_slowest(void)
 {
@@ -2091,6 +2125,7 @@ int main(void)
         {"keeps what operators keep", keeps_what_operators_keep},
         {"bounds a segment by dispatch", bounds_a_segment_by_dispatch},
         {"expects the slowest of n", expects_the_slowest_of_n},
+        {"expects slow neighbours", expects_slow_neighbours},
         {"waits for the slowest", waits_for_the_slowest},
         {"makes a template a device", makes_a_template_a_device},
         {"builds every combination", builds_every_combination},

@@ -83,7 +83,9 @@ void lh__emit_flush(struct lh__builder *b)
     op.slowest_s = lh__work_slowest_s(
         &b->pending_work, b->device, &b->fit->scenario->stack,
         b->slowest * b->device->speed_spread_frac);
+    op.slowest_s += b->pending_work.meeting_s;
     op.seconds += op.slowest_s;
+    b->since_meeting_s += op.seconds;
     b->last_compute = append(b, &op);
     for (int i = 0; i < b->n_compute_waits; i++)
         lh__emit_dep(b, b->last_compute, b->compute_waits[i]);

@@ -75,6 +75,7 @@ void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
 {
     work->kernel_s += part * other->kernel_s;
     work->n_kernels += part * other->n_kernels;
+    work->meeting_s += part * other->meeting_s;
     work->weights_s += part * other->weights_s;
     work->n_weights += part * other->n_weights;
 }

@@ -11,6 +11,7 @@
 struct lh__work {
     double kernel_s; /* sum of the kernels, launch gaps left out */
     double n_kernels;
+    double meeting_s; /* waits for slower neighbours before the kernels */
     double weights_s; /* of kernel_s and n_kernels: gradients of weights */
     double n_weights;
     bool fp8; /* GEMMs that are added to it have fp8 operands */

@@ -11,6 +11,9 @@
  *             waits for all of them, so a send waits for its late receiver.
  *             Interleaved: between two pairs of a forward and a backward.
  *
+ *             What ends last of equal passes keeps its neighbours waiting
+ *             (docs/model.md, "The slowest accelerator").
+ *
  *             The CPU waits with it (torch.cuda.synchronize), so that the
  *             accelerator waits for the dispatch of FIRST_KERNELS.
  *
@@ -114,16 +117,26 @@ static void add(struct lh__builder *b, struct batch *batch,
     batch->ops[batch->n++] = op;
 }
 
+/* Passes of equal accelerators take unequal time, and a batch ends when the
+ * last of those that meet in it is there. */
+static double meeting_s(const struct lh__builder *b)
+{
+    return b->since_meeting_s * b->device->speed_spread_frac
+           * lh__slowest_neighbours(b->fit->n_stages);
+}
+
 /* The CPU was waiting as well: the first kernels are not launched ahead. */
 static void launch(struct lh__builder *b, const struct lh__slot *slot)
 {
-    struct lh__work first = {.n_kernels = FIRST_KERNELS};
+    struct lh__work first = {.n_kernels = FIRST_KERNELS,
+                             .meeting_s = meeting_s(b)};
 
     b->micro_batch = slot->micro_batch;
     lh__emit_work(b, &first, LH_COMPUTE,
                   slot->backward ? LH_TASK_BACKWARD : LH_TASK_FORWARD, -1);
     lh__emit_cut(b);
     lh__emit_wait(b, b->last_compute);
+    b->since_meeting_s = 0.0;
 }
 
 void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,

@@ -285,6 +285,7 @@ struct lh__builder {
     struct lh_op pending_op;
     struct lh__work pending_work;
 
+    double since_meeting_s; /* compute since the last blocking transfers */
     double slowest;  /* deviations by which the slowest of the job is behind */
     int micro_batch; /* of the pass being emitted */
     enum lh__half half;
@@ -310,6 +311,9 @@ struct lh__builder {
 
 /* Expected largest of n standard normals; 0 of one. */
 double lh__slowest_of(double n);
+/* Deviations by which each round of `n` in a ring is longer than the mean, who
+ * all wait for their two neighbours after it. */
+double lh__slowest_neighbours(int n);
 
 /* Adds work to the open compute op, or opens one. */
 void lh__emit_work(struct lh__builder *b, const struct lh__work *work,
