@@ -4,8 +4,8 @@
  * the reader behind them (model.c uses it for models).  Stage: scenario, when
  * names are resolved.
  *
- * A table is CSV with units in its cells, the one compiled into the program or
- * the user's (--data DIR), so everything is checked: columns unknown, missing
+ * A table is CSV with units in its cells, the one compiled into the program
+ * joined with the user's (--data DIR), so everything is checked: columns unknown, missing
  * or ill-typed are errors with file and line.  An empty cell takes the
  * column's fallback where it has one.
  */
@@ -222,7 +222,7 @@ static void check_header(const struct lh_csv *csv,
 static void read_cells(void *out, const struct lh_csv *csv, int row,
                        const struct lh__table *table, struct lh_ctx *ctx)
 {
-    struct lh_where where = {csv->file, csv->lines[row], 0};
+    struct lh_where where = {csv->files[row], csv->lines[row], 0};
 
     for (int i = 0; i < table->n_columns; i++) {
         const struct lh__column *column = &table->columns[i];
@@ -255,7 +255,7 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
     if (st != LH_OK) {
         return st;
     }
-    check_header(&csv, table, ctx);
+    check_header(csv.own != NULL ? csv.own : &csv, table, ctx);
     if (lh_diag_count(ctx, LH_ERROR) > n_errors) {
         return LH_BAD_INPUT;
     }
@@ -265,11 +265,11 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
         return LH_BAD_INPUT;
     }
     if (row_where != NULL) {
-        *row_where = (struct lh_where){csv.file, csv.lines[row], 0};
+        *row_where = (struct lh_where){csv.files[row], csv.lines[row], 0};
     }
     for (int i = row + 1; i < csv.n_rows; i++) {
         if (strcmp(lh_csv_cell(&csv, i, 0), name) == 0) {
-            lh_error(ctx, (struct lh_where){csv.file, csv.lines[i], 0},
+            lh_error(ctx, (struct lh_where){csv.files[i], csv.lines[i], 0},
                      "a second row is named '%s', the first is in line %d",
                      name, csv.lines[row]);
         }
