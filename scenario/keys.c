@@ -28,6 +28,7 @@
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
 #define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus|dragonfly"
 #define TREES        "sites[].fabric.kind=rails|fat-tree|torus"
+#define BUILDINGS    TREES "&sites[].fabric.building_gpus=!0"
 #define SPRAYED      SCALE_UP "&engine.routing=spray"
 #define HASHED       TREES "&engine.routing=ecmp"
 
@@ -292,6 +293,19 @@ static const struct lh__key keys[] = {
                 "over oversubscription",
      .help = "Equal parallel cables that the uplink of a switch is, level by "
              "level from below; a connection takes one of them by its hash."},
+    {"sites[].fabric.building_gpus", LH__COUNT, LH__ROW,
+     .offset = SITE(fabric.building_gpus), .min = 0, .max = 16777216,
+     .unit = "accelerators", .when = TREES,
+     .help = "Accelerators of a building, whole nodes and groups of them: a "
+             "larger site stands in as many as it needs, joined by a campus "
+             "core.  0: one building."},
+    {"sites[].fabric.building_oversubscription", LH__NUMBER,
+     LH__ROW, .offset = SITE(fabric.building_oversubscription),
+     .min = 0.015625, .max = 1024, .when = BUILDINGS,
+     .help = "Network cards of a building over its links to the campus core."},
+    {"sites[].fabric.building_length", .flags = LH__ROW, METRES,
+     .offset = SITE(fabric.building_length_m), .max = 200e3, .when = BUILDINGS,
+     .help = "Of the fibre from one building to another, over the core."},
     {"sites[].fabric.in_network", LH__CHOICE, LH__ROW,
      .offset = SITE(fabric.in_network), .choices = "none|nvls",
      .when = SCALE_UP,

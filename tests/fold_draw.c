@@ -344,6 +344,20 @@ static void draw_shards(struct draw *d)
     }
 }
 
+/* Of their own seed, as shards.  A fat-tree's are a leaf, or all below a switch
+ * of the second level. */
+static void draw_buildings(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 5), *r = &state;
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        if (one_in(r, 4) && (s->fabric == RAILS || s->fabric == FAT_TREE))
+            s->building = s->fabric == RAILS ? 1 + below(r, 3)
+                          : one_in(r, 2)     ? 1
+                                             : s->group[1];
+    }
+}
+
 /* Groups of one or two nodes. */
 static void draw_dragonfly(struct site *s, uint64_t *r)
 {
@@ -402,6 +416,7 @@ struct draw draw_make(uint64_t seed)
         d.relay = one_in(r, 2);
     }
     draw_shards(&d);
+    draw_buildings(&d);
     draw_in_network(&d, r);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
@@ -426,6 +441,7 @@ static void shrink_sites(struct draw *d, bool to_switches)
         s->valiant = false;
         s->a100 = false;
         s->in_network = false;
+        s->building = 0;
     }
 }
 
@@ -520,7 +536,7 @@ int draw_cost(const struct draw *d)
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network
-             + (s->gateway_gbit > 0);
+             + (s->building > 0) + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);
 }

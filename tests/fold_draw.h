@@ -19,6 +19,7 @@ struct site {
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
     int cables;         /* of an uplink that is hashed over; 0: derived */
+    int building;       /* pods or leaves of one; 0: one building */
     bool valiant;       /* of a dragonfly */
     bool a100;
     bool in_network; /* reductions in the scale-up switch */

@@ -59,6 +59,7 @@ enum feature {
     ON_SWITCH,
     MINIMAL,
     VALIANT,
+    BUILDINGS,
     OVERSUBSCRIBED,
     FLAT,
     HIERARCHICAL,
@@ -117,6 +118,7 @@ static const char *const feature_names[N_FEATURES] = {
     [ON_SWITCH] = "switch",
     [MINIMAL] = "dragonfly of three groups or more, minimal routes",
     [VALIANT] = "the same, Valiant's routes",
+    [BUILDINGS] = "a site of several buildings",
     [OVERSUBSCRIBED] = "oversubscribed",
     [FLAT] = "flat-ring",
     [HIERARCHICAL] = "hierarchical",
@@ -330,6 +332,8 @@ static void sites_tally(bool *has, const struct draw *d)
         has[ON_RAILS] |= s->fabric == RAILS;
         has[ON_TREE] |= s->fabric == FAT_TREE;
         has[ON_SWITCH] |= s->fabric == SWITCH;
+        has[BUILDINGS] |=
+            s->building > 0 && gpus > s->node * s->group[0] * s->building;
         bool groups = s->fabric == DRAGONFLY && n_nodes > 2 * s->group[0];
         has[MINIMAL] |= groups && !s->valiant;
         has[VALIANT] |= groups && s->valiant;

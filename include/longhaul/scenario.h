@@ -199,6 +199,9 @@ struct lh_fabric {
     double oversubscription[LH_FABRIC_LEVELS];
     int n_cables;
     int64_t cables[LH_FABRIC_LEVELS];
+    int64_t building_gpus;         /* 0, or not below the site's: one building */
+    double building_oversubscription; /* its NICs over its links to the core */
+    double building_length_m;      /* of fibre from one to another, over it */
     enum lh_fabric_routing routing; /* of a dragonfly */
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
