@@ -23,6 +23,8 @@ struct site {
     bool valiant;       /* of a dragonfly */
     bool a100;
     bool in_network; /* reductions in the scale-up switch */
+    bool sharp;      /* and in those of the network */
+    bool new_library; /* with all-gathers by trees */
     int gateway_gbit; /* 0: no limit */
 };
 

@@ -28,6 +28,9 @@ enum feature {
     EVEN_EXCHANGES,
     SKEWED,
     IN_NETWORK,
+    SWITCH_TREES,
+    SHARP,
+    PAT,
     BY_SIZE,
     EQUAL_PODS,
     PART_NODE,
@@ -87,6 +90,9 @@ static const char *const feature_names[N_FEATURES] = {
     [EVEN_EXCHANGES] = "equal all-to-all",
     [SKEWED] = "unequal weights",
     [IN_NETWORK] = "reductions in a switch",
+    [SWITCH_TREES] = "trees between switches that reduce",
+    [SHARP] = "reductions in the network",
+    [PAT] = "all-gathers by trees",
     [BY_SIZE] = "an algorithm with two protocols",
     [EQUAL_PODS] = "8 full pods or more in a site",
     [PART_NODE] = "partly filled node",
@@ -281,11 +287,11 @@ static bool has_hashed_routes(const struct pair *p)
     return false;
 }
 
-static bool has_in_network(const struct pair *p)
+static bool has_protocol(const struct pair *p, enum lh__protocol protocol)
 {
     const struct lh__placed *placed = &p->placed[FOLDED];
     for (int32_t i = 0; i < placed->n_shapes; i++) {
-        if (placed->shapes[i].protocol == LH__NVLS)
+        if (placed->shapes[i].protocol == protocol)
             return true;
     }
     return false;
@@ -392,7 +398,10 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[SLOW_LINKS] = hit == SLOW_LINK;
     has[EVEN_EXCHANGES] = d->exchange.mb > 0 && d->exchange.loads == EVEN_LOADS;
     has[SKEWED] = has_skewed_weights(p);
-    has[IN_NETWORK] = has_in_network(p);
+    has[IN_NETWORK] = has_protocol(p, LH__NVLS);
+    has[SWITCH_TREES] = has_protocol(p, LH__NVLS_TREE);
+    has[SHARP] = has_protocol(p, LH__SHARP);
+    has[PAT] = has_protocol(p, LH__PAT);
     has[BY_SIZE] = has_two_protocols(p);
     has[UNSTEADY] = !t->steady;
     has[MULTI_STEP] = t->steps_simulated > 1;
