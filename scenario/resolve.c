@@ -72,6 +72,8 @@ static const struct {
     {"tpu-v5p", "tpu-v5p"},
     {"tpu-v6e", "tpu-v6e"},
     {"trainium2", "trainium2"},
+    {"h800-sxm", "dgx-h800-rails"},
+    {"mi300x", "mi300x-rails"},
 };
 
 static const char *usual_fabric(const char *device)

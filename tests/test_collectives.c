@@ -942,6 +942,64 @@ static void gathers_go_by_trees(void)
     }
 }
 
+/* Bus bandwidth of a large all-reduce in one node, rack or slice of every row
+ * of data/fabrics.csv, by hand: the plateau of a ring, or of NVLink SHARP
+ * (share x rate x 2 (n-1)/n), or 2 D links of a torus, the slowest of which
+ * limits all. */
+static void every_fabric_reduces_at_its_plateau(void)
+{
+    static const struct {
+        const char *fabric;
+        int64_t n;
+        double bus_gb_per_s;
+    } rows[] = {
+        {"dgx-a100-rails", 8, 0.783 * 300},
+        {"dgx-h100-rails", 8, 0.61 * 450 * 1.75},
+        {"dgx-h200-rails", 8, 0.61 * 450 * 1.75},
+        {"dgx-h800-rails", 8, 0.68 * 200},
+        {"dgx-b200-rails", 8, 0.5 * 900 * 1.75},
+        {"p6-b200-efa", 8, 0.5 * 900 * 1.75},
+        {"gb200-nvl72", 72, 0.49 * 900 * 142 / 72},
+        {"gb300-nvl72", 72, 0.49 * 900 * 142 / 72},
+        {"h100-roce-pods", 8, 0.61 * 450 * 1.75},
+        {"switch", 8, 50},
+        {"mi300x-rails", 8, 7 * 48},
+        {"tpu-v4", 64, 6 * 45},
+        {"tpu-v5p", 64, 6 * 90},
+        {"tpu-v6e", 256, 4 * 90},
+        {"trainium2", 16, 4 * 128},
+        {"trainium2-ultra", 64, 6 * 64},
+    };
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_csv csv;
+
+    LH_REQUIRE(lh_data_read(&csv, "fabrics", &ctx) == LH_OK);
+    LH_CHECK(csv.n_rows == (int)LH_COUNT(rows));
+    for (size_t i = 0; i < LH_COUNT(rows); i++) {
+        struct lh_site site = {.name = "a", .gpus = rows[i].n,
+                               .gateway_bytes_per_s = INFINITY};
+        struct lh_scenario s = {.name = "plateau", .n_sites = 1,
+                                .sites = &site};
+        int64_t members[256];
+        struct lh_topology *t;
+        double n = (double)rows[i].n, time_s;
+        for (int64_t k = 0; k < rows[i].n; k++)
+            members[k] = k;
+        struct lh_collective_case c = {
+            .collective = LH_ALL_REDUCE, .algorithm = "auto", .n = rows[i].n,
+            .accelerators = members, .bytes = 256e9, .base_s = 1e-5};
+        LH_REQUIRE(lh_fabric_by_name(&site.fabric, rows[i].fabric, LH_NOWHERE,
+                                     &ctx)
+                   == LH_OK);
+        LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+        LH_REQUIRE(lh_sim_collective(&time_s, &c, t, &ctx) == LH_OK);
+        LH_CHECK_NEAR(2 * (n - 1) / n * c.bytes / time_s / 1e9,
+                      rows[i].bus_gb_per_s, 0.001);
+        lh_topology_free(t);
+    }
+    lh_ctx_end(&ctx);
+}
+
 /* Tiny messages: 47 us on two nodes (NVIDIA/nccl issue 1244), 13 to 17 on one
  * (dgxc-benchmarking, H100). */
 static void tiny_messages_take_the_floor(void)
@@ -1478,6 +1536,8 @@ int main(void)
         {"switches reduce over several nodes",
          switches_reduce_over_several_nodes},
         {"gathers go by trees", gathers_go_by_trees},
+        {"every fabric reduces at its plateau",
+         every_fabric_reduces_at_its_plateau},
         {"tiny messages take the floor", tiny_messages_take_the_floor},
         {"trees span and swap leaves", trees_span_and_swap_leaves},
         {"refuses what is not defined", refuses_what_is_not_defined},
