@@ -54,8 +54,7 @@ static enum lh_status read_embedded(struct lh_csv *out, const char *file_name,
 static enum lh_status read_own(struct lh_csv *out, bool *is_there,
                                const char *file_name, struct lh_ctx *ctx)
 {
-    const char *path =
-        lh_format(ctx->arena, "%s/%s", ctx->data_dir, file_name);
+    const char *path = lh_format(ctx->arena, "%s/%s", ctx->data_dir, file_name);
     struct stat info;
 
     *is_there = false;
@@ -111,8 +110,7 @@ static void join(struct lh_csv *out, const struct lh_csv *built_in,
 
     *out = (struct lh_csv){.file = own->file, .own = own};
     join_columns(out, built_in, own, ctx);
-    out->cells =
-        LH_NEW(ctx->arena, const char *, n * (size_t)out->n_columns);
+    out->cells = LH_NEW(ctx->arena, const char *, n *(size_t)out->n_columns);
     out->files = LH_NEW(ctx->arena, const char *, n);
     out->lines = LH_NEW(ctx->arena, int, n);
     for (int i = 0; i < built_in->n_rows; i++) {
