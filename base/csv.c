@@ -26,7 +26,7 @@ struct reader {
     bool row_ended;        /* since the flag was last cleared     */
     const char **row;      /* [n_row] cells of the row at hand    */
     size_t n_row, row_capacity;
-    size_t cells_capacity, lines_capacity;
+    size_t cells_capacity, lines_capacity, files_capacity;
 };
 
 static void fault(struct reader *r, int line, const char *text)
@@ -79,6 +79,9 @@ static void take_row(struct reader *r)
     memcpy(csv->cells + n_cells, r->row, n_columns * sizeof *csv->cells);
     csv->lines = lh_grow(r->ctx->arena, csv->lines, &r->lines_capacity,
                          (size_t)csv->n_rows + 1, sizeof *csv->lines);
+    csv->files = lh_grow(r->ctx->arena, csv->files, &r->files_capacity,
+                         (size_t)csv->n_rows + 1, sizeof *csv->files);
+    csv->files[csv->n_rows] = csv->file;
     csv->lines[csv->n_rows++] = r->row_line;
 }
 

@@ -107,14 +107,17 @@ static enum lh_status add_rows(struct table *table, const char *name,
     if (st != LH_OK) {
         return st;
     }
+    for (int i = 0; i < table->n_columns; i++) {
+        if (lh_csv_column(csv.own != NULL ? csv.own : &csv, table->heads[i])
+            < 0) {
+            lh_error(ctx, (struct lh_where){csv.file, 1, 0},
+                     "there is no column '%s'", table->heads[i]);
+            return LH_BAD_INPUT;
+        }
+    }
     for (int row = 0; row < csv.n_rows; row++) {
         for (int i = 0; i < table->n_columns; i++) {
             int column = lh_csv_column(&csv, table->heads[i]);
-            if (column < 0) {
-                lh_error(ctx, (struct lh_where){csv.file, 1, 0},
-                         "there is no column '%s'", table->heads[i]);
-                return LH_BAD_INPUT;
-            }
             add(table, lh_csv_cell(&csv, row, column));
         }
     }
@@ -144,7 +147,7 @@ static enum lh_status add_models(struct table *table, struct lh_ctx *ctx)
 
     for (int row = 0; st == LH_OK && row < csv.n_rows; row++) {
         const char *name = lh_csv_cell(&csv, row, 0);
-        struct lh_where where = {csv.file, csv.lines[row], 0};
+        struct lh_where where = {csv.files[row], csv.lines[row], 0};
         struct lh_model model;
         st = lh_model_by_name(&model, name, where, ctx);
         if (st == LH_OK) {
@@ -196,7 +199,7 @@ struct list {
 
 static const struct argp_option options[] = {
     {"data", OPTION_DATA, "DIR", 0,
-     "Tables in DIR stand before the built-in ones", 0},
+     "Rows of the tables in DIR are joined to the built-in ones", 0},
     {0},
 };
 

@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
      0},
     {"jobs", 'j', "N", 0, "Simulate N rows at a time (2)", 0},
     {"data", OPTION_DATA, "DIR", 0,
-     "Tables in DIR stand before the built-in ones", 0},
+     "Rows of the tables in DIR are joined to the built-in ones", 0},
     {0},
 };
 

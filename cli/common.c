@@ -25,7 +25,7 @@ static const struct argp_option input_options[] = {
     {"set", OPTION_SET, "PATH=VALUE", 0,
      "Set a key of the scenario, e.g. 'fibres[0].length=80 km'", 0},
     {"data", OPTION_DATA, "DIR", 0,
-     "Tables in DIR stand before the built-in ones", 0},
+     "Rows of the tables in DIR are joined to the built-in ones", 0},
     {0},
 };
 

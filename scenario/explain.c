@@ -89,7 +89,8 @@ static const char *condition_text(const char *when, struct lh_arena *arena)
     struct lh_text text = lh_text_new(arena);
     lh_text_printf(&text, "%.*s is ", n, when);
     for (int i = 0; lh__choice_at(word, equals + 1, i); i++)
-        lh_text_printf(&text, "%s%s", i ? " or " : "", word);
+        lh_text_printf(&text, "%s%s%s", i ? " or " : "",
+                       word[0] == '!' ? "not " : "", word + (word[0] == '!'));
     return text.s;
 }
 

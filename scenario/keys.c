@@ -28,12 +28,15 @@
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
 #define SCALE_UP     "sites[].fabric.kind=rails|fat-tree|torus|dragonfly"
 #define TREES        "sites[].fabric.kind=rails|fat-tree|torus"
+#define SWITCHED     "sites[].fabric.kind=rails|fat-tree|dragonfly"
+#define BUILDINGS    TREES "&sites[].fabric.building_gpus=!0"
 #define SPRAYED      SCALE_UP "&engine.routing=spray"
 #define HASHED       TREES "&engine.routing=ecmp"
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
-#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian"
+#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian" \
+                   "|nvls|nvls-tree|sharp"
 
 enum { AXIS_MAX = 65536 };
 
@@ -250,6 +253,13 @@ static const struct lh__key keys[] = {
      .example = "[16, 16, 16]",
      .help = "Accelerators of a slice along x, y and z.  A cable joins every "
              "two neighbours; the last is a neighbour of the first."},
+    {"sites[].fabric.dims_bandwidth", LH__NUMBERS, LH__ROW | LH__INLINE,
+     .offset = SITE(fabric.dims_frac), .count = SITE(fabric.n_dims_frac),
+     .min = 0.0009765625, .max = 1, .n_max = LH_TORUS_DIMS,
+     .when = "sites[].fabric.kind=torus", .unit = "share",
+     .example = "[1, 1, 0.5]",
+     .help = "Share of scale_up_bandwidth that a link along x, y and z has.  "
+             "Empty: all links are equal."},
     {"sites[].fabric.scale_up_gpus", LH__COUNT, LH__ROW,
      .offset = SITE(fabric.scale_up_gpus), .min = 1, .max = 16777216,
      .unit = "accelerators", .when = SCALE_UP,
@@ -310,11 +320,31 @@ static const struct lh__key keys[] = {
                 "over oversubscription",
      .help = "Equal parallel cables that the uplink of a switch is, level by "
              "level from below; a connection takes one of them by its hash."},
+    {"sites[].fabric.building_gpus", LH__COUNT, LH__ROW,
+     .offset = SITE(fabric.building_gpus), .min = 0, .max = 16777216,
+     .unit = "accelerators", .when = TREES,
+     .help = "Accelerators of a building, whole nodes and groups of them: a "
+             "larger site stands in as many as it needs, joined by a campus "
+             "core.  0: one building."},
+    {"sites[].fabric.building_oversubscription", LH__NUMBER,
+     LH__ROW, .offset = SITE(fabric.building_oversubscription),
+     .min = 0.015625, .max = 1024, .when = BUILDINGS,
+     .help = "Network cards of a building over its links to the campus core."},
+    {"sites[].fabric.building_length", .flags = LH__ROW, METRES,
+     .offset = SITE(fabric.building_length_m), .max = 200e3, .when = BUILDINGS,
+     .help = "Of the fibre from one building to another, over the core."},
     {"sites[].fabric.in_network", LH__CHOICE, LH__ROW,
-     .offset = SITE(fabric.in_network), .choices = "none|nvls",
+     .offset = SITE(fabric.in_network), .choices = "none|nvls|sharp",
      .when = SCALE_UP,
-     .help = "Whether scale-up switches can add up what passes them: NVLink "
-             "SHARP, which the algorithm nvls needs."},
+     .help = "Whether scale-up switches can add up what passes them, which "
+             "the algorithms nvls and nvls-tree need (NVLink SHARP), or those "
+             "of the network too, which the algorithm sharp needs."},
+    {"sites[].fabric.library", LH__NAME, LH__ROW,
+     .offset = SITE(fabric.library.name), .when = SWITCHED,
+     .example = "nccl-2.23",
+     .help = "The library of collectives: a row of data/protocols.csv, or "
+             "none, whose collectives take the stack's collective_base and "
+             "the latencies of their paths alone."},
     {"sites[].gateway_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
      .offset = SITE(gateway_bytes_per_s), .absent = INFINITY, .max = 1e18,
      .derived = "no limit", .when = "sites=many",

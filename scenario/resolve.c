@@ -98,6 +98,8 @@ static const struct {
     {"tpu-v5p", "tpu-v5p"},
     {"tpu-v6e", "tpu-v6e"},
     {"trainium2", "trainium2"},
+    {"h800-sxm", "dgx-h800-rails"},
+    {"mi300x", "mi300x-rails"},
 };
 
 static const char *usual_fabric(const char *device)
@@ -153,6 +155,12 @@ static void check_torus(struct lh__reader *r, int i)
                  (long long)fabric->scale_up_gpus, path, (long long)slice);
         return;
     }
+    if (fabric->n_dims_frac != 0 && fabric->n_dims_frac != fabric->n_dims) {
+        lh_error(r->ctx, lh__where_at(r, path),
+                 "%s.dims_bandwidth has %d numbers for %d dims", path,
+                 fabric->n_dims_frac, fabric->n_dims);
+        return;
+    }
     fabric->scale_up_gpus = slice;
     if (site->gpus % slice != 0)
         lh_error(r->ctx, lh__where_at(r, site_path(r, i, "gpus")),
@@ -173,6 +181,22 @@ static void check_list(struct lh__reader *r, int i, const char *key, int n)
                  levels == 1 ? "" : "s");
 }
 
+/* A library that the scenario names instead of the row's. */
+static void resolve_library(struct lh__reader *r, int i)
+{
+    struct lh_library *library = &r->root->s.sites[i].fabric.library;
+    const char *path = site_path(r, i, "fabric.library");
+
+    if (!lh__value_at(r->values, path))
+        return;
+    if (strcmp(library->name, "none") == 0)
+        *library = (struct lh_library){.name = "none"};
+    else if (lh_library_by_name(library, library->name,
+                                lh__where_at(r, path), r->ctx)
+             != LH_OK)
+        lh__mark_bad(r, path);
+}
+
 static void check_fabric(struct lh__reader *r, int i)
 {
     const struct lh_fabric *fabric = &r->root->s.sites[i].fabric;
@@ -191,6 +215,7 @@ static void check_fabric(struct lh__reader *r, int i)
                  i, r->root->s.sites[i].device_name);
         return;
     }
+    resolve_library(r, i);
     if (fabric->kind == LH_FABRIC_TORUS)
         check_torus(r, i);
     if (fabric->kind == LH_FABRIC_SWITCH)

@@ -4,8 +4,8 @@
  * the reader behind them (model.c uses it for models).  Stage: scenario, when
  * names are resolved.
  *
- * A table is CSV with units in its cells, the one compiled into the program or
- * the user's (--data DIR), so everything is checked: columns unknown, missing
+ * A table is CSV with units in its cells, the one compiled into the program
+ * joined with the user's (--data DIR), so everything is checked: columns unknown, missing
  * or ill-typed are errors with file and line.  An empty cell takes the
  * column's fallback where it has one.
  */
@@ -59,7 +59,9 @@ static const char *read_double(double *out, const char *text,
 {
     bool quantity = column->kind == LH__CELL_QUANTITY;
     double low = column->kind == LH__CELL_RATIOS ? 1 : 0;
-    double high = column->kind == LH__CELL_SHARE ? 1 : INFINITY;
+    bool share =
+        column->kind == LH__CELL_SHARE || column->kind == LH__CELL_SHARES;
+    double high = share ? 1 : INFINITY;
     const char *why = NULL;
     double value = 0;
 
@@ -143,6 +145,7 @@ static const char *read_cell(void *out, const char *text,
         return read_choice((int *)(void *)field, text, column, arena);
     case LH__CELL_COUNTS:
     case LH__CELL_RATIOS:
+    case LH__CELL_SHARES:
         return read_list(field,
                          (int *)(void *)((char *)out + column->n_offset),
                          text, column, arena);
@@ -222,7 +225,7 @@ static void check_header(const struct lh_csv *csv,
 static void read_cells(void *out, const struct lh_csv *csv, int row,
                        const struct lh__table *table, struct lh_ctx *ctx)
 {
-    struct lh_where where = {csv->file, csv->lines[row], 0};
+    struct lh_where where = {csv->files[row], csv->lines[row], 0};
 
     for (int i = 0; i < table->n_columns; i++) {
         const struct lh__column *column = &table->columns[i];
@@ -255,7 +258,7 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
     if (st != LH_OK) {
         return st;
     }
-    check_header(&csv, table, ctx);
+    check_header(csv.own != NULL ? csv.own : &csv, table, ctx);
     if (lh_diag_count(ctx, LH_ERROR) > n_errors) {
         return LH_BAD_INPUT;
     }
@@ -265,11 +268,11 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
         return LH_BAD_INPUT;
     }
     if (row_where != NULL) {
-        *row_where = (struct lh_where){csv.file, csv.lines[row], 0};
+        *row_where = (struct lh_where){csv.files[row], csv.lines[row], 0};
     }
     for (int i = row + 1; i < csv.n_rows; i++) {
         if (strcmp(lh_csv_cell(&csv, i, 0), name) == 0) {
-            lh_error(ctx, (struct lh_where){csv.file, csv.lines[i], 0},
+            lh_error(ctx, (struct lh_where){csv.files[i], csv.lines[i], 0},
                      "a second row is named '%s', the first is in line %d",
                      name, csv.lines[row]);
         }
@@ -362,7 +365,8 @@ static const char *const fabric_routings[] = {
     NULL};
 
 static const char *const in_network_kinds[] = {
-    [LH_IN_NETWORK_NONE] = "none", [LH_IN_NETWORK_NVLS] = "nvls", NULL};
+    [LH_IN_NETWORK_NONE] = "none", [LH_IN_NETWORK_NVLS] = "nvls",
+    [LH_IN_NETWORK_SHARP] = "sharp", NULL};
 
 #define ROW lh_library
 #define PROTOCOL(prefix, i, fallback)                                          \
@@ -371,6 +375,9 @@ static const char *const in_network_kinds[] = {
                  fallback),                                                    \
         QUANTITY(prefix "_network", protocol[i].network_s, LH_DIM_TIME,        \
                  fallback)
+#define NETWORK(prefix, i)                                                     \
+    QUANTITY(prefix "_base", protocol[i].base_s, LH_DIM_TIME, "0 s"),          \
+        QUANTITY(prefix "_network", protocol[i].network_s, LH_DIM_TIME, "0 s")
 static const struct lh__column library_columns[] = {
     TEXT("name", name),
     PROTOCOL("ll", LH_PROTOCOL_LL, "0 s"),
@@ -390,13 +397,19 @@ static const struct lh__column library_columns[] = {
     COUNT("relay_sms", sms.relay, "0"),
     COUNT("buffered_gather_sms", sms.buffered_gather, "0"),
     COUNT("buffered_reduce_sms", sms.buffered_reduce, "0"),
+    NETWORK("nvls_tree", LH_PROTOCOL_NVLS_TREE),
+    NETWORK("sharp", LH_PROTOCOL_SHARP),
+    NETWORK("pat", LH_PROTOCOL_PAT),
+    QUANTITY("pat_member", pat_member_s, LH_DIM_TIME, "0 s"),
+    SHARE("pat_frac", pat_frac, "1"),
     TEXT("source", source),
 };
+#undef NETWORK
 #undef PROTOCOL
 #undef ROW
 
-static enum lh_status library_read(struct lh_library *out, const char *name,
-                                   struct lh_where where, struct lh_ctx *ctx)
+enum lh_status lh_library_by_name(struct lh_library *out, const char *name,
+                                  struct lh_where where, struct lh_ctx *ctx)
 {
     static const struct lh__table table = {
         "protocols", "collective library", library_columns,
@@ -407,6 +420,10 @@ static enum lh_status library_read(struct lh_library *out, const char *name,
 
     if (st == LH_OK && library.protocol[LH_PROTOCOL_SIMPLE].base_s == 0) {
         lh_error(ctx, row, "'%s': simple_base must be above 0", name);
+        st = LH_BAD_INPUT;
+    }
+    if (st == LH_OK && library.pat_frac == 0) {
+        lh_error(ctx, row, "'%s': pat_frac must be above 0", name);
         st = LH_BAD_INPUT;
     }
     *out = library;
@@ -433,9 +450,15 @@ static const struct lh__column fabric_columns[] = {
      AT(n_oversubscription), LH_FABRIC_LEVELS},
     {"cables", LH__CELL_COUNTS, AT(cables), "", 0, 0, AT(n_cables),
      LH_FABRIC_LEVELS},
+    COUNT("building_gpus", building_gpus, "0"),
+    QUANTITY("building_oversubscription", building_oversubscription,
+             LH_DIM_NONE, "1"),
+    QUANTITY("building_length", building_length_m, LH_DIM_LENGTH, "1 km"),
     {"routing", LH__CELL_CHOICE, AT(routing), "minimal", 0, fabric_routings,
      0, 0},
     {"dims", LH__CELL_COUNTS, AT(dims), "", 0, 0, AT(n_dims), LH_TORUS_DIMS},
+    {"dims_bandwidth", LH__CELL_SHARES, AT(dims_frac), "", 0, 0,
+     AT(n_dims_frac), LH_TORUS_DIMS},
     {"in_network", LH__CELL_CHOICE, AT(in_network), "none", 0,
      in_network_kinds, 0, 0},
     SHARE("in_network_frac", in_network_frac, "1"),
@@ -472,6 +495,14 @@ static enum lh_status torus_row(struct lh_fabric *fabric, struct lh_where row,
                  LH_TORUS_DIMS);
         return LH_BAD_INPUT;
     }
+    for (int d = 0; d < fabric->n_dims_frac; d++) {
+        if (fabric->n_dims_frac != fabric->n_dims || fabric->dims_frac[d] == 0) {
+            lh_error(ctx, row,
+                     "dims_bandwidth: a torus has a share above 0 for each of "
+                     "its dims, or none");
+            return LH_BAD_INPUT;
+        }
+    }
     slice = lh_fabric_slice_gpus(fabric);
     if (fabric->n_dims > 0 && fabric->scale_up_gpus == 1)
         fabric->scale_up_gpus = slice;
@@ -496,7 +527,7 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     if (st == LH_OK)
         st = torus_row(&fabric, row, ctx);
     if (st == LH_OK && fabric.library.name[0] != '\0')
-        st = library_read(&fabric.library, fabric.library.name, row, ctx);
+        st = lh_library_by_name(&fabric.library, fabric.library.name, row, ctx);
     else
         fabric.library.name = NULL;
     if (st != LH_OK) {

@@ -17,6 +17,7 @@ enum lh__cell_kind {
     LH__CELL_CHOICE,   /* int-sized enum, index into choices  */
     LH__CELL_COUNTS,   /* int64_t[max], their number at n_offset */
     LH__CELL_RATIOS,   /* double[max] >= 1, number at n_offset */
+    LH__CELL_SHARES,   /* double[max] in [0, 1], number at n_offset */
 };
 
 struct lh__column {

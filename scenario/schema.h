@@ -84,7 +84,7 @@ struct lh__key {
     const char *supported_max; /* COUNT: above is not supported; FLAG:
                                   "false": true is not                   */
     const char *bare;          /* GROUP: the key a single value stands for */
-    const char *when;          /* "plan.schedule=interleaved|x": else the
+    const char *when;          /* "plan.schedule=interleaved|x", "a=!0": else the
                                   key has no effect; several with & */
     const char *unit;          /* in words, of plain numbers             */
     const char *help;

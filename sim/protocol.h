@@ -18,8 +18,11 @@ enum lh__protocol {
     LH__SIMPLE, /* of rings */
     LH__TREE,   /* Simple of trees */
     LH__NVLS,   /* of the algorithm nvls alone */
+    LH__NVLS_TREE, /* and of these too */
+    LH__SHARP,
+    LH__PAT,
 };
-enum { LH__PROTOCOLS = LH__NVLS + 1 };
+enum { LH__PROTOCOLS = LH__PAT + 1 };
 
 /* Sets members->has_library and in_network, of the first member's fabric. */
 void lh__protocol_members(struct lh_members *members,

@@ -7,7 +7,7 @@
  *   send                    in a scale-up domain, or over the network
  *   all-to-all              every message its own way, or by relays
  *   gather, reduction       of plan.overlap.tensor: user buffers
- *   nvls
+ *   nvls, nvls-tree, sharp  reductions in switches
  *   rings, trees            members in one scale-up domain, or not; a small
  *                           one (LH__SMALL_BYTES) has one channel, so one
  *
@@ -40,10 +40,8 @@ static bool is_algorithm(int algorithm, const char *name)
            && strcmp(lh_algorithm_at(algorithm)->name, name) == 0;
 }
 
-static int64_t ring_sms(const struct lh_library_sms *sms,
-                        const struct lh_members *m, bool small)
+static int64_t channels(int64_t all, bool small)
 {
-    int64_t all = in_one_domain(m) ? sms->ring_scale_up : sms->ring_network;
     return small ? least(all, 1) : all;
 }
 
@@ -70,9 +68,12 @@ static int64_t group_sms(const struct lh__placed *p, int32_t g,
         return sms->buffered_gather;
     if (buffered && comm->collective == LH_REDUCE_SCATTER)
         return sms->buffered_reduce;
-    if (is_algorithm(shape->algorithm, "nvls"))
-        return sms->nvls;
-    return ring_sms(sms, m, geometry->small);
+    if (is_algorithm(shape->algorithm, "nvls")
+        || is_algorithm(shape->algorithm, "nvls-tree")
+        || is_algorithm(shape->algorithm, "sharp"))
+        return channels(sms->nvls, geometry->small);
+    return channels(in_one_domain(m) ? sms->ring_scale_up : sms->ring_network,
+                    geometry->small);
 }
 
 static int64_t class_sms(const struct lh__placed *p, int32_t c)

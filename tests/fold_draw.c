@@ -350,6 +350,43 @@ static void draw_shards(struct draw *d)
     }
 }
 
+/* Of their own seed, as shards.  A fat-tree's are a leaf, or all below a switch
+ * of the second level. */
+static void draw_buildings(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 5), *r = &state;
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        if (one_in(r, 4) && (s->fabric == RAILS || s->fabric == FAT_TREE))
+            s->building = s->fabric == RAILS ? 1 + below(r, 3)
+                          : one_in(r, 2)     ? 1
+                                             : s->group[1];
+    }
+}
+
+/* Of their own seed: a newer library, whose all-gathers may be trees, and
+ * reductions in the network too; and often a plan that uses either. */
+static void draw_library(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 7), *r = &state;
+    for (int i = 0; i < SITES_MAX; i++) {
+        struct site *s = &d->sites[i];
+        s->new_library = one_in(r, 2);
+        s->sharp = s->in_network && one_in(r, 3);
+    }
+    if (!one_in(r, 12) || (d->tensor == 8 && !d->sequence_parallel))
+        return;
+    d->sites[0].node = 4;
+    d->tensor = one_in(r, 2) ? 4 : 2;
+    d->hidden = 4096;
+    d->zero = d->tensor == 2 ? 0 : 1;
+    d->context = d->pipeline = 1;
+    d->n_sites = 1;
+    d->stages_across = false;
+    d->algorithm = 0;
+    d->sites[0].parts = 8;
+}
+
 /* Groups of one or two nodes. */
 static void draw_dragonfly(struct site *s, uint64_t *r)
 {
@@ -408,7 +445,9 @@ struct draw draw_make(uint64_t seed)
         d.relay = one_in(r, 2);
     }
     draw_shards(&d);
+    draw_buildings(&d);
     draw_in_network(&d, r);
+    draw_library(&d);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
     d.operators = one_in(r, 5);
@@ -437,6 +476,8 @@ static void shrink_sites(struct draw *d, bool to_switches)
         s->valiant = false;
         s->a100 = false;
         s->in_network = false;
+        s->building = 0;
+        s->new_library = s->sharp = false;
     }
 }
 
@@ -537,7 +578,7 @@ int draw_cost(const struct draw *d)
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network
-             + (s->gateway_gbit > 0);
+             + (s->building > 0) + (s->gateway_gbit > 0);
     }
     return n + extras_cost(d);
 }

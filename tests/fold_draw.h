@@ -19,9 +19,12 @@ struct site {
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
     int cables;         /* of an uplink that is hashed over; 0: derived */
+    int building;       /* pods or leaves of one; 0: one building */
     bool valiant;       /* of a dragonfly */
     bool a100;
-    bool in_network;  /* reductions in the scale-up switch */
+    bool in_network; /* reductions in the scale-up switch */
+    bool sharp;      /* and in those of the network */
+    bool new_library; /* with all-gathers by trees */
     int gateway_gbit; /* 0: no limit */
 };
 

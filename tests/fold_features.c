@@ -29,6 +29,9 @@ enum feature {
     EVEN_EXCHANGES,
     SKEWED,
     IN_NETWORK,
+    SWITCH_TREES,
+    SHARP,
+    PAT,
     BY_SIZE,
     EQUAL_PODS,
     PART_NODE,
@@ -65,6 +68,7 @@ enum feature {
     ON_SWITCH,
     MINIMAL,
     VALIANT,
+    BUILDINGS,
     OVERSUBSCRIBED,
     FLAT,
     HIERARCHICAL,
@@ -93,6 +97,9 @@ static const char *const feature_names[N_FEATURES] = {
     [EVEN_EXCHANGES] = "equal all-to-all",
     [SKEWED] = "unequal weights",
     [IN_NETWORK] = "reductions in a switch",
+    [SWITCH_TREES] = "trees between switches that reduce",
+    [SHARP] = "reductions in the network",
+    [PAT] = "all-gathers by trees",
     [BY_SIZE] = "an algorithm with two protocols",
     [EQUAL_PODS] = "8 full pods or more in a site",
     [PART_NODE] = "partly filled node",
@@ -129,6 +136,7 @@ static const char *const feature_names[N_FEATURES] = {
     [ON_SWITCH] = "switch",
     [MINIMAL] = "dragonfly of three groups or more, minimal routes",
     [VALIANT] = "the same, Valiant's routes",
+    [BUILDINGS] = "a site of several buildings",
     [OVERSUBSCRIBED] = "oversubscribed",
     [FLAT] = "flat-ring",
     [HIERARCHICAL] = "hierarchical",
@@ -291,11 +299,11 @@ static bool has_hashed_routes(const struct pair *p)
     return false;
 }
 
-static bool has_in_network(const struct pair *p)
+static bool has_protocol(const struct pair *p, enum lh__protocol protocol)
 {
     const struct lh__placed *placed = &p->placed[FOLDED];
     for (int32_t i = 0; i < placed->n_shapes; i++) {
-        if (placed->shapes[i].protocol == LH__NVLS)
+        if (placed->shapes[i].protocol == protocol)
             return true;
     }
     return false;
@@ -342,6 +350,8 @@ static void sites_tally(bool *has, const struct draw *d)
         has[ON_RAILS] |= s->fabric == RAILS;
         has[ON_TREE] |= s->fabric == FAT_TREE;
         has[ON_SWITCH] |= s->fabric == SWITCH;
+        has[BUILDINGS] |=
+            s->building > 0 && gpus > s->node * s->group[0] * s->building;
         bool groups = s->fabric == DRAGONFLY && n_nodes > 2 * s->group[0];
         has[MINIMAL] |= groups && !s->valiant;
         has[VALIANT] |= groups && s->valiant;
@@ -407,7 +417,10 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[SLOW_LINKS] = hit == SLOW_LINK;
     has[EVEN_EXCHANGES] = d->exchange.mb > 0 && d->exchange.loads == EVEN_LOADS;
     has[SKEWED] = has_skewed_weights(p);
-    has[IN_NETWORK] = has_in_network(p);
+    has[IN_NETWORK] = has_protocol(p, LH__NVLS);
+    has[SWITCH_TREES] = has_protocol(p, LH__NVLS_TREE);
+    has[SHARP] = has_protocol(p, LH__SHARP);
+    has[PAT] = has_protocol(p, LH__PAT);
     has[BY_SIZE] = has_two_protocols(p);
     has[UNSTEADY] = !t->steady;
     has[MULTI_STEP] = t->steps_simulated > 1;

@@ -84,6 +84,26 @@ static const char *cables_text(struct lh_text *t, const struct draw *d,
                                           s->cables, s->cables);
 }
 
+static const char *buildings_text(struct lh_text *t, const struct site *s)
+{
+    if (s->building == 0)
+        return "";
+    return lh_format(t->arena,
+                     ",\n     building_gpus: %d, building_oversubscription: "
+                     "%d, building_length: %d km",
+                     s->node * s->group[0] * s->building, s->over, s->over);
+}
+
+static const char *switches_text(const struct site *s)
+{
+    return s->sharp ? "sharp" : s->in_network ? "nvls" : "none";
+}
+
+static const char *library_text(const struct site *s)
+{
+    return s->new_library ? "nccl-2.23" : "nccl";
+}
+
 static void put_site(struct lh_text *t, const struct draw *d, int i)
 {
     const struct site *s = &d->sites[i];
@@ -96,27 +116,28 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
     case RAILS:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, scale_up_gpus: "
-                       "%d, group: [%d], oversubscription: %d%s, in_network: "
-                       "%s}}\n",
+                       "%d, group: [%d], oversubscription: %d%s%s, in_network: "
+                       "%s, library: %s}}\n",
                        s->node, s->group[0], s->over, cables_text(t, d, s),
-                       s->in_network ? "nvls" : "none");
+                       buildings_text(t, s), switches_text(s), library_text(s));
         break;
     case FAT_TREE:
         lh_text_printf(t,
                        "     fabric: {name: h100-roce-pods, scale_up_gpus: "
-                       "%d, group: [%d, %d], oversubscription: [1, %d]%s, "
-                       "in_network: %s}}\n",
+                       "%d, group: [%d, %d], oversubscription: [1, %d]%s%s, "
+                       "in_network: %s, library: %s}}\n",
                        s->node, s->group[0], s->group[1], s->over,
-                       cables_text(t, d, s), s->in_network ? "nvls" : "none");
+                       cables_text(t, d, s), buildings_text(t, s),
+                       switches_text(s), library_text(s));
         break;
     case DRAGONFLY:
         lh_text_printf(t,
                        "     fabric: {name: dgx-h100-rails, kind: dragonfly, "
                        "scale_up_gpus: %d, group: [%d], oversubscription: %d, "
-                       "routing: %s, in_network: %s}}\n",
+                       "routing: %s, in_network: %s, library: %s}}\n",
                        s->node, s->group[0], s->over,
-                       s->valiant ? "valiant" : "minimal",
-                       s->in_network ? "nvls" : "none");
+                       s->valiant ? "valiant" : "minimal", switches_text(s),
+                       library_text(s));
         break;
     default: lh_text_add(t, "     fabric: {name: switch}}\n");
     }

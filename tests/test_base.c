@@ -479,6 +479,7 @@ static void data_folder_stands_before_built_in(void)
     ctx.data_dir = LH_SRCDIR "/data";
     LH_REQUIRE(lh_data_read(&csv, "models", &ctx) == LH_OK);
     LH_CHECK_TEXT(csv.file, LH_SRCDIR "/data/models.csv");
+    LH_CHECK_TEXT(csv.files[0], LH_SRCDIR "/data/models.csv");
     ctx.data_dir = LH_SRCDIR "/tests"; /* has no models.csv */
     LH_REQUIRE(lh_data_read(&csv, "models", &ctx) == LH_OK);
     LH_CHECK_TEXT(csv.file, "data/models.csv");

@@ -819,8 +819,8 @@ static void dgx_h100_reaches_its_nics(void)
     lh_ctx_end(&ctx);
 }
 
-/* A row of data/fabrics.csv of 16 accelerators, and what is expected of its
- * first n. */
+/* A row of data/fabrics.csv of 64 accelerators, and what is expected of its
+ * first n, or of every stride-th. */
 struct by_size {
     const char *fabric;
     enum lh_collective collective;
@@ -828,24 +828,33 @@ struct by_size {
     int64_t n;
     double bytes;
     double expected_s;
+    int64_t stride;      /* 0: 1 */
+    const char *library; /* NULL: the row's */
+    bool sharp;
 };
 
 static double by_size_s(const struct by_size *b, enum lh_collectives mode)
 {
     struct lh_ctx ctx = lh_ctx_begin();
-    struct lh_site site = {.name = "a", .gpus = 16,
+    struct lh_site site = {.name = "a", .gpus = 64,
                            .gateway_bytes_per_s = INFINITY};
     struct lh_scenario s = {.name = "nccl", .n_sites = 1, .sites = &site};
     struct lh_collective_choice choice;
     struct lh_topology *t;
-    int64_t members[16];
+    int64_t members[64];
     double time_s;
     ctx.data_dir = LH_SRCDIR "/data";
     LH_REQUIRE(lh_fabric_by_name(&site.fabric, b->fabric, LH_NOWHERE, &ctx)
                == LH_OK);
+    if (b->library != NULL)
+        LH_REQUIRE(lh_library_by_name(&site.fabric.library, b->library,
+                                      LH_NOWHERE, &ctx)
+                   == LH_OK);
+    if (b->sharp)
+        site.fabric.in_network = LH_IN_NETWORK_SHARP;
     LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
     for (int64_t i = 0; i < b->n; i++)
-        members[i] = i;
+        members[i] = i * (b->stride > 0 ? b->stride : 1);
     struct lh_collective_case c = {.collective = b->collective,
                                    .algorithm = "auto", .n = b->n,
                                    .accelerators = members, .mode = mode,
@@ -865,19 +874,19 @@ static void protocols_go_by_size(void)
     const double us = 1e-6, line = 450e9, ring = 0.822 * line;
     const struct by_size cases[] = {
         {"dgx-h100-rails", LH_ALL_REDUCE, "ring", "LL", 8, 1e6,
-         (6.6 + 14 * 0.6) * us + 2 * 1.75 * 1e6 / ring},
+         (6.6 + 14 * 0.6) * us + 2 * 1.75 * 1e6 / ring, 0, NULL, false},
         {"dgx-h100-rails", LH_ALL_GATHER, "ring", "LL128", 8, 1e7,
-         (14 + 7 * 1.9) * us + 128.0 / 120 * 0.875 * 1e7 / ring},
+         (14 + 7 * 1.9) * us + 128.0 / 120 * 0.875 * 1e7 / ring, 0, NULL, false},
         {"dgx-h100-rails", LH_ALL_GATHER, "ring", "Simple", 8, 1e9,
-         (8.4 + 7 * 3.4) * us + 0.875 * 1e9 / ring},
+         (8.4 + 7 * 3.4) * us + 0.875 * 1e9 / ring, 0, NULL, false},
         {"dgx-h100-rails", LH_ALL_REDUCE, "nvls", "NVLS", 8, 1e9,
-         (23 + 25) * us + 1e9 / (0.61 * line)},
+         (23 + 25) * us + 1e9 / (0.61 * line), 0, NULL, false},
         /* no NVLink SHARP */
         {"dgx-a100-rails", LH_ALL_REDUCE, "ring", "Simple", 8, 1e9,
-         (8.4 + 14 * 3.4) * us + 1.75 * 1e9 / (0.783 * 300e9)},
+         (8.4 + 14 * 3.4) * us + 1.75 * 1e9 / (0.783 * 300e9), 0, NULL, false},
         /* no library: the stack's base, and a path of 2.8 us */
         {"switch", LH_ALL_GATHER, "ring", "-", 8, 1e6,
-         1 + 7 * 2.8 * us + 0.875 * 1e6 / 50e9}};
+         1 + 7 * 2.8 * us + 0.875 * 1e6 / 50e9, 0, NULL, false}};
     for (size_t i = 0; i < LH_COUNT(cases); i++) {
         LH_CHECK_NEAR(by_size_s(&cases[i], LH_COUPLED), cases[i].expected_s,
                       1e-9);
@@ -886,14 +895,119 @@ static void protocols_go_by_size(void)
     }
 }
 
+/* NCCL's constants; a NIC of 48 GB/s, of the scale-up switch 274.5.  Two nodes:
+ * an edge of a tree S/(2 K) both ways, K = 8; the switch limits.  Of four a NIC
+ * sends up in one tree, up and to two below in the other: 2 S/8. */
+static void switches_reduce_over_several_nodes(void)
+{
+    const double us = 1e-6, in_switch = 0.61 * 450e9, nic_rate = 48e9;
+    const struct by_size cases[] = {
+        {"dgx-h100-rails", LH_ALL_REDUCE, "nvls-tree", "NVLS", 16, 1e9,
+         (25 + 2 * (11.2 + 2.8)) * us + 1e9 / in_switch, 0, NULL, false},
+        {"dgx-h100-rails", LH_ALL_REDUCE, "nvls-tree", "NVLS", 32, 1e9,
+         (25 + 4 * (11.2 + 2.8)) * us + 2 * 1e9 / 8 / nic_rate, 0, NULL, false},
+        {"dgx-h100-rails", LH_ALL_REDUCE, "sharp", "SHARP", 32, 1e9,
+         (25 + 15.2 + 2.8) * us + 1e9 / in_switch, 0, NULL, true}};
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_COUPLED), cases[i].expected_s,
+                      2e-4);
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_MESSAGES), cases[i].expected_s,
+                      0.05);
+    }
+}
+
+/* One member a node: log2 n hops and a linear part, 3/4 of the bandwidth; of
+ * six the three steps pass 3, 1 and 1 sixths.  Large buffers go by rings. */
+static void gathers_go_by_trees(void)
+{
+    const double us = 1e-6, nic_rate = 48e9, hop = 3.2 + 2.8;
+    const struct by_size cases[] = {
+        {"dgx-h100-rails", LH_ALL_GATHER, "pat", "Simple", 8, 1e6,
+         (8 + 8 * 2.8 + 3 * hop) * us + 7.0 / 8 * 1e6 / (0.75 * nic_rate), 8,
+         "nccl-2.23", false},
+        {"dgx-h100-rails", LH_REDUCE_SCATTER, "pat", "Simple", 6, 1e6,
+         (8 + 6 * 2.8 + 3 * hop) * us + 5.0 / 6 * 1e6 / (0.75 * nic_rate), 8,
+         "nccl-2.23", false},
+        {"dgx-h100-rails", LH_ALL_GATHER, "ring", "Simple", 8, 1e9,
+         (8.4 + 7 * 27.2) * us + 7.0 / 8 * 1e9 / nic_rate, 8, "nccl-2.23",
+         false},
+        {"dgx-h100-rails", LH_ALL_GATHER, "ring", "LL128", 8, 1e6,
+         (14 + 7 * 17.2) * us + 128.0 / 120 * 7 / 8 * 1e6 / nic_rate, 8, "nccl",
+         false}};
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_COUPLED), cases[i].expected_s,
+                      1e-9);
+        LH_CHECK_NEAR(by_size_s(&cases[i], LH_MESSAGES), cases[i].expected_s,
+                      0.02);
+    }
+}
+
+/* Bus bandwidth of a large all-reduce in one node, rack or slice of every row
+ * of data/fabrics.csv, by hand: the plateau of a ring, or of NVLink SHARP
+ * (share x rate x 2 (n-1)/n), or 2 D links of a torus, the slowest of which
+ * limits all. */
+static void every_fabric_reduces_at_its_plateau(void)
+{
+    static const struct {
+        const char *fabric;
+        int64_t n;
+        double bus_gb_per_s;
+    } rows[] = {
+        {"dgx-a100-rails", 8, 0.783 * 300},
+        {"dgx-h100-rails", 8, 0.61 * 450 * 1.75},
+        {"dgx-h200-rails", 8, 0.61 * 450 * 1.75},
+        {"dgx-h800-rails", 8, 0.68 * 200},
+        {"dgx-b200-rails", 8, 0.5 * 900 * 1.75},
+        {"p6-b200-efa", 8, 0.5 * 900 * 1.75},
+        {"gb200-nvl72", 72, 0.49 * 900 * 142 / 72},
+        {"gb300-nvl72", 72, 0.49 * 900 * 142 / 72},
+        {"h100-roce-pods", 8, 0.61 * 450 * 1.75},
+        {"switch", 8, 50},
+        {"mi300x-rails", 8, 7 * 48},
+        {"tpu-v4", 64, 6 * 45},
+        {"tpu-v5p", 64, 6 * 90},
+        {"tpu-v6e", 256, 4 * 90},
+        {"trainium2", 16, 4 * 128},
+        {"trainium2-ultra", 64, 6 * 64},
+    };
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_csv csv;
+
+    LH_REQUIRE(lh_data_read(&csv, "fabrics", &ctx) == LH_OK);
+    LH_CHECK(csv.n_rows == (int)LH_COUNT(rows));
+    for (size_t i = 0; i < LH_COUNT(rows); i++) {
+        struct lh_site site = {.name = "a", .gpus = rows[i].n,
+                               .gateway_bytes_per_s = INFINITY};
+        struct lh_scenario s = {.name = "plateau", .n_sites = 1,
+                                .sites = &site};
+        int64_t members[256];
+        struct lh_topology *t;
+        double n = (double)rows[i].n, time_s;
+        for (int64_t k = 0; k < rows[i].n; k++)
+            members[k] = k;
+        struct lh_collective_case c = {
+            .collective = LH_ALL_REDUCE, .algorithm = "auto", .n = rows[i].n,
+            .accelerators = members, .bytes = 256e9, .base_s = 1e-5};
+        LH_REQUIRE(lh_fabric_by_name(&site.fabric, rows[i].fabric, LH_NOWHERE,
+                                     &ctx)
+                   == LH_OK);
+        LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+        LH_REQUIRE(lh_sim_collective(&time_s, &c, t, &ctx) == LH_OK);
+        LH_CHECK_NEAR(2 * (n - 1) / n * c.bytes / time_s / 1e9,
+                      rows[i].bus_gb_per_s, 0.001);
+        lh_topology_free(t);
+    }
+    lh_ctx_end(&ctx);
+}
+
 /* Tiny messages: 47 us on two nodes (NVIDIA/nccl issue 1244), 13 to 17 on one
  * (dgxc-benchmarking, H100). */
 static void tiny_messages_take_the_floor(void)
 {
     const struct by_size one = {"dgx-h100-rails", LH_ALL_REDUCE, "ring", "LL",
-                                8, 64, 0};
+                                8, 64, 0, 0, NULL, false};
     const struct by_size two = {"dgx-h100-rails", LH_ALL_REDUCE, "tree", "LL",
-                                16, 64, 0};
+                                16, 64, 0, 0, NULL, false};
     LH_CHECK_NEAR(by_size_s(&one, LH_COUPLED), 15e-6, 0.01);
     LH_CHECK_NEAR(by_size_s(&two, LH_COUPLED), 47e-6, 0.01);
 }
@@ -1419,6 +1533,11 @@ int main(void)
         {"NICs are used equally", nics_are_used_equally},
         {"DGX H100 reaches its NICs", dgx_h100_reaches_its_nics},
         {"protocols go by size", protocols_go_by_size},
+        {"switches reduce over several nodes",
+         switches_reduce_over_several_nodes},
+        {"gathers go by trees", gathers_go_by_trees},
+        {"every fabric reduces at its plateau",
+         every_fabric_reduces_at_its_plateau},
         {"tiny messages take the floor", tiny_messages_take_the_floor},
         {"trees span and swap leaves", trees_span_and_swap_leaves},
         {"refuses what is not defined", refuses_what_is_not_defined},

@@ -610,6 +610,48 @@ static void faults_of_a_table_have_their_line(void)
     folder_remove(&folder);
 }
 
+/* What is in the folder is joined to the built-in rows: a name of theirs is
+ * replaced whole, in its place, a new one follows at the end. */
+static void rows_of_a_folder_are_joined_to_the_built_in_ones(void)
+{
+    struct folder folder = folder_with(
+        "stacks.csv",
+        "source,name,dispatch,fused_attention,collective_base,reserved\n");
+    struct folder joined = folder_with(
+        "stacks.csv",
+        "name,dispatch,fused_attention,collective_base,reserved,source\n"
+        "mine,8 us,yes,14 us,1.5 GiB,test\n"
+        "pytorch-eager,9 us,no,14 us,1 GB,test\n");
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_csv built_in, csv;
+    struct lh_stack s = {0};
+    int row;
+
+    LH_REQUIRE(lh_data_read(&built_in, "stacks", &ctx) == LH_OK);
+    row = lh_csv_find(&built_in, "pytorch-eager");
+    LH_REQUIRE(row >= 0 && built_in.n_rows > 1 && built_in.own == NULL);
+    LH_REQUIRE(lh_stack_by_name(&s, "pytorch-eager", here, &ctx) == LH_OK);
+    LH_CHECK(s.dispatch_s != 9e-6 && s.flash_version == 2);
+    ctx.data_dir = joined.path;
+    LH_REQUIRE(lh_data_read(&csv, "stacks", &ctx) == LH_OK);
+    LH_CHECK(csv.n_rows == built_in.n_rows + 1 && csv.own->n_rows == 2);
+    LH_CHECK(lh_csv_find(&csv, "pytorch-eager") == row && csv.lines[row] == 3);
+    LH_CHECK_TEXT(csv.files[row], joined.file);
+    LH_CHECK(lh_csv_find(&csv, "mine") == built_in.n_rows);
+    LH_CHECK_TEXT(csv.files[row == 0], "data/stacks.csv");
+    LH_REQUIRE(lh_stack_by_name(&s, "pytorch-eager", here, &ctx) == LH_OK);
+    LH_CHECK(s.dispatch_s == 9e-6 && !s.fused_attention);
+    LH_CHECK(s.flash_version == 0); /* not the built-in row's cell */
+    LH_REQUIRE(lh_stack_by_name(&s, lh_csv_cell(&built_in, row == 0, 0), here,
+                                &ctx) == LH_OK);
+    ctx.data_dir = folder.path; /* its header is checked, rows or none */
+    LH_CHECK(lh_stack_by_name(&s, "pytorch-eager", here, &ctx) == LH_BAD_INPUT);
+    LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text, "the first column must be 'name'");
+    lh_ctx_end(&ctx);
+    folder_remove(&folder);
+    folder_remove(&joined);
+}
+
 static void columns_are_checked(void)
 {
     struct folder folder = folder_with(
@@ -704,6 +746,8 @@ int main(void)
         {"faults of a table have their line",
          faults_of_a_table_have_their_line},
         {"columns are checked", columns_are_checked},
+        {"rows of a folder are joined to the built-in ones",
+         rows_of_a_folder_are_joined_to_the_built_in_ones},
         {"user model with bad numbers is refused",
          user_model_with_bad_numbers_is_refused},
         {"shipped tables read", shipped_tables_read},

@@ -635,7 +635,20 @@ static void knows_every_collective(void)
     static const int64_t domain[] = {0, 1};
     static const int32_t one_site[4] = {0};
     static const int64_t one_domain[4] = {0}, place[] = {0, 1, 2, 3};
+    static const int64_t two_domains[] = {0, 0, 1, 1};
     const struct lh_members two = {.n = 2, .site = site, .domain = domain};
+    const struct lh_members in_domain = {.n = 2,
+                                         .site = one_site,
+                                         .domain = one_domain,
+                                         .has_library = true,
+                                         .in_network = true};
+    const struct lh_members in_domains = {.n = 4,
+                                          .site = one_site,
+                                          .domain = two_domains,
+                                          .has_library = true,
+                                          .in_network = true,
+                                          .nvls_tree = true,
+                                          .sharp = true};
     const struct lh_members torus = {.n = 4,
                                      .site = one_site,
                                      .domain = one_domain,
@@ -647,8 +660,11 @@ static void knows_every_collective(void)
         struct lh_scenario s;
         const struct lh_setting setting = {
             "sync.algorithm", i < 0 ? "flat-ring" : lh_algorithm_at(i)->name};
-        bool reduces = i < 0 || lh_algorithm_at(i)->defined(LH_ALL_REDUCE, &two)
-                       || lh_algorithm_at(i)->defined(LH_ALL_REDUCE, &torus);
+        const struct lh_algorithm *a = lh_algorithm_at(i < 0 ? 0 : i);
+        bool reduces = i < 0 || a->defined(LH_ALL_REDUCE, &two)
+                       || a->defined(LH_ALL_REDUCE, &torus)
+                       || a->defined(LH_ALL_REDUCE, &in_domain)
+                       || a->defined(LH_ALL_REDUCE, &in_domains);
         LH_CHECK((read_with(&s, HEAD SITE, &setting, 1, &ctx) == LH_OK)
                  == reduces);
         lh_ctx_end(&ctx);

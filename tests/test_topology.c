@@ -77,6 +77,14 @@ static struct lh_fabric fabric_of(enum lh_fabric_kind kind)
     return fabric;
 }
 
+/* Buildings 2 km from each other, a quarter of whose traffic leaves them. */
+static void in_buildings(struct lh_fabric *fabric, int64_t gpus)
+{
+    fabric->building_gpus = gpus;
+    fabric->building_oversubscription = 4;
+    fabric->building_length_m = 2000;
+}
+
 static void bed_begin(struct bed *b, int n_sites, enum lh_fabric_kind kind,
                       int64_t gpus)
 {
@@ -313,6 +321,90 @@ static void fat_tree_oversubscription(void)
     LH_REQUIRE(bed_build(&b));
     LH_CHECK(links_of(&b, LH_LINK_LEAF) == 0);
     bed_end(&b);
+}
+
+/* A building of 64: 2 pods and a spine.  The third is partly filled. */
+static void buildings_of_rails(void)
+{
+    struct bed b;
+
+    bed_begin(&b, 1, LH_FABRIC_RAILS, 136);
+    in_buildings(&b.sites[0].fabric, 64);
+    LH_REQUIRE(bed_build(&b));
+    LH_CHECK(links_of(&b, LH_LINK_LEAF) == 2 * 5 * 8);
+    LH_CHECK(links_of(&b, LH_LINK_SPINE) == 2 * 3);
+    LH_CHECK_NEAR(capacity_of(&b, "s0/pod4/leaf2->spine2"), 80e9, 1e-14);
+    /* 64 x 50 GB/s / 4 x 0.8, of the partly filled building as well */
+    LH_CHECK_NEAR(capacity_of(&b, "s0/spine0->campus"), 640e9, 1e-14);
+    LH_CHECK_NEAR(capacity_of(&b, "s0/campus->spine2"), 640e9, 1e-14);
+    LH_CHECK_TEXT(path_text(&b, 3, 35), /* in a building */
+                  "s0/node0/gpu3->leaf3 | s0/pod0/leaf3->spine0 | "
+                  "s0/spine0->pod1/leaf3 | s0/pod1/leaf3->node4/gpu3");
+    LH_CHECK_NEAR(path_latency_s(&b, 3, 35), 3 * US, 1e-12);
+    LH_CHECK_TEXT(path_text(&b, 3, 131),
+                  "s0/node0/gpu3->leaf3 | s0/pod0/leaf3->spine0 | "
+                  "s0/spine0->campus | s0/campus->spine2 | "
+                  "s0/spine2->pod4/leaf3 | s0/pod4/leaf3->node16/gpu3");
+    /* 2 NIC links, 4 of switches, 2 km of fibre at 4.9 us a km */
+    LH_CHECK_NEAR(path_latency_s(&b, 3, 131), (2 + 4 * 0.5 + 9.8) * US, 1e-12);
+    bed_end(&b);
+}
+
+/* A building that is one pod has no spine: its rails go to the core, each with
+ * its part.  A building of one leaf does so too. */
+static void buildings_of_one_pod(void)
+{
+    struct bed b;
+
+    bed_begin(&b, 1, LH_FABRIC_RAILS, 72); /* 3 buildings of 3 nodes */
+    in_buildings(&b.sites[0].fabric, 24);
+    LH_REQUIRE(bed_build(&b));
+    /* 24 x 50 GB/s / 4 x 0.8 / 8 rails */
+    LH_CHECK_NEAR(capacity_of(&b, "s0/pod2/leaf7->campus"), 30e9, 1e-14);
+    LH_CHECK_NEAR(path_latency_s(&b, 0, 48), (2 + 2 * 0.5 + 9.8) * US, 1e-12);
+    bed_end(&b);
+    bed_begin(&b, 1, LH_FABRIC_FAT_TREE, 32);
+    in_buildings(&b.sites[0].fabric, 8); /* half of a leaf's nodes */
+    LH_REQUIRE(bed_build(&b));
+    LH_CHECK_NEAR(capacity_of(&b, "s0/leaf3->campus"), 80e9, 1e-14);
+    bed_end(&b);
+}
+
+static void one_building_is_no_campus(void)
+{
+    struct bed b;
+
+    bed_begin(&b, 1, LH_FABRIC_RAILS, 72);
+    in_buildings(&b.sites[0].fabric, 72);
+    LH_REQUIRE(bed_build(&b));
+    LH_CHECK_NEAR(capacity_of(&b, "s0/pod0/leaf2->spine"), 80e9, 1e-14);
+    bed_end(&b);
+}
+
+static void buildings_are_whole_groups(void)
+{
+    static const struct {
+        enum lh_fabric_kind kind;
+        int64_t building;
+        const char *fault;
+    } wrong[] = {
+        {LH_FABRIC_RAILS, 20, "whole number of nodes and groups"},
+        {LH_FABRIC_RAILS, 40, "whole number of nodes and groups"},
+        {LH_FABRIC_FAT_TREE, 24, "whole number of nodes and groups"},
+        {LH_FABRIC_FAT_TREE, 64, "whole number of nodes and groups"},
+        {LH_FABRIC_SWITCH, 64, "buildings have rails"},
+        {LH_FABRIC_DRAGONFLY, 64, "buildings have rails"},
+    };
+
+    for (size_t i = 0; i < LH_COUNT(wrong); i++) {
+        struct bed b;
+
+        bed_begin(&b, 1, wrong[i].kind, 200);
+        in_buildings(&b.sites[0].fabric, wrong[i].building);
+        LH_CHECK(!bed_build(&b) && b.st == LH_BAD_INPUT);
+        LH_CHECK(strstr(message(&b, 0), wrong[i].fault) != NULL);
+        bed_end(&b);
+    }
 }
 
 static void accelerators_are_numbered_by_site(void)
@@ -994,16 +1086,36 @@ struct machine {
     int64_t gpus[2];
     double gateway_bytes_per_s;
     int64_t unit[2];
+    int64_t building[2]; /* accelerators; 0: one building */
 };
 
 static const struct machine machines[] = {
-    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {72, 32}, (double)INFINITY, {32, 8}},
-    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {100, 11}, 20e9, {32, 8}},
-    {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE}, {128, 16}, 20e9, {48, 8}},
-    {{LH_FABRIC_FAT_TREE, LH_FABRIC_SWITCH}, {33, 5}, 20e9, {16, 1}},
-    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {3, 8}, 20e9, {8, 8}},
-    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_DRAGONFLY}, {64, 33}, 20e9, {64, 40}},
-    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_RAILS}, {16, 72}, 20e9, {8, 32}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS},
+     {72, 32},
+     (double)INFINITY,
+     {32, 8},
+     {0, 0}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {100, 11}, 20e9, {32, 8}, {0, 0}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE},
+     {128, 16},
+     20e9,
+     {48, 8},
+     {0, 0}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_SWITCH}, {33, 5}, 20e9, {16, 1}, {0, 0}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {3, 8}, 20e9, {8, 8}, {0, 0}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_DRAGONFLY},
+     {64, 33},
+     20e9,
+     {64, 40},
+     {0, 0}},
+    {{LH_FABRIC_DRAGONFLY, LH_FABRIC_RAILS}, {16, 72}, 20e9, {8, 32}, {0, 0}},
+    {{LH_FABRIC_RAILS, LH_FABRIC_RAILS}, {150, 72}, 20e9, {64, 24}, {64, 24}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_FAT_TREE},
+     {200, 40},
+     20e9,
+     {96, 8},
+     {96, 8}},
+    {{LH_FABRIC_FAT_TREE, LH_FABRIC_RAILS}, {64, 64}, 20e9, {48, 32}, {64, 32}},
 };
 
 static void machine_begin(struct bed *b, const struct machine *m)
@@ -1011,6 +1123,8 @@ static void machine_begin(struct bed *b, const struct machine *m)
     bed_begin(b, 2, m->kind[0], m->gpus[0]);
     b->sites[1].fabric = fabric_of(m->kind[1]);
     b->sites[1].gpus = m->gpus[1];
+    for (int i = 0; i < 2; i++)
+        in_buildings(&b->sites[i].fabric, m->building[i]);
     b->sites[0].gateway_bytes_per_s = m->gateway_bytes_per_s;
     b->sites[1].gateway_bytes_per_s = m->gateway_bytes_per_s;
     fibre_add(b, 0, 1, 1000e3, 400 * GBIT);
@@ -1259,6 +1373,7 @@ static void large_begin(struct bed *b, int64_t gpus)
     b->sites[1].fabric = fabric_of(LH_FABRIC_FAT_TREE);
     b->sites[1].fabric.group[0] = 16;
     b->sites[1].fabric.group[1] = 64;
+    in_buildings(&b->sites[1].fabric, 8 * 16 * 64);
     b->sites[2].fabric = fabric_of(LH_FABRIC_SWITCH);
     b->sites[2].gpus = 16384;
     fibre_add(b, 0, 1, 1000e3, 400 * GBIT);
@@ -1424,6 +1539,10 @@ int main(void)
         {"rails of a partly filled node", rails_of_a_partly_filled_node},
         {"levels of a fat-tree", fat_tree_levels},
         {"oversubscription of a fat-tree", fat_tree_oversubscription},
+        {"buildings of rails", buildings_of_rails},
+        {"buildings of one pod", buildings_of_one_pod},
+        {"one building is no campus", one_building_is_no_campus},
+        {"buildings are whole groups", buildings_are_whole_groups},
         {"accelerators by site", accelerators_are_numbered_by_site},
         {"wrong fabrics are refused", wrong_fabrics_are_refused},
         {"two sites by hand", two_sites_by_hand},

@@ -655,6 +655,7 @@ struct run_case {
     int64_t ranks;
     double chain_s;                   /* alpha without base */
     double link_bytes_frac, capacity; /* of the link that limits */
+    bool slow_z;                      /* links along z have half of it */
 };
 
 static const double S = 1024 * MiB;
@@ -673,6 +674,11 @@ static void run_check(const struct run_case *r, bool unfolded)
     double expected_s =
         base_s + r->chain_s + r->link_bytes_frac * S / r->capacity;
 
+    if (r->slow_z) {
+        c.fabric.n_dims_frac = LH_TORUS_DIMS;
+        c.fabric.dims_frac[0] = c.fabric.dims_frac[1] = 1;
+        c.fabric.dims_frac[2] = 0.5;
+    }
     c.fabric.kind = r->kind;
     if (r->kind == LH_FABRIC_SWITCH)
         c.fabric.scale_up_gpus = 1;
@@ -701,7 +707,8 @@ static void rings_on_a_switch(void)
                              n,
                              (double)(2 * (n - 1)) * 2 * nic_s,
                              2 * rounds,
-                             nic};
+                             nic,
+                             false};
         run_check(&r, false);
         if (n <= 64)
             run_check(&r, true);
@@ -730,7 +737,8 @@ static void rings_on_a_fat_tree(void)
                              n,
                              2 * round_s - 2 * 2 * link_s,
                              2 * (all - 1) / all,
-                             fmin(4 * nic, link_bytes_per_s * 4 / 3)};
+                             fmin(4 * nic, link_bytes_per_s * 4 / 3),
+                             false};
         run_check(&r, false);
         if (n <= 64)
             run_check(&r, true);
@@ -779,7 +787,8 @@ static void unequal_sides(void)
                          64,
                          2 * (a - 1 + b - 1) * link_s,
                          fmax(along_a, along_b) / 2,
-                         link_bytes_per_s};
+                         link_bytes_per_s,
+                         false};
 
     run_check(&r, false);
     run_check(&r, true);
@@ -787,6 +796,44 @@ static void unequal_sides(void)
     r.chain_s /= 2;
     r.link_bytes_frac /= 2;
     run_check(&r, false);
+}
+
+/* Parts are equal, so all wait for the slow dimension: an UltraServer. */
+static void unequal_links(void)
+{
+    struct run_case r = {.kind = LH_FABRIC_TORUS,
+                         .sides = {{4, 4, 4}},
+                         .collective = LH_ALL_REDUCE,
+                         .algorithm = "auto",
+                         .taken = "torus",
+                         .ranks = 64,
+                         .chain_s = 2 * 9 * link_s,
+                         .link_bytes_frac = 2 * 63.0 / 64 / 6,
+                         .capacity = link_bytes_per_s / 2,
+                         .slow_z = true};
+    struct sides sides = r.sides;
+    struct lh_fabric f = torus_of(&sides);
+    struct world w;
+
+    run_check(&r, false);
+    run_check(&r, true);
+    f.n_dims_frac = 2;
+    LH_CHECK(world_build(&w, &f, 64) == LH_BAD_INPUT);
+    world_end(&w);
+    f.n_dims_frac = 3;
+    f.dims_frac[0] = f.dims_frac[1] = 1;
+    f.dims_frac[2] = 0.25;
+    LH_REQUIRE(world_build(&w, &f, 128) == LH_OK);
+    LH_CHECK(lh_topology_check(w.t, &w.ctx) == LH_OK);
+    LH_CHECK_NEAR(
+        lh_topology_link_capacity(
+            w.t, lh_topology_link_find(w.t, "s/slice1/chip(1,2,3)->z+")),
+        link_bytes_per_s / 4, 1e-14);
+    LH_CHECK_NEAR(
+        lh_topology_link_capacity(
+            w.t, lh_topology_link_find(w.t, "s/slice1/chip(1,2,3)->y-")),
+        link_bytes_per_s, 1e-14);
+    world_end(&w);
 }
 
 static void snakes(void)
@@ -804,7 +851,8 @@ static void snakes(void)
                              n,
                              (double)(2 * (n - 1)) * link_s,
                              2 * (double)(n - 1) / (double)n,
-                             link_bytes_per_s};
+                             link_bytes_per_s,
+                             false};
         run_check(&r, false);
     }
 }
@@ -913,6 +961,7 @@ int main(void)
         {"rings on a fat-tree", rings_on_a_fat_tree},
         {"cubes of parts", cubes_of_parts},
         {"unequal sides", unequal_sides},
+        {"unequal links", unequal_links},
         {"snakes", snakes},
         {"several slices take a ring", several_slices_take_a_ring},
         {"steps fold exactly", steps_fold_exactly},

@@ -972,6 +972,52 @@ static void counts_model_flops(void)
     lh_ctx_end(&ctx);
 }
 
+/* Llama-3.1-8B on 16 accelerators a sequence, up to a million tokens: of 12 L h
+ * s + 6 n FLOPs a token the first part is attention's, 97 % at a million; the
+ * time of a step is a + b s + c s^2, so (T(4s) - 4 T(s)) / (T(2s) - 2 T(s)) is
+ * 6, but for what starts every kernel; memory grows by tokens an accelerator.
+ */
+static void trains_on_a_million_tokens(void)
+{
+    double flops[3], core_s[3], bytes[3];
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 16);
+    struct lh_model *m = &s.model;
+    struct lh_program p;
+    double n, seq = 1048576;
+
+    LH_REQUIRE(lh_model_by_name(m, "llama-3.1-8b", LH_NOWHERE, &ctx) == LH_OK);
+    lh_model_count(m);
+    s.plan.context = 16;
+    s.plan.recompute = LH_RECOMPUTE_FULL;
+    s.training.global_batch = 1;
+    for (int i = 0; i < 3; i++) {
+        s.training.sequence_length = (int64_t)1 << (18 + i);
+        p = build(&s, &ctx);
+        flops[i] = p.model_flops;
+        bytes[i] = p.memory[0].activations;
+        core_s[i] = 0;
+        for (int32_t o = 0; o < p.templates[0].n_ops; o++)
+            core_s[i] += p.templates[0].ops[o].stream == LH_STREAM_COMPUTE
+                             ? p.templates[0].ops[o].seconds
+                                   - p.templates[0].ops[o].slowest_s
+                             : 0;
+    }
+    n = (double)(m->parameters - m->vocab * m->hidden
+                 - (2 * m->layers + 1) * m->hidden);
+    LH_CHECK_NEAR(flops[2], seq * (6 * n + 12.0 * 32 * 4096 * seq), 1e-12);
+    LH_CHECK_NEAR(12.0 * 32 * 4096 * seq * seq / flops[2], 0.973, 1e-3);
+    LH_CHECK_NEAR((core_s[2] - 4 * core_s[0]) / (core_s[1] - 2 * core_s[0]), 6,
+                  0.01);
+    /* causal halves, forward twice (full recomputation), backward 2.5 times the
+     * FLOPs; GEMMs four times; the rest, norms and merges, takes 2 % */
+    double half = 32 * 2 * seq * (seq / 16) * 4096 / 989e12;
+    double gemm = 2 * n * (seq / 16) / (989e12 * 0.803 * 0.73);
+    LH_CHECK_NEAR(core_s[2], half * (2 / 0.655 + 2.5 / 0.55) + 4 * gemm, 0.03);
+    LH_CHECK_NEAR((bytes[2] - bytes[1]) / (bytes[1] - bytes[0]), 2, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
 /* narayanan2021, eq. 3: 96 B s l h^2 (1 + s / 6h + V / 16 l h), with full
  * recomputation; the logits' last term there is 6 B s h V. */
 static void counts_flops_as_megatron(void)
@@ -2099,6 +2145,7 @@ int main(void)
         {"exchanges tied embeddings", exchanges_tied_embeddings},
         {"holds every parameter once", holds_every_parameter_once},
         {"counts model FLOPs", counts_model_flops},
+        {"trains on a million tokens", trains_on_a_million_tokens},
         {"counts FLOPs as Megatron", counts_flops_as_megatron},
         {"keeps activations as published", keeps_activations_as_published},
         {"keeps a part of the sequence", keeps_a_part_of_the_sequence},

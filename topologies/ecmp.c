@@ -33,6 +33,10 @@ static double derived(const struct lh__shape *shape,
 {
     int64_t below = level > 0 ? shape->children[level - 1] : shape->leaf_nodes;
 
+    if (shape->is_campus && level + 2 == shape->n_levels)
+        return round((double)fabric->building_gpus
+                     / fabric->building_oversubscription
+                     / (double)(level == 0 ? shape->n_rails : 1));
     if (level == 0 && fabric->kind != LH_FABRIC_RAILS)
         below *= shape->scale_up_gpus;
     return round((double)below / lh__oversubscription(fabric, level));
@@ -44,8 +48,9 @@ void lh__cables_make(struct lh__shape *shape, const struct lh_fabric *fabric)
         double n = derived(shape, fabric, k);
 
         n = fmin(fmax(n, 1), LH_CABLES_MAX);
+        bool is_core = shape->is_campus && k + 2 == shape->n_levels;
         shape->cables[k] =
-            k < fabric->n_cables ? fabric->cables[k] : (int64_t)n;
+            k < fabric->n_cables && !is_core ? fabric->cables[k] : (int64_t)n;
     }
 }
 

@@ -218,6 +218,17 @@ static struct lh_link_info fibre_facts(const struct lh_topology *t,
     };
 }
 
+/* Of cable k of a block: links of a torus may differ by dimension. */
+static double capacity_of(const struct lh__site *s, const struct lh__block *b,
+                          lh_link k)
+{
+    if (b->kind != LH_LINK_SCALE_UP || s->fabric.n_dims_frac == 0
+        || !lh__is_torus(s))
+        return b->capacity_bytes_per_s;
+    return b->capacity_bytes_per_s
+           * s->fabric.dims_frac[lh__torus_ends(s, k).dim];
+}
+
 struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
                                            lh_link link)
 {
@@ -232,7 +243,7 @@ struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
     return (struct lh_link_info){
         .from = k % 2 ? upper : lower,
         .to = k % 2 ? lower : upper,
-        .capacity_bytes_per_s = b->capacity_bytes_per_s,
+        .capacity_bytes_per_s = capacity_of(s, b, k / 2),
         .latency_s = b->latency_s,
         .kind = b->kind,
         .site_from = (int)(s - t->sites),
@@ -256,7 +267,10 @@ double lh_topology_link_capacity(const struct lh_topology *t, lh_link link)
 
         return t->wan.fibres[k / 2].bytes_per_s[k % 2];
     }
-    return lh__link_block(lh__link_site(t, link), link)->capacity_bytes_per_s;
+    const struct lh__site *s = lh__link_site(t, link);
+    const struct lh__block *b = lh__link_block(s, link);
+
+    return capacity_of(s, b, (link - b->first) / 2);
 }
 
 /* ---- units --------------------------------------------------------------- */

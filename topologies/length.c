@@ -44,6 +44,7 @@ enum lh_status lh__fibre_constants(struct lh__wan *wan, struct lh_ctx *ctx)
                  "needed");
         return LH_BAD_INPUT;
     }
+    where.file = csv.files[row];
     where.line = csv.lines[row];
     st = lh_units_read(&latency_s, lh_csv_cell(&csv, row, column), LH_DIM_TIME,
                        ctx->arena, &why);

@@ -13,20 +13,23 @@
  *   fibre ashburn->memphis            fibre ashburn->memphis #2
  *
  * Place: accessors and prints of a built topology.  A switch level is named
- * leaf, spine, core, level4, ..; of a dragonfly group, mesh; it carries a
- * number unless it is the only one of a level above the leaves, and a cable of
- * an uplink unless it is the only one.  Unique because site names are (the
- * reader checks them), map nodes are made so in map.c, and an accelerator has
- * one NIC.
+ * leaf, spine, core, level4, ..; of a dragonfly group, mesh; over buildings
+ * campus; it carries a number unless it is the only one of a level above the
+ * leaves, and a cable of an uplink unless it is the only one.  Unique because
+ * site names are (the reader checks them), map nodes are made so in map.c, and
+ * an accelerator has one NIC.
  */
 #include "topology.h"
 
 const char *lh__level_name(const struct lh__site *site, int level)
 {
     static const char *const names[LH__LEVELS] = {
-        "leaf", "spine", "core", "level4", "level5", "level6", "level7",
+        "leaf",   "spine",  "core",   "level4",
+        "level5", "level6", "level7", "campus",
     };
 
+    if (site->shape.is_campus && level == lh__top_level(site))
+        return "campus";
     if (site->fabric.kind == LH_FABRIC_DRAGONFLY)
         return level == 0 ? "group" : "mesh";
     return names[level];

@@ -97,6 +97,11 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
     lh_text_printf(out, ", %s", fabric_names[site->fabric.kind]);
     if (site->fabric.name != NULL)
         lh_text_printf(out, " (%s)", site->fabric.name);
+    if (shape->is_campus)
+        lh_text_printf(out, ", %lld buildings of %lld",
+                       (long long)((site->gpus + site->fabric.building_gpus - 1)
+                                   / site->fabric.building_gpus),
+                       (long long)site->fabric.building_gpus);
     for (int k = 0; k < shape->n_levels; k++)
         lh_text_printf(out, ", %lld %s%s", (long long)shape->count[k],
                        site->fabric.kind == LH_FABRIC_SWITCH

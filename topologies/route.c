@@ -288,24 +288,23 @@ static void add_levels(struct lh_path *out, const struct place *a,
                        const struct place *b, const struct lh__connection *c)
 {
     const struct lh__site *site = a->site;
-    double latency_s = site->fabric.switch_latency_s;
     int64_t i = leaf_of(a);
     int64_t j = leaf_of(b);
     lh_link down[LH__LEVELS];
     int n = 0;
 
     if (i != j && lh__is_mesh(site)) {
-        add(out, lh__mesh_link(site, i, j), latency_s);
+        add(out, lh__mesh_link(site, i, j), site->fabric.switch_latency_s);
         return;
     }
     for (int k = 0; i != j; k++) {
-        add(out, up_link(site, k, i, c), latency_s);
+        add(out, up_link(site, k, i, c), site->up_latency_s[k]);
         down[n++] = up_link(site, k, j, c) ^ 1;
         i = parent(&site->shape, k, i);
         j = parent(&site->shape, k, j);
     }
-    while (n > 0)
-        add(out, down[--n], latency_s);
+    while (n-- > 0)
+        add(out, down[n], site->up_latency_s[n]);
 }
 
 struct step {
@@ -318,16 +317,16 @@ static int to_gateway(struct step *steps, const struct place *p,
                       const struct lh__connection *c)
 {
     const struct lh__site *site = p->site;
-    double latency_s = site->fabric.switch_latency_s;
     int64_t i = leaf_of(p);
     int n = 0;
 
     for (int k = 0; k + 1 < site->shape.n_levels; k++) {
-        steps[n++] = (struct step){up_link(site, k, i, c), latency_s};
+        steps[n++] =
+            (struct step){up_link(site, k, i, c), site->up_latency_s[k]};
         i = parent(&site->shape, k, i);
     }
-    steps[n++] =
-        (struct step){site->first_gateway + (lh_link)(2 * i), latency_s};
+    steps[n++] = (struct step){site->first_gateway + (lh_link)(2 * i),
+                               site->fabric.switch_latency_s};
     if (site->border >= 0)
         steps[n++] = (struct step){site->border_link, 0.0};
     return n;
@@ -388,22 +387,26 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
         lh__transport_limit(out, t);
 }
 
-/* How many links there are between the leaves of two accelerators: up to the
- * lowest common switch and down, or the one from group to group. */
-static int links_between(const struct place *a, const struct place *b)
+/* Adds the latencies between the leaves of two accelerators: up to the lowest
+ * common switch and down, or from group to group. */
+static double add_between(double latency_s, const struct place *a,
+                          const struct place *b)
 {
-    const struct lh__shape *shape = &a->site->shape;
+    const struct lh__site *site = a->site;
     int64_t i = leaf_of(a);
     int64_t j = leaf_of(b);
     int k = 0;
 
-    if (lh__is_mesh(a->site))
-        return i != j;
+    if (lh__is_mesh(site))
+        return i == j ? latency_s : latency_s + site->fabric.switch_latency_s;
     for (; i != j; k++) {
-        i = parent(shape, k, i);
-        j = parent(shape, k, j);
+        i = parent(&site->shape, k, i);
+        j = parent(&site->shape, k, j);
+        latency_s += site->up_latency_s[k];
     }
-    return 2 * k;
+    while (k-- > 0)
+        latency_s += site->up_latency_s[k];
+    return latency_s;
 }
 
 /* The sum in the order of the path, so that it is the same to the last bit. */
@@ -428,8 +431,7 @@ double lh_topology_latency(const struct lh_topology *t, int64_t from,
     if (a.index != from - site->first_accelerator)
         latency_s += f->scale_up_latency_s + f->scale_up_latency_s;
     latency_s += f->nic_latency_s;
-    for (int k = links_between(&a, &b); k > 0; k--)
-        latency_s += f->switch_latency_s;
+    latency_s = add_between(latency_s, &a, &b);
     latency_s += f->nic_latency_s;
     if (b.index != to - site->first_accelerator) {
         latency_s += f->scale_up_latency_s;

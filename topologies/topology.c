@@ -12,7 +12,8 @@
  *             each of its cables an equal part of the nominal (ecmp.c)
  *   gateway   gateway_bytes_per_s of the site in total, INFINITY = no limit
  *   fibre     as given (usable)
- * Latencies are the fabric's per link; gateway links take switch_latency_s.
+ * Latencies are the fabric's per link; gateway links take switch_latency_s,
+ * those to the core of a campus its fibre too (campus.c).
  * A site with one top-level switch has one gateway link.  A rails site with a
  * single pod has a leaf a rail and no spine: every leaf is joined to the
  * gateway, over a border switch where the gateway has a limit, so that the
@@ -37,10 +38,7 @@
 
 #include "topology.h"
 
-typedef void shape_fn(struct lh__shape *out, const struct lh_fabric *fabric,
-                      int64_t gpus);
-
-static shape_fn *const shapes[] = {
+static lh__shape_fn *const shapes[] = {
 #define LH_FABRIC(id, name, shape, help) [LH_FABRIC_##id] = shape,
 #include "list.h"
 };
@@ -157,7 +155,11 @@ static enum lh_status fabric_check(const struct lh__site *site,
     if (f->kind == LH_FABRIC_TORUS
         && lh__torus_check(site, where, ctx) != LH_OK)
         return LH_BAD_INPUT;
-    return lh_diag_count(ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
+    if (lh_diag_count(ctx, LH_ERROR) > before)
+        return LH_BAD_INPUT;
+    return lh__is_campus(f, site->gpus)
+               ? lh__campus_check(site, shapes[f->kind], where, ctx)
+               : LH_OK;
 }
 
 /* ---- ids ----------------------------------------------------------------- */
@@ -238,7 +240,7 @@ static void blocks_make(struct lh__site *s)
                   &(struct lh__block){s->first_up[k], kind[k < 2 ? k : 2], k,
                                       s->shape.up_bytes_per_s[k]
                                           / (double)s->shape.cables[k],
-                                      f->switch_latency_s, s->shape.cables[k]});
+                                      s->up_latency_s[k], s->shape.cables[k]});
     if (lh__is_mesh(s))
         block_add(s, &(struct lh__block){s->first_mesh, LH_LINK_LEAF, 0,
                                          s->shape.mesh_bytes_per_s,
@@ -284,7 +286,11 @@ static void site_shape(struct lh__site *site, enum lh_routing routing)
 
     if (hashed)
         site->fabric.spread_frac = 1;
-    shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
+    if (lh__is_campus(&site->fabric, site->gpus))
+        lh__campus_shape(&site->shape, shapes[site->fabric.kind], &site->fabric,
+                         site->gpus);
+    else
+        shapes[site->fabric.kind](&site->shape, &site->fabric, site->gpus);
     for (int k = 0; k < LH__LEVELS; k++)
         site->shape.cables[k] = 1;
     if (hashed)
@@ -293,6 +299,25 @@ static void site_shape(struct lh__site *site, enum lh_routing routing)
     site->nodes = (site->gpus + size - 1) / size;
     shape_clamp(&site->shape, site->nodes);
     units_make(site);
+}
+
+/* Of uplinks; those to the core of a campus are fibre. */
+static enum lh_status latencies_make(struct lh_topology *t, struct lh_ctx *ctx)
+{
+    for (int i = 0; i < t->n_sites; i++) {
+        struct lh__site *site = &t->sites[i];
+        int top = lh__top_level(site);
+
+        for (int k = 0; k < top; k++)
+            site->up_latency_s[k] = site->fabric.switch_latency_s;
+        if (!site->shape.is_campus)
+            continue;
+        if (lh__fibre_constants(&t->wan, ctx) != LH_OK)
+            return LH_BAD_INPUT;
+        site->up_latency_s[top - 1] +=
+            site->fabric.building_length_m / 2 * t->wan.latency_s_per_m;
+    }
+    return LH_OK;
 }
 
 static enum lh_status sites_make(struct lh_topology *t,
@@ -369,6 +394,9 @@ enum lh_status lh_topology_build(struct lh_topology **out,
     wan = lh__wan_build(&t->wan, scenario, ctx);
     if (st == LH_OK)
         st = wan;
+    if (st != LH_OK)
+        goto out;
+    st = latencies_make(t, ctx);
     if (st != LH_OK)
         goto out;
     st = number(t, ctx);

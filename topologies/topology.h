@@ -31,7 +31,8 @@
 
 #include <longhaul/topology.h>
 
-enum { LH__LEVELS = LH_FABRIC_LEVELS + 1 };
+/* Those of a fabric, one that joins them, the core of a campus. */
+enum { LH__LEVELS = LH_FABRIC_LEVELS + 2 };
 
 /* Most links that one end of a path needs inside its site: two over the
  * scale-up switch, the NIC, the levels, top to border to gateway. */
@@ -64,7 +65,11 @@ struct lh__shape {
     int64_t mesh_cables; /* between every two leaves (dragonfly.c); else 0  */
     double mesh_bytes_per_s;           /* of one of them                  */
     int64_t cables[LH__LEVELS];        /* [n_levels - 1] that this is of  */
+    bool is_campus; /* the top level joins buildings (campus.c)             */
 };
+
+typedef void lh__shape_fn(struct lh__shape *out, const struct lh_fabric *fabric,
+                          int64_t gpus);
 
 /* A run of equal links of a site. */
 struct lh__block {
@@ -104,6 +109,7 @@ struct lh__site {
     struct lh__block blocks[LH__BLOCKS_MAX];
     int64_t span[LH__LEVELS]; /* accelerators below a switch of a level  */
     int64_t unit;             /* lh_topology_unit()                      */
+    double up_latency_s[LH__LEVELS]; /* [n_levels - 1] of an uplink      */
 };
 
 /* ---- fibres -------------------------------------------------------------- */
@@ -293,6 +299,15 @@ bool lh__is_mesh(const struct lh__site *site);
 struct lh__mesh_ends lh__mesh_ends(const struct lh__site *site, int64_t cable);
 /* The link from one group to another one. */
 lh_link lh__mesh_link(const struct lh__site *site, int64_t from, int64_t to);
+
+/* campus.c: a site of several buildings?  Then its shape is that of the
+ * recipe, building by building, under a core. */
+bool lh__is_campus(const struct lh_fabric *fabric, int64_t gpus);
+enum lh_status lh__campus_check(const struct lh__site *site,
+                                lh__shape_fn *recipe, struct lh_where where,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+void lh__campus_shape(struct lh__shape *out, lh__shape_fn *recipe,
+                      const struct lh_fabric *fabric, int64_t gpus);
 
 /* length.c */
 double lh__geodesic_m(const struct lh__wan_node *a,

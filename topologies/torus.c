@@ -13,6 +13,9 @@
  *   n = 2    one cable a pair
  *   n = 1    none
  *
+ * A link has scale_up_bytes_per_s x scale_up_frac, times dims_frac of its
+ * dimension where that is given.
+ *
  * Cables of a site are numbered slice by slice, in a slice dimension by
  * dimension, in a dimension by the chip at their lower end; link 2 k goes up
  * (x+), link 2 k + 1 down (x-).
@@ -26,8 +29,7 @@
  * around ("How to Scale Your Model", chapter 2: slices below 4x4x4 have no
  * wraparound).  Dimension order: Dally and Seitz 1987.
  * Leaves out: twisted tori, sides of real machines that have no link around
- * although they are longer than two, routing around dead links, cables of
- * unequal capacity.
+ * although they are longer than two, routing around dead links.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,15 @@ int lh__torus_diameter(const struct lh_fabric *fabric)
     return links < INT32_MAX ? (int)links : INT32_MAX;
 }
 
+static bool fracs_ok(const struct lh_fabric *f)
+{
+    bool ok = f->n_dims_frac == 0 || f->n_dims_frac == f->n_dims;
+
+    for (int d = 0; ok && d < f->n_dims_frac; d++)
+        ok = f->dims_frac[d] > 0 && f->dims_frac[d] <= 1;
+    return ok;
+}
+
 enum lh_status lh__torus_check(const struct lh__site *site,
                                struct lh_where where, struct lh_ctx *ctx)
 {
@@ -85,6 +96,11 @@ enum lh_status lh__torus_check(const struct lh__site *site,
                  "site '%s': fabric: a torus has one to %d dims whose product "
                  "is scale_up_gpus",
                  site->name, LH_TORUS_DIMS);
+    else if (!fracs_ok(f))
+        lh_error(ctx, where,
+                 "site '%s': fabric: dims_bandwidth is a share above 0 for "
+                 "each of the dims, or empty",
+                 site->name);
     else if (site->gpus % f->scale_up_gpus != 0)
         lh_error(ctx, where,
                  "site '%s': %lld accelerators are no whole number of slices "
@@ -299,6 +315,9 @@ const char *lh__torus_text(struct lh_arena *arena, const struct lh__site *site)
     for (int d = 0; d < t->n_dims; d++)
         lh_text_printf(&text, "%s%lld", d == 0 ? "" : "x",
                        (long long)t->size[d]);
+    for (int d = 0; d < site->fabric.n_dims_frac; d++)
+        lh_text_printf(&text, "%s%c %g", d == 0 ? ", links " : " ",
+                       axis_names[d], site->fabric.dims_frac[d]);
     return text.s;
 }
 

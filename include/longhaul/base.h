@@ -168,6 +168,9 @@ struct lh_csv {
     const char **columns;  /* [n_columns] */
     const char **cells;    /* [n_rows * n_columns], never NULL */
     int *lines;            /* [n_rows] line where the row begins */
+    const char **files;    /* [n_rows] file of the row */
+    const struct lh_csv *own; /* of rows joined from two tables, the user's
+                                 alone; else NULL */
 };
 
 /* Errors (missing file, ragged row, unterminated quote, duplicate column) go
@@ -184,8 +187,10 @@ int lh_csv_find(const struct lh_csv *csv, const char *name);
 
 /* ---- data tables ----------------------------------------------------------- */
 
-/* data/NAME.csv: from ctx->data_dir where given and present, else the copy
- * compiled into the program. */
+/* data/NAME.csv as compiled into the program.  Where ctx->data_dir has a table
+ * of that name its rows are joined in: one takes the place of the built-in row
+ * of its name, whole, the others follow at the end.  Columns are those of
+ * both; a cell that its table does not have is empty. */
 enum lh_status lh_data_read(struct lh_csv *out, const char *name,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* Text of a file compiled into the program by its name without folders,

@@ -194,6 +194,11 @@ struct lh_members {
     struct lh_copies copies; /* all-to-all */
     bool has_library;       /* their fabric has a library with protocols */
     bool in_network;        /* its scale-up switches can reduce */
+    bool nvls_tree;         /* and its library joins them by trees */
+    bool sharp;             /* those of its network reduce too */
+    bool pat;               /* the library has all-gathers by trees */
+    double in_network_bytes; /* time of a byte that they reduce over that of
+                               one on a scale-up link */
 };
 
 /* A collective as hops between members that all run at one common rate.

@@ -155,9 +155,10 @@ struct lh_stack {
  * rings, since a hop passes on whole chunks. */
 enum {
     LH_PROTOCOL_LL, LH_PROTOCOL_LL128, LH_PROTOCOL_SIMPLE, LH_PROTOCOL_TREE,
-    LH_PROTOCOL_NVLS,
+    LH_PROTOCOL_NVLS, LH_PROTOCOL_NVLS_TREE, LH_PROTOCOL_SHARP,
+    LH_PROTOCOL_PAT,
 };
-enum { LH_PROTOCOLS = LH_PROTOCOL_NVLS + 1 };
+enum { LH_PROTOCOLS = LH_PROTOCOL_PAT + 1 };
 
 /* Software latencies of one protocol. */
 struct lh_protocol {
@@ -179,15 +180,19 @@ struct lh_library_sms {
 
 /* One row of data/protocols.csv: the library of collectives of a fabric. */
 struct lh_library {
-    const char *name;      /* NULL: the stack's collective_base and the paths
-                              are all that is known */
+    const char *name;      /* NULL or "none": the stack's collective_base and
+                              the paths are all that is known */
     struct lh_protocol protocol[LH_PROTOCOLS];
     struct lh_library_sms sms;
+    double pat_member_s;   /* of a member, once, beside the log2 n hops */
+    double pat_frac;       /* share of a ring's bandwidth */
     const char *source;
 };
 
-/* What the scale-up switches of a fabric can do with data that pass. */
-enum lh_in_network { LH_IN_NETWORK_NONE, LH_IN_NETWORK_NVLS };
+/* What the switches of a fabric can do with data that pass: those of scale-up
+ * domains, or those of the network too. */
+enum lh_in_network { LH_IN_NETWORK_NONE, LH_IN_NETWORK_NVLS,
+                     LH_IN_NETWORK_SHARP };
 
 enum lh_fabric_kind { LH_FABRIC_SWITCH, LH_FABRIC_RAILS, LH_FABRIC_FAT_TREE,
                       LH_FABRIC_TORUS, LH_FABRIC_DRAGONFLY };
@@ -232,9 +237,14 @@ struct lh_fabric {
     double oversubscription[LH_FABRIC_LEVELS];
     int n_cables;
     int64_t cables[LH_FABRIC_LEVELS];
+    int64_t building_gpus;         /* 0, or not below the site's: one building */
+    double building_oversubscription; /* its NICs over its links to the core */
+    double building_length_m;      /* of fibre from one to another, over it */
     enum lh_fabric_routing routing; /* of a dragonfly */
     int n_dims;                    /* of a torus; else unused */
     int64_t dims[LH_TORUS_DIMS];   /* x first, the fastest */
+    int n_dims_frac;               /* n_dims; 0: all links are equal */
+    double dims_frac[LH_TORUS_DIMS]; /* of scale_up_bytes_per_s, of a link */
     enum lh_in_network in_network;
     double in_network_frac;        /* share of scale_up_bytes_per_s at which S
                                       bytes of an all-reduce pass, each way */
@@ -404,6 +414,9 @@ void lh_model_count(struct lh_model *model);
 /* Rows of data/accelerators.csv, data/fabrics.csv, data/stacks.csv. */
 enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
                                  struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+enum lh_status lh_library_by_name(struct lh_library *out, const char *name,
+                                  struct lh_where where, struct lh_ctx *ctx)
     LH_MUST_USE;
 enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
                                  struct lh_where where, struct lh_ctx *ctx)

@@ -16,6 +16,9 @@ LH_ALGORITHM(relay)
 LH_ALGORITHM(torus)
 LH_ALGORITHM(hamiltonian)
 LH_ALGORITHM(nvls)
+LH_ALGORITHM(nvls_tree)
+LH_ALGORITHM(sharp)
+LH_ALGORITHM(pat)
 #else
 #ifndef LH_COLLECTIVES_LIST_H
 #define LH_COLLECTIVES_LIST_H
@@ -65,6 +68,23 @@ void lh__pipes_new(struct lh_pipes *out, int64_t n, int64_t rounds,
  * passes 1/n of its part of the buffer in each of `steps` rounds. */
 void lh__pipes_ring(struct lh_pipes *out, const struct lh_hops *hops,
                     int64_t n, int64_t steps, struct lh_ctx *ctx);
+
+/* tree.c: parent[r] of run r in one of the two trees over n runs, -1: the
+ * root; the latency of the deepest path down from a root and up to it, and the
+ * gates, of the 2 n_edges hops (pipes) from `first` on, up and down by run,
+ * whose ends `runs` holds as runs. */
+void lh__tree_of_runs(int64_t *parent, int tree, int64_t n,
+                      struct lh_ctx *ctx);
+double lh__tree_depth_s(const struct lh_hops *runs, int64_t first,
+                        int64_t n_edges, const double *latency_s);
+void lh__tree_gates(struct lh_pipes *out, const struct lh_hops *runs,
+                    int64_t first, int64_t n_edges);
+
+/* nvls_tree.c: do they stand in several domains, each with two or more of them
+ * and none twice?  And the hops inside, one a member, of a weight. */
+bool lh__in_several_switches(const struct lh_members *members);
+void lh__switch_hops(struct lh_hops *hops, const struct lh__channels *channels,
+                     int64_t weight);
 
 /* The sides of a torus that are longer than 1, and how far a step along them is
  * in place numbers (torus.c). */

@@ -64,22 +64,30 @@ static int64_t run_at(int tree, int64_t n, int64_t position)
     return n % 2 == 0 ? n - 1 - position : (position + 1) % n;
 }
 
+void lh__tree_of_runs(int64_t *parent, int tree, int64_t n, struct lh_ctx *ctx)
+{
+    int64_t *above = LH_NEW(ctx->arena, int64_t, n); /* of positions */
+    parents_fill(above, 0, n - 1, 0);
+    parent[run_at(tree, n, 0)] = -1;
+    for (int64_t p = 1; p < n; p++)
+        parent[run_at(tree, n, p)] = run_at(tree, n, above[p]);
+}
+
 /* parent[i] of member i in a tree of channel c, -1: the root. */
 static void tree_parents(int64_t *out, int tree,
                          const struct lh__channels *channels, int64_t c,
                          struct lh_ctx *ctx)
 {
     int64_t n = channels->n_runs;
-    int64_t *above = LH_NEW(ctx->arena, int64_t, n); /* of positions */
+    int64_t *above = LH_NEW(ctx->arena, int64_t, n);
     int64_t *order = LH_NEW(ctx->arena, int64_t, channels->n);
     lh__channels_order(order, channels, c);
     for (int64_t i = 1; i < channels->n; i++)
         out[order[i]] = order[i - 1];
-    parents_fill(above, 0, n - 1, 0);
-    out[lh__channels_head(channels, c, run_at(tree, n, 0))] = -1;
-    for (int64_t p = 1; p < n; p++)
-        out[lh__channels_head(channels, c, run_at(tree, n, p))] =
-            lh__channels_head(channels, c, run_at(tree, n, above[p]));
+    lh__tree_of_runs(above, tree, n, ctx);
+    for (int64_t r = 0; r < n; r++)
+        out[lh__channels_head(channels, c, r)] =
+            above[r] < 0 ? -1 : lh__channels_head(channels, c, above[r]);
 }
 
 /* Hops (or pipes) of one tree: of the edge from a member to its parent, the one
@@ -170,6 +178,13 @@ static double depth_latency(const struct lh_hops *hops, const struct block *b,
     return up_most + down_most;
 }
 
+double lh__tree_depth_s(const struct lh_hops *runs, int64_t first,
+                        int64_t n_edges, const double *latency_s)
+{
+    struct block b = block_at(runs->from, first, n_edges);
+    return depth_latency(runs, &b, latency_s);
+}
+
 static double tree_latency(const struct lh_hops *hops,
                            enum lh_collective collective,
                            const struct lh_members *members,
@@ -196,24 +211,32 @@ static int64_t levels(int64_t n)
 
 /* A chunk goes up when all children have delivered it, and down when the
  * parent has; the root turns it round. */
-static void tree_gates(struct lh_pipes *out, const struct block *b)
+static void gates_make(struct lh_pipes *out, const int64_t *from,
+                       const int64_t *to, const struct block *b)
 {
     int64_t last = b->first + 2 * b->n_edges;
     int64_t g = out->gate_begin[b->first];
     for (int64_t p = b->first; p < last; p++) {
-        int64_t member = out->from[p];
+        int64_t member = from[p];
         int64_t up = hop_up(b, member);
         bool downward = (p - b->first) % 2 == 1;
         if (downward && up >= 0) {
             out->gates[g++] = up + 1;
         } else {
             for (int64_t q = b->first; q < last; q += 2) {
-                if (out->to[q] == member)
+                if (to[q] == member)
                     out->gates[g++] = q;
             }
         }
         out->gate_begin[p + 1] = g;
     }
+}
+
+void lh__tree_gates(struct lh_pipes *out, const struct lh_hops *runs,
+                    int64_t first, int64_t n_edges)
+{
+    struct block b = block_at(runs->from, first, n_edges);
+    gates_make(out, runs->from, runs->to, &b);
 }
 
 static void tree_pipes(struct lh_pipes *out, enum lh_collective collective,
@@ -222,9 +245,9 @@ static void tree_pipes(struct lh_pipes *out, enum lh_collective collective,
     struct lh_hops hops;
     tree_hops(&hops, collective, members, ctx);
     lh__pipes_new(out, hops.n, hops.n, 4 * hops.n, ctx);
-    out->chunks = levels(members->n) *
-                  (hops.n > 4 * (members->n - 1) ? CHANNEL_CHUNKS_PER_LEVEL
-                                                 : CHUNKS_PER_LEVEL);
+    out->chunks = levels(members->n)
+                  * (hops.n > 4 * (members->n - 1) ? CHANNEL_CHUNKS_PER_LEVEL
+                                                   : CHUNKS_PER_LEVEL);
     for (int64_t p = 0; p < out->n; p++) {
         out->from[p] = hops.from[p];
         out->to[p] = hops.to[p];
@@ -234,7 +257,7 @@ static void tree_pipes(struct lh_pipes *out, enum lh_collective collective,
     }
     for (int64_t p = 0; p < out->n; p += 2 * (members->n - 1)) {
         struct block b = block_at(out->from, p, members->n - 1);
-        tree_gates(out, &b);
+        gates_make(out, out->from, out->to, &b);
     }
 }
 
