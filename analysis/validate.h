@@ -13,6 +13,7 @@ struct lh__measured {
     const struct lh_scenario *scenario;
     const struct lh_program *program;
     const struct lh_result *result;
+    double bus_bytes_per_s; /* of busbw, which has neither of the above */
 };
 
 struct lh__quantity;
@@ -21,6 +22,7 @@ struct lh__quantity;
 const struct lh__quantity *lh__quantity_find(const char *name);
 /* Is it small where the step takes long? */
 bool lh__quantity_is_rate(const struct lh__quantity *quantity);
+enum lh_row_kind lh__quantity_kind(const struct lh__quantity *quantity);
 /* "" is the first of its units.  NULL: not one of them; *known lists them. */
 const char *lh__quantity_unit(const struct lh__quantity *quantity,
                               const char *unit, const char **known,
@@ -33,6 +35,24 @@ bool lh__quantity_convention(const struct lh__quantity *quantity,
 double lh__quantity_value(const struct lh_validation_row *row,
                           const struct lh__measured *measured);
 
+/* The collective of a busbw row on the row's machine, all its accelerators
+ * members, with the dispatch of one kernel of the row's stack. */
+enum lh_status lh__busbw_simulate(double *bytes_per_s,
+                                  const struct lh_validation_row *row,
+                                  const struct lh_scenario *scenario,
+                                  const struct lh_topology *topology,
+                                  struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Simulates rows anew, `jobs` at a time, with the tables of ctx. */
+enum lh_status lh__rows_run(struct lh_validation_row **rows, int n, int jobs,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+/* Judged by its error: of a kind that has medians, and of a size that is in
+ * them. */
+bool lh__row_is_judged(const struct lh_validation_row *row);
+enum lh_status lh__row_scenario(struct lh_scenario *out,
+                                const struct lh_validation_row *row,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+
 /* Sorts the values; NAN for none. */
 double lh__median(double *values, int n);
 /* Over all rows of the sources. */
@@ -43,6 +63,15 @@ void lh__validation_totals(struct lh_validation_totals *out,
 /* The step that the published figure means: what the simulated one is off by
  * in its quantity, off the other way where that is a rate. */
 double lh__published_step_s(const struct lh_validation_row *row);
+
+/* Where the cell begins; column 0 where its row has line breaks before it. */
+struct lh_where lh__cell_where(const char *file, const char *text, int line,
+                               int cell);
+/* The first line that is neither a comment nor blank. */
+int lh__header_line(const char *text);
+/* Title and remarks: paragraphs without '#', each in one line. */
+void lh__read_comment(struct lh_validation_source *source, const char *text,
+                      struct lh_arena *arena);
 
 /* A figure of a row for people: four digits, without an exponent. */
 const char *lh__figure(struct lh_arena *arena, double value);

@@ -3,13 +3,14 @@
  * Files of validation rows: CSV, one published figure a row.
  *
  *   row,quantity,published[,unit][,convention][,counts][,confidence][,note]
- *      [,scenario], and any key of a scenario: "plan.tensor", "sites[0].gpus"
+ *      [,scenario][,ablates][,collective,size[,algorithm]],
+ *      and any key of a scenario: "plan.tensor", "sites[0].gpus"
  *
  * The scenario of a row is the file named in `scenario` (of the file's folder;
  * without it the file of the same name that ends in .yaml) with the row's
- * cells set in it as --set would; an empty cell sets nothing.  The comment
- * before the header is the source: its first paragraph is the citation, the
- * others say what was assumed.
+ * cells set in it as --set would; an empty cell sets nothing.  A row that
+ * ablates another has that one's cells where its own are empty, and never
+ * counts.  The comment before the header is the source (validate_comment.c).
  * Place in the pipeline: before the scenarios; nothing is simulated here.
  */
 #include <math.h>
@@ -30,6 +31,10 @@ enum column {
     CONFIDENCE,
     NOTE,
     SCENARIO,
+    ABLATES,
+    COLLECTIVE,
+    SIZE,
+    ALGORITHM,
     COLUMNS
 };
 static const char *const column_names[COLUMNS] = {
@@ -42,6 +47,10 @@ static const char *const column_names[COLUMNS] = {
     [CONFIDENCE] = "confidence",
     [NOTE] = "note",
     [SCENARIO] = "scenario",
+    [ABLATES] = "ablates",
+    [COLLECTIVE] = "collective",
+    [SIZE] = "size",
+    [ALGORITHM] = "algorithm",
 };
 enum { N_NEEDED = PUBLISHED + 1 };
 
@@ -51,79 +60,13 @@ struct reader {
     struct lh_csv csv;
     int at[COLUMNS]; /* column of the file; -1: none */
     int header_line;
+    int *parent; /* [rows] the row that a row ablates; -1: none */
     struct lh_validation_source *source;
 };
 
-/* ---- places ---------------------------------------------------------------
- */
-
-static const char *line_begin(const char *text, int line)
+static struct lh_where cell_where(const struct reader *r, int line, int column)
 {
-    for (int i = 1; i < line && text; i++) {
-        text = strchr(text, '\n');
-        text = text ? text + 1 : NULL;
-    }
-    return text;
-}
-
-/* Where the cell begins; column 0 where its row has line breaks before it. */
-static struct lh_where cell_where(const struct reader *r, int line, int cell)
-{
-    struct lh_where where = {r->csv.file, line, 0};
-    const char *begin = line_begin(r->text, line);
-    bool quoted = false;
-    for (const char *p = begin; p && *p && *p != '\n'; p++) {
-        if (cell == 0) {
-            where.col = (int)(p - begin) + 1;
-            break;
-        }
-        quoted ^= *p == '"';
-        cell -= *p == ',' && !quoted;
-    }
-    return where;
-}
-
-/* The header's line: the first that is neither a comment nor blank. */
-static int find_header(const char *text)
-{
-    int line = 1;
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3;
-    while (text && (*text == '#' || text[strspn(text, " \t\r")] == '\n')) {
-        text = strchr(text, '\n');
-        text = text ? text + 1 : NULL;
-        line++;
-    }
-    return line;
-}
-
-/* ---- the comment ----------------------------------------------------------
- */
-
-/* Paragraphs without '#', joined: the first is the title. */
-static void read_comment(struct lh_validation_source *source, const char *text,
-                         struct lh_arena *arena)
-{
-    struct lh_text title = lh_text_new(arena), remarks = lh_text_new(arena);
-    struct lh_text *out = &title;
-    bool begins = true;
-    while (text && *text == '#') {
-        const char *line = text + 1 + strspn(text + 1, " ");
-        int n = (int)strcspn(line, "\r\n");
-        if (n == 0 && title.n > 0) {
-            if (out == &remarks)
-                lh_text_add(&remarks, "\n\n");
-            out = &remarks;
-            begins = true;
-        } else if (n > 0) {
-            lh_text_printf(out, "%s%.*s", begins ? "" : " ", n, line);
-            begins = false;
-        }
-        text = strchr(text, '\n');
-        text = text ? text + 1 : NULL;
-    }
-    source->title = title.s;
-    source->remarks = remarks.s;
+    return lh__cell_where(r->csv.file, r->text, line, column);
 }
 
 /* ---- columns --------------------------------------------------------------
@@ -172,9 +115,28 @@ static enum lh_status read_columns(struct reader *r)
 /* ---- rows -----------------------------------------------------------------
  */
 
+/* Does an ablation take the cell of the row that it ablates? */
+static bool is_inherited(int column)
+{
+    return column < 0 || column == QUANTITY || column == PUBLISHED
+           || column == UNIT || column == CONVENTION || column == SCENARIO
+           || column >= COLLECTIVE;
+}
+
+/* Of a column of the file, whose reserved name is `which` (-1: a key). */
+static const char *cell_at(const struct reader *r, int row, int column,
+                           int which)
+{
+    const char *own = lh_csv_cell(&r->csv, row, column);
+    int parent = r->parent[row];
+    return *own == '\0' && parent >= 0 && is_inherited(which)
+               ? lh_csv_cell(&r->csv, parent, column)
+               : own;
+}
+
 static const char *cell(const struct reader *r, int row, enum column column)
 {
-    return r->at[column] < 0 ? "" : lh_csv_cell(&r->csv, row, r->at[column]);
+    return r->at[column] < 0 ? "" : cell_at(r, row, r->at[column], (int)column);
 }
 
 static struct lh_where where_of(const struct reader *r, int row,
@@ -221,6 +183,7 @@ static void read_quantity(struct lh_validation_row *out, const struct reader *r,
         fault_quantity(r, row);
         return;
     }
+    out->kind = lh__quantity_kind(quantity);
     out->unit =
         lh__quantity_unit(quantity, cell(r, row, UNIT), &known, r->ctx->arena);
     if (!out->unit)
@@ -245,7 +208,8 @@ static void read_counts(struct lh_validation_row *out, const struct reader *r,
                         int row)
 {
     const char *text = cell(r, row, COUNTS);
-    out->counts = strcmp(text, "false") != 0;
+    out->judged = strcmp(text, "false") != 0 && *out->ablates == '\0';
+    out->counts = out->judged && out->kind == LH_ROW_TRAINING;
     if (*text != '\0' && strcmp(text, "true") != 0
         && strcmp(text, "false") != 0)
         lh_error(r->ctx, where_of(r, row, COUNTS),
@@ -269,13 +233,108 @@ static void read_name(struct lh_validation_row *out, const struct reader *r,
     }
 }
 
+/* A fault in a cell, or in the row where the column is missing. */
+static struct lh_where where_or_row(const struct reader *r, int row,
+                                    enum column column)
+{
+    return r->at[column] < 0
+               ? (struct lh_where){r->csv.file, r->csv.lines[row], 0}
+               : where_of(r, row, column);
+}
+
+static void read_which(struct lh_validation_row *out, const struct reader *r,
+                       int row)
+{
+    const char *name = cell(r, row, COLLECTIVE);
+    struct lh_text known = lh_text_new(r->ctx->arena);
+    for (int i = 0; i < LH_COLLECTIVES; i++) {
+        const char *one = lh_collective_name((enum lh_collective)i);
+        lh_text_printf(&known, "%s%s", i > 0 ? ", " : "", one);
+        if (strcmp(one, name) == 0) {
+            out->collective = (enum lh_collective)i;
+            return;
+        }
+    }
+    lh_error(r->ctx, where_or_row(r, row, COLLECTIVE),
+             "busbw needs a collective, not '%s'; there are %s", name, known.s);
+}
+
+static void read_size(struct lh_validation_row *out, const struct reader *r,
+                      int row)
+{
+    const char *why = NULL;
+    if (lh_units_read(&out->size_bytes, cell(r, row, SIZE), LH_DIM_BYTES,
+                      r->ctx->arena, &why)
+        != LH_OK)
+        lh_error(r->ctx, where_or_row(r, row, SIZE), "busbw needs a size: %s",
+                 why);
+    else if (out->size_bytes < 1)
+        lh_error(r->ctx, where_or_row(r, row, SIZE),
+                 "a size is 1 B or more, not '%s'", cell(r, row, SIZE));
+}
+
+/* Of a row of busbw; other rows have none of its columns. */
+static void read_collective(struct lh_validation_row *out,
+                            const struct reader *r, int row)
+{
+    if (out->kind == LH_ROW_BUSBW) {
+        read_which(out, r, row);
+        read_size(out, r, row);
+        out->algorithm = cell(r, row, ALGORITHM);
+        if (*out->algorithm == '\0')
+            out->algorithm = "auto";
+        if (strcmp(out->algorithm, "auto") != 0
+            && lh_algorithm_find(out->algorithm) == NULL)
+            lh_error(r->ctx, where_of(r, row, ALGORITHM),
+                     "unknown algorithm '%s' (longhaul list collectives)",
+                     out->algorithm);
+        return;
+    }
+    for (int i = COLLECTIVE; i <= ALGORITHM; i++) {
+        if (*cell(r, row, (enum column)i) != '\0')
+            lh_error(r->ctx, where_of(r, row, (enum column)i),
+                     "%s is of busbw, not of %s", column_names[i],
+                     out->quantity);
+    }
+}
+
+static int find_row(const struct reader *r, const char *name)
+{
+    for (int i = 0; i < r->csv.n_rows; i++) {
+        if (strcmp(lh_csv_cell(&r->csv, i, r->at[ROW]), name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static void find_parents(struct reader *r)
+{
+    r->parent = LH_NEW(r->ctx->arena, int, (size_t)r->csv.n_rows);
+    for (int i = 0; i < r->csv.n_rows; i++)
+        r->parent[i] = -1;
+    for (int i = 0; i < r->csv.n_rows && r->at[ABLATES] >= 0; i++) {
+        const char *name = lh_csv_cell(&r->csv, i, r->at[ABLATES]);
+        int parent = find_row(r, name);
+        if (*name == '\0')
+            continue;
+        if (parent < 0)
+            lh_error(r->ctx, where_of(r, i, ABLATES),
+                     "there is no row '%s' to ablate", name);
+        else if (*lh_csv_cell(&r->csv, parent, r->at[ABLATES]) != '\0')
+            lh_error(r->ctx, where_of(r, i, ABLATES),
+                     "row '%s' ablates another itself", name);
+        else
+            r->parent[i] = parent;
+    }
+}
+
 static void read_settings(struct lh_validation_row *out, const struct reader *r,
                           int row)
 {
     out->settings =
         LH_NEW(r->ctx->arena, struct lh_setting, (size_t)r->csv.n_columns);
     for (int i = 0; i < r->csv.n_columns; i++) {
-        const char *value = lh_csv_cell(&r->csv, row, i);
+        const char *value = cell_at(r, row, i, reserved(r->csv.columns[i]));
         if (reserved(r->csv.columns[i]) >= 0 || *value == '\0')
             continue;
         out->settings[out->n_settings++] =
@@ -319,6 +378,7 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
         .where = {r->csv.file, r->csv.lines[row], 0},
         .confidence = cell(r, row, CONFIDENCE),
         .note = cell(r, row, NOTE),
+        .ablates = cell(r, row, ABLATES),
         .simulated = NAN,
         .error = NAN,
         .step_time_s = NAN,
@@ -332,6 +392,7 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
     read_quantity(out, r, row);
     read_published(out, r, row);
     read_counts(out, r, row);
+    read_collective(out, r, row);
     read_settings(out, r, row);
 }
 
@@ -359,11 +420,12 @@ static enum lh_status read_source(struct lh_validation_source *out,
     if (st != LH_OK)
         return st;
     *out = (struct lh_validation_source){.name = stem(path, ctx->arena)};
-    r.header_line = find_header(text);
-    read_comment(out, text, ctx->arena);
+    r.header_line = lh__header_line(text);
+    lh__read_comment(out, text, ctx->arena);
     st = read_columns(&r);
     if (st != LH_OK)
         return st;
+    find_parents(&r);
     if (r.csv.n_rows == 0)
         lh_error(ctx, (struct lh_where){path, r.header_line, 0},
                  "there is no row below the header");

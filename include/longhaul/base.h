@@ -76,11 +76,21 @@ struct lh_message {
 /* Messages in the order of discovery; printing sorts by file, line, col. */
 struct lh_diag;
 
+/* One cell of a data table, in place of what the table says. */
+struct lh_override {
+    const char *table;  /* "accelerators" */
+    const char *row;    /* its first cell */
+    const char *column;
+    const char *cell;
+};
+
 /* What every stage is handed.  data_dir: NULL, or --data DIR. */
 struct lh_ctx {
     struct lh_arena *arena;
     struct lh_diag *diag; /* lives in the arena */
     const char *data_dir;
+    int n_overrides;
+    const struct lh_override *overrides;
 };
 
 /* A context on a fresh arena; lh_ctx_end() frees the arena. */
@@ -185,7 +195,7 @@ int lh_csv_find(const struct lh_csv *csv, const char *name);
 /* ---- data tables ----------------------------------------------------------- */
 
 /* data/NAME.csv: from ctx->data_dir where given and present, else the copy
- * compiled into the program. */
+ * compiled into the program; in both with ctx->overrides. */
 enum lh_status lh_data_read(struct lh_csv *out, const char *name,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* Text of a file compiled into the program by its name without folders,

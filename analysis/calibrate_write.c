@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A calibration as text, CSV (a row a constant) and JSON.
+ *
+ * Place in the pipeline: after lh_calibrate().
+ */
+#include <math.h>
+#include <string.h>
+
+#include "calibrate.h"
+
+static void write_text(struct lh_text *out, const struct lh_calibration *c);
+static void write_csv(struct lh_text *out, const struct lh_calibration *c);
+static void write_json(struct lh_text *out, const struct lh_calibration *c);
+
+static const struct lh_calibration_output outputs[] = {
+    {"text", write_text}, {"csv", write_csv}, {"json", write_json}};
+
+const struct lh_calibration_output *lh_calibration_output_at(int i)
+{
+    return i < (int)(sizeof outputs / sizeof outputs[0]) ? &outputs[i] : NULL;
+}
+
+/* Median over sources of one of their medians. */
+static double over_sources(const struct lh_calibration *c, int which,
+                           struct lh_arena *arena)
+{
+    double *values = LH_NEW(arena, double, (size_t)c->n_sources);
+    int n = 0;
+    for (int i = 0; i < c->n_sources; i++) {
+        const struct lh_calibrated_source *s = &c->sources[i];
+        double all[] = {s->before, s->after, s->left_out};
+        if (isfinite(all[which]))
+            values[n++] = all[which];
+    }
+    return lh__median(values, n);
+}
+
+/* ---- text -----------------------------------------------------------------
+ */
+
+static const char *percent(struct lh_arena *arena, double frac)
+{
+    return isfinite(frac) ? lh_format(arena, "%.1f %%", 100 * frac) : "-";
+}
+
+static void text_constants(struct lh_text *out, const struct lh_calibration *c)
+{
+    size_t width = strlen("constant");
+    for (int k = 0; k < c->n_constants; k++) {
+        size_t n = strlen(c->constants[k].name);
+        width = n > width ? n : width;
+    }
+    lh_text_printf(out, "%-*s  %12s %12s  %-19s %5s %7s %6s\n", (int)width,
+                   "constant", "table", c->fit ? "fitted" : "", "bounds",
+                   "rows", "models", "busbw");
+    for (int k = 0; k < c->n_constants; k++) {
+        const struct lh_constant *one = &c->constants[k];
+        struct lh_arena *arena = out->arena;
+        lh_text_printf(
+            out, "%-*s  %12s %12s  %-19s %5d %7d %6d\n", (int)width, one->name,
+            lh__constant_cell(one, 0, c->before[k], arena),
+            c->fit ? lh__constant_cell(one, 0, one->value, arena) : "",
+            lh_format(arena, "%g..%g%s", one->low, one->high, one->unit),
+            one->n_used, one->n_models, one->n_busbw);
+    }
+}
+
+static void text_sources(struct lh_text *out, const struct lh_calibration *c)
+{
+    struct lh_arena *arena = out->arena;
+    lh_text_printf(out, "\n%-24s %5s %9s %9s %9s\n", "median |error|", "rows",
+                   "before", "after", c->leave_one_out ? "left out" : "");
+    for (int i = 0; i < c->n_sources; i++) {
+        const struct lh_calibrated_source *s = &c->sources[i];
+        if (s->n_rows > 0)
+            lh_text_printf(out, "%-24s %5d %9s %9s %9s\n", s->name, s->n_rows,
+                           percent(arena, s->before), percent(arena, s->after),
+                           c->leave_one_out ? percent(arena, s->left_out) : "");
+    }
+    lh_text_printf(out, "%-24s %5s %9s %9s %9s\n", "median of these", "",
+                   percent(arena, over_sources(c, 0, arena)),
+                   percent(arena, over_sources(c, 1, arena)),
+                   c->leave_one_out ? percent(arena, over_sources(c, 2, arena))
+                                    : "");
+    lh_text_printf(out,
+                   "\nloss %.5f before, %.5f after: mean over sources of the "
+                   "%s |log error|\n",
+                   c->loss_before, c->loss_after,
+                   c->median ? "median" : "mean");
+}
+
+static void write_text(struct lh_text *out, const struct lh_calibration *c)
+{
+    text_constants(out, c);
+    if (c->fit)
+        text_sources(out, c);
+}
+
+/* ---- CSV ------------------------------------------------------------------
+ */
+
+static void write_csv(struct lh_text *out, const struct lh_calibration *c)
+{
+    struct lh_arena *arena = out->arena;
+    lh_text_add(out, "constant,before,value,low,high,rows,models,busbw_rows\n");
+    for (int k = 0; k < c->n_constants; k++) {
+        const struct lh_constant *one = &c->constants[k];
+        lh_text_printf(out, "%s,%s,%s,%g,%g,%d,%d,%d\n", one->name,
+                       lh__constant_cell(one, 0, c->before[k], arena),
+                       lh__constant_cell(one, 0, one->value, arena), one->low,
+                       one->high, one->n_used, one->n_models, one->n_busbw);
+    }
+}
+
+/* ---- JSON -----------------------------------------------------------------
+ */
+
+static void json_number(struct lh_text *out, const char *key, double value)
+{
+    lh_text_printf(out, ", \"%s\": ", key);
+    lh_text_json_double(out, value);
+}
+
+static void json_constant(struct lh_text *out, const struct lh_constant *one,
+                          double before)
+{
+    lh_text_add(out, "    {\"constant\": ");
+    lh_text_json_string(out, one->name);
+    lh_text_add(out, ", \"unit\": ");
+    lh_text_json_string(out, one->unit + strspn(one->unit, " "));
+    json_number(out, "before", before);
+    json_number(out, "value", one->value);
+    json_number(out, "low", one->low);
+    json_number(out, "high", one->high);
+    lh_text_printf(out, ", \"rows\": %d, \"models\": %d, \"busbw_rows\": %d}",
+                   one->n_used, one->n_models, one->n_busbw);
+}
+
+static void json_source(struct lh_text *out,
+                        const struct lh_calibrated_source *s)
+{
+    lh_text_add(out, "    {\"source\": ");
+    lh_text_json_string(out, s->name);
+    lh_text_printf(out, ", \"rows\": %d", s->n_rows);
+    json_number(out, "before", s->before);
+    json_number(out, "after", s->after);
+    json_number(out, "left_out", s->left_out);
+    lh_text_add(out, "}");
+}
+
+static void write_json(struct lh_text *out, const struct lh_calibration *c)
+{
+    static const char *const names[] = {"before", "after", "left_out"};
+    lh_text_add(out, "{\n  \"schema\": \"longhaul.calibration/1\",\n"
+                     "  \"constants\": [");
+    for (int k = 0; k < c->n_constants; k++) {
+        lh_text_add(out, k > 0 ? ",\n" : "\n");
+        json_constant(out, &c->constants[k], c->before[k]);
+    }
+    lh_text_add(out, "\n  ],\n  \"sources\": [");
+    for (int i = 0; i < c->n_sources; i++) {
+        lh_text_add(out, i > 0 ? ",\n" : "\n");
+        json_source(out, &c->sources[i]);
+    }
+    lh_text_printf(out, "\n  ],\n  \"loss\": \"%s\"",
+                   c->median ? "median" : "mean");
+    json_number(out, "loss_before", c->fit ? c->loss_before : NAN);
+    json_number(out, "loss_after", c->fit ? c->loss_after : NAN);
+    lh_text_add(out, ",\n  \"median_of_source_medians\": {");
+    for (int i = 0; i < 3; i++) {
+        lh_text_printf(out, "%s\"%s\": ", i > 0 ? ", " : "", names[i]);
+        lh_text_json_double(out, over_sources(c, i, out->arena));
+    }
+    lh_text_add(out, "}\n}\n");
+}
