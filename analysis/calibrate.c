@@ -105,6 +105,21 @@ static void drop_refused(struct lh__fit *fit)
     fit->n_rows = n;
 }
 
+/* So are rows of bus bandwidth, unless a constant moves one. */
+static void drop_busbw(struct lh__fit *fit)
+{
+    int n = 0;
+    for (int k = 0; k < fit->c->n_constants; k++) {
+        if (fit->c->constants[k].n_busbw > 0)
+            return;
+    }
+    for (int i = 0; i < fit->n_rows; i++) {
+        if (fit->rows[i].row->kind != LH_ROW_BUSBW)
+            fit->rows[n++] = fit->rows[i];
+    }
+    fit->n_rows = n;
+}
+
 static enum lh_status all_uses(struct lh__fit *fit)
 {
     double *base;
@@ -117,6 +132,7 @@ static enum lh_status all_uses(struct lh__fit *fit)
         base[i] = lh__fit_value(fit, &fit->rows[i]);
     for (int k = 0; k < fit->c->n_constants && st == LH_OK; k++)
         st = find_uses(fit, k, base);
+    drop_busbw(fit);
     return st;
 }
 
@@ -125,8 +141,11 @@ static enum lh_status all_uses(struct lh__fit *fit)
 
 static void count_rows(struct lh__fit *fit)
 {
-    for (int i = 0; i < fit->n_rows; i++)
-        fit->c->sources[fit->rows[i].source].n_rows++;
+    for (int i = 0; i < fit->n_rows; i++) {
+        struct lh_calibrated_source *s = &fit->c->sources[fit->rows[i].source];
+        s->n_rows++;
+        s->n_training += fit->rows[i].row->kind == LH_ROW_TRAINING;
+    }
     for (int i = 0; i < fit->c->n_sources; i++)
         fit->c->sources[i].before = lh__fit_source_median(fit, i);
 }
@@ -177,8 +196,8 @@ enum lh_status lh_calibrate(struct lh_calibration *c, struct lh_validation *v,
     c->sources =
         LH_NEW(ctx->arena, struct lh_calibrated_source, (size_t)v->n_sources);
     for (int i = 0; i < v->n_sources; i++)
-        c->sources[i] =
-            (struct lh_calibrated_source){v->sources[i].name, 0, NAN, NAN, NAN};
+        c->sources[i] = (struct lh_calibrated_source){
+            v->sources[i].name, 0, 0, NAN, NAN, NAN};
     enum lh_status st = lh__fit_rows(&fit, v);
     if (st == LH_OK)
         st = all_uses(&fit);

@@ -208,8 +208,6 @@ static enum lh_status usual_bounds(struct lh_constant *c, struct lh_ctx *ctx)
         return st;
     int row = lh_csv_find(&csv, c->name);
     int bounds = lh_csv_column(&csv, "bounds");
-    int why = lh_csv_column(&csv, "fitted_to");
-    c->why = row >= 0 && why >= 0 ? lh_csv_cell(&csv, row, why) : "";
     if (row >= 0 && bounds >= 0)
         return given_bounds(c, lh_csv_cell(&csv, row, bounds), ctx);
     c->low = c->value / 2;
@@ -221,7 +219,7 @@ enum lh_status lh_constant_read(struct lh_constant *out, const char *text,
                                 struct lh_ctx *ctx)
 {
     const char *equals = strchr(text, '=');
-    *out = (struct lh_constant){.why = ""};
+    *out = (struct lh_constant){.n_rows = 0};
     out->name = equals ? lh_strndup(ctx->arena, text, (size_t)(equals - text))
                        : lh_strdup(ctx->arena, text);
     if (!cut_name(out, ctx->arena))
@@ -243,9 +241,13 @@ enum lh_status lh_constants_fitted(struct lh_constant **out, int *n,
     enum lh_status st = lh_data_read(&csv, "fitted", ctx);
     if (st != LH_OK)
         return st;
+    int of = lh_csv_column(&csv, "of");
     *out = LH_NEW(ctx->arena, struct lh_constant, (size_t)csv.n_rows);
-    *n = csv.n_rows;
-    for (int i = 0; i < csv.n_rows && st == LH_OK; i++)
-        st = lh_constant_read(&(*out)[i], lh_csv_cell(&csv, i, 0), ctx);
+    *n = 0;
+    for (int i = 0; i < csv.n_rows && st == LH_OK; i++) {
+        if (of < 0 || strcmp(lh_csv_cell(&csv, i, of), "training") == 0)
+            st =
+                lh_constant_read(&(*out)[(*n)++], lh_csv_cell(&csv, i, 0), ctx);
+    }
     return st;
 }

@@ -7,9 +7,10 @@
  *
  * The absolute value makes it robust against single rows; every source weighs
  * the same.  Values lie at t in [0, 1] between the logarithms of the bounds.
- * The first sweep looks at nine values of t, then both sweep on by steps that
- * are halved, so that every value is rounded to four digits, and the same in
- * every fit: what is known is used again (calibrate_rows.c).
+ * The first sweep looks at nine values of t; every sweep then goes up and down
+ * by steps that are halved.  Values are rounded to four digits, and often the
+ * same in fits without a source: what is known is used again
+ * (calibrate_rows.c).
  * Leaves out: the curvature, and so error bars; constants that trade off
  * against each other (two that all rows use alike) are not told apart.
  */
@@ -18,8 +19,9 @@
 
 #include "calibrate.h"
 
-enum { SCAN = 8, SWEEPS = 6, HALVINGS = 6 };
-static const double first_step = 1.0 / 16, least_gain = 1e-5;
+enum { SCAN = 8, SWEEPS = 5 };
+static const double after_scan = 1.0 / 16, without_scan = 1.0 / 64,
+                    least_step = 1.0 / 256, least_gain = 1e-4;
 
 /* ---- the loss -------------------------------------------------------------
  */
@@ -81,6 +83,7 @@ static double place_of(const struct lh_constant *k, double value)
     return log(value / k->low) / log(k->high / k->low);
 }
 
+/* Takes the value at t if it is better. */
 static enum lh_status try_value(double *loss, struct lh__fit *fit, int k,
                                 double t)
 {
@@ -99,14 +102,15 @@ static enum lh_status try_value(double *loss, struct lh__fit *fit, int k,
 static enum lh_status sweep_constant(double *loss, struct lh__fit *fit, int k,
                                      bool scan)
 {
+    const struct lh_constant *constant = &fit->c->constants[k];
     enum lh_status st = LH_OK;
     for (int j = 0; j <= SCAN && scan && st == LH_OK; j++)
         st = try_value(loss, fit, k, (double)j / SCAN);
-    double step = first_step;
-    for (int i = 0; i < HALVINGS && st == LH_OK; i++, step /= 2) {
-        double t = place_of(&fit->c->constants[k], fit->x[k]);
+    for (double step = scan ? after_scan : without_scan;
+         step >= least_step && st == LH_OK; step /= 2) {
+        double before = *loss, t = place_of(constant, fit->x[k]);
         st = try_value(loss, fit, k, t - step);
-        if (st == LH_OK)
+        if (st == LH_OK && *loss == before)
             st = try_value(loss, fit, k, t + step);
     }
     return st;

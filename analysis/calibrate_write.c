@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A calibration as text, CSV (a row a constant) and JSON.
+ * A calibration as text, CSV (a row a constant, then a row a source) and JSON.
  *
  * Place in the pipeline: after lh_calibrate().
  */
@@ -21,14 +21,19 @@ const struct lh_calibration_output *lh_calibration_output_at(int i)
     return i < (int)(sizeof outputs / sizeof outputs[0]) ? &outputs[i] : NULL;
 }
 
-/* Median over sources of one of their medians. */
+/* Median over sources of training rows of one of their medians; over all where
+ * there is none of training. */
 static double over_sources(const struct lh_calibration *c, int which,
                            struct lh_arena *arena)
 {
     double *values = LH_NEW(arena, double, (size_t)c->n_sources);
-    int n = 0;
+    int n = 0, n_training = 0;
+    for (int i = 0; i < c->n_sources; i++)
+        n_training += c->sources[i].n_training;
     for (int i = 0; i < c->n_sources; i++) {
         const struct lh_calibrated_source *s = &c->sources[i];
+        if (n_training > 0 && s->n_training == 0)
+            continue;
         double all[] = {s->before, s->after, s->left_out};
         if (isfinite(all[which]))
             values[n++] = all[which];
@@ -100,16 +105,34 @@ static void write_text(struct lh_text *out, const struct lh_calibration *c)
 /* ---- CSV ------------------------------------------------------------------
  */
 
+static void csv_share(struct lh_text *out, double frac)
+{
+    lh_text_printf(out, isfinite(frac) ? ",%.4f" : ",", frac);
+}
+
+/* data/calibrated.csv: constants, then sources. */
 static void write_csv(struct lh_text *out, const struct lh_calibration *c)
 {
     struct lh_arena *arena = out->arena;
-    lh_text_add(out, "constant,before,value,low,high,rows,models,busbw_rows\n");
+    lh_text_add(out,
+                "kind,name,rows,models,busbw_rows,before,after,left_out\n");
     for (int k = 0; k < c->n_constants; k++) {
         const struct lh_constant *one = &c->constants[k];
-        lh_text_printf(out, "%s,%s,%s,%g,%g,%d,%d,%d\n", one->name,
+        lh_text_printf(out, "constant,%s,%d,%d,%d,%s,%s,\n", one->name,
+                       one->n_used, one->n_models, one->n_busbw,
                        lh__constant_cell(one, 0, c->before[k], arena),
-                       lh__constant_cell(one, 0, one->value, arena), one->low,
-                       one->high, one->n_used, one->n_models, one->n_busbw);
+                       lh__constant_cell(one, 0, one->value, arena));
+    }
+    for (int i = 0; i < c->n_sources; i++) {
+        const struct lh_calibrated_source *s = &c->sources[i];
+        if (s->n_rows == 0)
+            continue;
+        lh_text_printf(out, "source,%s,%d,,%d", s->name, s->n_training,
+                       s->n_rows - s->n_training);
+        csv_share(out, s->before);
+        csv_share(out, s->after);
+        csv_share(out, s->left_out);
+        lh_text_add(out, "\n");
     }
 }
 

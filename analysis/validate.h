@@ -73,6 +73,15 @@ int lh__header_line(const char *text);
 void lh__read_comment(struct lh_validation_source *source, const char *text,
                       struct lh_arena *arena);
 
+/* The standing texts of docs/validation.md. */
+extern const char lh__markdown_intro[];
+extern const char lh__markdown_own_rows[];
+/* What data/calibrated.csv says: uses of fitted constants, and the errors of
+ * sources that were left out; as a section, and as lines of text. */
+void lh__markdown_calibrated(struct lh_text *out,
+                             const struct lh_validation *v);
+void lh__text_calibrated(struct lh_text *out, const struct lh_validation *v);
+
 /* A figure of a row for people: four digits, without an exponent. */
 const char *lh__figure(struct lh_arena *arena, double value);
 /* "+3.2 %"; "" for NAN. */
@@ -83,6 +92,8 @@ void lh__validation_text(struct lh_text *out, const struct lh_validation *v);
 void lh__validation_csv(struct lh_text *out, const struct lh_validation *v);
 void lh__validation_json(struct lh_text *out, const struct lh_validation *v);
 void lh__validation_markdown(struct lh_text *out,
+                             const struct lh_validation *v);
+void lh__validation_families(struct lh_text *out,
                              const struct lh_validation *v);
 void lh__validation_svg(struct lh_text *out, const struct lh_validation *v);
 

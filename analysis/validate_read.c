@@ -477,8 +477,12 @@ enum lh_status lh_validation_read(struct lh_validation *out,
 {
     enum lh_status all = LH_OK;
     *out = (struct lh_validation){.n_sources = 0};
-    if (n == 0)
-        return read_built_in(out, ctx);
+    if (n == 0) {
+        struct lh_csv *calibrated = LH_NEW(ctx->arena, struct lh_csv, 1);
+        out->calibrated = calibrated;
+        all = lh_data_read(calibrated, "calibrated", ctx);
+        return all == LH_OK ? read_built_in(out, ctx) : all;
+    }
     out->sources = LH_NEW(ctx->arena, struct lh_validation_source, (size_t)n);
     out->n_sources = n;
     for (int i = 0; i < n; i++) {

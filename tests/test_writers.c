@@ -35,6 +35,7 @@ struct fixture {
     struct lh_trace trace;
     struct lh_result result;
     struct lh_result one_site;
+    struct lh_family_error validation;
     struct lh_report report;
 };
 
@@ -186,9 +187,15 @@ static void begin(struct fixture *f)
     fill_program(f);
     fill_trace(f);
     fill_results(f);
-    f->report =
-        (struct lh_report){&f->scenario, &f->program,  f->topology, &f->trace,
-                           &f->result,   &f->one_site, -1,          false};
+    f->validation = (struct lh_family_error){"this with that", 3, 0.0625, 0.5};
+    f->report = (struct lh_report){.scenario = &f->scenario,
+                                   .program = &f->program,
+                                   .topology = f->topology,
+                                   .trace = &f->trace,
+                                   .result = &f->result,
+                                   .one_site = &f->one_site,
+                                   .validation = &f->validation,
+                                   .max_links = -1};
 }
 
 static void end(struct fixture *f)

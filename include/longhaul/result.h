@@ -52,6 +52,19 @@ enum lh_status lh_result_make(struct lh_result *out,
                               const struct lh_topology *topology,
                               struct lh_ctx *ctx) LH_MUST_USE;
 
+/* Device and kinds of parallelism: "h100-sxm with tensor+pipeline". */
+const char *lh_family(const struct lh_scenario *scenario,
+                      struct lh_arena *arena);
+/* What data/validated.csv says of a family; n_rows 0: nothing. */
+struct lh_family_error {
+    const char *family;
+    int n_rows;
+    double median_abs_error, within_10_frac; /* NAN: no row */
+};
+enum lh_status lh_family_error_read(struct lh_family_error *out,
+                                    const struct lh_scenario *scenario,
+                                    struct lh_ctx *ctx) LH_MUST_USE;
+
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
 struct lh_report {
     const struct lh_scenario *scenario;
@@ -60,6 +73,7 @@ struct lh_report {
     const struct lh_trace *trace;
     const struct lh_result *result;
     const struct lh_result *one_site;
+    const struct lh_family_error *validation; /* of the run's family */
     int max_links;               /* rows of links; < 0: all */
     bool timing;                 /* adds engine.wall_s, which no result else
                                     holds: it is never the same twice */
@@ -158,6 +172,8 @@ struct lh_validation_source {
 struct lh_validation {
     int n_sources;
     struct lh_validation_source *sources;
+    const struct lh_csv *calibrated; /* data/calibrated.csv; NULL: the rows are
+                                        not those compiled in */
     struct lh_validation_totals totals;
     double median_of_medians;    /* over sources that have one; else NAN */
 };
@@ -175,19 +191,6 @@ enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
 const struct lh_choice *lh_quantity_at(int i);
 /* Bus over algorithm bandwidth of n members. */
 double lh_bus_factor(enum lh_collective collective, int64_t n);
-
-/* Device and kinds of parallelism: "h100-sxm with tensor+pipeline". */
-const char *lh_family(const struct lh_scenario *scenario,
-                      struct lh_arena *arena);
-/* What data/validated.csv says of a family; n_rows 0: nothing. */
-struct lh_family_error {
-    const char *family;
-    int n_rows;
-    double median_abs_error, within_10_frac; /* NAN: no row */
-};
-enum lh_status lh_family_error_read(struct lh_family_error *out,
-                                    const struct lh_scenario *scenario,
-                                    struct lh_ctx *ctx) LH_MUST_USE;
 
 /* The formats of `validate -o`; NULL after the last. */
 struct lh_validation_output {
@@ -207,7 +210,6 @@ struct lh_constant {
     const char **rows;
     double *cells;               /* [n_rows] numbers of the table's cells */
     const char *unit;            /* " us", "" */
-    const char *why;             /* of data/fitted.csv: what it is fitted to */
     double low, high;            /* bounds, 0 < low < high */
     double value;                /* the table's, then the fitted one */
     int n_used, n_models;        /* training rows that use it; models of them */
@@ -218,7 +220,7 @@ struct lh_constant {
  * data/fitted.csv, else half and twice the cell. */
 enum lh_status lh_constant_read(struct lh_constant *out, const char *text,
                                 struct lh_ctx *ctx) LH_MUST_USE;
-/* Those of data/fitted.csv. */
+/* Those of data/fitted.csv that are of training rows. */
 enum lh_status lh_constants_fitted(struct lh_constant **out, int *n,
                                    struct lh_ctx *ctx) LH_MUST_USE;
 
@@ -226,6 +228,7 @@ enum lh_status lh_constants_fitted(struct lh_constant **out, int *n,
 struct lh_calibrated_source {
     const char *name;
     int n_rows;                  /* that are fitted to */
+    int n_training;              /* of these */
     double before, after;
     double left_out;             /* with all fitted without it */
 };
@@ -245,7 +248,8 @@ struct lh_calibration {
 };
 
 /* Fills what follows `constants`; jobs >= 1.  Rows that count are fitted to, and
- * those of bus bandwidth from 0.5 MiB on; every source weighs the same. */
+ * where a constant moves them those of bus bandwidth from 0.5 MiB on; every
+ * source weighs the same. */
 enum lh_status lh_calibrate(struct lh_calibration *c, struct lh_validation *v,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* The constants' table, whole, with the values in it. */
