@@ -150,12 +150,12 @@ static void count_rows(struct lh__fit *fit)
         fit->c->sources[i].before = lh__fit_source_median(fit, i);
 }
 
-static enum lh_status fit_all(struct lh__fit *fit)
+static enum lh_status fit_all(struct lh__fit *fit, struct lh__surrogate *s)
 {
     struct lh_calibration *c = fit->c;
     enum lh_status st = lh__fit_loss(&c->loss_before, fit);
     if (st == LH_OK)
-        st = lh__fit_search(&c->loss_after, fit);
+        st = lh__fit_search(&c->loss_after, s);
     for (int k = 0; k < c->n_constants; k++)
         c->constants[k].value = fit->x[k];
     for (int i = 0; i < c->n_sources; i++)
@@ -163,23 +163,19 @@ static enum lh_status fit_all(struct lh__fit *fit)
     return st;
 }
 
-static enum lh_status leave_one_out(struct lh__fit *fit)
+static enum lh_status leave_one_out(struct lh__fit *fit,
+                                    struct lh__surrogate *s)
 {
     struct lh_calibration *c = fit->c;
     enum lh_status st = LH_OK;
     for (int i = 0; i < c->n_sources && st == LH_OK; i++) {
-        double loss = 0;
         if (c->sources[i].n_rows == 0)
             continue;
         for (int k = 0; k < c->n_constants; k++)
             fit->x[k] = c->constants[k].value;
-        fit->left_out = i;
-        st = lh__fit_search(&loss, fit);
-        if (st == LH_OK)
-            st = lh__fit_evaluate(fit, i, -1);
+        st = lh__fit_without(i, s);
         c->sources[i].left_out = lh__fit_source_median(fit, i);
     }
-    fit->left_out = -1;
     return st;
 }
 
@@ -187,6 +183,7 @@ enum lh_status lh_calibrate(struct lh_calibration *c, struct lh_validation *v,
                             struct lh_ctx *ctx)
 {
     struct lh__fit fit = {.c = c, .ctx = ctx, .left_out = -1};
+    struct lh__surrogate surrogate;
     size_t n = (size_t)c->n_constants;
     c->before = LH_NEW(ctx->arena, double, n);
     fit.x = LH_NEW(ctx->arena, double, n);
@@ -204,9 +201,10 @@ enum lh_status lh_calibrate(struct lh_calibration *c, struct lh_validation *v,
     if (st != LH_OK)
         return st;
     count_rows(&fit);
+    lh__surrogate_begin(&surrogate, &fit);
     if (c->fit)
-        st = fit_all(&fit);
+        st = fit_all(&fit, &surrogate);
     if (st == LH_OK && c->leave_one_out)
-        st = leave_one_out(&fit);
+        st = leave_one_out(&fit, &surrogate);
     return st;
 }

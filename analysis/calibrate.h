@@ -40,10 +40,42 @@ double lh__fit_value(const struct lh__fit *fit, const struct lh__fit_row *row);
 /* Of the absolute errors of a source at fit->x. */
 double lh__fit_source_median(const struct lh__fit *fit, int source);
 
-/* Mean over the sources that are not left out at fit->x. */
+/* Most points along a constant. */
+enum { LH__POINTS = 48 };
+
+/* calibrate_surrogate.c says what it is. */
+struct lh__surrogate {
+    struct lh__fit *fit;
+    double *centre;                 /* [rows] log error at the centre */
+    int *n_points;                  /* [constants] */
+    double *t;                      /* [constants][LH__POINTS] ascending */
+    double *d;                      /* [constants][LH__POINTS][rows] */
+    double *sum, *others, *scratch; /* [rows] */
+};
+
+void lh__surrogate_begin(struct lh__surrogate *s, struct lh__fit *fit);
+/* The centre goes to fit->x; points keep their places. */
+enum lh_status lh__surrogate_centre(struct lh__surrogate *s) LH_MUST_USE;
+/* Simulates constant k at t, the others at the centre, which is fit->x. */
+enum lh_status lh__surrogate_point(struct lh__surrogate *s, int k,
+                                   double t) LH_MUST_USE;
+/* Moves the places t of free constants to where the loss is least, each by at
+ * most radius; returns that loss. */
+double lh__surrogate_descend(struct lh__surrogate *s, double *t,
+                             const bool *free, double radius);
+/* A value, to four digits, at a place between the bounds, and back. */
+double lh__constant_at(const struct lh_constant *constant, double t);
+double lh__constant_place(const struct lh_constant *constant, double value);
+
+/* Of the log errors e, over the sources that are not left out. */
+double lh__loss(const struct lh__fit *fit, const double *e, double *scratch);
+/* The same, simulated at fit->x. */
 enum lh_status lh__fit_loss(double *loss, struct lh__fit *fit) LH_MUST_USE;
 /* Moves fit->x to where the loss is least; *loss is that. */
-enum lh_status lh__fit_search(double *loss, struct lh__fit *fit) LH_MUST_USE;
+enum lh_status lh__fit_search(double *loss,
+                              struct lh__surrogate *s) LH_MUST_USE;
+/* Moves fit->x to where it is without a source, whose rows are simulated. */
+enum lh_status lh__fit_without(int source, struct lh__surrogate *s) LH_MUST_USE;
 
 /* Cells of all constants at the values x. */
 void lh__constants_override(struct lh_ctx *out, const struct lh_calibration *c,

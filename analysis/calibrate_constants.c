@@ -29,7 +29,7 @@ static const char *known_words(struct lh_arena *arena, const char *what,
 {
     struct lh_text text = lh_text_new(arena);
     const char *near = lh_nearest(got, words, n);
-    lh_text_printf(&text, "there is no %s '%s'", what, got);
+    lh_text_printf(&text, "there is no %s '%.40s'", what, got);
     if (near) {
         lh_text_printf(&text, "; did you mean '%s'?", near);
         return text.s;
@@ -93,9 +93,7 @@ static enum lh_status read_cell(struct lh_constant *out, int i,
     if (row < 0)
         return fault(
             ctx, out->name,
-            known_words(ctx->arena,
-                        lh_format(ctx->arena, "row of %s in", out->table),
-                        out->rows[i], names, csv->n_rows));
+            known_words(ctx->arena, "row", out->rows[i], names, csv->n_rows));
     if (column < 0)
         return fault(ctx, out->name,
                      known_words(ctx->arena, "column", out->column,
@@ -103,9 +101,9 @@ static enum lh_status read_cell(struct lh_constant *out, int i,
     const char *cell = lh_csv_cell(csv, row, column);
     out->cells[i] = strtod(cell, &end);
     if (end == cell || !(out->cells[i] > 0) || !isfinite(out->cells[i]))
-        return fault(
-            ctx, out->name,
-            lh_format(ctx->arena, "the cell '%s' is no number above 0", cell));
+        return fault(ctx, out->name,
+                     lh_format(ctx->arena,
+                               "the cell '%.40s' is no number above 0", cell));
     if (i == 0)
         out->unit = lh_strdup(ctx->arena, end);
     else if (strcmp(end, out->unit) != 0)

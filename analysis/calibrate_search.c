@@ -1,120 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The search of a calibration: one constant after the other, over and over.
+ * The search of a calibration: least loss over the values of the constants,
+ * within their bounds.
  *
- *   loss = mean over sources of the mean (or median) over a source's rows of
- *          |log(simulated / published)|
- *
- * The absolute value makes it robust against single rows; every source weighs
- * the same.  Values lie at t in [0, 1] between the logarithms of the bounds.
- * The first sweep looks at nine values of t; every sweep then goes up and down
- * by steps that are halved.  Values are rounded to four digits, and often the
- * same in fits without a source: what is known is used again
- * (calibrate_rows.c).
- * Leaves out: the curvature, and so error bars; constants that trade off
- * against each other (two that all rows use alike) are not told apart.
+ * Rounds: points are simulated along each constant, first over the whole range
+ * and then ever closer to the centre; the surrogate (calibrate_surrogate.c)
+ * says where to go, the step there is simulated, and taken if it is better;
+ * otherwise the next is shorter.  Nothing is random.
+ * A fit without a source descends in the same surrogate, and only its rows are
+ * simulated then; a constant that no other source uses is put in the middle of
+ * its bounds.
+ * Leaves out: error bars; constants that all rows use alike are not told apart.
  */
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "calibrate.h"
 
-enum { SCAN = 8, SWEEPS = 5 };
-static const double after_scan = 1.0 / 16, without_scan = 1.0 / 64,
-                    least_step = 1.0 / 256, least_gain = 1e-4;
-
-/* ---- the loss -------------------------------------------------------------
- */
-
-/* Of the rows of a source; false: it has none. */
-static bool source_loss(double *out, const struct lh__fit *fit, int source,
-                        double *errors)
-{
-    double sum = 0;
-    int n = 0;
-    for (int i = 0; i < fit->n_rows; i++) {
-        const struct lh__fit_row *row = &fit->rows[i];
-        if (row->source != source)
-            continue;
-        double value = lh__fit_value(fit, row);
-        errors[n] =
-            isfinite(value) ? fabs(log(value / row->row->published)) : INFINITY;
-        sum += errors[n++];
-    }
-    if (n > 0)
-        *out = fit->c->median ? lh__median(errors, n) : sum / n;
-    return n > 0;
-}
-
-enum lh_status lh__fit_loss(double *loss, struct lh__fit *fit)
-{
-    enum lh_status st = lh__fit_evaluate(fit, -1, -1);
-    if (st != LH_OK)
-        return st;
-    struct lh_arena *arena = lh_arena_new();
-    double *errors = LH_NEW(arena, double, (size_t)fit->n_rows);
-    double sum = 0, one = 0;
-    int n = 0;
-    for (int i = 0; i < fit->c->n_sources; i++) {
-        if (i != fit->left_out && source_loss(&one, fit, i, errors)) {
-            sum += one;
-            n++;
-        }
-    }
-    lh_arena_free(arena);
-    *loss = n > 0 ? sum / n : 0;
-    return LH_OK;
-}
-
-/* ---- the search -----------------------------------------------------------
- */
-
-/* To four digits, inside the bounds. */
-static double value_at(const struct lh_constant *k, double t)
-{
-    char text[32];
-    double value = k->low * pow(k->high / k->low, t);
-    snprintf(text, sizeof text, "%.4g", value);
-    return fmin(fmax(strtod(text, NULL), k->low), k->high);
-}
-
-static double place_of(const struct lh_constant *k, double value)
-{
-    return log(value / k->low) / log(k->high / k->low);
-}
-
-/* Takes the value at t if it is better. */
-static enum lh_status try_value(double *loss, struct lh__fit *fit, int k,
-                                double t)
-{
-    double was = fit->x[k], found = 0;
-    if (t < 0 || t > 1)
-        return LH_OK;
-    fit->x[k] = value_at(&fit->c->constants[k], t);
-    enum lh_status st = lh__fit_loss(&found, fit);
-    if (st == LH_OK && found < *loss - 1e-12)
-        *loss = found;
-    else
-        fit->x[k] = was;
-    return st;
-}
-
-static enum lh_status sweep_constant(double *loss, struct lh__fit *fit, int k,
-                                     bool scan)
-{
-    const struct lh_constant *constant = &fit->c->constants[k];
-    enum lh_status st = LH_OK;
-    for (int j = 0; j <= SCAN && scan && st == LH_OK; j++)
-        st = try_value(loss, fit, k, (double)j / SCAN);
-    for (double step = scan ? after_scan : without_scan;
-         step >= least_step && st == LH_OK; step /= 2) {
-        double before = *loss, t = place_of(constant, fit->x[k]);
-        st = try_value(loss, fit, k, t - step);
-        if (st == LH_OK && *loss == before)
-            st = try_value(loss, fit, k, t + step);
-    }
-    return st;
-}
+enum { ROUNDS = 6, SPREAD = 4 };
+static const double least_gain = 1e-4, least_radius = 1.0 / 256;
 
 /* Does a row that is not left out use it? */
 static bool is_determined(const struct lh__fit *fit, int k)
@@ -126,22 +30,104 @@ static bool is_determined(const struct lh__fit *fit, int k)
     return false;
 }
 
-enum lh_status lh__fit_search(double *loss, struct lh__fit *fit)
+static void places(double *t, bool *free, const struct lh__fit *fit)
 {
     for (int k = 0; k < fit->c->n_constants; k++) {
-        if (fit->left_out >= 0 && !is_determined(fit, k))
-            fit->x[k] = value_at(&fit->c->constants[k], 0.5);
+        t[k] = lh__constant_place(&fit->c->constants[k], fit->x[k]);
+        free[k] = is_determined(fit, k);
     }
-    enum lh_status st = lh__fit_loss(loss, fit);
-    double before = INFINITY;
-    for (int sweep = 0;
-         sweep < SWEEPS && st == LH_OK && *loss < before - least_gain;
-         sweep++) {
-        before = *loss;
-        for (int k = 0; k < fit->c->n_constants && st == LH_OK; k++) {
-            if (is_determined(fit, k))
-                st = sweep_constant(loss, fit, k, sweep == 0);
+}
+
+static enum lh_status points(struct lh__surrogate *s, const double *t,
+                             const bool *free, double width)
+{
+    enum lh_status st = LH_OK;
+    for (int k = 0; k < s->fit->c->n_constants; k++) {
+        for (int j = 0; j <= SPREAD && free[k] && st == LH_OK; j++) {
+            double at = (double)j / SPREAD;
+            st = lh__surrogate_point(
+                s, k, width >= 1 ? at : t[k] + (2 * at - 1) * width);
         }
     }
     return st;
+}
+
+enum lh_status lh__fit_loss(double *loss, struct lh__fit *fit)
+{
+    enum lh_status st = lh__fit_evaluate(fit, -1, -1);
+    struct lh_arena *arena = lh_arena_new();
+    double *e = LH_NEW(arena, double, (size_t)fit->n_rows);
+    double *scratch = LH_NEW(arena, double, (size_t)fit->n_rows);
+    for (int i = 0; i < fit->n_rows && st == LH_OK; i++)
+        e[i] = log(lh__fit_value(fit, &fit->rows[i])
+                   / fit->rows[i].row->published);
+    *loss = lh__loss(fit, e, scratch);
+    if (!isfinite(*loss)) /* a row is refused there */
+        *loss = INFINITY;
+    lh_arena_free(arena);
+    return st;
+}
+
+/* Simulates the place t; the centre goes there if it is better. */
+static enum lh_status step_to(const double *t, double *loss, bool *better,
+                              struct lh__surrogate *s)
+{
+    struct lh__fit *fit = s->fit;
+    size_t n = (size_t)fit->c->n_constants;
+    struct lh_arena *arena = lh_arena_new();
+    double *was = LH_NEW(arena, double, n), found = 0;
+    memcpy(was, fit->x, n * sizeof *was);
+    for (size_t k = 0; k < n; k++) {
+        const struct lh_constant *one = &fit->c->constants[k];
+        if (fabs(t[k] - lh__constant_place(one, fit->x[k])) > 1e-9)
+            fit->x[k] = lh__constant_at(one, t[k]);
+    }
+    enum lh_status st = lh__fit_loss(&found, fit);
+    *better = st == LH_OK && found < *loss - least_gain;
+    if (*better) {
+        *loss = found;
+        st = lh__surrogate_centre(s);
+    } else {
+        memcpy(fit->x, was, n * sizeof *was);
+    }
+    lh_arena_free(arena);
+    return st;
+}
+
+enum lh_status lh__fit_search(double *loss, struct lh__surrogate *s)
+{
+    struct lh__fit *fit = s->fit;
+    size_t n = (size_t)fit->c->n_constants;
+    double *t = LH_NEW(fit->ctx->arena, double, n), width = 1, radius = 1;
+    bool *free = LH_NEW(fit->ctx->arena, bool, n), better = true;
+    enum lh_status st = lh__fit_loss(loss, fit);
+    if (st == LH_OK)
+        st = lh__surrogate_centre(s);
+    for (int i = 0; i < ROUNDS && radius >= least_radius && st == LH_OK; i++) {
+        places(t, free, fit);
+        st = points(s, t, free, width);
+        lh__surrogate_descend(s, t, free, radius);
+        if (st == LH_OK)
+            st = step_to(t, loss, &better, s);
+        width = fmin(width / SPREAD, radius / SPREAD);
+        radius = better ? radius : radius / SPREAD;
+    }
+    return st;
+}
+
+enum lh_status lh__fit_without(int source, struct lh__surrogate *s)
+{
+    struct lh__fit *fit = s->fit;
+    size_t n = (size_t)fit->c->n_constants;
+    double *t = LH_NEW(fit->ctx->arena, double, n);
+    bool *free = LH_NEW(fit->ctx->arena, bool, n);
+    fit->left_out = source;
+    places(t, free, fit);
+    for (size_t k = 0; k < n; k++)
+        t[k] = free[k] ? t[k] : 0.5;
+    lh__surrogate_descend(s, t, free, 1);
+    for (size_t k = 0; k < n; k++)
+        fit->x[k] = lh__constant_at(&fit->c->constants[k], t[k]);
+    fit->left_out = -1;
+    return lh__fit_evaluate(fit, source, -1);
 }

@@ -4,6 +4,7 @@
  *
  * Place in the pipeline: after lh_calibrate().
  */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -90,9 +91,9 @@ static void text_sources(struct lh_text *out, const struct lh_calibration *c)
                                     : "");
     lh_text_printf(out,
                    "\nloss %.5f before, %.5f after: mean over sources of the "
-                   "%s |log error|\n",
-                   c->loss_before, c->loss_after,
-                   c->median ? "median" : "mean");
+                   "%s |log error|; rows simulated: %" PRId64 "\n",
+                   c->loss_before, c->loss_after, c->median ? "median" : "mean",
+                   c->simulations);
 }
 
 static void write_text(struct lh_text *out, const struct lh_calibration *c)
@@ -125,7 +126,7 @@ static void write_csv(struct lh_text *out, const struct lh_calibration *c)
     }
     for (int i = 0; i < c->n_sources; i++) {
         const struct lh_calibrated_source *s = &c->sources[i];
-        if (s->n_rows == 0)
+        if (s->n_rows == 0 || !c->fit)
             continue;
         lh_text_printf(out, "source,%s,%d,,%d", s->name, s->n_training,
                        s->n_rows - s->n_training);

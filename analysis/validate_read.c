@@ -61,6 +61,7 @@ struct reader {
     int at[COLUMNS]; /* column of the file; -1: none */
     int header_line;
     int *parent; /* [rows] the row that a row ablates; -1: none */
+    bool *bad;   /* [rows] read, and at fault */
     struct lh_validation_source *source;
 };
 
@@ -310,6 +311,7 @@ static int find_row(const struct reader *r, const char *name)
 static void find_parents(struct reader *r)
 {
     r->parent = LH_NEW(r->ctx->arena, int, (size_t)r->csv.n_rows);
+    r->bad = LH_NEW(r->ctx->arena, bool, (size_t)r->csv.n_rows);
     for (int i = 0; i < r->csv.n_rows; i++)
         r->parent[i] = -1;
     for (int i = 0; i < r->csv.n_rows && r->at[ABLATES] >= 0; i++) {
@@ -326,6 +328,15 @@ static void find_parents(struct reader *r)
         else
             r->parent[i] = parent;
     }
+}
+
+/* Its faults are said already: it ablates nothing, or a bad row before it. */
+static bool is_hopeless(const struct reader *r, int row)
+{
+    int parent = r->parent[row];
+    if (r->at[ABLATES] < 0 || *cell(r, row, ABLATES) == '\0')
+        return false;
+    return parent < 0 || r->bad[parent];
 }
 
 static void read_settings(struct lh_validation_row *out, const struct reader *r,
@@ -374,6 +385,7 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
 {
     struct lh_arena *arena = r->ctx->arena;
     const char *base = cell(r, row, SCENARIO);
+    int before = lh_diag_count(r->ctx, LH_ERROR);
     *out = (struct lh_validation_row){
         .where = {r->csv.file, r->csv.lines[row], 0},
         .confidence = cell(r, row, CONFIDENCE),
@@ -394,6 +406,7 @@ static void read_row(struct lh_validation_row *out, const struct reader *r,
     read_counts(out, r, row);
     read_collective(out, r, row);
     read_settings(out, r, row);
+    r->bad[row] = lh_diag_count(r->ctx, LH_ERROR) > before;
 }
 
 /* ---- files ----------------------------------------------------------------
@@ -432,8 +445,10 @@ static enum lh_status read_source(struct lh_validation_source *out,
     out->n_rows = r.csv.n_rows;
     out->rows =
         LH_NEW(ctx->arena, struct lh_validation_row, (size_t)out->n_rows);
-    for (int i = 0; i < out->n_rows; i++)
-        read_row(&out->rows[i], &r, i);
+    for (int i = 0; i < out->n_rows; i++) {
+        if (!is_hopeless(&r, i))
+            read_row(&out->rows[i], &r, i);
+    }
     return lh_diag_count(ctx, LH_ERROR) > before ? LH_BAD_INPUT : LH_OK;
 }
 
