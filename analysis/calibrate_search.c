@@ -17,7 +17,7 @@
 
 #include "calibrate.h"
 
-enum { ROUNDS = 6, SPREAD = 4 };
+enum { ROUNDS = 5, SPREAD = 4 };
 static const double least_gain = 1e-4, least_radius = 1.0 / 256;
 
 /* Does a row that is not left out use it? */
@@ -38,13 +38,15 @@ static void places(double *t, bool *free, const struct lh__fit *fit)
     }
 }
 
+/* Over the whole range, or at `width` to either side of the centre. */
 static enum lh_status points(struct lh__surrogate *s, const double *t,
                              const bool *free, double width)
 {
     enum lh_status st = LH_OK;
     for (int k = 0; k < s->fit->c->n_constants; k++) {
-        for (int j = 0; j <= SPREAD && free[k] && st == LH_OK; j++) {
-            double at = (double)j / SPREAD;
+        int n = width >= 1 ? SPREAD : 1;
+        for (int j = 0; j <= n && free[k] && st == LH_OK; j++) {
+            double at = (double)j / n;
             st = lh__surrogate_point(
                 s, k, width >= 1 ? at : t[k] + (2 * at - 1) * width);
         }
@@ -109,8 +111,8 @@ enum lh_status lh__fit_search(double *loss, struct lh__surrogate *s)
         lh__surrogate_descend(s, t, free, radius);
         if (st == LH_OK)
             st = step_to(t, loss, &better, s);
-        width = fmin(width / SPREAD, radius / SPREAD);
-        radius = better ? radius : radius / SPREAD;
+        width /= i == 0 ? 2 * SPREAD : SPREAD;
+        radius = better ? radius : width;
     }
     return st;
 }
