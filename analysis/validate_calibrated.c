@@ -69,10 +69,12 @@ void lh__text_calibrated(struct lh_text *out, const struct lh_validation *v)
     int n = count_kind(v, "constant");
     if (n == 0)
         return;
-    lh_text_printf(out,
-                   "%d fitted constants (data/fitted.csv), %.0f rows to each; "
-                   "rows and models that use it:\n",
-                   n, (double)v->totals.n_compared / n);
+    lh_text_printf(
+        out,
+        "%d constants fitted to training rows (data/fitted.csv), %.0f rows "
+        "to each; "
+        "rows and models that use it:\n",
+        n, (double)v->totals.n_compared / n);
     for (int i = 0; i < v->calibrated->n_rows; i++) {
         if (is_kind(v, i, "constant"))
             lh_text_printf(out, "  %5s %3s  %s\n", cell(v, i, "rows"),
@@ -90,7 +92,10 @@ static void put_constants(struct lh_text *out, const struct lh_validation *v)
     lh_text_printf(
         out,
         "## Fitted constants\n\n"
-        "%d, %.0f rows that count to each; all others are measured, published "
+        "%d are fitted to training rows, of which %.0f count to each; a few "
+        "more "
+        "to bus bandwidth (`data/fitted.csv`); all others are measured, "
+        "published "
         "or assumed (the `source` of the row in `data/`).  A row uses a "
         "constant that moves it by more than 1e-6 when changed by 1 %%.  "
         "Refitted is what `longhaul calibrate` finds with all sources, each "
