@@ -50,6 +50,17 @@ static const char *percent(struct lh_arena *arena, double frac)
     return isfinite(frac) ? lh_format(arena, "%.1f %%", 100 * frac) : "-";
 }
 
+/* What to know of a fitted value. */
+static const char *remark(const struct lh_calibration *c,
+                          const struct lh_constant *one)
+{
+    if (one->n_used + one->n_busbw == 0)
+        return "  no row uses it";
+    return c->fit && (one->value == one->low || one->value == one->high)
+               ? "  at its bound"
+               : "";
+}
+
 static void text_constants(struct lh_text *out, const struct lh_calibration *c)
 {
     size_t width = strlen("constant");
@@ -64,11 +75,11 @@ static void text_constants(struct lh_text *out, const struct lh_calibration *c)
         const struct lh_constant *one = &c->constants[k];
         struct lh_arena *arena = out->arena;
         lh_text_printf(
-            out, "%-*s  %12s %12s  %-19s %5d %7d %6d\n", (int)width, one->name,
-            lh__constant_cell(one, 0, c->before[k], arena),
+            out, "%-*s  %12s %12s  %-19s %5d %7d %6d%s\n", (int)width,
+            one->name, lh__constant_cell(one, 0, c->before[k], arena),
             c->fit ? lh__constant_cell(one, 0, one->value, arena) : "",
             lh_format(arena, "%g..%g%s", one->low, one->high, one->unit),
-            one->n_used, one->n_models, one->n_busbw);
+            one->n_used, one->n_models, one->n_busbw, remark(c, one));
     }
 }
 

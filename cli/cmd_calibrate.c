@@ -27,10 +27,10 @@ struct calibrate {
 };
 
 static const struct argp_option options[] = {
-    {"fit", 'f', "TABLE:ROW.COLUMN[=LOW..HIGH]", 0,
-     "Fit this cell, e.g. accelerators:a100-sxm.gemm_sustained_frac=0.5..1; "
-     "ROW+ROW keeps the proportion of both (default: the constants of "
-     "data/fitted.csv)",
+    {"fit", 'f', "CONSTANT", 0,
+     "Fit this cell, TABLE:ROW.COLUMN[=LOW..HIGH], e.g. "
+     "accelerators:a100-sxm.kernel_gap=1..3; ROW+ROW keeps the proportion of "
+     "both (default: those of data/fitted.csv)",
      0},
     {"loss", OPTION_LOSS, "mean|median", 0,
      "Of a source's |log error| (mean); sources weigh the same", 0},
