@@ -8,12 +8,13 @@
  * refuses, at reading, building or placing, keeps the reason.  Leaves out the
  * one-site baseline.
  */
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
 #include "validate.h"
 
-enum { BATCH = 32, REASONS = 3 };
+enum { BATCH = 8, REASONS = 3 };
 
 /* A row on its way; its messages stay apart from those of other rows. */
 struct run {
@@ -28,24 +29,29 @@ struct run {
 /* ---- one row --------------------------------------------------------------
  */
 
-static enum lh_status read_scenario(struct run *run)
+enum lh_status lh__row_scenario(struct lh_scenario *out,
+                                const struct lh_validation_row *row,
+                                struct lh_ctx *ctx)
 {
-    const struct lh_validation_row *row = run->row;
     const char *text = lh_data_text(row->scenario);
     if (text)
-        return lh_scenario_read_text(&run->scenario, row->scenario, text,
-                                     strlen(text), ".", row->settings,
-                                     row->n_settings, &run->ctx);
-    return lh_scenario_read(&run->scenario, row->scenario, row->settings,
-                            row->n_settings, &run->ctx);
+        return lh_scenario_read_text(out, row->scenario, text, strlen(text),
+                                     ".", row->settings, row->n_settings, ctx);
+    return lh_scenario_read(out, row->scenario, row->settings, row->n_settings,
+                            ctx);
+}
+
+static bool is_training(const struct run *run)
+{
+    return run->row->kind == LH_ROW_TRAINING;
 }
 
 static enum lh_status build(struct run *run)
 {
-    enum lh_status st = read_scenario(run);
-    if (st == LH_OK)
+    enum lh_status st = lh__row_scenario(&run->scenario, run->row, &run->ctx);
+    if (st == LH_OK && is_training(run))
         st = lh_program_build(&run->program, &run->scenario, &run->ctx);
-    if (st == LH_OK)
+    if (st == LH_OK && is_training(run))
         st = lh_program_check(&run->program, &run->ctx);
     if (st == LH_OK)
         st = lh_topology_build(&run->topology, &run->scenario, &run->ctx);
@@ -68,18 +74,35 @@ static const char *reason(const struct run *run, struct lh_arena *arena)
     return text.s;
 }
 
-static void take_result(struct run *run, const struct lh_trace *trace,
-                        const struct lh_result *result)
+static void take_value(struct lh_validation_row *row,
+                       const struct lh__measured *measured)
 {
-    struct lh_validation_row *row = run->row;
-    struct lh__measured measured = {&run->scenario, &run->program, trace,
-                                    result};
-    row->simulated = lh__quantity_value(row, &measured);
+    row->simulated = lh__quantity_value(row, measured);
     if (isnan(row->simulated))
         row->unsupported = lh__no_value;
     row->error = row->simulated / row->published - 1;
+}
+
+static void take_result(struct run *run, const struct lh_trace *trace,
+                        const struct lh_result *result, struct lh_arena *arena)
+{
+    struct lh_validation_row *row = run->row;
+    take_value(row, &(struct lh__measured){&run->scenario, &run->program, trace,
+                                           result, 0});
     row->step_time_s = result->step_time_s;
     row->fits = result->fits;
+    row->model = lh_strdup(arena, run->scenario.model.name);
+    row->family = lh_family(&run->scenario, arena);
+}
+
+static void measure_collective(struct run *run)
+{
+    struct lh__measured measured = {.scenario = &run->scenario};
+    run->status = lh__busbw_simulate(&measured.bus_bytes_per_s, run->row,
+                                     &run->scenario, run->topology, &run->ctx);
+    if (run->status == LH_OK)
+        take_value(run->row, &measured);
+    run->row->fits = true;
 }
 
 /* ---- a batch --------------------------------------------------------------
@@ -91,7 +114,7 @@ static struct lh_sim_point point_of(const struct run *run)
 }
 
 /* Those that were built, `jobs` at a time. */
-static void simulate(struct run *runs, int n, int jobs)
+static void simulate(struct run *runs, int n, int jobs, struct lh_arena *arena)
 {
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_sim_point points[BATCH];
@@ -102,6 +125,10 @@ static void simulate(struct run *runs, int n, int jobs)
     for (int i = 0; i < n; i++) {
         if (runs[i].status != LH_OK)
             continue;
+        if (!is_training(&runs[i])) {
+            measure_collective(&runs[i]);
+            continue;
+        }
         points[n_built] = point_of(&runs[i]);
         built[n_built++] = &runs[i];
     }
@@ -117,7 +144,7 @@ static void simulate(struct run *runs, int n, int jobs)
             run->status = lh_result_make(&result, &traces[i], &run->program,
                                          run->topology, &run->ctx);
         if (run->status == LH_OK)
-            take_result(run, &traces[i], &result);
+            take_result(run, &traces[i], &result, arena);
     }
     lh_ctx_end(&ctx);
 }
@@ -145,11 +172,28 @@ static enum lh_status run_batch(struct lh_validation_row **rows, int n,
     for (int i = 0; i < n; i++) {
         runs[i] = (struct run){.row = rows[i], .ctx = lh_ctx_begin()};
         runs[i].ctx.data_dir = ctx->data_dir;
+        runs[i].ctx.overrides = ctx->overrides;
+        runs[i].ctx.n_overrides = ctx->n_overrides;
+        rows[i]->unsupported = NULL;
+        rows[i]->simulated = rows[i]->error = rows[i]->step_time_s = NAN;
         runs[i].status = build(&runs[i]);
     }
-    simulate(runs, n, jobs);
+    simulate(runs, n, jobs, ctx->arena);
     for (int i = 0; i < n; i++) {
         enum lh_status st = end_run(&runs[i], ctx);
+        all = all == LH_OK ? st : all;
+    }
+    malloc_trim(0); /* what is not given back, every later fork copies */
+    return all;
+}
+
+enum lh_status lh__rows_run(struct lh_validation_row **rows, int n, int jobs,
+                            struct lh_ctx *ctx)
+{
+    enum lh_status all = LH_OK;
+    for (int i = 0; i < n; i += BATCH) {
+        enum lh_status st =
+            run_batch(rows + i, n - i < BATCH ? n - i : BATCH, jobs, ctx);
         all = all == LH_OK ? st : all;
     }
     return all;
@@ -208,7 +252,6 @@ enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
                                  struct lh_ctx *ctx)
 {
     struct lh_validation_row **rows;
-    enum lh_status all = LH_OK;
     int n = 0;
     for (int i = 0; i < v->n_sources; i++) {
         enum lh_status st = check_scenarios(&v->sources[i], ctx);
@@ -222,11 +265,7 @@ enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
         for (int k = 0; k < v->sources[i].n_rows; k++)
             rows[n++] = &v->sources[i].rows[k];
     }
-    for (int i = 0; i < n; i += BATCH) {
-        enum lh_status st =
-            run_batch(rows + i, n - i < BATCH ? n - i : BATCH, jobs, ctx);
-        all = all == LH_OK ? st : all;
-    }
+    enum lh_status st = lh__rows_run(rows, n, jobs, ctx);
     total(v, ctx->arena);
-    return all;
+    return st;
 }

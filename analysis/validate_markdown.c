@@ -10,43 +10,6 @@
 
 #include "validate.h"
 
-static const char intro[] =
-    "# Validation\n\n"
-    "Made by `make validate` (`longhaul validate -o markdown`); do not "
-    "edit.\n\n"
-    "Published runs, simulated.  An error is simulated / published - 1 in the "
-    "quantity that was published: of a time, positive is slower than "
-    "measured; of a rate, faster ([definitions](model.md#validation)).  Rows "
-    "that do not count are left out of medians and shares: they repeat "
-    "another row or measure something else; their note says which.  What this "
-    "version refuses stands here with its reason.\n\n"
-    "![Step times, simulated over published](validation.svg)\n\n";
-
-static const char own_rows[] =
-    "## Your own rows\n\n"
-    "`longhaul validate FILE.csv...` takes files of the form of "
-    "`validation/rows/*.csv`: a header row, and a published figure a row.\n\n"
-    "| column | holds |\n|---|---|\n"
-    "| `row` | its name |\n"
-    "| `quantity` | what is published, see below |\n"
-    "| `published` | the figure |\n"
-    "| `unit` | its unit; empty: the first of its quantity's |\n"
-    "| `convention` | how `tflops_per_gpu` counts FLOPs: `model` (without "
-    "recomputation), `hardware` (with what the plan recomputes), "
-    "`megatron-sc21` (equation 3 of arXiv:2104.04473: every layer's forward "
-    "pass twice) |\n"
-    "| `counts` | `true` (default) or `false`: in medians and shares |\n"
-    "| `confidence`, `note` | texts |\n"
-    "| `scenario` | the base scenario, in the file's folder; without it the "
-    "file's own name with `.yaml` |\n"
-    "| any key | `plan.tensor`, `sites[0].gpus`, ...: set in the base "
-    "scenario as `--set` does; an empty cell sets nothing |\n\n"
-    "Lines that begin with `#` before the header are the citation (the first "
-    "paragraph) and what was assumed (the others).  A row that the program "
-    "refuses is listed with the reason, with exit status 0; a file at fault "
-    "ends with `file:line:col: error:` and 2.\n\n"
-    "| quantity | meaning |\n|---|---|\n";
-
 static void put_cell(struct lh_text *out, const char *text)
 {
     for (; *text; text++)
@@ -71,19 +34,51 @@ static void totals_row(struct lh_text *out, const char *name,
     lh_text_printf(out, " | %d |\n", t->n_unsupported);
 }
 
+static bool is_training(const struct lh_validation_source *source)
+{
+    return source->totals.n_rows > 0;
+}
+
 static void put_totals(struct lh_text *out, const struct lh_validation *v)
 {
     lh_text_add(out, "| source | rows | compared | median error | within "
                      "10 % | unsupported |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < v->n_sources; i++) {
         const char *name = v->sources[i].name;
-        totals_row(out, lh_format(out->arena, "[%s](#%s)", name, name),
-                   &v->sources[i].totals);
+        if (is_training(&v->sources[i]))
+            totals_row(out, lh_format(out->arena, "[%s](#%s)", name, name),
+                       &v->sources[i].totals);
     }
     totals_row(out, "**all**", &v->totals);
     lh_text_add(out, "\nMedian of the sources' medians: ");
     put_share(out, v->median_of_medians, "%.1f %%");
     lh_text_add(out, ".\n\n");
+}
+
+static void busbw_row(struct lh_text *out, const char *name,
+                      const struct lh_busbw_totals *t)
+{
+    lh_text_printf(out, "| %s | %d | %d | ", name, t->n_rows, t->n_large);
+    put_share(out, t->median_large, "%.1f %%");
+    lh_text_printf(out, " | %d | ", t->n_middle);
+    put_share(out, t->median_middle, "%.1f %%");
+    lh_text_add(out, " |\n");
+}
+
+static void put_busbw(struct lh_text *out, const struct lh_validation *v)
+{
+    if (v->totals.busbw.n_rows == 0)
+        return;
+    lh_text_add(out, "| bus bandwidth | rows | from 8 MiB | median error | 0.5 "
+                     "to 8 MiB | median error |\n|---|---|---|---|---|---|\n");
+    for (int i = 0; i < v->n_sources; i++) {
+        const char *name = v->sources[i].name;
+        if (v->sources[i].totals.busbw.n_rows > 0)
+            busbw_row(out, lh_format(out->arena, "[%s](#%s)", name, name),
+                      &v->sources[i].totals.busbw);
+    }
+    busbw_row(out, "**all**", &v->totals.busbw);
+    lh_text_add(out, "\n");
 }
 
 static void put_figure(struct lh_text *out, const char *figure,
@@ -110,9 +105,57 @@ static void put_row(struct lh_text *out, const struct lh_validation_row *row)
     }
     lh_text_printf(out, "%s%s",
                    row->unsupported || row->fits ? "" : "does not fit; ",
-                   row->counts ? "" : "does not count: ");
+                   lh__row_is_judged(row) ? ""
+                   : *row->note           ? "does not count: "
+                                          : "does not count");
     put_cell(out, row->note);
     lh_text_add(out, " |\n");
+}
+
+static const struct lh_validation_row *
+find_row(const struct lh_validation_source *source, const char *name)
+{
+    for (int i = 0; i < source->n_rows; i++) {
+        if (strcmp(source->rows[i].name, name) == 0)
+            return &source->rows[i];
+    }
+    return NULL;
+}
+
+static void put_ablation(struct lh_text *out,
+                         const struct lh_validation_source *source,
+                         const struct lh_validation_row *row)
+{
+    const struct lh_validation_row *of = find_row(source, row->ablates);
+    lh_text_add(out, "| ");
+    put_cell(out, row->ablates);
+    lh_text_add(out, " | ");
+    put_cell(out, *row->note ? row->note : row->name);
+    lh_text_printf(out, " | %s | ", lh__percent(out->arena, of->error));
+    if (row->unsupported) {
+        lh_text_add(out, "unsupported: ");
+        put_cell(out, row->unsupported);
+    } else {
+        lh_text_add(out, lh__percent(out->arena, row->error));
+    }
+    lh_text_add(out, " |\n");
+}
+
+/* The same rows with one assumption changed. */
+static void put_ablations(struct lh_text *out,
+                          const struct lh_validation_source *source)
+{
+    int n = 0;
+    for (int i = 0; i < source->n_rows; i++) {
+        if (*source->rows[i].ablates == '\0')
+            continue;
+        if (n++ == 0)
+            lh_text_add(out, "Ablation: the same with one assumption "
+                             "changed.\n\n| row | changed | error | then "
+                             "|\n|---|---|---|---|\n");
+        put_ablation(out, source, &source->rows[i]);
+    }
+    lh_text_add(out, n > 0 ? "\n" : "");
 }
 
 static void put_source(struct lh_text *out,
@@ -123,19 +166,25 @@ static void put_source(struct lh_text *out,
         lh_text_printf(out, "%s\n\n", source->remarks);
     lh_text_add(out, "| row | quantity | published | simulated | error | note "
                      "|\n|---|---|---|---|---|---|\n");
-    for (int i = 0; i < source->n_rows; i++)
-        put_row(out, &source->rows[i]);
+    for (int i = 0; i < source->n_rows; i++) {
+        if (*source->rows[i].ablates == '\0')
+            put_row(out, &source->rows[i]);
+    }
     lh_text_add(out, "\n");
+    put_ablations(out, source);
 }
 
 void lh__validation_markdown(struct lh_text *out, const struct lh_validation *v)
 {
     const struct lh_choice *choice;
-    lh_text_add(out, intro);
+    lh_text_add(out, lh__markdown_intro);
     put_totals(out, v);
+    put_busbw(out, v);
+    if (v->calibrated)
+        lh__markdown_calibrated(out, v);
     for (int i = 0; i < v->n_sources; i++)
         put_source(out, &v->sources[i]);
-    lh_text_add(out, own_rows);
+    lh_text_add(out, lh__markdown_own_rows);
     for (int i = 0; (choice = lh_quantity_at(i)) != NULL; i++)
         lh_text_printf(out, "| `%s` | %s |\n", choice->name, choice->help);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The quantities of validation rows: what a published figure is, its units,
- * and how FLOPs are counted where it holds FLOPs; and the totals over rows.
+ * and how FLOPs are counted where it holds FLOPs.
  *
  *   error            simulated / published - 1, in the row's own quantity
- *   median_abs_error median of |error| over rows that count
  *
  * Conventions of FLOPs of a step:
  *   model           without recomputation (workloads/flops.c)
@@ -12,8 +11,7 @@
  *   megatron-sc21   Narayanan et al. 2021 (arXiv:2104.04473), equation 3:
  *                   96 B s l h^2 (1 + s/(6h) + V/(16 l h)), every layer's
  *                   forward pass counted twice whatever the plan recomputes
- * Place in the pipeline: after lh_result_make().  Leaves out busbw: a row is
- * a training step.
+ * Place in the pipeline: after lh_result_make(), or after a collective alone.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +31,7 @@ const char lh__no_value[] =
 
 struct lh__quantity {
     struct lh_choice choice;
+    enum lh_row_kind kind;
     bool is_rate;
     bool has_convention;
     struct unit units[UNITS_MAX]; /* the first is the usual */
@@ -135,52 +134,75 @@ static double layer_backward_time(const struct lh_validation_row *row,
                             true);
 }
 
+static double busbw(const struct lh_validation_row *row,
+                    const struct lh__measured *m)
+{
+    (void)row;
+    return m->bus_bytes_per_s;
+}
+
 static const struct lh__quantity quantities[] = {
     {{"step_time", "time of a step"},
+     LH_ROW_TRAINING,
      false,
      false,
      {{"s", 1}, {"ms", 1e-3}, {"min", 60}},
      step_time},
     {{"tokens_per_s", "tokens of all accelerators a second"},
+     LH_ROW_TRAINING,
      true,
      false,
      {{"tokens/s", 1}, {"ktokens/s", 1e3}},
      tokens_per_s},
     {{"tokens_per_s_per_gpu", "the same of one accelerator"},
+     LH_ROW_TRAINING,
      true,
      false,
      {{"tokens/s", 1}, {"ktokens/s", 1e3}},
      tokens_per_s_per_gpu},
     {{"sequences_per_s", "sequences of all accelerators a second"},
+     LH_ROW_TRAINING,
      true,
      false,
      {{"sequences/s", 1}},
      sequences_per_s},
     {{"mfu", "model FLOPs over the dense bf16 peak"},
+     LH_ROW_TRAINING,
      true,
      false,
      {{"1", 1}, {"%", 0.01}},
      mfu},
     {{"hfu", "the same with what is recomputed"},
+     LH_ROW_TRAINING,
      true,
      false,
      {{"1", 1}, {"%", 0.01}},
      hfu},
     {{"tflops_per_gpu", "FLOP/s of one accelerator, as `convention` counts"},
+     LH_ROW_TRAINING,
      true,
      true,
      {{"TFLOP/s", 1}},
      tflops_per_gpu},
     {{"layer_forward_time", "forward of one layer, communication included"},
+     LH_ROW_TRAINING,
      false,
      false,
      {{"s", 1}, {"ms", 1e-3}},
      layer_forward_time},
     {{"layer_backward_time", "its backward, recomputation included"},
+     LH_ROW_TRAINING,
      false,
      false,
      {{"s", 1}, {"ms", 1e-3}},
      layer_backward_time},
+    {{"busbw", "bus bandwidth of a collective alone, as nccl-tests defines it; "
+               "columns `collective`, `size` and `algorithm`"},
+     LH_ROW_BUSBW,
+     true,
+     false,
+     {{"GB/s", 1e9}},
+     busbw},
 };
 
 enum { N_QUANTITIES = (int)(sizeof quantities / sizeof quantities[0]) };
@@ -202,6 +224,11 @@ const struct lh__quantity *lh__quantity_find(const char *name)
 bool lh__quantity_is_rate(const struct lh__quantity *quantity)
 {
     return quantity->is_rate;
+}
+
+enum lh_row_kind lh__quantity_kind(const struct lh__quantity *quantity)
+{
+    return quantity->kind;
 }
 
 const char *lh__quantity_unit(const struct lh__quantity *quantity,
@@ -250,52 +277,4 @@ double lh__published_step_s(const struct lh_validation_row *row)
     return lh__quantity_is_rate(lh__quantity_find(row->quantity))
                ? row->step_time_s * ratio
                : row->step_time_s / ratio;
-}
-
-/* ---- totals ---------------------------------------------------------------
- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double lh__median(double *values, int n)
-{
-    if (n == 0)
-        return NAN;
-    qsort(values, (size_t)n, sizeof *values, by_value);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-static void add_source(struct lh_validation_totals *t, double *errors,
-                       const struct lh_validation_source *source)
-{
-    for (int i = 0; i < source->n_rows; i++) {
-        const struct lh_validation_row *row = &source->rows[i];
-        t->n_rows++;
-        t->n_unsupported += row->unsupported != NULL;
-        t->n_counted += row->counts;
-        if (row->counts && !row->unsupported)
-            errors[t->n_compared++] = fabs(row->error);
-    }
-}
-
-void lh__validation_totals(struct lh_validation_totals *out,
-                           const struct lh_validation_source *sources, int n,
-                           struct lh_arena *arena)
-{
-    int n_rows = 0, within = 0;
-    for (int i = 0; i < n; i++)
-        n_rows += sources[i].n_rows;
-    double *errors = LH_NEW(arena, double, (size_t)n_rows);
-    *out = (struct lh_validation_totals){.n_rows = 0};
-    for (int i = 0; i < n; i++)
-        add_source(out, errors, &sources[i]);
-    for (int i = 0; i < out->n_compared; i++)
-        within += errors[i] <= 0.1;
-    out->within_10_frac =
-        out->n_compared > 0 ? (double)within / out->n_compared : NAN;
-    out->median_abs_error = lh__median(errors, out->n_compared);
 }

@@ -6,7 +6,7 @@
  *
  * Place in the pipeline: after lh_validation_run().  Whole tenths of pixels,
  * so that the same figures give the same bytes.  Leaves out rows that were
- * refused.
+ * refused, that ablate another, or that are of no step.
  */
 #include <math.h>
 
@@ -39,13 +39,35 @@ static double y_of(const struct picture *p, double step_s)
     return TOP + SIDE - along(p, step_s);
 }
 
+static bool is_drawn(const struct lh_validation_row *row)
+{
+    return isfinite(row->step_time_s) && *row->ablates == '\0';
+}
+
+static bool has_drawn(const struct lh_validation_source *source)
+{
+    for (int i = 0; i < source->n_rows; i++) {
+        if (is_drawn(&source->rows[i]))
+            return true;
+    }
+    return false;
+}
+
+static const char *colour_of(const struct lh_validation *v, int source)
+{
+    int n = 0;
+    for (int i = 0; i < source; i++)
+        n += has_drawn(&v->sources[i]);
+    return colours[n % N_COLOURS];
+}
+
 static void find_range(struct picture *p, const struct lh_validation *v)
 {
     double least = INFINITY, most = 0;
     for (int i = 0; i < v->n_sources; i++) {
         for (int k = 0; k < v->sources[i].n_rows; k++) {
             const struct lh_validation_row *row = &v->sources[i].rows[k];
-            if (row->unsupported)
+            if (!is_drawn(row))
                 continue;
             double published = lh__published_step_s(row);
             least = fmin(least, fmin(published, row->step_time_s));
@@ -123,7 +145,7 @@ static void put_rows(const struct picture *p,
 {
     for (int i = 0; i < source->n_rows; i++) {
         const struct lh_validation_row *row = &source->rows[i];
-        if (row->unsupported)
+        if (!is_drawn(row))
             continue;
         lh_text_printf(p->out,
                        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%s\" fill=\"%s\" "
@@ -138,11 +160,11 @@ static void put_legend(const struct picture *p, const struct lh_validation *v)
 {
     int y = TOP + 10;
     for (int i = 0; i < v->n_sources; i++) {
-        if (v->sources[i].totals.n_unsupported == v->sources[i].n_rows)
+        if (!has_drawn(&v->sources[i]))
             continue;
         lh_text_printf(p->out,
                        "<circle cx=\"%d\" cy=\"%d\" r=\"3.5\" fill=\"%s\"/>\n",
-                       LEGEND, y, colours[i % N_COLOURS]);
+                       LEGEND, y, colour_of(v, i));
         put_text(p->out, LEGEND + 10, y + 4, "start", v->sources[i].name);
         y += 20;
     }
@@ -166,7 +188,7 @@ void lh__validation_svg(struct lh_text *out, const struct lh_validation *v)
     put_band(&p);
     put_axes(&p);
     for (int i = 0; i < v->n_sources; i++)
-        put_rows(&p, &v->sources[i], colours[i % N_COLOURS]);
+        put_rows(&p, &v->sources[i], colour_of(v, i));
     put_legend(&p, v);
     lh_text_add(out, "</svg>\n");
 }

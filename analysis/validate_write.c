@@ -15,7 +15,7 @@ enum { WIDTH = 100 };
 static const struct lh_validation_output outputs[] = {
     {"text", lh__validation_text}, {"csv", lh__validation_csv},
     {"json", lh__validation_json}, {"markdown", lh__validation_markdown},
-    {"svg", lh__validation_svg},
+    {"svg", lh__validation_svg},   {"families", lh__validation_families},
 };
 
 const struct lh_validation_output *lh_validation_output_at(int i)
@@ -51,8 +51,8 @@ const char *lh__row_unit(const struct lh_validation_row *row)
 /* ---- text -----------------------------------------------------------------
  */
 
-static void text_totals(struct lh_text *out,
-                        const struct lh_validation_totals *t)
+static void text_training(struct lh_text *out,
+                          const struct lh_validation_totals *t)
 {
     if (t->n_compared > 0)
         lh_text_printf(
@@ -65,6 +65,34 @@ static void text_totals(struct lh_text *out,
     if (t->n_unsupported > 0)
         lh_text_printf(out, ", %d unsupported", t->n_unsupported);
     lh_text_add(out, "\n");
+}
+
+static void text_busbw(struct lh_text *out, const struct lh_busbw_totals *t)
+{
+    lh_text_add(out, "bus bandwidth: median error");
+    if (t->n_large > 0)
+        lh_text_printf(out, " %.1f %% of %d rows from 8 MiB on",
+                       100 * t->median_large, t->n_large);
+    if (t->n_middle > 0)
+        lh_text_printf(out, "%s %.1f %% of %d from 0.5 to 8 MiB",
+                       t->n_large > 0 ? "," : "", 100 * t->median_middle,
+                       t->n_middle);
+    if (t->n_large + t->n_middle == 0)
+        lh_text_add(out, " of no row from 0.5 MiB on");
+    lh_text_add(out, "\n");
+}
+
+static void text_totals(struct lh_text *out, const char *before,
+                        const struct lh_validation_totals *t)
+{
+    if (t->n_rows > 0 || t->busbw.n_rows == 0) {
+        lh_text_add(out, before);
+        text_training(out, t);
+    }
+    if (t->busbw.n_rows > 0) {
+        lh_text_add(out, before);
+        text_busbw(out, &t->busbw);
+    }
 }
 
 /* Words in lines of at most WIDTH. */
@@ -84,6 +112,15 @@ static void text_wrapped(struct lh_text *out, const char *text)
     lh_text_add(out, "\n");
 }
 
+/* Why a row is in no median. */
+static const char *aside(const struct lh_validation_row *row,
+                         struct lh_arena *arena)
+{
+    if (*row->ablates != '\0')
+        return lh_format(arena, "  ablates '%s'", row->ablates);
+    return lh__row_is_judged(row) ? "" : "  does not count";
+}
+
 static void text_row(struct lh_text *out, const struct lh_validation_row *row,
                      int width)
 {
@@ -95,7 +132,7 @@ static void text_row(struct lh_text *out, const struct lh_validation_row *row,
     }
     lh_text_printf(out, " %9s %-11s %+6.1f %%%s%s\n",
                    lh__figure(out->arena, row->simulated), lh__row_unit(row),
-                   100 * row->error, row->counts ? "" : "  does not count",
+                   100 * row->error, aside(row, out->arena),
                    row->fits ? "" : "  does not fit");
 }
 
@@ -114,15 +151,15 @@ void lh__validation_text(struct lh_text *out, const struct lh_validation *v)
                        "quantity", "published", "simulated", "", "error");
         for (int k = 0; k < source->n_rows; k++)
             text_row(out, &source->rows[k], width);
-        lh_text_add(out, "  ");
-        text_totals(out, &source->totals);
+        text_totals(out, "  ", &source->totals);
         lh_text_add(out, "\n");
     }
-    lh_text_add(out, "all: ");
-    text_totals(out, &v->totals);
+    text_totals(out, "all: ", &v->totals);
     if (isfinite(v->median_of_medians))
         lh_text_printf(out, "median of the sources' medians %.1f %%\n",
                        100 * v->median_of_medians);
+    if (v->calibrated)
+        lh__text_calibrated(out, v);
 }
 
 /* ---- CSV ------------------------------------------------------------------
@@ -210,13 +247,33 @@ static void json_row(struct lh_text *out, const char *source,
     json_number(out, "error", row->error);
     json_number(out, "step_time_s", row->step_time_s);
     lh_text_printf(out, "\"fits\": %s, ",
-                   row->unsupported ? "null"
-                   : row->fits      ? "true"
-                                    : "false");
+                   row->unsupported || !isfinite(row->step_time_s) ? "null"
+                   : row->fits                                     ? "true"
+                                                                   : "false");
     json_text(out, "unsupported", row->unsupported);
     json_text(out, "confidence", *row->confidence ? row->confidence : NULL);
     json_text(out, "note", *row->note ? row->note : NULL);
+    json_text(out, "family", row->unsupported ? NULL : row->family);
+    json_text(out, "ablates", *row->ablates ? row->ablates : NULL);
+    if (row->kind == LH_ROW_BUSBW) {
+        json_text(out, "collective", lh_collective_name(row->collective));
+        json_number(out, "size_bytes", row->size_bytes);
+    }
     lh_text_printf(out, "\"counts\": %s}", row->counts ? "true" : "false");
+}
+
+static void json_busbw(struct lh_text *out, const struct lh_busbw_totals *t)
+{
+    lh_text_add(out, "\"busbw\": ");
+    if (t->n_rows == 0) {
+        lh_text_add(out, "null, ");
+        return;
+    }
+    lh_text_add(out, "{");
+    json_number(out, "median_abs_error", t->median_large);
+    json_number(out, "median_abs_error_middle", t->median_middle);
+    lh_text_printf(out, "\"n\": %d, \"n_middle\": %d, \"n_rows\": %d}, ",
+                   t->n_large, t->n_middle, t->n_rows);
 }
 
 static void json_totals(struct lh_text *out,
@@ -224,6 +281,7 @@ static void json_totals(struct lh_text *out,
 {
     json_number(out, "median_abs_error", t->median_abs_error);
     json_number(out, "within_10_percent", t->within_10_frac);
+    json_busbw(out, &t->busbw);
     lh_text_printf(out,
                    "\"n\": %d, \"n_rows\": %d, \"n_counted\": %d, "
                    "\"n_unsupported\": %d",

@@ -81,6 +81,9 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     text(&table, "busiest_link", busiest != NULL ? busiest->name : "");
     number(&table, "busiest_link_busy_fraction",
            busiest != NULL ? busiest->busy_frac : NAN);
+    text(&table, "family", report->validation->family);
+    number(&table, "family_median_abs_error",
+           report->validation->median_abs_error);
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }

@@ -125,6 +125,17 @@ static void bound(struct lh_text *out, const char *before,
     lh_text_add(out, "}");
 }
 
+/* Figures are null where no published row is of the family. */
+static void validation(struct lh_text *out, const struct lh_family_error *v)
+{
+    key(out, ",\n  ", "validation");
+    string(out, "{", "family", v->family);
+    integer(out, ", ", "rows", v->n_rows);
+    number(out, ", ", "median_abs_error", v->median_abs_error);
+    number(out, ", ", "within_10_percent", v->within_10_frac);
+    lh_text_add(out, "}");
+}
+
 static void one_site(struct lh_text *out, const struct lh_report *report)
 {
     const struct lh_result *r = report->one_site;
@@ -187,6 +198,7 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     links(out, report);
     bound(out, ",\n  ", &r->bound);
     one_site(out, report);
+    validation(out, report->validation);
     engine(out, report);
     lh_text_add(out, "\n}\n");
 }

@@ -407,6 +407,25 @@ static void write_bound(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 }
 
+/* What published runs say of results like this one. */
+static void write_validation(struct lh_text *out,
+                             const struct lh_report *report)
+{
+    const struct lh_family_error *v = report->validation;
+
+    if (v->n_rows > 0) {
+        line(out, lh_format(out->arena,
+                            "validated: %s: median |error| %.1f %% over %d "
+                            "row%s (longhaul validate)",
+                            v->family, 100 * v->median_abs_error, v->n_rows,
+                            v->n_rows == 1 ? "" : "s"));
+    } else {
+        line(out, lh_format(out->arena,
+                            "validated: no published row of this family, %s",
+                            v->family));
+    }
+}
+
 static void write_links(struct lh_text *out, const struct lh_report *report)
 {
     struct lh_arena *arena = out->arena;
@@ -451,5 +470,6 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_breakdown(out, report->result);
     write_figures(out, report);
     write_bound(out, report);
+    write_validation(out, report);
     write_links(out, report);
 }

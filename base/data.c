@@ -3,7 +3,9 @@
  * The data tables and examples compiled into the program (embedded-data.c,
  * made by scripts/embed-data from data/ and examples/), and the folder given
  * by --data DIR, whose rows are joined to the built-in tables of the same file
- * name: one that has the name of a built-in row takes its place.
+ * name: one that has the name of a built-in row takes its place.  Single cells
+ * can be replaced for one context (lh_ctx.overrides), which is how calibration
+ * tries values.
  *
  * Place: what scenario/ and topologies/ look names up in.
  * Leaves out: what the cells mean, and which columns a table has to have.
@@ -126,8 +128,8 @@ static void join(struct lh_csv *out, const struct lh_csv *built_in,
     }
 }
 
-enum lh_status lh_data_read(struct lh_csv *out, const char *name,
-                            struct lh_ctx *ctx)
+static enum lh_status read_table(struct lh_csv *out, const char *name,
+                                 struct lh_ctx *ctx)
 {
     const char *file_name = lh_format(ctx->arena, "%s.csv", name);
     struct lh_csv built_in;
@@ -147,4 +149,28 @@ enum lh_status lh_data_read(struct lh_csv *out, const char *name,
         *out = built_in;
     }
     return LH_OK;
+}
+
+static void override(struct lh_csv *csv, const struct lh_override *o)
+{
+    int row = lh_csv_find(csv, o->row);
+    int column = lh_csv_column(csv, o->column);
+
+    if (row >= 0 && column >= 0) {
+        csv->cells[(size_t)row * (size_t)csv->n_columns + (size_t)column] =
+            o->cell;
+    }
+}
+
+enum lh_status lh_data_read(struct lh_csv *out, const char *name,
+                            struct lh_ctx *ctx)
+{
+    enum lh_status st = read_table(out, name, ctx);
+
+    for (int i = 0; i < ctx->n_overrides && st == LH_OK; i++) {
+        if (strcmp(ctx->overrides[i].table, name) == 0) {
+            override(out, &ctx->overrides[i]);
+        }
+    }
+    return st;
 }

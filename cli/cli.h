@@ -21,6 +21,7 @@ enum {
 #define LH__COMMANDS                                                           \
     LH_COMMAND(run, "simulate a step and print where its time goes")           \
     LH_COMMAND(validate, "simulate published runs and print the errors")       \
+    LH_COMMAND(calibrate, "fit constants of devices and stacks to figures")     \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
     LH_COMMAND(show, "print a stage: scenario, topology, program, fold, ...")  \
     LH_COMMAND(collective, "time one collective on a scenario's machine")      \

@@ -239,17 +239,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- the points ---------------------------------------------------------- */
 
-static double bus_factor(int which, int64_t n)
-{
-    double others = (double)(n - 1) / (double)n;
-
-    switch (which) {
-    case LH_ALL_REDUCE: return 2 * others;
-    case LH_SEND: return 1;
-    default: return others;
-    }
-}
-
 static enum lh_status measure(struct collective *c,
                               const struct lh__stages *stages)
 {
@@ -280,7 +269,7 @@ static enum lh_status measure(struct collective *c,
         }
         p->time_s += c->dispatch ? stack->dispatch_s : 0;
         p->algbw_bytes_per_s = p->bytes / p->time_s;
-        p->busbw_bytes_per_s = p->algbw_bytes_per_s * bus_factor(c->which, n);
+        p->busbw_bytes_per_s = p->algbw_bytes_per_s * lh_bus_factor((enum lh_collective)c->which, n);
     }
     return st;
 }

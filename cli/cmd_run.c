@@ -29,6 +29,7 @@ struct simulated {
     struct lh__stages stages[POINTS];
     struct lh_trace traces[POINTS];
     struct lh_result results[POINTS];
+    struct lh_family_error validation;
 };
 
 static const struct argp_option options[] = {
@@ -167,6 +168,7 @@ static int write_results(const struct simulated *s, const struct run *run)
         .trace = &s->traces[HERE],
         .result = &s->results[HERE],
         .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
+        .validation = &s->validation,
         .max_links =
             run->max_links == UNSAID ? run->output->max_links : run->max_links,
         .timing = run->timing,
@@ -225,6 +227,10 @@ int lh__cmd_run(int argc, char **argv)
     }
     if (st == LH_OK) {
         st = simulate(&s, &run);
+    }
+    if (st == LH_OK) {
+        st = lh_family_error_read(&s.validation, &s.stages[HERE].scenario,
+                                  &ctx);
     }
     if (st == LH_OK) {
         warn_of_memory(&s, &ctx);

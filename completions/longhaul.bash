@@ -25,7 +25,9 @@ _longhaul_options() { # COMMAND
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs" ;;
-    validate) echo "$common --output --jobs --data" ;;
+    validate) echo "$common --output --write --jobs --data" ;;
+    calibrate) echo "$common --fit --loss --leave-one-out --uses --write" \
+        "--output --jobs --data" ;;
     check) echo "$common --set --data" ;;
     show) echo "$common --output --set --data" ;;
     collective) echo "$common --sizes --ranks --algorithm --dispatch" \
@@ -43,7 +45,7 @@ _longhaul_value() { # COMMAND OPTION WORD
         if [ "$1" = show ]; then
             _longhaul_words "$3" 'text json svg'
         elif [ "$1" = validate ]; then
-            _longhaul_words "$3" 'text csv json markdown svg'
+            _longhaul_words "$3" 'text csv json markdown svg families'
         else
             _longhaul_words "$3" 'text json csv'
         fi
@@ -55,7 +57,9 @@ _longhaul_value() { # COMMAND OPTION WORD
         _longhaul_words "$3" \
             'auto ring tree hierarchical pairwise torus hamiltonian nvls'
         ;;
-    -j | --jobs | --set | --sizes | -n | --ranks) ;;
+    --loss) _longhaul_words "$3" 'mean median' ;;
+    --write) _longhaul_files "$3" '*' ;;
+    -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit) ;;
     *) return 1 ;;
     esac
 }
@@ -66,7 +70,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
     local kinds='topologies collectives schedules accelerators fabrics'
     case $1 in
     run | check) _longhaul_files "$3" '*.y*ml' ;;
-    validate) _longhaul_files "$3" '*.csv' ;;
+    validate | calibrate) _longhaul_files "$3" '*.csv' ;;
     show)
         if (($2 == 0)); then
             _longhaul_words "$3" "$stages"
@@ -90,7 +94,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
 
 _longhaul() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run validate check show collective list explain init'
+    local commands='run validate calibrate check show collective list explain init'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

@@ -193,6 +193,16 @@ static void report_unknown_name(const struct lh_csv *csv,
     }
 }
 
+static bool is_column(const struct lh__table *table, const char *name)
+{
+    for (int i = 0; i < table->n_columns; i++) {
+        if (strcmp(table->columns[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_header(const struct lh_csv *csv,
                          const struct lh__table *table, struct lh_ctx *ctx)
 {
@@ -208,10 +218,10 @@ static void check_header(const struct lh_csv *csv,
     }
     for (int i = 0; i < csv->n_columns; i++) {
         const char *name = csv->columns[i];
-        const char *nearest = lh_nearest(name, names, table->n_columns);
-        if (nearest != NULL && strcmp(nearest, name) == 0) {
+        if (is_column(table, name)) {
             continue;
         }
+        const char *nearest = lh_nearest(name, names, table->n_columns);
         lh_error(ctx, where, "unknown column '%s'%s%s%s", name,
                  nearest != NULL ? "; did you mean '" : "",
                  nearest != NULL ? nearest : "",

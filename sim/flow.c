@@ -326,7 +326,7 @@ enum lh_status lh__flow_shape_make(struct lh__flow_shape *out,
                                    struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
-    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct lh_ctx scratch = {.arena = lh_arena_new(), .diag = ctx->diag};
     struct lh_members members = lh__flow_members(request, t, &scratch);
     struct lh__flow_shape best = {0};
     double best_s = INFINITY;

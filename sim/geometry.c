@@ -105,7 +105,7 @@ static enum lh_status option_evaluate(struct lh__option *o,
                                       const struct lh__pattern *p,
                                       struct lh_ctx *ctx)
 {
-    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct lh_ctx scratch = {.arena = lh_arena_new(), .diag = ctx->diag};
     struct lh__stand stand = lh__stand_new(s->n_members, scratch.arena);
     struct lh__flow_shape shape;
     enum lh_status st = LH_OK;

@@ -245,7 +245,7 @@ struct lh__flow_figures lh__incidence_figures(const struct lh__incidence *in,
                                    .crosses_wan = on_several_sites(&members)};
     if (f->collective == g->collective)
         return out;
-    struct lh_ctx scratch = {lh_arena_new(), ctx->diag, ctx->data_dir};
+    struct lh_ctx scratch = {.arena = lh_arena_new(), .diag = ctx->diag};
     const struct lh__skeleton *s = &in->skeletons[g->skeleton];
     struct lh__stand stand = lh__stand_new(s->n_members, scratch.arena);
     struct lh_hops hops;

@@ -17,6 +17,7 @@
 #include "../analysis/validate.h"
 
 static const char tiny[] = LH_SRCDIR "/tests/validate/tiny.csv";
+static const char bus[] = LH_SRCDIR "/tests/validate/bus.csv";
 
 enum { GPUS = 16, BATCH = 32, LENGTH = 2048 };
 static const double tokens = (double)BATCH * LENGTH;
@@ -26,12 +27,16 @@ struct fixture {
     struct lh_validation v;
 };
 
-static void setup(struct fixture *f)
+static void setup_file(struct fixture *f, const char *path)
 {
-    const char *path = tiny;
     f->ctx = lh_ctx_begin();
     LH_REQUIRE(lh_validation_read(&f->v, &path, 1, &f->ctx) == LH_OK);
     LH_REQUIRE(lh_validation_run(&f->v, 2, &f->ctx) == LH_OK);
+}
+
+static void setup(struct fixture *f)
+{
+    setup_file(f, tiny);
 }
 
 static const struct lh_validation_row *row(const struct fixture *f,
@@ -272,6 +277,102 @@ static void json(void)
     lh_ctx_end(&f.ctx);
 }
 
+/* By hand, on a switch of 50 GB/s with 1.4 us a link, base 8.4 us:
+ *   ring of n = 4   6 hops of 2 links: 8.4 + 16.8 us; 2 (n-1)/n of the bytes
+ *   all-gather      3 hops, (n-1)/n; eager PyTorch's dispatch of 25 us
+ *   send            2 links, all of the bytes */
+static void bus_bandwidth(void)
+{
+    const double link = 50e9, mib = 1024.0 * 1024.0;
+    struct fixture f;
+    setup_file(&f, bus);
+    double ring_s = (8.4 + 16.8) * 1e-6 + 1.5 * 16 * mib / link;
+    LH_CHECK_NEAR(row(&f, "large")->simulated, 1.5 * 16 * mib / ring_s / 1e9,
+                  1e-9);
+    ring_s = (8.4 + 16.8) * 1e-6 + 1.5 * mib / link;
+    LH_CHECK_NEAR(row(&f, "middle")->simulated, 1.5 * mib / ring_s / 1e9, 1e-9);
+    double gather_s = (25 + 8.4 + 8.4) * 1e-6 + 0.75 * 8 * mib / link;
+    LH_CHECK_NEAR(row(&f, "eager")->simulated, 0.75 * 8 * mib / gather_s / 1e9,
+                  1e-9);
+    double send_s = (8.4 + 2.8) * 1e-6 + 8 * mib / link;
+    LH_CHECK_NEAR(row(&f, "a send")->simulated, 8 * mib / send_s / 1e9, 1e-9);
+    LH_CHECK_NEAR(row(&f, "large")->error, row(&f, "large")->simulated / 50 - 1,
+                  1e-15);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Rows of 8 MiB and more, and of 0.5 to 8 MiB; never in the training totals. */
+static void bus_totals(void)
+{
+    struct fixture f;
+    setup_file(&f, bus);
+    const struct lh_busbw_totals *t = &f.v.totals.busbw;
+    LH_CHECK(t->n_rows == 6 && t->n_large == 3 && t->n_middle == 1);
+    LH_CHECK_NEAR(t->median_middle, fabs(row(&f, "middle")->error), 0);
+    double large = fabs(row(&f, "large")->error);
+    double eager = fabs(row(&f, "eager")->error);
+    double sent = fabs(row(&f, "a send")->error);
+    LH_CHECK_NEAR(t->median_large,
+                  fmax(fmin(large, eager), fmin(fmax(large, eager), sent)), 0);
+    LH_CHECK(f.v.totals.n_rows == 1 && f.v.totals.n_compared == 1);
+    LH_CHECK(!row(&f, "large")->counts && isnan(row(&f, "large")->step_time_s));
+    lh_ctx_end(&f.ctx);
+}
+
+static void ablations(void)
+{
+    struct fixture f;
+    setup_file(&f, bus);
+    const struct lh_validation_row *of = row(&f, "step");
+    const struct lh_validation_row *then = row(&f, "step, another stack");
+    LH_CHECK_TEXT(then->ablates, "step");
+    LH_CHECK_TEXT(then->quantity, "step_time");
+    LH_CHECK(then->published == 1 && !then->counts && !then->judged);
+    LH_CHECK(then->n_settings == 1);
+    LH_CHECK(then->simulated > of->simulated); /* unfused attention */
+    LH_CHECK(f.v.totals.n_compared == 1);
+    lh_ctx_end(&f.ctx);
+}
+
+static void families(void)
+{
+    struct lh_site sites[] = {{.device = {.name = "a"}},
+                              {.device = {.name = "b"}},
+                              {.device = {.name = "a"}}};
+    struct lh_scenario s = {.n_sites = 1, .sites = sites};
+    struct lh_ctx ctx = lh_ctx_begin();
+    s.plan = (struct lh_plan){
+        .tensor = 1, .pipeline = 1, .context = 1, .expert = 1, .zero = 1};
+    LH_CHECK_TEXT(lh_family(&s, ctx.arena), "a with data");
+    s.n_sites = 3;
+    s.plan.tensor = 2;
+    s.plan.pipeline = 4;
+    LH_CHECK_TEXT(lh_family(&s, ctx.arena), "a+b with tensor+pipeline");
+    s.plan = (struct lh_plan){
+        .tensor = 1, .pipeline = 1, .context = 2, .expert = 8, .zero = 3};
+    LH_CHECK_TEXT(lh_family(&s, ctx.arena), "a+b with context+expert+sharded");
+    lh_ctx_end(&ctx);
+}
+
+/* The families of a run of rows are what a table made of it says. */
+static void families_are_read_back(void)
+{
+    struct fixture f;
+    setup(&f);
+    struct lh_text text = lh_text_new(f.ctx.arena);
+    write_as(&text, &f.v, "families");
+    struct lh_csv csv;
+    LH_REQUIRE(lh_csv_read_text(&csv, "families", text.s, text.n, &f.ctx)
+               == LH_OK);
+    LH_REQUIRE(csv.n_rows == 1);
+    LH_CHECK_TEXT(lh_csv_cell(&csv, 0, 0), row(&f, "time")->family);
+    LH_CHECK_TEXT(lh_csv_cell(&csv, 0, 1),
+                  lh_format(f.ctx.arena, "%d", f.v.totals.n_compared));
+    LH_CHECK_TEXT(lh_csv_cell(&csv, 0, 2),
+                  lh_format(f.ctx.arena, "%.3f", f.v.totals.median_abs_error));
+    lh_ctx_end(&f.ctx);
+}
+
 /* Every row of the program's own names a base scenario that is there, and a
  * source. */
 static void built_in_rows(void)
@@ -302,6 +403,11 @@ int main(void)
         {"totals are of the rows that count", totals},
         {"the comment is citation and assumptions", comment_is_the_source},
         {"JSON holds rows, sources and totals", json},
+        {"bus bandwidth by hand", bus_bandwidth},
+        {"bus bandwidth has totals of its own", bus_totals},
+        {"an ablation is the row with one thing changed", ablations},
+        {"families are device and parallelism", families},
+        {"a table of families holds their errors", families_are_read_back},
         {"the built-in rows are whole", built_in_rows},
     };
     return lh_unit_run("validate", tests, LH_COUNT(tests));

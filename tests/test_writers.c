@@ -35,6 +35,7 @@ struct fixture {
     struct lh_trace trace;
     struct lh_result result;
     struct lh_result one_site;
+    struct lh_family_error validation;
     struct lh_report report;
 };
 
@@ -131,8 +132,7 @@ static void fill_trace(struct fixture *f)
         f->trace.link_first[i] = i;
         f->trace.link_count[i] = 1;
         f->trace.link_bytes[i] = 5e9;
-        f->trace.link_capacity[i] =
-            lh_topology_link_capacity(f->topology, i);
+        f->trace.link_capacity[i] = lh_topology_link_capacity(f->topology, i);
     }
 }
 
@@ -186,9 +186,15 @@ static void begin(struct fixture *f)
     fill_program(f);
     fill_trace(f);
     fill_results(f);
-    f->report =
-        (struct lh_report){&f->scenario, &f->program,  f->topology, &f->trace,
-                           &f->result,   &f->one_site, -1,          false};
+    f->validation = (struct lh_family_error){"this with that", 3, 0.0625, 0.5};
+    f->report = (struct lh_report){.scenario = &f->scenario,
+                                   .program = &f->program,
+                                   .topology = f->topology,
+                                   .trace = &f->trace,
+                                   .result = &f->result,
+                                   .one_site = &f->one_site,
+                                   .validation = &f->validation,
+                                   .max_links = -1};
 }
 
 static void end(struct fixture *f)
@@ -345,7 +351,11 @@ static void writes_json_keys_in_order(void)
     json = parsed(written(&f, "json"));
     check_keys(json, "schema scenario model step_time_s tokens_per_s mfu hfu "
                      "fits steady breakdown_s critical_path_s memory_bytes "
-                     "links bound_s bound one_site engine");
+                     "links bound_s bound one_site validation engine");
+    check_keys(json_object_get(json, "validation"),
+               "family rows median_abs_error within_10_percent");
+    LH_CHECK(real_at(json_object_get(json, "validation"), "median_abs_error")
+             == 0.0625);
     check_keys(json_object_get(json, "breakdown_s"), categories);
     check_keys(json_object_get(json, "critical_path_s"), categories);
     check_keys(json_object_get(json, "model"),
@@ -421,12 +431,15 @@ static void writes_csv(void)
         "recompute_s,tensor_comm_s,expert_comm_s,context_comm_s,"
         "pipeline_comm_s,pipeline_bubble_s,data_comm_s,wan_comm_s,"
         "optimizer_s,wait_s,other_s,one_site_step_time_s,efficiency,bound_s,"
-        "busiest_link,busiest_link_busy_fraction\n"
+        "busiest_link,busiest_link_busy_fraction,family,"
+        "family_median_abs_error\n"
         "\"two, \"\"sites\"\"\",4,32768,0.375,0.5,true,3,0,0.25,0,0,0,0,0,"
-        "0.75,0,0,0,3.2,0.8,3,fibre ashburn->memphis,0.2\n");
+        "0.75,0,0,0,3.2,0.8,3,fibre ashburn->memphis,0.2,this with that,"
+        "0.0625\n");
     f.report.one_site = NULL;
     f.result.n_links = 0;
-    LH_CHECK(strstr(written(&f, "csv"), ",0,0,0,,,3,,\n") != NULL);
+    LH_CHECK(strstr(written(&f, "csv"), ",0,0,0,,,3,,,this with that,0.0625\n")
+             != NULL);
     end(&f);
 }
 

@@ -76,11 +76,21 @@ struct lh_message {
 /* Messages in the order of discovery; printing sorts by file, line, col. */
 struct lh_diag;
 
+/* One cell of a data table, in place of what the table says. */
+struct lh_override {
+    const char *table;  /* "accelerators" */
+    const char *row;    /* its first cell */
+    const char *column;
+    const char *cell;
+};
+
 /* What every stage is handed.  data_dir: NULL, or --data DIR. */
 struct lh_ctx {
     struct lh_arena *arena;
     struct lh_diag *diag; /* lives in the arena */
     const char *data_dir;
+    int n_overrides;
+    const struct lh_override *overrides;
 };
 
 /* A context on a fresh arena; lh_ctx_end() frees the arena. */
@@ -190,7 +200,8 @@ int lh_csv_find(const struct lh_csv *csv, const char *name);
 /* data/NAME.csv as compiled into the program.  Where ctx->data_dir has a table
  * of that name its rows are joined in: one takes the place of the built-in row
  * of its name, whole, the others follow at the end.  Columns are those of
- * both; a cell that its table does not have is empty. */
+ * both; a cell that its table does not have is empty.
+ * ctx->overrides replace single cells of the outcome. */
 enum lh_status lh_data_read(struct lh_csv *out, const char *name,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* Text of a file compiled into the program by its name without folders,

@@ -52,6 +52,19 @@ enum lh_status lh_result_make(struct lh_result *out,
                               const struct lh_topology *topology,
                               struct lh_ctx *ctx) LH_MUST_USE;
 
+/* Device and kinds of parallelism: "h100-sxm with tensor+pipeline". */
+const char *lh_family(const struct lh_scenario *scenario,
+                      struct lh_arena *arena);
+/* What data/validated.csv says of a family; n_rows 0: nothing. */
+struct lh_family_error {
+    const char *family;
+    int n_rows;
+    double median_abs_error, within_10_frac; /* NAN: no row */
+};
+enum lh_status lh_family_error_read(struct lh_family_error *out,
+                                    const struct lh_scenario *scenario,
+                                    struct lh_ctx *ctx) LH_MUST_USE;
+
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
 struct lh_report {
     const struct lh_scenario *scenario;
@@ -60,6 +73,7 @@ struct lh_report {
     const struct lh_trace *trace;
     const struct lh_result *result;
     const struct lh_result *one_site;
+    const struct lh_family_error *validation; /* of the run's family */
     int max_links;               /* rows of links; < 0: all */
     bool timing;                 /* adds engine.wall_s, which no result else
                                     holds: it is never the same twice */
@@ -95,16 +109,25 @@ void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 
 /* ---- validation: simulated beside published (docs/validation.md) ---------- */
 
+/* What a figure is of: a step of training, or a collective alone. */
+enum lh_row_kind { LH_ROW_TRAINING, LH_ROW_BUSBW };
+
 /* One published figure, and the scenario that it is of. */
 struct lh_validation_row {
     const char *name;
     const char *quantity;        /* "step_time", .. lh_quantity_at() */
+    enum lh_row_kind kind;       /* of the quantity */
     const char *unit;
     const char *convention;      /* of FLOPs; "": none */
     const char *published_text;  /* as in the file */
     double published;
-    bool counts;                 /* in the totals */
+    bool judged;                 /* in the medians of its kind */
+    bool counts;                 /* so, and of training: in the totals */
+    const char *ablates;         /* row of which it changes an assumption; or "" */
     const char *confidence, *note;
+    enum lh_collective collective; /* of busbw, with the next two */
+    const char *algorithm;
+    double size_bytes;           /* as nccl-tests counts it */
     const char *scenario;        /* file of the base scenario */
     int n_settings;
     struct lh_setting *settings;
@@ -112,16 +135,28 @@ struct lh_validation_row {
     const char *unsupported;     /* why it was refused; NULL: simulated */
     double simulated;            /* in the same unit; NAN: unsupported */
     double error;                /* simulated / published - 1; NAN likewise */
-    double step_time_s;          /* simulated; NAN likewise */
+    double step_time_s;          /* simulated; NAN likewise, and for busbw */
     bool fits;
+    const char *model;           /* simulated: the name of its model, and */
+    const char *family;          /* lh_family(); else NULL */
 };
 
-/* Of rows that count: median and share are over the compared ones, which are
- * those that were simulated; NAN where there is none. */
+/* Of a size: from LH_BUSBW_LARGE_BYTES on, or from LH_BUSBW_MIDDLE_BYTES. */
+enum { LH_BUSBW_MIDDLE_BYTES = 1 << 19, LH_BUSBW_LARGE_BYTES = 1 << 23 };
+struct lh_busbw_totals {
+    int n_rows;
+    int n_large, n_middle;       /* judged and simulated */
+    double median_large, median_middle; /* of the absolute error; NAN: none */
+};
+
+/* Of training rows that count: median and share are over the compared ones,
+ * which are those that were simulated; NAN where there is none.  Rows that
+ * ablate are of neither kind. */
 struct lh_validation_totals {
     int n_rows, n_counted, n_compared, n_unsupported;
     double median_abs_error;
     double within_10_frac;
+    struct lh_busbw_totals busbw;
 };
 
 /* One file of rows. */
@@ -137,6 +172,8 @@ struct lh_validation_source {
 struct lh_validation {
     int n_sources;
     struct lh_validation_source *sources;
+    const struct lh_csv *calibrated; /* data/calibrated.csv; NULL: the rows are
+                                        not those compiled in */
     struct lh_validation_totals totals;
     double median_of_medians;    /* over sources that have one; else NAN */
 };
@@ -152,6 +189,8 @@ enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
 
 /* Quantities that rows can have; NULL after the last. */
 const struct lh_choice *lh_quantity_at(int i);
+/* Bus over algorithm bandwidth of n members. */
+double lh_bus_factor(enum lh_collective collective, int64_t n);
 
 /* The formats of `validate -o`; NULL after the last. */
 struct lh_validation_output {
@@ -159,5 +198,70 @@ struct lh_validation_output {
     void (*write)(struct lh_text *out, const struct lh_validation *v);
 };
 const struct lh_validation_output *lh_validation_output_at(int i);
+
+/* ---- calibration: constants of data tables fitted to rows ----------------- */
+
+/* One cell of a data table, or the same column of several rows, which keep
+ * their proportions.  Values are in the unit of the (first) cell. */
+struct lh_constant {
+    const char *name;            /* "accelerators:a100-sxm.kernel_gap" */
+    const char *table, *column;
+    int n_rows;
+    const char **rows;
+    double *cells;               /* [n_rows] numbers of the table's cells */
+    const char *unit;            /* " us", "" */
+    double low, high;            /* bounds, 0 < low < high */
+    double value;                /* the table's, then the fitted one */
+    int n_used, n_models;        /* training rows that use it; models of them */
+    int n_busbw;                 /* judged rows of bus bandwidth that use it */
+};
+
+/* "TABLE:ROW[+ROW...].COLUMN[=LOW..HIGH]"; without bounds those of
+ * data/fitted.csv, else half and twice the cell. */
+enum lh_status lh_constant_read(struct lh_constant *out, const char *text,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* Those of data/fitted.csv that are of training rows. */
+enum lh_status lh_constants_fitted(struct lh_constant **out, int *n,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+
+/* One source in a calibration: medians of the absolute error; NAN: no row. */
+struct lh_calibrated_source {
+    const char *name;
+    int n_rows;                  /* that are fitted to */
+    int n_training;              /* of these */
+    double before, after;
+    double left_out;             /* with all fitted without it */
+};
+
+struct lh_calibration {
+    bool median;                 /* of a source's |log error|; else the mean */
+    bool fit;                    /* else the uses only */
+    bool leave_one_out;
+    int jobs;
+    int n_constants;
+    struct lh_constant *constants;
+    double *before;              /* [n_constants] values before */
+    int n_sources;
+    struct lh_calibrated_source *sources;
+    double loss_before, loss_after; /* mean over sources */
+    int64_t simulations;         /* of a row */
+};
+
+/* Fills what follows `constants`; jobs >= 1.  Rows that count are fitted to, and
+ * where a constant moves them those of bus bandwidth from 0.5 MiB on; every
+ * source weighs the same. */
+enum lh_status lh_calibrate(struct lh_calibration *c, struct lh_validation *v,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+/* The constants' table, whole, with the values in it. */
+enum lh_status lh_calibrated_table(struct lh_text *out, const char *table,
+                                   const struct lh_calibration *c,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+
+/* The formats of `calibrate -o`; NULL after the last. */
+struct lh_calibration_output {
+    const char *name;
+    void (*write)(struct lh_text *out, const struct lh_calibration *c);
+};
+const struct lh_calibration_output *lh_calibration_output_at(int i);
 
 #endif

@@ -117,7 +117,7 @@ static double nvls_tree_latency(const struct lh_hops *hops,
                                 const struct lh_members *members,
                                 const double *latency_s)
 {
-    struct lh_ctx scratch = {lh_arena_new(), NULL, NULL};
+    struct lh_ctx scratch = {.arena = lh_arena_new()};
     int64_t n_edges = runs_count(members) - 1;
     struct lh_hops runs;
     double most_s = 0.0;
