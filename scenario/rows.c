@@ -285,6 +285,8 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
 #define COUNT(column, field, fallback) \
     {column, LH__CELL_COUNT, AT(field), fallback, 0, 0, 0, 0}
 #define FLAG(column, field) {column, LH__CELL_FLAG, AT(field), NULL, 0, 0, 0, 0}
+#define OPTIONAL_FLAG(column, field, fallback) \
+    {column, LH__CELL_FLAG, AT(field), fallback, 0, 0, 0, 0}
 #define SHARE(column, field, fallback) \
     {column, LH__CELL_SHARE, AT(field), fallback, 0, 0, 0, 0}
 #define QUANTITY(column, field, dimension, fallback) \
@@ -299,6 +301,8 @@ static const struct lh__column device_columns[] = {
     SHARE("gemm_bf16_frac", gemm_bf16_frac, NULL),
     SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
     SHARE("gemm_sustained_frac", gemm_sustained_frac, NULL),
+    SHARE("gemm_sustained_fp8_frac", gemm_sustained_fp8_frac, "0"),
+    OPTIONAL_FLAG("mxfp8", mxfp8, "no"),
     QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
     QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
     SHARE("memory_frac", memory_frac, NULL),
@@ -343,6 +347,8 @@ enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
                            "multiprocessors and tiles must be above 0", name);
         return LH_BAD_INPUT;
     }
+    if (device.gemm_sustained_fp8_frac == 0)
+        device.gemm_sustained_fp8_frac = device.gemm_sustained_frac;
     *out = device;
     return LH_OK;
 }

@@ -1006,7 +1006,7 @@ static void times_fp8_gemms(void)
     struct lh_scenario s = scenario(&ctx, 1);
     const struct lh_device *d = &s.sites[0].device;
     struct lh__gemm g = {.batch = 1, .m = 8192, .n = 8192, .k = 8192};
-    struct lh__work wide = {0}, narrow = {.fp8 = true}, weights = narrow;
+    struct lh__work wide = {0}, narrow = {.precision = LH_FP8}, weights = narrow;
     double n = 8192.0 * 8192, core_s = core_seconds(&s, true);
     double cast_s = 4 * n / (d->memory_bytes_per_s * d->memory_frac);
     double ratio = d->fp8_flops_per_s * d->gemm_fp8_frac

@@ -80,7 +80,7 @@ static void entry(struct lh__work *work, const struct lh__fit *fit,
         .batch = 1.0, .m = tokens, .n = experts, .k = d->hidden};
 
     lh__block_entry(work, fit, device, backward);
-    lh__pass_gemm(work, device, &router, backward);
+    lh__pass_gemm(work, device, &router, backward); /* stays bf16 */
     lh__work_bytes(work, device, (backward ? 8.0 : 12.0) * tokens * experts);
     reorder(work, fit, device, d->visits * tokens);
 }
@@ -107,6 +107,8 @@ void lh__sparse_make(struct lh__sparse *out, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
     struct lh__gemm shared = {.batch = 1.0, .m = d->tokens, .n = d->shared_ffn};
 
+    lh__layer_work(&out->shared, fit);
+    lh__layer_work(&out->routed, fit);
     entry(&out->entry, fit, device, backward);
     if (d->shared_ffn > 0.0)
         grouped_mlp(&out->shared, fit, device, &shared, backward);
@@ -123,6 +125,17 @@ double lh__sparse_kept_bytes(const struct lh__fit *fit)
     return d->hottest * d->visits * (2.0 * d->hidden + inner * d->expert_ffn)
            + inner * d->shared_ffn
            + 4.0 * (double)fit->scenario->model.experts / d->shards;
+}
+
+/* Copies of tokens, and the inputs of the second GEMM, in one byte; shared
+ * experts keep an input of their own, since the router keeps its. */
+double lh__sparse_narrow_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+    double own = d->shared_ffn > 0.0 ? d->hidden / d->shards : 0.0;
+
+    return own - d->shared_ffn
+           - d->hottest * d->visits * (d->hidden + d->expert_ffn);
 }
 
 /* ---- routing ------------------------------------------------------------ */

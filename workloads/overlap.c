@@ -31,7 +31,8 @@ static void chunks(struct lh__overlap *out, const struct lh__fit *fit,
     double t = fit->dims.tensor, tokens = fit->dims.tokens;
     struct lh__gemm whole = {.batch = 1.0, .m = tokens, .n = n, .k = k};
     struct lh__gemm chunk = {.batch = 1.0, .m = tokens / t, .n = n, .k = k};
-    struct lh__work one = {.fp8 = out->replaced.fp8};
+    struct lh__work one = {.precision = out->replaced.precision,
+                           .frozen = out->replaced.frozen};
 
     lh__work_gemm(&out->replaced, device, &whole);
     lh__work_gemm(&one, device, &chunk);
@@ -50,14 +51,16 @@ void lh__overlap_make(struct lh__overlap *out, const struct lh__fit *fit,
                                .accumulate = true};
 
     *out = (struct lh__overlap){0};
-    out->replaced.fp8 = fit->scenario->training.precision == LH_FP8;
-    out->reduction.fp8 = out->replaced.fp8;
+    lh__layer_work(&out->replaced, fit);
+    lh__layer_work(&out->reduction, fit);
     if (!backward) {
         chunks(out, fit, device, block->wide, hidden, &out->gather);
         chunks(out, fit, device, hidden, block->narrow, &out->reduction);
         return;
     }
     chunks(out, fit, device, block->narrow, hidden, &out->gather);
+    if (out->replaced.frozen) /* nothing is left to hide the reduction */
+        return;
     lh__work_gemm(&out->replaced, device, &weights);
     lh__work_gemm(&out->reduction, device, &weights);
 }

@@ -173,7 +173,7 @@ static void overlapped(struct lh__builder *b, const struct lap *lap,
     reduce(b, lap);
     arrived = b->flow;
     lh__emit_cut(b);
-    if (b->half != LH__INPUTS || !s->backward)
+    if ((b->half != LH__INPUTS || !s->backward) && after.n_kernels > 0.0)
         compute(b, lap, &after);
     lh__emit_flush(b);
     b->flow = arrived;
@@ -339,6 +339,8 @@ static void embedding(struct lh__builder *b, bool backward)
 {
     struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_EMBEDDING, -1};
 
+    if (backward && lh__fit_is_frozen(b->fit))
+        return;
     if (backward) {
         gather(b, &lap);
         compute(b, &lap, &b->costs.embedding_backward);
@@ -435,7 +437,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 
         if (first)
             open_gate(b, chunk, u);
-        lh__weights_need(b, c, u);
+        lh__weights_need(b, c, u, false);
         if (lh__unit_is_embedding(c, u))
             embedding(b, false);
         else if (lh__unit_is_head(c, u))
@@ -508,7 +510,7 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
 
-        lh__weights_need(b, c, u);
+        lh__weights_need(b, c, u, true);
         backward_range(b, c, u, end);
         lh__weights_done(b, u, true);
         if (cut)

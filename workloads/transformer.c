@@ -19,13 +19,13 @@
  * Backward of a GEMM is two of the same FLOPs: gradient of its input, and
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues.
- * With training.precision fp8 the operands of the layers' GEMMs are fp8; the
- * core, the head and all else stay bf16 (TransformerEngine's linear layers;
- * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
- * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
- * that do not fuse attention, whose models had it.  Norms, residuals, rotary
- * and activations move what a stack that fuses them moves, times its
- * `elementwise`; the loss moves its `loss_bytes` a logit.
+ * With training.precision fp8 or mxfp8 the operands of the layers' GEMMs are
+ * fp8; the core, the head, the router and all else stay bf16
+ * (TransformerEngine's linear layers; DeepSeek-AI 2024, arXiv:2412.19437,
+ * section 3.3.1). Hidden dropout (a one-byte mask on each residual) belongs to
+ * the stacks that do not fuse attention, whose models had it.  Norms,
+ * residuals, rotary and activations move what a stack that fuses them moves,
+ * times its `elementwise`; the loss moves its `loss_bytes` a logit.
  */
 #include "workload.h"
 
@@ -123,6 +123,7 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
     out->head = norm;
     if (!model->tied_embeddings || s->plan.pipeline > 1)
         out->head += d.vocab * d.hidden;
+    out->adapter = lh__adapter_parameters(s, &d);
 }
 
 /* ---- GEMMs -------------------------------------------------------------- */
@@ -141,7 +142,14 @@ void lh__pass_gemm(struct lh__work *work, const struct lh_device *device,
         return;
     }
     lh__work_gemm(work, device, &input);
-    lh__work_gemm(work, device, &weights);
+    if (!work->frozen)
+        lh__work_gemm(work, device, &weights);
+}
+
+void lh__layer_work(struct lh__work *work, const struct lh__fit *fit)
+{
+    work->precision = fit->scenario->training.precision;
+    work->frozen = lh__fit_is_frozen(fit);
 }
 
 static void gemm(struct lh__work *work, const struct lh_device *device,
@@ -151,6 +159,15 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
         .batch = 1.0, .m = mnk[0], .n = mnk[1], .k = mnk[2]};
 
     lh__pass_gemm(work, device, &forward, backward);
+}
+
+/* A layer's product of all tokens, and its adapter. */
+static void linear(struct lh__work *work, const struct lh__fit *fit,
+                   const struct lh_device *device, struct lh__linear it,
+                   bool backward)
+{
+    gemm(work, device, (double[]){fit->dims.tokens, it.n, it.k}, backward);
+    lh__adapter(work, fit, device, &it, backward);
 }
 
 /* ---- segments ----------------------------------------------------------- */
@@ -203,9 +220,9 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .dropout = !fused,
     };
 
-    work->fp8 = false;
+    work->precision = LH_BF16;
     lh__work_core(work, device, &core, backward);
-    work->fp8 = fit->scenario->training.precision == LH_FP8;
+    lh__layer_work(work, fit);
     lh__context_merge(work, fit, device, backward);
 }
 
@@ -223,15 +240,17 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
         lh__block_exit(work, fit, device, backward);
         return;
     }
-    gemm(work, device,
-         (double[]){d->tokens, d->queries + 2.0 * d->keys, d->hidden},
-         backward);
+    linear(work, fit, device,
+           (struct lh__linear){.n = d->queries + 2.0 * d->keys, .k = d->hidden},
+           backward);
     if (model->qk_norm)
         stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    linear(work, fit, device,
+           (struct lh__linear){d->hidden, d->queries, .by_rows = true},
+           backward);
     lh__block_exit(work, fit, device, backward);
 }
 
@@ -244,8 +263,8 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
     lh__block_entry(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, gates * d->ffn, d->hidden},
-         backward);
+    linear(work, fit, device,
+           (struct lh__linear){.n = gates * d->ffn, .k = d->hidden}, backward);
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
@@ -257,7 +276,8 @@ static void mlp(struct lh__work *work, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
 
     mlp_inner(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    linear(work, fit, device,
+           (struct lh__linear){d->hidden, d->ffn, .by_rows = true}, backward);
     lh__block_exit(work, fit, device, backward);
 }
 
@@ -305,11 +325,15 @@ static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device)
 {
-    bool fp8 = fit->scenario->training.precision == LH_FP8;
+    bool frozen = lh__fit_is_frozen(fit);
 
     *out = (struct lh__costs){0};
-    out->attention_forward.fp8 = out->attention_backward.fp8 = fp8;
-    out->mlp_forward.fp8 = out->mlp_backward.fp8 = fp8;
+    lh__layer_work(&out->attention_forward, fit);
+    lh__layer_work(&out->attention_backward, fit);
+    lh__layer_work(&out->mlp_forward, fit);
+    lh__layer_work(&out->mlp_backward, fit);
+    lh__layer_work(&out->mlp_again, fit);
+    out->head_backward.frozen = frozen;
     attention(&out->attention_forward, fit, device, false);
     attention(&out->attention_backward, fit, device, true);
     core_make(&out->core, fit, device, false);
@@ -320,13 +344,13 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
         lh__sparse_make(&out->sparse_forward, fit, device, false);
         lh__sparse_make(&out->sparse_backward, fit, device, true);
     }
-    out->mlp_again.fp8 = fp8;
     if (fit->scenario->stack.early_stop)
         mlp_inner(&out->mlp_again, fit, device, false);
     else
         out->mlp_again = out->mlp_forward;
     embedding(&out->embedding_forward, fit, device, false);
-    embedding(&out->embedding_backward, fit, device, true);
+    if (!frozen)
+        embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
     if (fit->scenario->plan.overlap_tensor)

@@ -63,6 +63,7 @@ struct lh_training {
     int64_t micro_batch;      /* sequences */
     enum lh_precision precision;
     enum lh_gradient_precision gradient_precision;
+    int64_t lora_rank;        /* of adapters beside frozen matrices; 0: none */
     const char *optimizer;    /* "adamw" */
     enum lh_expert_routing routing;  /* of tokens to experts */
     int64_t routing_domains;  /* scale-up domains a token visits at most; 0: any */
@@ -84,6 +85,7 @@ struct lh_plan {
     int64_t shard;            /* replicas of a shard group; 0: all */
     int64_t prefetch;         /* ZeRO-3: units gathered ahead */
     bool reshard_after_forward;
+    enum lh_precision gather_precision; /* bf16 | fp8, of weights */
     enum lh_recompute recompute;
     bool sequence_parallel;
     bool overlap_gradients;
@@ -101,6 +103,8 @@ struct lh_device {
     double gemm_bf16_frac;        /* best-shape share of peak that GEMMs reach */
     double gemm_fp8_frac;
     double gemm_sustained_frac;   /* of that, what a training step sustains */
+    double gemm_sustained_fp8_frac; /* the same in fp8; not 0 */
+    bool mxfp8;                   /* scales of blocks in the product itself */
     double memory_bytes;
     double memory_bytes_per_s;
     double memory_frac;           /* share of it that streaming kernels reach */
