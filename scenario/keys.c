@@ -85,6 +85,10 @@ static const struct lh__key keys[] = {
      .min = 0, .max = 1e6, .fallback = "0",
      .help = "Trains adapters of this rank beside the layers' matrices, which "
              "stay frozen; 0 trains all."},
+    {"training.lora_target", LH__CHOICE, .offset = ROOT(s.training.lora_target),
+     .choices = "all|qkv", .fallback = "all",
+     .help = "Which matrices of a layer have adapters: all four, or that of "
+             "queries, keys and values."},
     {"training.optimizer", LH__WORD, .offset = ROOT(s.training.optimizer),
      .choices = "adamw", .fallback = "adamw", .help = "The optimizer."},
     {"training.routing", LH__GROUP, .bare = "kind",

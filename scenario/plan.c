@@ -246,7 +246,7 @@ static void check_stages(struct lh__reader *r)
                  sum, layers);
 }
 
-/* A key of routed experts that the scenario cannot use: a warning, and back to
+/* A key that the scenario cannot use: a warning, and back to
  * its default. */
 static void idle_key(struct lh__reader *r, const char *path,
                      const char *because)
@@ -260,12 +260,14 @@ static void idle_key(struct lh__reader *r, const char *path,
     lh__key_store_default(key, r->root, r->ctx->arena);
 }
 
-static void check_expert_keys(struct lh__reader *r)
+static void check_idle_keys(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
 
     if (s->model.layers > 0 && s->model.experts == 0)
         idle_key(r, "training.routing.kind", "the model has no experts");
+    if (s->training.lora_rank == 0)
+        idle_key(r, "training.lora_target", "training.lora_rank is 0");
     if (s->plan.expert == 1) {
         idle_key(r, "plan.dispatch", "plan.expert is 1");
         idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
@@ -276,7 +278,7 @@ void lh__resolve_plan(struct lh__reader *r)
 {
     if (!axes_known(r))
         return;
-    check_expert_keys(r);
+    check_idle_keys(r);
     if (is_ok(r, "plan.schedule") && is_ok(r, "plan.interleave")
         && is_ok(r, "plan.stage_layers"))
         check_stages(r);

@@ -531,7 +531,9 @@ static const struct lh__column stack_columns[] = {
     COUNT("flash_version", flash_version, "0"),
     QUANTITY("elementwise", elementwise, LH_DIM_NONE, "1"),
     QUANTITY("loss", loss_bytes, LH_DIM_BYTES, "52 B"),
-    {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
+    QUANTITY("loss_backward", loss_backward_bytes, LH_DIM_BYTES, "14 B"),
+    OPTIONAL_FLAG("grouped_gemm", grouped_gemm, "yes"),
+    OPTIONAL_FLAG("early_stop", early_stop, "no"),
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
     TEXT("source", source),
@@ -555,9 +557,10 @@ enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
         lh_error(ctx, row, "'%s': elementwise must be above 0", name);
         return LH_BAD_INPUT;
     }
-    if (stack.loss_bytes < 14) {
-        lh_error(ctx, row, "'%s': loss must be at least 14 B, those of its "
-                           "gradient", name);
+    if (stack.loss_bytes < stack.loss_backward_bytes) {
+        lh_error(ctx, row, "'%s': loss must be at least loss_backward, %g B, "
+                           "those of its gradient",
+                 name, stack.loss_backward_bytes);
         return LH_BAD_INPUT;
     }
     *out = stack;

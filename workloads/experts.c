@@ -35,11 +35,32 @@
 
 #include <math.h>
 
+/* Routing is many small kernels on tokens x experts: scores, the k largest, the
+ * map, counts, losses of balance, places.  Assumption: 20 forward, counted in
+ * megatron/core/transformer/moe (router.py, token_dispatcher.py), half of them
+ * backward; the bytes of all are those of the scores. */
+#define ROUTING_KERNELS 20.0
+
 /* ---- kernels ------------------------------------------------------------ */
 
 static double gates(const struct lh__fit *fit)
 {
     return fit->scenario->model.gated_mlp ? 2.0 : 1.0;
+}
+
+/* One kernel, or where the stack has none for groups, one each. */
+static void grouped_gemm(struct lh__work *work, const struct lh__fit *fit,
+                         const struct lh_device *device,
+                         const struct lh__gemm *gemm, bool backward)
+{
+    double kernels = fit->scenario->stack.grouped_gemm ? 1.0 : gemm->batch;
+    struct lh__work own = {.precision = work->precision,
+                           .frozen = work->frozen};
+
+    lh__pass_gemm(&own, device, gemm, backward);
+    own.n_kernels *= kernels;
+    own.n_weights *= kernels;
+    lh__work_add(work, &own);
 }
 
 /* `groups` MLPs of `rows` tokens each. */
@@ -57,10 +78,10 @@ static void grouped_mlp(struct lh__work *work, const struct lh__fit *fit,
                             .n = fit->dims.hidden,
                             .k = group->n};
 
-    lh__pass_gemm(work, device, &up, backward);
+    grouped_gemm(work, fit, device, &up, backward);
     lh__work_bytes(work, device,
                    2.0 * inner * (backward ? 2.0 * g + 1.0 : g + 1.0));
-    lh__pass_gemm(work, device, &down, backward);
+    grouped_gemm(work, fit, device, &down, backward);
 }
 
 /* Copies of tokens in another order: in and out. */
@@ -82,6 +103,7 @@ static void entry(struct lh__work *work, const struct lh__fit *fit,
     lh__block_entry(work, fit, device, backward);
     lh__pass_gemm(work, device, &router, backward); /* stays bf16 */
     lh__work_bytes(work, device, (backward ? 8.0 : 12.0) * tokens * experts);
+    work->n_kernels += ROUTING_KERNELS / (backward ? 2.0 : 1.0) - 1.0;
     reorder(work, fit, device, d->visits * tokens);
 }
 

@@ -131,8 +131,8 @@ static void cast(struct lh__work *work, const struct lh_device *device,
     if (bytes == 0.0)
         return;
     lh__work_bytes(work, device, bytes);
-    if (work->precision == LH_FP8) /* the largest value is another kernel */
-        work->n_kernels += 1.0;
+    if (work->precision == LH_FP8) /* the largest value, its scale, the cast */
+        work->n_kernels += 2.0;
 }
 
 /* What GEMMs of the best shape reach, and a step sustains of it. */

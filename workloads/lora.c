@@ -2,8 +2,9 @@
  *
  * Low-rank adapters (training.lora_rank): the model's weights are frozen, and
  * beside every matrix of a layer stands a trained pair, x A B (Hu et al. 2021,
- * arXiv:2106.09685).  Beside transformer.c, which puts an adapter after each
- * product of a dense layer.
+ * arXiv:2106.09685), or beside that of queries, keys and values alone
+ * (training.lora_target).  Beside transformer.c, which puts an adapter after
+ * each product of a dense layer.
  *
  * Of a matrix [k, n] at rank r, on T tokens, in bf16:
  *
@@ -11,7 +12,8 @@
  *             bytes), sum with the frozen product (6 T n)
  *   backward  two GEMMs of each, scaling (4 T n), and the sum of the two
  *             gradients of x (6 T k)
- *   parameters r (k + n), kept a token: 2 r
+ *   parameters r (k + n), kept a token: 2 r; a matrix without an adapter keeps
+ *   no input (2 h / S of the MLP's norm, 2 f; the core keeps the projection's)
  *
  * Over t accelerators (Megatron-Bridge, ParallelLinearAdapter): beside a matrix
  * that is split by columns A has r / t columns and B n / t; beside one that is
@@ -26,11 +28,20 @@
  */
 #include "workload.h"
 
-#define MATRICES_A_LAYER 4.0 /* QKV, projection, and two of the MLP */
-
 static double rank_of(const struct lh_scenario *s)
 {
     return (double)s->training.lora_rank;
+}
+
+static bool is_everywhere(const struct lh_scenario *s)
+{
+    return s->training.lora_target == LH_LORA_ALL;
+}
+
+/* Of a layer: QKV; projection, and two of the MLP. */
+static double adapters(const struct lh_scenario *s)
+{
+    return is_everywhere(s) ? 4.0 : 1.0;
 }
 
 void lh__adapter(struct lh__work *work, const struct lh__fit *fit,
@@ -47,7 +58,7 @@ void lh__adapter(struct lh__work *work, const struct lh__fit *fit,
     struct lh__gemm up = {.batch = 1.0, .m = tokens, .n = n, .k = r};
     struct lh__work own = {0};
 
-    if (r == 0.0)
+    if (r == 0.0 || (!base->is_qkv && !is_everywhere(fit->scenario)))
         return;
     lh__pass_gemm(&own, device, &down, backward);
     lh__pass_gemm(&own, device, &up, backward);
@@ -60,24 +71,34 @@ double lh__adapter_parameters(const struct lh_scenario *s,
                               const struct lh__dims *d)
 {
     double gates = s->model.gated_mlp ? 2.0 : 1.0;
-    double whole = MATRICES_A_LAYER * d->hidden / d->tensor;
-    double split = 2.0 * d->queries + 2.0 * d->keys + (gates + 1.0) * d->ffn;
+    double whole = adapters(s) * d->hidden / d->tensor;
+    double split = d->queries + 2.0 * d->keys;
 
+    if (is_everywhere(s))
+        split += d->queries + (gates + 1.0) * d->ffn;
     return rank_of(s) * (whole + split);
 }
 
 double lh__adapter_kept_bytes(const struct lh__fit *fit)
 {
-    return MATRICES_A_LAYER * 2.0 * rank_of(fit->scenario);
+    const struct lh_scenario *s = fit->scenario;
+    const struct lh__dims *d = &fit->dims;
+    double spared = 2.0 * d->hidden / d->shards + 2.0 * d->ffn;
+
+    if (rank_of(s) == 0.0)
+        return 0.0;
+    return adapters(s) * 2.0 * rank_of(s) - (is_everywhere(s) ? 0.0 : spared);
 }
 
 double lh__adapter_flops(const struct lh_scenario *s)
 {
     const struct lh_model *m = &s->model;
     double gates = m->gated_mlp ? 2.0 : 1.0;
-    double heads = 2.0 * (double)(m->heads + m->kv_heads);
+    double heads = (double)(m->heads + 2 * m->kv_heads);
+    double columns = heads * (double)m->head_dim;
 
-    return 2.0 * rank_of(s)
-           * (MATRICES_A_LAYER * (double)m->hidden + heads * (double)m->head_dim
-              + (gates + 1.0) * (double)m->ffn);
+    if (is_everywhere(s))
+        columns +=
+            (double)(m->heads * m->head_dim) + (gates + 1.0) * (double)m->ffn;
+    return 2.0 * rank_of(s) * (adapters(s) * (double)m->hidden + columns);
 }

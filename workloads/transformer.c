@@ -31,8 +31,6 @@
 
 #include <math.h>
 
-#define LOSS_BACKWARD_BYTES 14.0
-
 static double at_least(double value, double least)
 {
     return value > least ? value : least;
@@ -241,7 +239,8 @@ static void attention(struct lh__work *work, const struct lh__fit *fit,
         return;
     }
     linear(work, fit, device,
-           (struct lh__linear){.n = d->queries + 2.0 * d->keys, .k = d->hidden},
+           (struct lh__linear){
+               .n = d->queries + 2.0 * d->keys, .k = d->hidden, .is_qkv = true},
            backward);
     if (model->qk_norm)
         stream(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
@@ -290,20 +289,21 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     lh__work_bytes(work, device, (backward ? 10.0 : 4.0) * values);
 }
 
-/* The loss moves stack.loss_bytes a logit, of them backward the gradient in
- * place (8) and the cast back (4 + 2). */
+/* The loss moves stack.loss_bytes a logit, of them backward
+ * stack.loss_backward_bytes: 14 are the gradient in place (8) and the cast
+ * back (4 + 2). */
 static void head(struct lh__work *work, const struct lh__fit *fit,
                  const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
+    const struct lh_stack *stack = &fit->scenario->stack;
     double values = d->tokens * d->hidden / d->shards;
 
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,
-                   (backward
-                        ? LOSS_BACKWARD_BYTES
-                        : fit->scenario->stack.loss_bytes - LOSS_BACKWARD_BYTES)
+                   (backward ? stack->loss_backward_bytes
+                             : stack->loss_bytes - stack->loss_backward_bytes)
                        * d->tokens * d->vocab);
 }
 

@@ -164,11 +164,12 @@ void lh__block_exit(struct lh__work *work, const struct lh__fit *fit,
                     const struct lh_device *device, bool backward);
 
 /* lora.c: one matrix [k, n] of a layer as one accelerator holds it, split by
- * columns or by rows; parameters of a layer's adapters, bytes a token that
- * these keep, FLOPs of a token in them; nothing without an adapter. */
+ * columns or by rows; parameters of a layer's adapters, what they
+ * change of the bytes that a layer keeps a token, FLOPs of a token in them;
+ * nothing without an adapter. */
 struct lh__linear {
     double n, k;
-    bool by_rows;
+    bool by_rows, is_qkv;
 };
 void lh__adapter(struct lh__work *work, const struct lh__fit *fit,
                  const struct lh_device *device, const struct lh__linear *base,

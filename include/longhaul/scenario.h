@@ -57,6 +57,9 @@ enum lh_expert_routing { LH_ROUTING_BALANCED, LH_ROUTING_ZIPF };
 /* How the accelerators that share a sequence see each other's K and V. */
 enum lh_context_kind { LH_CONTEXT_RING, LH_CONTEXT_ALL_GATHER };
 
+/* The matrices of a layer that have adapters. */
+enum lh_lora_target { LH_LORA_ALL, LH_LORA_QKV };
+
 struct lh_training {
     int64_t global_batch;     /* sequences a step */
     int64_t sequence_length;  /* tokens */
@@ -64,6 +67,7 @@ struct lh_training {
     enum lh_precision precision;
     enum lh_gradient_precision gradient_precision;
     int64_t lora_rank;        /* of adapters beside frozen matrices; 0: none */
+    enum lh_lora_target lora_target;
     const char *optimizer;    /* "adamw" */
     enum lh_expert_routing routing;  /* of tokens to experts */
     int64_t routing_domains;  /* scale-up domains a token visits at most; 0: any */
@@ -128,6 +132,8 @@ struct lh_stack {
     int64_t flash_version;          /* 1, 2; else the newest of the device */
     double elementwise;             /* bytes of streaming kernels over fused */
     double loss_bytes;              /* a logit, forward and backward */
+    double loss_backward_bytes;     /* of these */
+    bool grouped_gemm;              /* one kernel for all experts, else one each */
     bool early_stop;                /* full recomputation spares the last GEMM */
     double collective_base_s;       /* software latency of one collective */
     double reserved_bytes;          /* of memory, by libraries and allocator */
