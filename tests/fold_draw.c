@@ -157,7 +157,8 @@ static void settle_experts(struct draw *d)
 static void settle_pairs(struct draw *d)
 {
     if (d->expert > 0) {
-        d->fp8 = d->hides_tensor = false;
+        d->hides_tensor = false;
+        d->rank = 0;
         if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
             d->schedule = LH_SCHEDULE_1F1B;
     }
@@ -167,8 +168,13 @@ static void settle_pairs(struct draw *d)
         d->shard = 0;
     if (d->context > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
         d->zero %= 2;
-    if (d->fp8 && d->zero == 3)
-        d->zero = 2;
+    if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
+        d->rank = 0;
+    if (d->zero > 1)
+        d->rank = 0;
+    if (!d->fp8 || d->zero == 0)
+        d->narrow_gathers = false;
+    d->few_adapters = d->few_adapters && d->rank > 0;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -403,8 +409,11 @@ struct draw draw_make(uint64_t seed)
     }
     draw_shards(&d);
     draw_in_network(&d, r);
-    d.fp8 = one_in(r, 5);
+    d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
     d.hides_tensor = one_in(r, 3);
+    d.narrow_gathers = one_in(r, 2);
+    d.rank = one_in(r, 5) ? 4 << below(r, 3) : 0;
+    d.few_adapters = one_in(r, 2);
     settle(&d);
     return d;
 }
@@ -455,6 +464,11 @@ static void shrink_plan(struct draw *d, int way)
     case 14: d->fp8 = false; break;
     case 15: d->hides_tensor = false; break;
     case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
+    case 17: d->narrow_gathers = false; break;
+    case 18:
+        d->rank = 0;
+        d->few_adapters = false;
+        break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -513,7 +527,8 @@ int draw_cost(const struct draw *d)
     int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
-            + d->fp8 + d->hides_tensor + d->overlap + d->spare
+            + d->fp8 + d->narrow_gathers + (d->rank > 0) + d->few_adapters
+            + d->hides_tensor + d->overlap + d->spare
             + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
             + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
             + d->zipf + d->relay;

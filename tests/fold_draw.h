@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 32 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 34 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -72,6 +72,9 @@ struct draw {
     bool zipf;  /* routing */
     bool relay; /* dispatch, once a node */
     bool fp8, hides_tensor;
+    bool narrow_gathers; /* weights are gathered in fp8 */
+    int rank;            /* of adapters beside frozen weights; 0: none */
+    bool few_adapters;   /* beside queries, keys and values alone */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;
