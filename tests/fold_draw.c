@@ -528,10 +528,10 @@ int draw_cost(const struct draw *d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
             + d->fp8 + d->narrow_gathers + (d->rank > 0) + d->few_adapters
-            + d->hides_tensor + d->overlap + d->spare
-            + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
-            + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
-            + d->zipf + d->relay;
+            + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
+            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
+            + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -488,7 +488,8 @@ static void stack_rows_have_their_usual_cells(void)
     ctx.data_dir = folder.path;
     LH_REQUIRE(lh_stack_by_name(&s, "usual", here, &ctx) == LH_OK);
     LH_CHECK(s.flash_version == 0 && s.elementwise == 1 && !s.early_stop);
-    LH_CHECK(s.loss_bytes == 52);
+    LH_CHECK(s.loss_bytes == 52 && s.loss_backward_bytes == 14);
+    LH_CHECK(s.grouped_gemm);
     LH_REQUIRE(lh_stack_by_name(&s, "mine", here, &ctx) == LH_OK);
     LH_CHECK(s.flash_version == 2 && s.elementwise == 1.25 && s.early_stop);
     LH_CHECK(lh_diag_total(&ctx) == 0);
@@ -497,7 +498,8 @@ static void stack_rows_have_their_usual_cells(void)
                   "'none': elementwise must be above 0");
     LH_CHECK(lh_stack_by_name(&s, "less", here, &ctx) == LH_BAD_INPUT);
     LH_CHECK_TEXT(lh_diag_at(&ctx, 1)->text,
-                  "'less': loss must be at least 14 B, those of its gradient");
+                  "'less': loss must be at least loss_backward, 14 B, those of its "
+                  "gradient");
     LH_CHECK(s.loss_bytes == 20);
     lh_ctx_end(&ctx);
     folder_remove(&folder);

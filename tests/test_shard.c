@@ -205,6 +205,77 @@ static void memory_is_shards_and_what_is_whole_for_a_while(void)
                   4 * n / 8 + 4 * (ends + 1024), 1e-12);
 }
 
+/* Kernels of all compute operations. */
+static double kernel_seconds(const struct run *r)
+{
+    const struct lh_template *t = &r->program.templates[0];
+    double sum = 0.0;
+
+    for (int32_t i = 0; i < t->n_ops; i++)
+        if (t->ops[i].kind == LH_OP_COMPUTE)
+            sum += t->ops[i].seconds - t->ops[i].gap_s;
+    return sum;
+}
+
+/* Bytes of device memory that ZeRO-3 moves beyond ZeRO-2, a weight of a layer.
+ */
+static double bytes_more(struct lh_setting *settings, int n)
+{
+    double seconds[2];
+    struct run r;
+    double layers = 0.0, rate = 1.0;
+
+    for (int i = 0; i < 2; i++) {
+        settings[0] = (struct lh_setting){"plan.zero", i == 0 ? "2" : "3"};
+        run_build(&r, settings, n);
+        const struct lh_device *d = &r.scenario.sites[0].device;
+        layers = parameters(&r) - 2 * 32000.0 * 1024 - 1024;
+        rate = d->memory_bytes_per_s * d->memory_frac;
+        seconds[i] = kernel_seconds(&r);
+        run_end(&r);
+    }
+    return (seconds[1] - seconds[0]) * rate / layers;
+}
+
+/* Two micro-batches: forward 5 (largest, in, out), backward 6 where its forward
+ * runs again, and 5 where it does not, in place of 6 once a step.  Gathered in
+ * fp8: transposed for each backward in place of once a step. */
+static void casts_what_it_gathers(void)
+{
+    struct lh_setting settings[] = {{"plan.zero", "3"},
+                                    {"training.precision", "bf16"},
+                                    {"plan.recompute", "full"},
+                                    {"plan.gather_precision", "fp8"}};
+
+    LH_CHECK_NEAR(1 + bytes_more(settings, 3), 1, 1e-9);
+    settings[1].value = "fp8";
+    LH_CHECK_NEAR(bytes_more(settings, 3), 2 * (5 + 6) - 6, 1e-9);
+    LH_CHECK_NEAR(bytes_more(settings, 4), 2 * 2 - 2, 1e-9);
+    settings[2].value = "none";
+    LH_CHECK_NEAR(bytes_more(settings, 3), 2 * (5 + 5) - 6, 1e-9);
+}
+
+/* A byte a weight of a layer, two of the ends: by ZeRO-3 for every pass, by
+ * ZeRO-2 once. */
+static void gathers_a_byte_a_weight(void)
+{
+    struct lh_setting settings[] = {{"training.precision", "fp8"},
+                                    {"plan.gather_precision", "fp8"},
+                                    {"plan.zero", "2"}};
+    double end = 32000.0 * 1024, layers;
+    struct run r;
+
+    run_build(&r, settings, 2);
+    layers = parameters(&r) - 2 * end - 1024;
+    LH_CHECK_NEAR(tally(&r, LH_ALL_GATHER, LH_STREAM_WEIGHTS, SHARD).bytes,
+                  2 * (2 * layers + 2 * 2 * end + 2 * (end + 1024)), 1e-12);
+    run_end(&r);
+    run_build(&r, settings, 3);
+    LH_CHECK_NEAR(tally(&r, LH_ALL_GATHER, LH_STREAM_DATA, SHARD).bytes,
+                  layers + 2 * (2 * end + 1024), 1e-12);
+    run_end(&r);
+}
+
 /* Sharding more never takes more, with small buckets. */
 static void memory_falls_with_the_level(void)
 {
@@ -418,6 +489,8 @@ int main(void)
          a_tied_head_gathers_the_embedding},
         {"memory is shards and what is whole for a while",
          memory_is_shards_and_what_is_whole_for_a_while},
+        {"casts what it gathers", casts_what_it_gathers},
+        {"gathers a byte a weight", gathers_a_byte_a_weight},
         {"memory falls with the level", memory_falls_with_the_level},
         {"known models fit and do not", known_models_fit_and_do_not},
         {"without overlap the step is the sum",
