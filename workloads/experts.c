@@ -12,12 +12,13 @@
  *   entry   norm, router GEMM (T/S, E, h), scores in fp32 (12 bytes each,
  *           backward 8), tokens put in order: k h values a token in and out
  *   shared  GEMM (T, 2 e s, h), activation, GEMM (T, h, e s), s shared experts
- *   routed  grouped GEMMs of E/X groups of z k T X / E rows: (rows, 2 e / t,
- * h), activation, (rows, h, e / t); with X > 1 rows are put in order of experts
- * before and back after leave   k h values a token weighted and added in place,
- * residual
+ *   routed  grouped GEMMs of E/X groups of z k T X / E rows:
+ *           (rows, 2 e / t, h), activation, (rows, h, e / t);
+ *           with X > 1 rows are put in order of experts before and back after
+ *   leave   k h values a token weighted and added in place, residual
  *
- * (a plain MLP has e in place of 2 e).  A group of few rows fills few tiles and
+ * (a plain MLP has e in place of 2 e).  With fp8 the products of routed and
+ * shared experts are in fp8, the router's in bf16.  A group of few rows fills few tiles and
  * waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e / t; plain
  * 4), 6 or 4 e s / t, and 4 E / S of scores.
  *
