@@ -97,7 +97,19 @@ double lh__unit_trained(const struct lh__fit *fit,
     return unit_is_layer(chunk, unit) ? fit->shares.adapter : 0.0;
 }
 
-double lh__stage_routed(const struct lh__fit *fit, int stage)
+/* Those of a layer that are cast to fp8. */
+static double unit_cast(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit)
+{
+    return unit_is_layer(chunk, unit)
+               ? lh__unit_parameters(fit, chunk, unit) - fit->shares.adapter
+               : 0.0;
+}
+
+/* Sum over the units of a stage. */
+static double stage_sum(const struct lh__fit *fit, int stage,
+                        double (*of_unit)(const struct lh__fit *,
+                                          const struct lh__chunk *, int))
 {
     double sum = 0.0;
 
@@ -105,49 +117,29 @@ double lh__stage_routed(const struct lh__fit *fit, int stage)
         const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
 
         for (int u = 0; u < lh__chunk_units(chunk); u++)
-            sum += lh__unit_routed(fit, chunk, u);
+            sum += of_unit(fit, chunk, u);
     }
     return sum;
+}
+
+double lh__stage_routed(const struct lh__fit *fit, int stage)
+{
+    return stage_sum(fit, stage, lh__unit_routed);
 }
 
 double lh__stage_parameters(const struct lh__fit *fit, int stage)
 {
-    double sum = 0.0;
-
-    for (int c = 0; c < fit->n_chunks; c++) {
-        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
-
-        for (int u = 0; u < lh__chunk_units(chunk); u++)
-            sum += lh__unit_parameters(fit, chunk, u);
-    }
-    return sum;
+    return stage_sum(fit, stage, lh__unit_parameters);
 }
 
 double lh__stage_trained(const struct lh__fit *fit, int stage)
 {
-    double sum = 0.0;
-
-    for (int c = 0; c < fit->n_chunks; c++) {
-        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
-
-        for (int u = 0; u < lh__chunk_units(chunk); u++)
-            sum += lh__unit_trained(fit, chunk, u);
-    }
-    return sum;
+    return stage_sum(fit, stage, lh__unit_trained);
 }
 
 double lh__stage_cast(const struct lh__fit *fit, int stage)
 {
-    double sum = 0.0;
-
-    for (int c = 0; c < fit->n_chunks; c++) {
-        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
-
-        for (int u = 0; u < lh__chunk_units(chunk); u++)
-            if (unit_is_layer(chunk, u))
-                sum += lh__unit_parameters(fit, chunk, u) - fit->shares.adapter;
-    }
-    return sum;
+    return stage_sum(fit, stage, unit_cast);
 }
 
 double lh__gradient_bytes(const struct lh__fit *fit)
