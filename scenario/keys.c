@@ -88,12 +88,21 @@ static const struct lh__key keys[] = {
      .min = 1, .max = 1e6, .fallback = "1", .unit = "sequences",
      .help = "Sequences a replica works on at once."},
     {"training.precision", LH__CHOICE, .offset = ROOT(s.training.precision),
-     .choices = "bf16|fp8|mxfp8", .n_supported = 2, .fallback = "bf16",
-     .help = "Number format of matrix products."},
+     .choices = "bf16|fp8|mxfp8", .fallback = "bf16",
+     .help = "Number format of the layers' matrix products: fp8 with a scale a "
+             "tensor, mxfp8 with one for 32 values (Blackwell)."},
     {"training.gradient_precision", LH__CHOICE,
      .offset = ROOT(s.training.gradient_precision), .choices = "fp32|bf16",
      .fallback = "fp32",
      .help = "Number format in which gradients are kept and reduced."},
+    {"training.lora_rank", LH__COUNT, .offset = ROOT(s.training.lora_rank),
+     .min = 0, .max = 1e6, .fallback = "0",
+     .help = "Trains adapters of this rank beside the layers' matrices, which "
+             "stay frozen; 0 trains all."},
+    {"training.lora_target", LH__CHOICE, .offset = ROOT(s.training.lora_target),
+     .choices = "all|qkv", .fallback = "all",
+     .help = "Which matrices of a layer have adapters: all four, or that of "
+             "queries, keys and values."},
     {"training.optimizer", LH__WORD, .offset = ROOT(s.training.optimizer),
      .choices = "adamw", .fallback = "adamw", .help = "The optimizer."},
     {"training.routing", LH__GROUP, .bare = "kind",
@@ -181,6 +190,11 @@ static const struct lh__key keys[] = {
      .when = "plan.zero=3",
      .help = "A layer's gathered weights are freed after its forward and "
              "gathered again for its backward."},
+    {"plan.gather_precision", LH__CHOICE,
+     .offset = ROOT(s.plan.gather_precision), .choices = "bf16|fp8",
+     .fallback = "bf16", .when = "plan.zero=1|2|3",
+     .help = "Number format in which the layers' weights are gathered; fp8 "
+             "needs training.precision fp8."},
     {"plan.recompute", LH__CHOICE, .offset = ROOT(s.plan.recompute),
      .choices = "none|selective|operators|full", .fallback = "selective",
      .help = "What the backward pass computes again instead of keeping it: "

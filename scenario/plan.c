@@ -265,6 +265,8 @@ static void check_idle_keys(struct lh__reader *r)
 
     if (s->model.layers > 0 && s->model.experts == 0)
         idle_key(r, "training.routing.kind", "the model has no experts");
+    if (s->training.lora_rank == 0)
+        idle_key(r, "training.lora_target", "training.lora_rank is 0");
     if (s->plan.expert == 1) {
         idle_key(r, "plan.dispatch", "plan.expert is 1");
         idle_key(r, "plan.dispatch_precision", "plan.expert is 1");

@@ -298,6 +298,8 @@ enum lh_status lh__row_read(void *out, const struct lh__table *table,
 #define COUNT(column, field, fallback) \
     {column, LH__CELL_COUNT, AT(field), fallback, 0, 0, 0, 0}
 #define FLAG(column, field) {column, LH__CELL_FLAG, AT(field), NULL, 0, 0, 0, 0}
+#define OPTIONAL_FLAG(column, field, fallback) \
+    {column, LH__CELL_FLAG, AT(field), fallback, 0, 0, 0, 0}
 #define SHARE(column, field, fallback) \
     {column, LH__CELL_SHARE, AT(field), fallback, 0, 0, 0, 0}
 #define QUANTITY(column, field, dimension, fallback) \
@@ -312,6 +314,8 @@ static const struct lh__column device_columns[] = {
     SHARE("gemm_bf16_frac", gemm_bf16_frac, NULL),
     SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
     SHARE("gemm_sustained_frac", gemm_sustained_frac, NULL),
+    SHARE("gemm_sustained_fp8_frac", gemm_sustained_fp8_frac, "0"),
+    OPTIONAL_FLAG("mxfp8", mxfp8, "no"),
     QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
     QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
     SHARE("memory_frac", memory_frac, NULL),
@@ -357,6 +361,8 @@ enum lh_status lh_device_by_name(struct lh_device *out, const char *name,
                            "multiprocessors and tiles must be above 0", name);
         return LH_BAD_INPUT;
     }
+    if (device.gemm_sustained_fp8_frac == 0)
+        device.gemm_sustained_fp8_frac = device.gemm_sustained_frac;
     *out = device;
     return LH_OK;
 }
@@ -577,17 +583,18 @@ static const struct lh__column stack_columns[] = {
     QUANTITY("elementwise", elementwise, LH_DIM_NONE, "1"),
     QUANTITY("norm", norm, LH_DIM_NONE, "0"),
     QUANTITY("loss", loss_bytes, LH_DIM_BYTES, "52 B"),
+    QUANTITY("loss_backward", loss_backward_bytes, LH_DIM_BYTES, "14 B"),
     QUANTITY("logit", logit_bytes, LH_DIM_BYTES, "4 B"),
-    {"early_stop", LH__CELL_FLAG, AT(early_stop), "no", 0, 0, 0, 0},
-    {"compiled", LH__CELL_FLAG, AT(compiled), "no", 0, 0, 0, 0},
-    {"joined", LH__CELL_FLAG, AT(joined), "yes", 0, 0, 0, 0},
+    OPTIONAL_FLAG("grouped_gemm", grouped_gemm, "yes"),
+    OPTIONAL_FLAG("early_stop", early_stop, "no"),
+    OPTIONAL_FLAG("compiled", compiled, "no"),
+    OPTIONAL_FLAG("joined", joined, "yes"),
     QUANTITY("tensor_copy", tensor_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("gather_copy", gather_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("reduce_copy", reduce_copy_bytes, LH_DIM_BYTES, "0 B"),
-    {"backward_overlap", LH__CELL_FLAG, AT(backward_overlap), "no", 0, 0, 0,
-     0},
-    {"bias_gradients", LH__CELL_FLAG, AT(bias_gradients), "no", 0, 0, 0, 0},
-    {"scattered_sends", LH__CELL_FLAG, AT(scattered_sends), "no", 0, 0, 0, 0},
+    OPTIONAL_FLAG("backward_overlap", backward_overlap, "no"),
+    OPTIONAL_FLAG("bias_gradients", bias_gradients, "no"),
+    OPTIONAL_FLAG("scattered_sends", scattered_sends, "no"),
     QUANTITY("collective_base", collective_base_s, LH_DIM_TIME, NULL),
     QUANTITY("reserved", reserved_bytes, LH_DIM_BYTES, NULL),
     TEXT("source", source),
@@ -614,9 +621,10 @@ enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
     if (stack.norm == 0) {
         stack.norm = stack.elementwise;
     }
-    if (stack.loss_bytes < 14) {
-        lh_error(ctx, row, "'%s': loss must be at least 14 B, those of its "
-                           "gradient", name);
+    if (stack.loss_bytes < stack.loss_backward_bytes) {
+        lh_error(ctx, row, "'%s': loss must be at least loss_backward, %g B, "
+                           "those of its gradient",
+                 name, stack.loss_backward_bytes);
         return LH_BAD_INPUT;
     }
     *out = stack;

@@ -157,8 +157,8 @@ static void settle_experts(struct draw *d)
 static void settle_pairs(struct draw *d)
 {
     if (d->expert > 0) {
-        d->fp8 = d->hides_tensor = d->operators = false;
-        d->parallel = d->looks_near = false;
+        d->hides_tensor = d->operators = d->parallel = d->looks_near = false;
+        d->rank = 0;
         if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
             d->schedule = LH_SCHEDULE_1F1B;
     }
@@ -168,13 +168,16 @@ static void settle_pairs(struct draw *d)
         d->shard = 0;
     if (d->context > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
         d->zero %= 2;
-    if (d->fp8 && d->zero == 3)
-        d->zero = 2;
     if (d->context > 1)
         d->looks_near = d->old_stack = false;
     d->blocks = d->blocks && d->pipeline > 1;
     if (d->operators)
         d->parallel = d->old_stack = false;
+    if (d->operators || d->zero > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
+        d->rank = 0;
+    if (!d->fp8 || d->zero == 0)
+        d->narrow_gathers = false;
+    d->few_adapters = d->few_adapters && d->rank > 0;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -448,13 +451,16 @@ struct draw draw_make(uint64_t seed)
     draw_buildings(&d);
     draw_in_network(&d, r);
     draw_library(&d);
-    d.fp8 = one_in(r, 5);
+    d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
     d.hides_tensor = one_in(r, 3);
     d.operators = one_in(r, 5);
     d.blocks = one_in(r, 3);
     d.parallel = one_in(r, 4);
     d.looks_near = one_in(r, 8);
     d.old_stack = one_in(r, 2);
+    d.narrow_gathers = one_in(r, 2);
+    d.rank = one_in(r, 5) ? 4 << below(r, 3) : 0;
+    d.few_adapters = one_in(r, 2);
     settle(&d);
     return d;
 }
@@ -512,6 +518,11 @@ static void shrink_plan(struct draw *d, int way)
     case 19: d->parallel = false; break;
     case 20: d->looks_near = false; break;
     case 21: d->old_stack = false; break;
+    case 22: d->narrow_gathers = false; break;
+    case 23:
+        d->rank = 0;
+        d->few_adapters = false;
+        break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -571,10 +582,11 @@ int draw_cost(const struct draw *d)
             + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
             + d->blocks + d->parallel + d->looks_near + d->old_stack + d->fp8
-            + d->operators + d->hides_tensor + d->overlap + d->spare
-            + !d->sequence_parallel + 4 * (d->schedule != LH_SCHEDULE_1F1B)
-            + (int)d->fibres + (d->gbit != 100) + (d->km != 10) + 4 * d->expert
-            + d->zipf + d->relay;
+            + d->narrow_gathers + (d->rank > 0) + d->few_adapters + d->operators
+            + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
+            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
+            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
+            + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 37 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 39 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -75,11 +75,14 @@ struct draw {
     bool zipf;         /* routing */
     bool relay;        /* dispatch, once a node */
     bool fp8, hides_tensor;
-    bool operators; /* recomputed, on eager PyTorch; else Megatron */
-    bool blocks;     /* transfers between stages */
-    bool parallel;   /* attention and MLP side by side */
-    bool looks_near; /* through a window */
-    bool old_stack;  /* unfused attention, scattered sends */
+    bool operators;      /* recomputed, on eager PyTorch; else Megatron */
+    bool blocks;         /* transfers between stages */
+    bool parallel;       /* attention and MLP side by side */
+    bool looks_near;     /* through a window */
+    bool old_stack;      /* unfused attention, scattered sends */
+    bool narrow_gathers; /* weights are gathered in fp8 */
+    int rank;            /* of adapters beside frozen weights; 0: none */
+    bool few_adapters;   /* beside queries, keys and values alone */
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;

@@ -44,6 +44,10 @@ enum feature {
     INTERLEAVED,
     ZERO_BUBBLE,
     EIGHT_BIT,
+    EIGHT_BIT_EXPERTS,
+    EIGHT_BIT_SHARDS,
+    EIGHT_BIT_GATHERS,
+    ADAPTERS,
     HIDES_TENSOR,
     HIDES_BACKWARD,
     BLOCKS,
@@ -112,6 +116,10 @@ static const char *const feature_names[N_FEATURES] = {
     [INTERLEAVED] = "interleaved",
     [ZERO_BUBBLE] = "zero-bubble",
     [EIGHT_BIT] = "fp8",
+    [EIGHT_BIT_EXPERTS] = "fp8 with experts",
+    [EIGHT_BIT_SHARDS] = "fp8 with zero 3",
+    [EIGHT_BIT_GATHERS] = "weights gathered in fp8",
+    [ADAPTERS] = "adapters beside frozen weights",
     [HIDES_TENSOR] = "tensor communication beside products",
     [HIDES_BACKWARD] = "of the backward alone",
     [BLOCKS] = "transfers that block",
@@ -371,6 +379,10 @@ static void plan_tally(bool *has, const struct draw *d)
     has[ZERO_BUBBLE] =
         d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
     has[EIGHT_BIT] = d->fp8;
+    has[EIGHT_BIT_EXPERTS] = d->fp8 && d->expert > 0;
+    has[EIGHT_BIT_SHARDS] = d->fp8 && d->zero == 3;
+    has[EIGHT_BIT_GATHERS] = d->narrow_gathers;
+    has[ADAPTERS] = d->rank > 0;
     has[HIDES_TENSOR] = d->hides_tensor;
     has[HIDES_BACKWARD] = d->tensor > 1 && !d->hides_tensor;
     has[BLOCKS] = d->blocks;

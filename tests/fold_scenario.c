@@ -56,6 +56,8 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                    d->sequence_parallel ? "true" : "false");
     if (d->shard > 0)
         lh_text_printf(t, ", shard: %d", d->shard);
+    if (d->narrow_gathers)
+        lh_text_add(t, ", gather_precision: fp8");
     if (d->zero == 3)
         lh_text_printf(t, ",\n   prefetch: %d, reshard_after_forward: %s",
                        d->prefetch, d->keep_weights ? "false" : "true");
@@ -199,13 +201,15 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     lh_text_printf(t,
                    "longhaul: 1\nname: drawn\nmodel: {config: c.json%s%s}\n"
                    "training: {global_batch: %d, sequence_length: 2048, "
-                   "precision: %s%s%s}\n",
+                   "precision: %s%s%s, lora_rank: %d%s}\n",
                    d->parallel ? ", parallel_block: true" : "",
                    d->looks_near ? ", attention_window: 512" : "",
                    d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
-                   d->operators ? ", stack: pytorch-eager"
-                   : d->old_stack ? ", stack: megatron-2022" : "",
-                   d->zipf ? ", routing: zipf" : "");
+                   d->operators   ? ", stack: pytorch-eager"
+                   : d->old_stack ? ", stack: megatron-2022"
+                                  : "",
+                   d->zipf ? ", routing: zipf" : "", d->rank,
+                   d->few_adapters ? ", lora_target: qkv" : "");
     put_plan(t, d);
     lh_text_add(t, "sites:\n");
     for (int i = 0; i < d->n_sites; i++)

@@ -134,6 +134,56 @@ static void keeps_experts_apart(void)
     lh_ctx_end(&ctx);
 }
 
+/* GEMM inputs in one byte: the norm of attention, the low ranks, each copy of a
+ * token and what its experts make of it; shared experts keep an input of their
+ * own beside the router's; the core's output in two bytes and one. */
+static void keeps_fp8_operands(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_program wide, narrow;
+
+    scenario_read(&s, "deepseek-v3", "expert: 16, recompute: none",
+                  "sequence_length: 4096, global_batch: 16", &ctx);
+    wide = build(&s, &ctx);
+    s.training.precision = LH_FP8;
+    narrow = build(&s, &ctx);
+    double both = -7168 + 128 * 128 - 1536 - 512;
+    double sparse = 7168 - 2048 - 8 * (7168.0 + 2048);
+    LH_CHECK_NEAR(narrow.memory[0].activations - wide.memory[0].activations,
+                  4096 * (61 * both - 3 * (7168.0 + 18432) + 58 * sparse),
+                  1e-9);
+    double ends = 2 * 129280.0 * 7168 + 7168;
+    LH_CHECK_NEAR(narrow.memory[0].weights - wide.memory[0].weights,
+                  wide.memory[0].weights - 2 * ends, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* 8 experts, two GEMMs each: with their casts 4 kernels forward and 5
+ * backward, in one for all or in one each; the router stays bf16. */
+static void launches_a_kernel_an_expert(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh__sparse all[2] = {0}, each[2] = {0};
+    struct lh_scenario s;
+    struct lh__fit fit;
+
+    scenario_read(&s, "mixtral-8x7b", "", "precision: fp8", &ctx);
+    LH_REQUIRE(lh__fit_make(&fit, &s, &ctx) == LH_OK);
+    for (int backward = 0; backward < 2; backward++) {
+        s.stack.grouped_gemm = true;
+        lh__sparse_make(&all[backward], &fit, &s.sites[0].device, backward);
+        s.stack.grouped_gemm = false;
+        lh__sparse_make(&each[backward], &fit, &s.sites[0].device, backward);
+    }
+    LH_CHECK_NEAR(each[0].routed.n_kernels - all[0].routed.n_kernels, 7 * 2 * 4,
+                  0.0);
+    LH_CHECK_NEAR(each[1].routed.n_kernels - all[1].routed.n_kernels, 7 * 2 * 5,
+                  0.0);
+    LH_CHECK_NEAR(each[0].routed.kernel_s, all[0].routed.kernel_s, 1e-15);
+    lh_ctx_end(&ctx);
+}
+
 /* ---- dispatch and combine ----------------------------------------------- */
 
 static void sends_what_it_says(void)
@@ -427,6 +477,8 @@ int main(void)
         {"holds every parameter once", holds_every_parameter_once},
         {"counts FLOPs of active experts", counts_flops_of_active_experts},
         {"keeps experts apart", keeps_experts_apart},
+        {"keeps fp8 operands", keeps_fp8_operands},
+        {"launches a kernel an expert", launches_a_kernel_an_expert},
         {"sends what it says", sends_what_it_says},
         {"steps in closed form", steps_in_closed_form},
         {"relays in closed form", relays_in_closed_form},

@@ -28,10 +28,10 @@ static const struct published {
 } published[] = {
     {"llama-3.1-8b", "llama-3.1-8b-instruct_config.json", 8030261248, 8.03,
      8.03},
-    {"llama-3.1-70b", "llama-3.1-70b-instruct_config.json", 70553706496,
-     70.55, 70.55},
-    {"llama-3.1-405b", "reconstructed/llama-3.1-405b_config.json",
-     405853388800, 405.85, 405.85},
+    {"llama-3.1-70b", "llama-3.1-70b-instruct_config.json", 70553706496, 70.55,
+     70.55},
+    {"llama-3.1-405b", "reconstructed/llama-3.1-405b_config.json", 405853388800,
+     405.85, 405.85},
     {"deepseek-v3", "deepseek-v3_config.json", 671026419200, 671.03, 37.55},
     {"deepseek-v3", "deepseek_v3_simai-edited_config.json", 671026419200,
      671.03, 37.55},
@@ -63,16 +63,15 @@ static const struct published {
 };
 
 /* As printed: half of the last of two digits after the point. */
-static void check_count(const struct lh_model *model,
-                        const struct published *p)
+static void check_count(const struct lh_model *model, const struct published *p)
 {
     double all = (double)model->parameters / 1e9;
     double active = (double)model->active_parameters / 1e9;
 
     LH_CHECK(model->parameters == p->parameters);
     LH_CHECK(all > p->billions - 0.005 && all < p->billions + 0.005);
-    LH_CHECK(active > p->active_billions - 0.005 &&
-             active < p->active_billions + 0.005);
+    LH_CHECK(active > p->active_billions - 0.005
+             && active < p->active_billions + 0.005);
 }
 
 static void named_models_have_published_counts(void)
@@ -80,8 +79,8 @@ static void named_models_have_published_counts(void)
     for (size_t i = 0; i < LH_COUNT(published); i++) {
         struct lh_ctx ctx = lh_ctx_begin();
         struct lh_model model = {0};
-        LH_REQUIRE(lh_model_by_name(&model, published[i].name, here, &ctx) ==
-                   LH_OK);
+        LH_REQUIRE(lh_model_by_name(&model, published[i].name, here, &ctx)
+                   == LH_OK);
         LH_CHECK_TEXT(model.name, published[i].name);
         LH_CHECK(strlen(model.source) > 10);
         check_count(&model, &published[i]);
@@ -91,26 +90,25 @@ static void named_models_have_published_counts(void)
 
 static bool same_shape(const struct lh_model *a, const struct lh_model *b)
 {
-    return a->layers == b->layers && a->hidden == b->hidden &&
-           a->heads == b->heads && a->kv_heads == b->kv_heads &&
-           a->head_dim == b->head_dim && a->ffn == b->ffn &&
-           a->vocab == b->vocab && a->gated_mlp == b->gated_mlp &&
-           a->tied_embeddings == b->tied_embeddings &&
-           a->attention_bias == b->attention_bias &&
-           a->qkv_bias_only == b->qkv_bias_only &&
-           a->mlp_bias == b->mlp_bias && a->norm_bias == b->norm_bias &&
-           a->qk_norm == b->qk_norm && a->positions == b->positions &&
-           a->attention == b->attention &&
-           a->q_lora_rank == b->q_lora_rank &&
-           a->kv_lora_rank == b->kv_lora_rank &&
-           a->qk_nope_head_dim == b->qk_nope_head_dim &&
-           a->qk_rope_head_dim == b->qk_rope_head_dim &&
-           a->v_head_dim == b->v_head_dim && a->experts == b->experts &&
-           a->experts_per_token == b->experts_per_token &&
-           a->shared_experts == b->shared_experts &&
-           a->expert_ffn == b->expert_ffn &&
-           a->dense_layers == b->dense_layers &&
-           a->router_bias == b->router_bias;
+    return a->layers == b->layers && a->hidden == b->hidden
+           && a->heads == b->heads && a->kv_heads == b->kv_heads
+           && a->head_dim == b->head_dim && a->ffn == b->ffn
+           && a->vocab == b->vocab && a->gated_mlp == b->gated_mlp
+           && a->tied_embeddings == b->tied_embeddings
+           && a->attention_bias == b->attention_bias
+           && a->qkv_bias_only == b->qkv_bias_only && a->mlp_bias == b->mlp_bias
+           && a->norm_bias == b->norm_bias && a->qk_norm == b->qk_norm
+           && a->positions == b->positions && a->attention == b->attention
+           && a->q_lora_rank == b->q_lora_rank
+           && a->kv_lora_rank == b->kv_lora_rank
+           && a->qk_nope_head_dim == b->qk_nope_head_dim
+           && a->qk_rope_head_dim == b->qk_rope_head_dim
+           && a->v_head_dim == b->v_head_dim && a->experts == b->experts
+           && a->experts_per_token == b->experts_per_token
+           && a->shared_experts == b->shared_experts
+           && a->expert_ffn == b->expert_ffn
+           && a->dense_layers == b->dense_layers
+           && a->router_bias == b->router_bias;
 }
 
 static void published_configs_read_as_the_table_says(void)
@@ -125,12 +123,11 @@ static void published_configs_read_as_the_table_says(void)
         const char *path;
         if (published[i].config != NULL) {
             path = lh_format(ctx.arena, "%s%s", INPUTS, published[i].config);
-            LH_REQUIRE(lh_model_read_config(&model, path, here, &ctx) ==
-                       LH_OK);
+            LH_REQUIRE(lh_model_read_config(&model, path, here, &ctx) == LH_OK);
             LH_CHECK(lh_diag_total(&ctx) == 0);
             check_count(&model, &published[i]);
-            LH_REQUIRE(lh_model_by_name(&row, published[i].name, here,
-                                        &ctx) == LH_OK);
+            LH_REQUIRE(lh_model_by_name(&row, published[i].name, here, &ctx)
+                       == LH_OK);
             LH_CHECK(same_shape(&model, &row));
         }
         lh_ctx_end(&ctx);
@@ -145,10 +142,10 @@ static void megatron_rows_follow_their_equation(void)
         const char *name;
         double billions; /* in the name, and in the papers' tables */
     } rows[] = {
-        {"megatron-1.7b", 1.7}, {"megatron-7.5b", 7.5},
+        {"megatron-1.7b", 1.7},   {"megatron-7.5b", 7.5},
         {"megatron-39.1b", 39.1}, {"megatron-145.6b", 145.6},
-        {"megatron-22b", 22}, {"megatron-175b", 175},
-        {"megatron-530b", 530}, {"megatron-1t", 1000},
+        {"megatron-22b", 22},     {"megatron-175b", 175},
+        {"megatron-530b", 530},   {"megatron-1t", 1000},
     };
 
     for (size_t i = 0; i < LH_COUNT(rows); i++) {
@@ -160,9 +157,9 @@ static void megatron_rows_follow_their_equation(void)
         h = (double)m.hidden;
         v = (double)m.vocab;
         LH_CHECK_NEAR((double)m.parameters,
-                      12 * l * h * h *
-                              (1 + 13 / (12 * h) + (v + 2048) / (12 * l * h)) +
-                          2 * h,
+                      12 * l * h * h
+                              * (1 + 13 / (12 * h) + (v + 2048) / (12 * l * h))
+                          + 2 * h,
                       1e-15);
         LH_CHECK_NEAR((double)m.parameters, rows[i].billions * 1e9, 0.04);
         lh_ctx_end(&ctx);
@@ -178,10 +175,10 @@ static void every_row_of_the_table_reads(void)
     LH_CHECK(csv.n_rows >= 20);
     for (int i = 0; i < csv.n_rows; i++) {
         struct lh_model model = {0};
-        LH_CHECK(lh_model_by_name(&model, lh_csv_cell(&csv, i, 0), here,
-                                  &ctx) == LH_OK);
-        LH_CHECK(model.active_parameters > 0 &&
-                 model.active_parameters <= model.parameters);
+        LH_CHECK(lh_model_by_name(&model, lh_csv_cell(&csv, i, 0), here, &ctx)
+                 == LH_OK);
+        LH_CHECK(model.active_parameters > 0
+                 && model.active_parameters <= model.parameters);
     }
     LH_CHECK(lh_diag_total(&ctx) == 0);
     lh_ctx_end(&ctx);
@@ -192,8 +189,8 @@ static void unknown_model_is_one_line(void)
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_model model;
 
-    LH_CHECK(lh_model_by_name(&model, "llama-3.1-8", here, &ctx) ==
-             LH_BAD_INPUT);
+    LH_CHECK(lh_model_by_name(&model, "llama-3.1-8", here, &ctx)
+             == LH_BAD_INPUT);
     LH_REQUIRE(lh_diag_total(&ctx) == 1);
     LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
                   "unknown model 'llama-3.1-8'; did you mean 'llama-3.1-8b'?");
@@ -201,8 +198,8 @@ static void unknown_model_is_one_line(void)
     LH_CHECK(lh_diag_at(&ctx, 0)->where.line == 5);
     LH_CHECK(lh_model_by_name(&model, "bert", here, &ctx) == LH_BAD_INPUT);
     LH_CHECK(strncmp(lh_diag_at(&ctx, 1)->text,
-                     "unknown model 'bert'; known are llama-3.1-8b, ",
-                     46) == 0);
+                     "unknown model 'bert'; known are llama-3.1-8b, ", 46)
+             == 0);
     lh_ctx_end(&ctx);
 }
 
@@ -229,10 +226,13 @@ static void aliases_and_defaults_are_read(void)
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_model m = {0};
 
-    LH_REQUIRE(read_config(&m, "{\"model_type\": \"gpt2\", \"n_layer\": 48, "
-                               "\"n_embd\": 1600, \"n_head\": 25, "
-                               "\"n_positions\": 1024, \"n_inner\": null, "
-                               "\"vocab_size\": 50257}", &ctx) == LH_OK);
+    LH_REQUIRE(read_config(&m,
+                           "{\"model_type\": \"gpt2\", \"n_layer\": 48, "
+                           "\"n_embd\": 1600, \"n_head\": 25, "
+                           "\"n_positions\": 1024, \"n_inner\": null, "
+                           "\"vocab_size\": 50257}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.parameters == 1557611200); /* of GPT-2 XL */
     LH_CHECK(m.ffn == 6400 && m.kv_heads == 25 && m.head_dim == 64);
     LH_CHECK(m.tied_embeddings && !m.gated_mlp && m.norm_bias);
@@ -243,7 +243,9 @@ static void aliases_and_defaults_are_read(void)
                            "\"num_attention_heads\": 4, \"head_dim\": 32, "
                            "\"ffn_dim\": 128, \"vocab_size\": 100}, "
                            "\"hidden_size\": 7, "
-                           "\"tie_word_embeddings\": true}", &ctx) == LH_OK);
+                           "\"tie_word_embeddings\": true}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.hidden == 64 && m.head_dim == 32 && m.tied_embeddings);
     /* 100 64 + 2 (4 64 128 + 3 64 128 + 2 64) + 64 */
     LH_CHECK(m.parameters == 121408);
@@ -254,7 +256,8 @@ static void aliases_and_defaults_are_read(void)
                            "\"num_attention_heads\": 4, \"vocab_size\": 100, "
                            "\"intermediate_size\": 128, \"moe_topk\": 2, "
                            "\"num_experts\": 4, \"mlp_only_layers\": [0, 1]}",
-                           &ctx) == LH_OK);
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.dense_layers == 2 && m.experts_per_token == 2);
     LH_CHECK(m.expert_ffn == 128);
     LH_CHECK(m.parameters - m.active_parameters == 2 * 2 * 3 * 64 * 128);
@@ -267,24 +270,31 @@ static void aliases_and_defaults_are_read(void)
                            "\"intermediate_size\": 18944, "
                            "\"sliding_window\": 131072, "
                            "\"use_sliding_window\": false, "
-                           "\"vocab_size\": 152064}", &ctx) == LH_OK);
+                           "\"vocab_size\": 152064}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.parameters == 7615616512); /* of Qwen2.5-7B */
     LH_CHECK(lh_diag_total(&ctx) == 0);
 
-    LH_REQUIRE(read_config(&m, "{\"num_hidden_layers\": 1, "
-                               "\"hidden_size\": 8, \"vocab_size\": 10, "
-                               "\"num_attention_heads\": 2}", &ctx) == LH_OK);
+    LH_REQUIRE(read_config(&m,
+                           "{\"num_hidden_layers\": 1, "
+                           "\"hidden_size\": 8, \"vocab_size\": 10, "
+                           "\"num_attention_heads\": 2}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(lh_diag_count(&ctx, LH_NOTE) == 1); /* says what it took */
     lh_ctx_end(&ctx);
 }
 
-#define SHAPE "\"num_hidden_layers\": 2, " \
-              "\"hidden_size\": 64, \"num_attention_heads\": 4, " \
-              "\"vocab_size\": 100"
+#define SHAPE                                                                  \
+    "\"num_hidden_layers\": 2, "                                               \
+    "\"hidden_size\": 64, \"num_attention_heads\": 4, "                        \
+    "\"vocab_size\": 100"
 #define LLAMA "\"model_type\": \"llama\", " SHAPE
-#define MOE "\"model_type\": \"qwen3_moe\", \"num_hidden_layers\": 4, " \
-            "\"hidden_size\": 64, \"num_attention_heads\": 4, " \
-            "\"vocab_size\": 100, \"num_experts\": 4"
+#define MOE                                                                    \
+    "\"model_type\": \"qwen3_moe\", \"num_hidden_layers\": 4, "                \
+    "\"hidden_size\": 64, \"num_attention_heads\": 4, "                        \
+    "\"vocab_size\": 100, \"num_experts\": 4"
 
 static void windows_and_parallel_blocks_are_read(void)
 {
@@ -294,25 +304,36 @@ static void windows_and_parallel_blocks_are_read(void)
     LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 4096}", &ctx)
                == LH_OK);
     LH_CHECK(m.attention_window == 4096 && !m.parallel_block);
-    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 4096, "
-                               "\"max_position_embeddings\": 4096}", &ctx)
+    LH_REQUIRE(read_config(&m,
+                           "{" LLAMA ", \"sliding_window\": 4096, "
+                           "\"max_position_embeddings\": 4096}",
+                           &ctx)
                == LH_OK);
     LH_CHECK(m.attention_window == 0);
-    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 32, "
-                               "\"layer_types\": [\"sliding_attention\", "
-                               "\"sliding_attention\"]}", &ctx) == LH_OK);
+    LH_REQUIRE(read_config(&m,
+                           "{" LLAMA ", \"sliding_window\": 32, "
+                           "\"layer_types\": [\"sliding_attention\", "
+                           "\"sliding_attention\"]}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.attention_window == 32);
-    LH_REQUIRE(read_config(&m, "{" LLAMA ", \"sliding_window\": 32, "
-                               "\"layer_types\": [\"full_attention\", "
-                               "\"full_attention\"]}", &ctx) == LH_OK);
+    LH_REQUIRE(read_config(&m,
+                           "{" LLAMA ", \"sliding_window\": 32, "
+                           "\"layer_types\": [\"full_attention\", "
+                           "\"full_attention\"]}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(m.attention_window == 0);
-    LH_REQUIRE(read_config(&m, "{" SHAPE ", \"model_type\": \"gpt_neox\"}",
-                           &ctx) == LH_OK);
+    LH_REQUIRE(
+        read_config(&m, "{" SHAPE ", \"model_type\": \"gpt_neox\"}", &ctx)
+        == LH_OK);
     LH_CHECK(m.parallel_block && m.parallel_norms);
-    LH_REQUIRE(read_config(&serial, "{" SHAPE ", \"model_type\": "
-                                    "\"gpt_neox\", "
-                                    "\"use_parallel_residual\": false}",
-                           &ctx) == LH_OK);
+    LH_REQUIRE(read_config(&serial,
+                           "{" SHAPE ", \"model_type\": "
+                           "\"gpt_neox\", "
+                           "\"use_parallel_residual\": false}",
+                           &ctx)
+               == LH_OK);
     LH_CHECK(!serial.parallel_block && serial.parameters == m.parameters);
     LH_REQUIRE(read_config(&m, "{" SHAPE ", \"model_type\": \"gptj\"}", &ctx)
                == LH_OK);
@@ -348,17 +369,15 @@ static const struct {
 } faults[] = {
     {"{" LLAMA ",\n \"hidden_size\": 64}", 1, 2, 14,
      "not a config.json: duplicate object key near '\"hidden_size\"'"},
-    {"# yaml: 1\n", 1, 1, 1,
-     "not a config.json: invalid token near '#'"},
-    {"", 1, 1, 0,
-     "not a config.json: unexpected token near end of file"},
+    {"# yaml: 1\n", 1, 1, 1, "not a config.json: invalid token near '#'"},
+    {"", 1, 1, 0, "not a config.json: unexpected token near end of file"},
     {"[1]", 1, 0, 0, "a config.json holds an object, this is a list"},
     {"{\"model_type\": \"llama\"}", 4, 0, 0,
      "the key 'num_hidden_layers' (or 'n_layer', 'num_layers') is missing"},
     {"{\"model_type\": \"llama\", \"num_hidden_layers\": 2,\n"
      " \"hidden_size\": \"64\", \"num_attention_heads\": true,\n"
-     " \"vocab_size\": 0}", 3, 2, 2,
-     "'hidden_size' must be a whole number, it is text"},
+     " \"vocab_size\": 0}",
+     3, 2, 2, "'hidden_size' must be a whole number, it is text"},
     {"{" LLAMA ", \"n_layer\": 3}", 1, 1, 113,
      "'n_layer' is 3 but 'num_hidden_layers' is 2"},
     {"{" LLAMA ", \"num_key_value_heads\": 3}", 1, 0, 0, NULL},
@@ -374,15 +393,18 @@ static const struct {
     {"{" LLAMA ", \"sliding_window\": \"far\"}", 1, 1, 113,
      "'sliding_window' must be a whole number, it is text"},
     {"{" LLAMA ", \"sliding_window\": 64, \"use_sliding_window\": true, "
-     "\"max_window_layers\": 1}", 1, 1, 163,
+     "\"max_window_layers\": 1}",
+     1, 1, 163,
      "attention in a sliding window in some layers of 2 "
      "('max_window_layers') is not supported by this version"},
     {"{" LLAMA ", \"layer_types\": [\"sliding_attention\", "
-     "\"full_attention\"]}", 1, 1, 113,
+     "\"full_attention\"]}",
+     1, 1, 113,
      "layers of type 'sliding_attention' (layer_types[0]) are not supported "
      "by this version: only 'full_attention' is"},
     {"{" LLAMA ", \"layer_types\": [\"full_attention\", "
-     "\"linear_attention\"]}", 1, 1, 113,
+     "\"linear_attention\"]}",
+     1, 1, 113,
      "layers of type 'linear_attention' (layer_types[1]) are not supported "
      "by this version: only 'full_attention' is"},
     {"{" LLAMA ", \"linear_num_value_heads\": 32}", 1, 1, 113,
@@ -428,8 +450,8 @@ static void what_is_no_config_is_one_line(void)
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_model model;
 
-    LH_CHECK(lh_model_read_config(&model, "/nonexistent/c.json", here,
-                                  &ctx) == LH_BAD_INPUT);
+    LH_CHECK(lh_model_read_config(&model, "/nonexistent/c.json", here, &ctx)
+             == LH_BAD_INPUT);
     LH_REQUIRE(lh_diag_total(&ctx) == 1);
     LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
                   "the model's config '/nonexistent/c.json' cannot be read: "
@@ -446,9 +468,10 @@ static void megatron_style_file_is_refused(void)
     if (access(INPUTS, R_OK) != 0) {
         lh_unit_skip("no ../shared/inputs/hf-config");
     } else {
-        LH_CHECK(lh_model_read_config(
-                     &model, INPUTS "gpt-neox-20B.megatron-style.yml", here,
-                     &ctx) == LH_BAD_INPUT);
+        LH_CHECK(lh_model_read_config(&model,
+                                      INPUTS "gpt-neox-20B.megatron-style.yml",
+                                      here, &ctx)
+                 == LH_BAD_INPUT);
         LH_REQUIRE(lh_diag_total(&ctx) == 1);
         LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
                       "not a config.json: invalid token near '#'");
@@ -554,7 +577,8 @@ static void stack_rows_have_their_usual_cells(void)
     ctx.data_dir = folder.path;
     LH_REQUIRE(lh_stack_by_name(&s, "usual", here, &ctx) == LH_OK);
     LH_CHECK(s.flash_version == 0 && s.elementwise == 1 && !s.early_stop);
-    LH_CHECK(s.loss_bytes == 52 && s.logit_bytes == 4 && s.norm == 1);
+    LH_CHECK(s.loss_bytes == 52 && s.loss_backward_bytes == 14);
+    LH_CHECK(s.grouped_gemm && s.logit_bytes == 4 && s.norm == 1);
     LH_CHECK(!s.compiled && s.joined && s.tensor_copy_bytes == 0);
     LH_CHECK(s.gather_copy_bytes == 0 && s.reduce_copy_bytes == 0);
     LH_REQUIRE(lh_stack_by_name(&s, "half", here, &ctx) == LH_OK);
@@ -569,8 +593,10 @@ static void stack_rows_have_their_usual_cells(void)
     LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
                   "'none': elementwise must be above 0");
     LH_CHECK(lh_stack_by_name(&s, "less", here, &ctx) == LH_BAD_INPUT);
-    LH_CHECK_TEXT(lh_diag_at(&ctx, 1)->text,
-                  "'less': loss must be at least 14 B, those of its gradient");
+    LH_CHECK_TEXT(
+        lh_diag_at(&ctx, 1)->text,
+        "'less': loss must be at least loss_backward, 14 B, those of its "
+        "gradient");
     LH_CHECK(s.loss_bytes == 20);
     lh_ctx_end(&ctx);
     folder_remove(&folder);
@@ -675,10 +701,9 @@ static void columns_are_checked(void)
 static void user_model_with_bad_numbers_is_refused(void)
 {
     struct folder folder = folder_with(
-        "models.csv",
-        "name,layers,hidden,heads,kv_heads,vocab,ffn,source\n"
-        "good,2,64,4,2,100,128,test\n"
-        "bad,2,64,4,3,100,0,test\n");
+        "models.csv", "name,layers,hidden,heads,kv_heads,vocab,ffn,source\n"
+                      "good,2,64,4,2,100,128,test\n"
+                      "bad,2,64,4,3,100,0,test\n");
     struct lh_ctx ctx = lh_ctx_begin();
     struct lh_model m = {0};
 
@@ -711,10 +736,10 @@ static void shipped_tables_read(void)
             struct lh_device device;
             struct lh_fabric fabric;
             struct lh_stack stack;
-            LH_CHECK((t == 0 ? lh_device_by_name(&device, name, here, &ctx)
+            LH_CHECK((t == 0   ? lh_device_by_name(&device, name, here, &ctx)
                       : t == 1 ? lh_fabric_by_name(&fabric, name, here, &ctx)
-                               : lh_stack_by_name(&stack, name, here,
-                                                  &ctx)) == LH_OK);
+                               : lh_stack_by_name(&stack, name, here, &ctx))
+                     == LH_OK);
         }
         if (lh_diag_total(&ctx) > 0) {
             LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text, "");
@@ -742,7 +767,8 @@ int main(void)
         {"Megatron-style file is refused", megatron_style_file_is_refused},
         {"fabric rows are read in SI", fabric_rows_are_read_in_si},
         {"stack rows are read in SI", stack_rows_are_read_in_si},
-        {"stack rows have their usual cells", stack_rows_have_their_usual_cells},
+        {"stack rows have their usual cells",
+         stack_rows_have_their_usual_cells},
         {"faults of a table have their line",
          faults_of_a_table_have_their_line},
         {"columns are checked", columns_are_checked},

@@ -219,6 +219,78 @@ static void memory_holds_the_loss(void)
                   (12.0 - 4.0) * 2048 * 32000, 1e-9);
 }
 
+/* Kernels of all compute operations. */
+static double kernel_seconds(const struct run *r)
+{
+    const struct lh_template *t = &r->program.templates[0];
+    double sum = 0.0;
+
+    for (int32_t i = 0; i < t->n_ops; i++)
+        if (t->ops[i].kind == LH_OP_COMPUTE)
+            sum += t->ops[i].seconds - t->ops[i].gap_s - t->ops[i].slowest_s;
+    return sum;
+}
+
+/* Bytes of device memory that ZeRO-3 moves beyond ZeRO-2, a weight of a layer.
+ */
+static double bytes_more(struct lh_setting *settings, int n)
+{
+    double seconds[2];
+    struct run r;
+    double layers = 0.0, rate = 1.0;
+
+    for (int i = 0; i < 2; i++) {
+        settings[0] = (struct lh_setting){"plan.zero", i == 0 ? "2" : "3"};
+        run_build(&r, settings, n);
+        const struct lh_device *d = &r.scenario.sites[0].device;
+        layers = parameters(&r) - 2 * 32000.0 * 1024 - 1024;
+        rate = d->memory_bytes_per_s * d->memory_frac;
+        seconds[i] = kernel_seconds(&r);
+        run_end(&r);
+    }
+    return (seconds[1] - seconds[0]) * rate / layers;
+}
+
+/* Two micro-batches: forward 5 (largest, in, out), backward 6 where its forward
+ * runs again, and 5 where it does not, in place of 6 once a step.  Gathered in
+ * fp8: transposed for each backward in place of once a step. */
+static void casts_what_it_gathers(void)
+{
+    struct lh_setting settings[] = {{"plan.zero", "3"},
+                                    {"training.stack", "megatron"},
+                                    {"training.precision", "bf16"},
+                                    {"plan.recompute", "full"},
+                                    {"plan.gather_precision", "fp8"}};
+
+    LH_CHECK_NEAR(1 + bytes_more(settings, 4), 1, 1e-9);
+    settings[2].value = "fp8";
+    LH_CHECK_NEAR(bytes_more(settings, 4), 2 * (5 + 6) - 6, 1e-9);
+    LH_CHECK_NEAR(bytes_more(settings, 5), 2 * 2 - 2, 1e-9);
+    settings[3].value = "none";
+    LH_CHECK_NEAR(bytes_more(settings, 4), 2 * (5 + 5) - 6, 1e-9);
+}
+
+/* A byte a weight of a layer, two of the ends: by ZeRO-3 for every pass, by
+ * ZeRO-2 once. */
+static void gathers_a_byte_a_weight(void)
+{
+    struct lh_setting settings[] = {{"training.precision", "fp8"},
+                                    {"plan.gather_precision", "fp8"},
+                                    {"plan.zero", "2"}};
+    double end = 32000.0 * 1024, layers;
+    struct run r;
+
+    run_build(&r, settings, 2);
+    layers = parameters(&r) - 2 * end - 1024;
+    LH_CHECK_NEAR(tally(&r, LH_ALL_GATHER, LH_STREAM_WEIGHTS, SHARD).bytes,
+                  2 * (2 * layers + 2 * 2 * end + 2 * (end + 1024)), 1e-12);
+    run_end(&r);
+    run_build(&r, settings, 3);
+    LH_CHECK_NEAR(tally(&r, LH_ALL_GATHER, LH_STREAM_DATA, SHARD).bytes,
+                  layers + 2 * (2 * end + 1024), 1e-12);
+    run_end(&r);
+}
+
 /* Sharding more never takes more, with small buckets. */
 static void memory_falls_with_the_level(void)
 {
@@ -347,20 +419,22 @@ static void without_overlap_the_step_is_the_sum(void)
 }
 
 /* What FSDP's copies move, a kernel each: 4 bytes a gathered weight, 6 a
- * gradient that is reduced in fp32, 3 in bf16; they are on the compute stream
- * and the step has them, whatever overlaps. */
+ * gradient that is reduced in fp32, 3 in bf16, and 2 a weight of a layer that
+ * is gathered in fp8; they are on the compute stream and the step has them,
+ * whatever overlaps. */
 static void copies_stand_beside_gathers_and_reductions(void)
 {
-    static const char *const precision[] = {"fp32", "bf16"};
-
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct lh_setting settings[] = {
-            {"training.gradient_precision", precision[i]}};
+            {"training.gradient_precision", i == 0 ? "fp32" : "bf16"},
+            {"training.precision", "fp8"},
+            {"plan.gather_precision", "fp8"}};
         struct run r;
-        run_build(&r, settings, 1);
+        run_build(&r, settings, i == 2 ? 3 : 1);
         const struct lh_device *d = &r.scenario.sites[0].device;
         const struct lh_template *t = &r.program.templates[0];
         double n = parameters(&r), seconds = 0.0;
+        double narrow = i == 2 ? n - 2 * 32000.0 * 1024 - 1024 : 0.0;
         int n_copies = 0;
 
         for (int32_t k = 0; k < t->n_ops; k++) {
@@ -371,10 +445,11 @@ static void copies_stand_beside_gathers_and_reductions(void)
             n_copies++;
         }
         LH_CHECK(n_copies == 2 * (6 + 5 + 6));
-        LH_CHECK_NEAR(
-            seconds * d->memory_bytes_per_s * d->memory_frac,
-            2 * (4.0 * (2 * n - head_parameters()) + (i == 0 ? 6.0 : 3.0) * n),
-            1e-9);
+        LH_CHECK_NEAR(seconds * d->memory_bytes_per_s * d->memory_frac,
+                      2
+                          * (4.0 * (2 * n - head_parameters())
+                             - 2.0 * 2 * narrow + (i == 0 ? 6.0 : 3.0) * n),
+                      1e-9);
         run_end(&r);
     }
 }
@@ -469,6 +544,8 @@ int main(void)
         {"memory is shards and what is whole for a while",
          memory_is_shards_and_what_is_whole_for_a_while},
         {"memory holds the loss", memory_holds_the_loss},
+        {"casts what it gathers", casts_what_it_gathers},
+        {"gathers a byte a weight", gathers_a_byte_a_weight},
         {"memory falls with the level", memory_falls_with_the_level},
         {"known models fit and do not", known_models_fit_and_do_not},
         {"without overlap the step is the sum",

@@ -623,6 +623,30 @@ static void hides_no_sum_of_several_products(void)
     lh_ctx_end(&ctx);
 }
 
+/* Frozen products have no gradients of weights that a sum could run beside, and
+ * no second gather for them: 8 layers of 4 and 4, the embedding's sum, and the
+ * head's gather, loss and sum are all exposed. */
+static void hides_nothing_beside_frozen_weights(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    double comm_s = 1e-5, alone_s;
+    struct lh_program p;
+
+    s.plan.tensor = 4;
+    s.plan.sequence_parallel = true;
+    s.stack.backward_overlap = true;
+    s.stack.bias_gradients = true;
+    s.model.mlp_bias = true;
+    s.training.global_batch = 1;
+    s.training.lora_rank = 4;
+    p = build(&s, &ctx);
+    alone_s = step_with(&p, LH_STREAM_TENSOR, 0.0, &ctx);
+    LH_CHECK_NEAR(step_with(&p, LH_STREAM_TENSOR, comm_s, &ctx) - alone_s,
+                  (8 * (4 + 4) + 4) * comm_s, 1e-9);
+    lh_ctx_end(&ctx);
+}
+
 /* The last product's rest runs beside its reduction; neither ends it alone. */
 static void sends_what_is_computed(void)
 {
@@ -1133,6 +1157,8 @@ static void keeps_fp8_operands(void)
     struct lh_scenario s = scenario(&ctx, 1);
     double wide, narrow;
     struct lh_program p, q;
+    double layers =
+        8 * (2.0 * 256 + 2 * 256 * 256 + 2 * 256 * 128 + 3.0 * 256 * 1024);
 
     wide = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
     p = build(&s, &ctx);
@@ -1140,12 +1166,39 @@ static void keeps_fp8_operands(void)
     narrow = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
     q = build(&s, &ctx);
     LH_CHECK_NEAR(wide - narrow, 128.0 * (2 * 256 + 1024 - 256), 1e-12);
-    LH_CHECK_NEAR(
-        q.memory[0].weights - p.memory[0].weights,
-        2.0 * 8
-            * (2.0 * 256 + 2 * 256 * 256 + 2 * 256 * 128 + 3.0 * 256 * 1024),
-        1e-12);
+    LH_CHECK_NEAR(q.memory[0].weights - p.memory[0].weights, 2.0 * layers,
+                  1e-12);
+    /* gathered in fp8, the two copies stand in place of bf16's */
+    s.plan.zero = 1;
+    s.plan.gather_precision = LH_FP8;
+    q = build(&s, &ctx);
+    LH_CHECK_NEAR(q.memory[0].weights, p.memory[0].weights, 1e-12);
+    /* ZeRO-3: two layers whole, one byte more each for the pass's copy */
+    s = scenario(&ctx, 2);
+    s.plan.zero = 3;
+    s.plan.prefetch = 0;
+    s.plan.reshard_after_forward = true;
+    s.model.vocab = 8;
+    p = build(&s, &ctx);
+    s.training.precision = LH_MXFP8;
+    LH_REQUIRE(lh_device_by_name(&sites[0].device, "b200-sxm", LH_NOWHERE, &ctx)
+               == LH_OK);
+    q = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].weights, 2 * layers / 8, 1e-12);
+    LH_CHECK_NEAR(q.memory[0].weights, 3 * layers / 8, 1e-12);
     lh_ctx_end(&ctx);
+}
+
+/* Of what a frozen layer's first product does: GEMM, scale, cast to one copy.
+ */
+static void casts_by_format(void)
+{
+    LH_CHECK_NEAR(lh__cast_bytes(LH_BF16, true), 0.0, 0.0);
+    LH_CHECK_NEAR(lh__cast_bytes(LH_FP8, true), 2 + 2 + 1 + 1, 0.0);
+    LH_CHECK_NEAR(lh__cast_bytes(LH_FP8, false), 2 + 2 + 1, 0.0);
+    /* 33 bytes for 32 values */
+    LH_CHECK_NEAR(lh__cast_bytes(LH_MXFP8, true), 2 + 2 * 33.0 / 32, 1e-15);
+    LH_CHECK_NEAR(lh__cast_bytes(LH_MXFP8, false), 2 + 33.0 / 32, 1e-15);
 }
 
 /* A GEMM of 8192^3: rate of fp8, one byte an operand, and a cast of A that a
@@ -1156,21 +1209,118 @@ static void times_fp8_gemms(void)
     struct lh_scenario s = scenario(&ctx, 1);
     const struct lh_device *d = &s.sites[0].device;
     struct lh__gemm g = {.batch = 1, .m = 8192, .n = 8192, .k = 8192};
-    struct lh__work wide = {0}, narrow = {.fp8 = true}, weights = narrow;
+    struct lh__work wide = {0}, narrow = {.precision = LH_FP8},
+                    weights = narrow;
     double n = 8192.0 * 8192, core_s = core_seconds(&s, true);
-    double cast_s = 4 * n / (d->memory_bytes_per_s * d->memory_frac);
-    double ratio = d->fp8_flops_per_s * d->gemm_fp8_frac
-                   / (d->bf16_flops_per_s * d->gemm_bf16_frac);
+    double byte_s = n / (d->memory_bytes_per_s * d->memory_frac);
+    double ratio =
+        d->fp8_flops_per_s * d->gemm_fp8_frac * d->gemm_sustained_fp8_frac
+        / (d->bf16_flops_per_s * d->gemm_bf16_frac * d->gemm_sustained_frac);
+    struct lh__work blocks = {.precision = LH_MXFP8};
+    struct lh__work frozen = {.precision = LH_FP8, .frozen = true};
 
     lh__work_gemm(&wide, d, &g);
     lh__work_gemm(&narrow, d, &g);
-    LH_CHECK_NEAR(narrow.kernel_s, wide.kernel_s / ratio + cast_s, 1e-12);
+    lh__work_gemm(&blocks, d, &g);
+    lh__work_gemm(&frozen, d, &g);
+    LH_CHECK_NEAR(narrow.kernel_s, wide.kernel_s / ratio + 6 * byte_s, 1e-12);
+    LH_CHECK_NEAR(blocks.kernel_s,
+                  wide.kernel_s / ratio + (2 + 2 * 33.0 / 32) * byte_s, 1e-12);
+    LH_CHECK_NEAR(frozen.kernel_s, wide.kernel_s / ratio + 5 * byte_s, 1e-12);
+    LH_CHECK_NEAR(narrow.n_kernels, 1 + 3, 0.0);
+    LH_CHECK_NEAR(blocks.n_kernels, 1 + 1, 0.0);
     g.accumulate = true;
     lh__work_gemm(&weights, d, &g);
     LH_CHECK_NEAR(weights.kernel_s, wide.kernel_s / ratio, 1e-12);
     LH_CHECK_NEAR(weights.weights_s, weights.kernel_s, 0.0);
     s.training.precision = LH_FP8;
     LH_CHECK_NEAR(core_seconds(&s, true), core_s, 0.0);
+    lh_ctx_end(&ctx);
+}
+
+/* Rank 4 beside matrices [256, 512], [256, 256], [256, 2048], [1024, 256] of 8
+ * layers: 4 (768 + 512 + 2304 + 1280) parameters each. */
+static void trains_adapters_alone(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 2);
+    double adapters = 8 * 4.0 * (768 + 512 + 2304 + 1280), bytes = 0;
+    double frozen, kept, matrices, core, head;
+    struct lh_program p = build(&s, &ctx);
+
+    frozen = p.memory[0].parameters;
+    kept = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    s.training.lora_rank = 4;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].parameters, frozen + adapters, 1e-15);
+    LH_CHECK_NEAR(p.memory[0].weights, 2 * (frozen + adapters), 1e-15);
+    LH_CHECK_NEAR(p.memory[0].gradients, 4 * adapters, 1e-15);
+    LH_CHECK_NEAR(p.memory[0].optimizer, 12 * adapters, 1e-15);
+    for (int32_t i = 0; i < p.n_comms; i++)
+        bytes += p.comms[i].bytes;
+    LH_CHECK_NEAR(bytes, 4 * adapters, 1e-15);
+    LH_CHECK_NEAR(layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE),
+                  kept + 128.0 * 4 * 2 * 4, 1e-12);
+    matrices = 8.0 * (256 * (512 + 256) + 3 * 256 * 1024);
+    core = 8.0 * 4 * 128 * 256;
+    head = 1000.0 * 256;
+    LH_CHECK_NEAR(p.model_flops / (double)p.tokens,
+                  2 * 2 * (matrices + head) + 3 * core + 3 * 2 * adapters,
+                  1e-14);
+    /* beside queries, keys and values alone */
+    s.training.lora_target = LH_LORA_QKV;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].gradients, 4 * 8 * 4.0 * 768, 1e-15);
+    LH_CHECK_NEAR(layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE),
+                  kept + 128.0 * (2 * 4 - 2 * 256 - 2 * 1024), 1e-12);
+    /* beside every product of a stack that joins none */
+    s.stack.joined = false;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].gradients, 4 * 8 * 4.0 * (3 * 256 + 512), 1e-15);
+    s.training.lora_target = LH_LORA_ALL;
+    p = build(&s, &ctx);
+    LH_CHECK_NEAR(p.memory[0].gradients, 4 * (adapters + 8 * 4 * 3 * 256.0),
+                  1e-15);
+    /* a parallel block's one norm is that of the attention too */
+    s.model.parallel_block = true;
+    s.training.lora_rank = 0;
+    kept = layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE);
+    s.training.lora_rank = 4;
+    s.training.lora_target = LH_LORA_QKV;
+    LH_CHECK_NEAR(layer_bytes(&s, 1, false, LH_RECOMPUTE_NONE),
+                  kept + 128.0 * (3 * 2 * 4 - 2 * 1024), 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* The frozen head's backward is one GEMM fewer; a layer's gradients of weights
+ * are those of its adapters, GEMMs (256, 4, T) and (4, 512, T) of the first. */
+static void spares_gradients_of_frozen_weights(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 1);
+    const struct lh_device *d = &s.sites[0].device;
+    struct lh__gemm down = {1, 256, 4, 128, true}, up = {1, 4, 512, 128, true};
+    struct lh__work gradients = {0};
+    struct lh__fit fit;
+    struct lh__costs all, few;
+
+    LH_REQUIRE(lh__fit_make(&fit, &s, &ctx) == LH_OK);
+    lh__costs_make(&all, &fit, d);
+    s.training.lora_rank = 4;
+    s.training.lora_target = LH_LORA_QKV;
+    LH_REQUIRE(lh__fit_make(&fit, &s, &ctx) == LH_OK);
+    lh__costs_make(&few, &fit, d);
+    LH_CHECK_NEAR(few.head_backward.kernel_s,
+                  all.head_backward.kernel_s - all.head_backward.weights_s,
+                  1e-12);
+    LH_CHECK_NEAR(few.mlp_backward.kernel_s,
+                  all.mlp_backward.kernel_s - all.mlp_backward.weights_s,
+                  1e-12);
+    LH_CHECK_NEAR(few.mlp_forward.kernel_s, all.mlp_forward.kernel_s, 0.0);
+    lh__work_gemm(&gradients, d, &down);
+    lh__work_gemm(&gradients, d, &up);
+    LH_CHECK_NEAR(few.attention_backward.weights_s, gradients.weights_s, 1e-12);
+    LH_CHECK_NEAR(few.embedding_backward.n_kernels, 0.0, 0.0);
     lh_ctx_end(&ctx);
 }
 
@@ -1995,17 +2145,29 @@ static void refuses_pairs(void)
             "version",
             &ctx);
     s.plan.context = 1;
-    s.training.precision = LH_FP8;
+    s.training.lora_rank = 8;
     refuses(&s,
-            "training.precision: fp8 with experts or latent attention is not "
+            "training.lora_rank with experts or latent attention is not "
             "supported by this version",
             &ctx);
     s = scenario(&ctx, 8);
-    s.training.precision = LH_FP8;
+    s.training.lora_rank = 8;
     s.plan.zero = 3;
     refuses(&s,
-            "training.precision: fp8 with plan.zero: 3 is not supported by "
-            "this version",
+            "training.lora_rank with plan.zero: 3 is not supported by this "
+            "version",
+            &ctx);
+    s.plan.zero = 0;
+    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
+    refuses(&s,
+            "training.lora_rank with plan.schedule: zero-bubble is not "
+            "supported by this version",
+            &ctx);
+    s.plan.schedule = LH_SCHEDULE_1F1B;
+    s.plan.recompute = LH_RECOMPUTE_OPERATORS;
+    refuses(&s,
+            "training.lora_rank with plan.recompute: operators is not "
+            "supported by this version",
             &ctx);
     s = scenario(&ctx, 8);
     s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
@@ -2088,6 +2250,16 @@ static void refuses_plans_that_do_not_fit(void)
             "training.precision: fp8 is not a format of 'a100-sxm', site "
             "'here'",
             &ctx);
+    s = scenario(&ctx, 8);
+    s.training.precision = LH_MXFP8;
+    refuses(&s,
+            "training.precision: mxfp8 is not a format of 'h100-sxm', site "
+            "'here'",
+            &ctx);
+    s.training.precision = LH_BF16;
+    s.plan.gather_precision = LH_FP8;
+    refuses(&s, "plan.gather_precision: fp8 needs training.precision: fp8",
+            &ctx);
     s = scenario(&ctx, 2);
     s.plan.tensor = 2;
     s.plan.overlap_tensor = true;
@@ -2150,7 +2322,11 @@ int main(void)
         {"keeps activations as published", keeps_activations_as_published},
         {"keeps a part of the sequence", keeps_a_part_of_the_sequence},
         {"keeps fp8 operands", keeps_fp8_operands},
+        {"casts by format", casts_by_format},
         {"times fp8 GEMMs", times_fp8_gemms},
+        {"trains adapters alone", trains_adapters_alone},
+        {"spares gradients of frozen weights",
+         spares_gradients_of_frozen_weights},
         {"keeps what is in flight", keeps_what_is_in_flight},
         {"keeps weights and optimizer", keeps_weights_and_optimizer},
         {"times the measured layer", times_the_measured_layer},
@@ -2165,6 +2341,8 @@ int main(void)
         {"moves more bytes unfused", moves_more_bytes_unfused},
         {"moves the bytes of the loss", moves_the_bytes_of_the_loss},
         {"hides no sum of several products", hides_no_sum_of_several_products},
+        {"hides nothing beside frozen weights",
+         hides_nothing_beside_frozen_weights},
         {"recomputes every second product", recomputes_every_second_product},
         {"keeps sums and gathers again", keeps_sums_and_gathers_again},
         {"runs products one by one", runs_products_one_by_one},

@@ -12,12 +12,13 @@
  *   entry   norm, router GEMM (T/S, E, h), scores in fp32 (12 bytes each,
  *           backward 8), tokens put in order: k h values a token in and out
  *   shared  GEMM (T, 2 e s, h), activation, GEMM (T, h, e s), s shared experts
- *   routed  grouped GEMMs of E/X groups of z k T X / E rows: (rows, 2 e / t,
- * h), activation, (rows, h, e / t); with X > 1 rows are put in order of experts
- * before and back after leave   k h values a token weighted and added in place,
- * residual
+ *   routed  grouped GEMMs of E/X groups of z k T X / E rows:
+ *           (rows, 2 e / t, h), activation, (rows, h, e / t);
+ *           with X > 1 rows are put in order of experts before and back after
+ *   leave   k h values a token weighted and added in place, residual
  *
- * (a plain MLP has e in place of 2 e).  A group of few rows fills few tiles and
+ * (a plain MLP has e in place of 2 e).  With fp8 the products of routed and
+ * shared experts are in fp8, the router's in bf16.  A group of few rows fills few tiles and
  * waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e / t; plain
  * 4), 6 or 4 e s / t, and 4 E / S of scores.
  *
@@ -35,11 +36,32 @@
 
 #include <math.h>
 
+/* Routing is many small kernels on tokens x experts: scores, the k largest, the
+ * map, counts, losses of balance, places.  Assumption: 20 forward, counted in
+ * megatron/core/transformer/moe (router.py, token_dispatcher.py), half of them
+ * backward; the bytes of all are those of the scores. */
+#define ROUTING_KERNELS 20.0
+
 /* ---- kernels ------------------------------------------------------------ */
 
 static double gates(const struct lh__fit *fit)
 {
     return fit->scenario->model.gated_mlp ? 2.0 : 1.0;
+}
+
+/* One kernel, or where the stack has none for groups, one each. */
+static void grouped_gemm(struct lh__work *work, const struct lh__fit *fit,
+                         const struct lh_device *device,
+                         const struct lh__gemm *gemm, bool backward)
+{
+    double kernels = fit->scenario->stack.grouped_gemm ? 1.0 : gemm->batch;
+    struct lh__work own = {.precision = work->precision,
+                           .frozen = work->frozen};
+
+    lh__pass_gemm(&own, device, gemm, backward);
+    own.n_kernels *= kernels;
+    own.n_weights *= kernels;
+    lh__work_add(work, &own);
 }
 
 /* `groups` MLPs of `rows` tokens each. */
@@ -57,10 +79,10 @@ static void grouped_mlp(struct lh__work *work, const struct lh__fit *fit,
                             .n = fit->dims.hidden,
                             .k = group->n};
 
-    lh__pass_gemm(work, device, &up, backward);
+    grouped_gemm(work, fit, device, &up, backward);
     lh__work_bytes(work, device,
                    2.0 * inner * (backward ? 2.0 * g + 1.0 : g + 1.0));
-    lh__pass_gemm(work, device, &down, backward);
+    grouped_gemm(work, fit, device, &down, backward);
 }
 
 /* Copies of tokens in another order: in and out. */
@@ -80,8 +102,9 @@ static void entry(struct lh__work *work, const struct lh__fit *fit,
         .batch = 1.0, .m = tokens, .n = experts, .k = d->hidden};
 
     lh__block_entry(work, fit, device, backward);
-    lh__pass_gemm(work, device, &router, backward);
+    lh__pass_gemm(work, device, &router, backward); /* stays bf16 */
     lh__work_bytes(work, device, (backward ? 8.0 : 12.0) * tokens * experts);
+    work->n_kernels += ROUTING_KERNELS / (backward ? 2.0 : 1.0) - 1.0;
     reorder(work, fit, device, d->visits * tokens);
 }
 
@@ -107,6 +130,8 @@ void lh__sparse_make(struct lh__sparse *out, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
     struct lh__gemm shared = {.batch = 1.0, .m = d->tokens, .n = d->shared_ffn};
 
+    lh__layer_work(&out->shared, fit);
+    lh__layer_work(&out->routed, fit);
     entry(&out->entry, fit, device, backward);
     if (d->shared_ffn > 0.0)
         grouped_mlp(&out->shared, fit, device, &shared, backward);
@@ -123,6 +148,17 @@ double lh__sparse_kept_bytes(const struct lh__fit *fit)
     return d->hottest * d->visits * (2.0 * d->hidden + inner * d->expert_ffn)
            + inner * d->shared_ffn
            + 4.0 * (double)fit->scenario->model.experts / d->shards;
+}
+
+/* Copies of tokens, and the inputs of the second GEMM, in one byte; shared
+ * experts keep an input of their own, since the router keeps its. */
+double lh__sparse_narrow_bytes(const struct lh__fit *fit)
+{
+    const struct lh__dims *d = &fit->dims;
+    double own = d->shared_ffn > 0.0 ? d->hidden / d->shards : 0.0;
+
+    return own - d->shared_ffn
+           - d->hottest * d->visits * (d->hidden + d->expert_ffn);
 }
 
 /* ---- routing ------------------------------------------------------------ */

@@ -65,33 +65,81 @@ double lh__unit_parameters(const struct lh__fit *fit,
         return fit->shares.embedding;
     if (lh__layer_is_sparse(fit, lh__unit_layer(chunk, unit)))
         return fit->shares.sparse + fit->shares.routed;
-    return fit->shares.layer;
+    return fit->shares.layer + fit->shares.adapter;
+}
+
+bool lh__fit_is_narrow(const struct lh__fit *fit)
+{
+    return fit->scenario->training.precision != LH_BF16;
+}
+
+bool lh__fit_is_frozen(const struct lh__fit *fit)
+{
+    return fit->scenario->training.lora_rank > 0;
+}
+
+double lh__gather_bytes(const struct lh__fit *fit)
+{
+    return fit->scenario->plan.gather_precision == LH_BF16 ? 2.0 : 1.0;
+}
+
+static bool unit_is_layer(const struct lh__chunk *chunk, int unit)
+{
+    return !lh__unit_is_head(chunk, unit)
+           && !lh__unit_is_embedding(chunk, unit);
+}
+
+double lh__unit_trained(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit)
+{
+    if (!lh__fit_is_frozen(fit))
+        return lh__unit_parameters(fit, chunk, unit);
+    return unit_is_layer(chunk, unit) ? fit->shares.adapter : 0.0;
+}
+
+/* Those of a layer that are cast to fp8. */
+static double unit_cast(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit)
+{
+    return unit_is_layer(chunk, unit)
+               ? lh__unit_parameters(fit, chunk, unit) - fit->shares.adapter
+               : 0.0;
+}
+
+/* Sum over the units of a stage. */
+static double stage_sum(const struct lh__fit *fit, int stage,
+                        double (*of_unit)(const struct lh__fit *,
+                                          const struct lh__chunk *, int))
+{
+    double sum = 0.0;
+
+    for (int c = 0; c < fit->n_chunks; c++) {
+        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
+
+        for (int u = 0; u < lh__chunk_units(chunk); u++)
+            sum += of_unit(fit, chunk, u);
+    }
+    return sum;
 }
 
 double lh__stage_routed(const struct lh__fit *fit, int stage)
 {
-    double sum = 0.0;
-
-    for (int c = 0; c < fit->n_chunks; c++) {
-        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
-
-        for (int u = 0; u < lh__chunk_units(chunk); u++)
-            sum += lh__unit_routed(fit, chunk, u);
-    }
-    return sum;
+    return stage_sum(fit, stage, lh__unit_routed);
 }
 
 double lh__stage_parameters(const struct lh__fit *fit, int stage)
 {
-    double sum = 0.0;
+    return stage_sum(fit, stage, lh__unit_parameters);
+}
 
-    for (int c = 0; c < fit->n_chunks; c++) {
-        const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
+double lh__stage_trained(const struct lh__fit *fit, int stage)
+{
+    return stage_sum(fit, stage, lh__unit_trained);
+}
 
-        for (int u = 0; u < lh__chunk_units(chunk); u++)
-            sum += lh__unit_parameters(fit, chunk, u);
-    }
-    return sum;
+double lh__stage_cast(const struct lh__fit *fit, int stage)
+{
+    return stage_sum(fit, stage, unit_cast);
 }
 
 double lh__gradient_bytes(const struct lh__fit *fit)
@@ -115,7 +163,8 @@ bool lh__fit_scatters(const struct lh__fit *fit)
 
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
-    return fit->scenario->model.tied_embeddings && fit->n_stages > 1;
+    return fit->scenario->model.tied_embeddings && fit->n_stages > 1
+           && !lh__fit_is_frozen(fit);
 }
 
 /* ---- checks: every fault is said, then the build stops ------------------ */
@@ -190,6 +239,23 @@ static void check_shape(const struct lh_scenario *s, struct lh_ctx *ctx)
            "model.attention_window with the first flash attention");
 }
 
+/* What frozen weights do not go with: gathers and reductions unit by unit, a
+ * backward whose second half is the gradients of weights. */
+static void check_lora(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    if (s->training.lora_rank == 0)
+        return;
+    refuse(ctx, s, is_other(&s->model),
+           "training.lora_rank with experts or latent attention");
+    refuse(ctx, s, s->plan.zero > 1,
+           lh_format(ctx->arena, "training.lora_rank with plan.zero: %" PRId64,
+                     s->plan.zero));
+    refuse(ctx, s, s->plan.schedule == LH_SCHEDULE_ZERO_BUBBLE,
+           "training.lora_rank with plan.schedule: zero-bubble");
+    refuse(ctx, s, s->plan.recompute == LH_RECOMPUTE_OPERATORS,
+           "training.lora_rank with plan.recompute: operators");
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
@@ -216,24 +282,29 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
     refuse(ctx, s,
            plan->recompute == LH_RECOMPUTE_OPERATORS && is_other(&s->model),
            "plan.recompute: operators with experts or latent attention");
-    refuse(ctx, s, s->training.precision == LH_MXFP8,
-           "training.precision: mxfp8");
-    refuse(ctx, s, s->training.precision == LH_FP8 && is_other(&s->model),
-           "training.precision: fp8 with experts or latent attention");
-    refuse(ctx, s, s->training.precision == LH_FP8 && plan->zero == 3,
-           "training.precision: fp8 with plan.zero: 3");
+    check_lora(s, ctx);
 }
 
 static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
-    for (int i = 0; i < s->n_sites && s->training.precision == LH_FP8; i++) {
+    bool blocks = s->training.precision == LH_MXFP8;
+    struct lh_where where = {s->file, 0, 0};
+
+    if (s->plan.gather_precision == LH_FP8 && s->training.precision != LH_FP8)
+        lh_error(ctx, where,
+                 "plan.gather_precision: fp8 needs training.precision: fp8%s",
+                 blocks ? "; of mxfp8 both copies would be gathered, which is "
+                          "no less than bf16"
+                        : "");
+    for (int i = 0; i < s->n_sites && s->training.precision != LH_BF16; i++) {
         const struct lh_device *device = &s->sites[i].device;
 
-        if (device->fp8_flops_per_s > 0.0 && device->gemm_fp8_frac > 0.0)
+        if (device->fp8_flops_per_s > 0.0 && device->gemm_fp8_frac > 0.0
+            && (!blocks || device->mxfp8))
             continue;
-        lh_error(ctx, (struct lh_where){s->file, 0, 0},
-                 "training.precision: fp8 is not a format of '%s', site '%s'",
-                 device->name, s->sites[i].name);
+        lh_error(ctx, where,
+                 "training.precision: %s is not a format of '%s', site '%s'",
+                 blocks ? "mxfp8" : "fp8", device->name, s->sites[i].name);
         return;
     }
 }

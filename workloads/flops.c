@@ -13,6 +13,9 @@
  *   latent attention, a layer:  2 x its matrices + 2 s a (n + r + v)
  *   sparse MLP, a layer:        2 (2 or 3) h e (k + shared) + 2 h E
  *
+ *   lora: the frozen matrices have no gradients of weights, 2 x forward in
+ * place of 3 x; the adapters' r (k + n) of each matrix have
+ *
  * n, r, v the head dimensions without position, with it, and of values; e the
  * width of the k of E experts that a token visits, and of the shared ones: the
  * active matrices alone.  With model.attention_window w < s a token counts
@@ -109,7 +112,7 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
     double core = layers * seen(s) * core_flops(model);
     double all = 2.0 * layers * attention_matrices(model)
                  + 2.0 * mlp_matrices(model) + core;
-    double again = 0.0;
+    double again = 0.0, head;
 
     if (s->plan.recompute == LH_RECOMPUTE_FULL)
         again = all - spared_flops(s);
@@ -117,7 +120,11 @@ void lh__flops_make(double *model_flops, double *hardware_flops,
         again = operators_flops(model);
     else if (s->plan.recompute == LH_RECOMPUTE_SELECTIVE)
         again = core;
-    *model_flops = 3.0 * tokens
-                   * (all + 2.0 * (double)model->hidden * (double)model->vocab);
+    head = 2.0 * (double)model->hidden * (double)model->vocab;
+    *model_flops = 3.0 * tokens * (all + head);
+    if (s->training.lora_rank > 0)
+        *model_flops +=
+            tokens
+            * (3.0 * layers * lh__adapter_flops(s) - (all - core + head));
     *hardware_flops = *model_flops + tokens * again;
 }

@@ -37,11 +37,8 @@
  * columns of k.  Assumption: 2 stages of 32 to 64 and the epilogue. */
 #define GEMM_FILL 64.0
 
-/* An operand becomes fp8, as it is and transposed for the weights' GEMM: bf16
- * in (2), two copies out (1 + 1); the largest value is found on the way, as
- * delayed scaling needs it.  The backward GEMMs share those of the output's
- * gradient; the weights' casts, once a step, are left out. */
-#define FP8_CAST_BYTES 4.0
+/* mxfp8: values that share a scale of one byte. */
+#define BLOCK_VALUES 32.0
 
 /* Tokens of a tile along the diagonal of a causal fused kernel. */
 #define CORE_TILE 128.0
@@ -111,23 +108,63 @@ double lh__gemm_frac(const struct lh_device *device,
     return best;
 }
 
+/* fp8 (a scale a tensor, of its present values): the largest is found first (2
+ * in), then bf16 in (2), a copy out (1), and a transposed one (1) for the GEMM
+ * that sums over the other index.  mxfp8 (a scale a block along the sum) needs
+ * no pass for the largest; its second copy is another quantisation, made from
+ * the same bf16. */
+double lh__cast_bytes(enum lh_precision precision, bool both)
+{
+    double copies = both ? 2.0 : 1.0;
+
+    switch (precision) {
+    case LH_FP8: return 4.0 + copies;
+    case LH_MXFP8: return 2.0 + copies * (1.0 + 1.0 / BLOCK_VALUES);
+    case LH_BF16: break;
+    }
+    return 0.0;
+}
+
+/* An activation, or the gradient of one, becomes fp8; the GEMM of the weights'
+ * gradient takes the transposed copies. */
+static void cast(struct lh__work *work, const struct lh_device *device,
+                 double values)
+{
+    double bytes = values * lh__cast_bytes(work->precision, !work->frozen);
+
+    if (bytes == 0.0)
+        return;
+    lh__work_bytes(work, device, bytes);
+    if (work->precision == LH_FP8) /* the largest value, its scale, the cast */
+        work->n_kernels += 2.0;
+}
+
+/* What GEMMs of the best shape reach, and a step sustains of it. */
+static double best_rate(const struct lh_device *device, bool narrow)
+{
+    if (narrow)
+        return device->fp8_flops_per_s * device->gemm_fp8_frac
+               * device->gemm_sustained_fp8_frac;
+    return device->bf16_flops_per_s * device->gemm_bf16_frac
+           * device->gemm_sustained_frac;
+}
+
 void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    const struct lh__gemm *g)
 {
+    bool narrow = work->precision != LH_BF16;
     double flops = 2.0 * g->batch * g->m * g->n * g->k;
     double bytes = g->batch
-                   * ((work->fp8 ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
+                   * ((narrow ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
-    double best = work->fp8 ? device->fp8_flops_per_s * device->gemm_fp8_frac
-                            : device->bf16_flops_per_s * device->gemm_bf16_frac;
-    double rate = best * device->gemm_sustained_frac * lh__gemm_frac(device, g);
+    double rate = best_rate(device, narrow) * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 
     work->kernel_s += fmax(flops / rate, memory_s);
     work->n_kernels += 1.0;
-    if (work->fp8 && !g->accumulate)
-        lh__work_bytes(work, device, FP8_CAST_BYTES * g->batch * g->m * g->k);
+    if (!g->accumulate)
+        cast(work, device, g->batch * g->m * g->k);
     if (g->accumulate) {
         work->weights_s += fmax(flops / rate, memory_s);
         work->n_weights += 1.0;

@@ -14,7 +14,8 @@ struct lh__work {
     double meeting_s; /* waits for slower neighbours before the kernels */
     double weights_s; /* of kernel_s and n_kernels: gradients of weights */
     double n_weights;
-    bool fp8; /* GEMMs that are added to it have fp8 operands */
+    enum lh_precision precision; /* of the operands of what is added to it */
+    bool frozen;                 /* its weights get no gradients */
 };
 
 /* C[m, n] = A[m, k] x B[k, n], `batch` times in one kernel. */
@@ -46,6 +47,9 @@ void lh__work_add_part(struct lh__work *work, const struct lh__work *other,
                        double part);
 void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
                    const struct lh__gemm *gemm);
+/* Bytes that casting a value of bf16 costs: into one copy, or into one of each
+ * direction.  0 in bf16. */
+double lh__cast_bytes(enum lh_precision precision, bool both);
 /* A kernel that only streams bytes through device memory. */
 void lh__work_bytes(struct lh__work *work, const struct lh_device *device,
                     double bytes);

@@ -95,6 +95,14 @@ double lh__latent_kept_bytes(const struct lh__fit *fit)
            + 4.0 * (r.query_rank + r.key_rank) + 2.0 * r.rope;
 }
 
+/* The norms' outputs in one byte, the core's output in both. */
+double lh__latent_narrow_bytes(const struct lh__fit *fit)
+{
+    struct ranks r = ranks_of(fit->scenario);
+
+    return r.heads * r.value - r.query_rank - r.key_rank;
+}
+
 double lh__latent_parameters(const struct lh_scenario *scenario)
 {
     struct ranks r = ranks_of(scenario);

@@ -25,8 +25,12 @@
  *   + core: unfused 5 (a/t) s (softmax, mask, dropout's output), fused 4 a/t
  *   + norms of Q and K: 2 (q + kv)
  * latent attention and routed experts as in latent.c and experts.c.
- *   fp8: GEMM inputs in one byte, the core's output in both: - 2 h / S - f + q;
- *   and a parameter of a layer two bytes more, cast and cast transposed
+ *   fp8, mxfp8: GEMM inputs in one byte, the core's output in both: - 2 h / S
+ *   - f + q; and a parameter of a layer two bytes more, one a direction; with
+ *   plan.gather_precision fp8 these alone; under ZeRO-3 what is gathered has
+ *   one byte more, of its pass's direction
+ *   lora: the frozen matrices' inputs stay bf16 (their adapters need them), and
+ *   an adapter keeps 2 r; gradients and optimiser of the adapters alone
  *
  * A split backward (zero bubble) frees a micro-batch with its gradients of
  * weights.  With shared sequences T is that of one accelerator; keys and values
@@ -70,8 +74,25 @@ static double attention_bytes(const struct lh__fit *fit)
                                            : 0.0);
 }
 
-/* All that a layer's backward needs, recomputation aside.  In fp8 the GEMMs'
- * inputs are kept in one byte, the core's output in two as well. */
+/* What fp8 operands of its GEMMs add to a layer, a token: inputs are kept in
+ * one byte, the core's output in two as well. */
+static double narrow_bytes(const struct lh__fit *fit, int layer)
+{
+    const struct lh__dims *d = &fit->dims;
+    bool latent = fit->scenario->model.attention == LH_ATTENTION_MLA;
+    double norm = -d->hidden / d->shards; /* a parallel block has one or two */
+    double norms = (double)lh_model_layer_norms(&fit->scenario->model);
+    double attention = latent ? lh__latent_narrow_bytes(fit) : d->queries;
+    double mlp = lh__layer_is_sparse(fit, layer)
+                     ? lh__sparse_narrow_bytes(fit)
+                     : (norms - 1.0) * norm - d->ffn;
+
+    if (!lh__fit_is_narrow(fit) || lh__fit_is_frozen(fit))
+        return 0.0;
+    return norm + attention + mlp;
+}
+
+/* All that a layer's backward needs, recomputation aside. */
 static double whole_layer_bytes(const struct lh__fit *fit, int layer)
 {
     const struct lh__dims *d = &fit->dims;
@@ -84,10 +105,9 @@ static double whole_layer_bytes(const struct lh__fit *fit, int layer)
     double norms = (double)lh_model_layer_norms(model);
     double token =
         ((2.0 + dropout) * blocks + 2.0 * norms) * d->hidden / d->shards
-        + attention_bytes(fit) + mlp + core_bytes(fit);
+        + attention_bytes(fit) + mlp + core_bytes(fit)
+        + narrow_bytes(fit, layer) + lh__adapter_kept_bytes(fit);
 
-    if (fit->scenario->training.precision == LH_FP8)
-        token += d->queries - norms * d->hidden / d->shards - d->ffn;
     return d->tokens * token;
 }
 
@@ -234,7 +254,19 @@ static bool is_held(const struct lh__fit *fit, int first, int i, int n_units)
     return false;
 }
 
-/* The most parameters that `n` passes in a row hold whole. */
+/* Of a unit while it is whole: a layer's weights as they are gathered, and cast
+ * (or transposed) for its pass. */
+static double whole_unit_bytes(const struct lh__fit *fit,
+                               const struct lh__chunk *c, int unit)
+{
+    double n = lh__unit_weights(fit, c, unit);
+    bool cast = lh__fit_is_narrow(fit) && !lh__unit_is_head(c, unit)
+                && !lh__unit_is_embedding(c, unit);
+
+    return n * (cast ? lh__gather_bytes(fit) + 1.0 : 2.0);
+}
+
+/* The most bytes that `n` passes in a row hold whole. */
 static double most_in_a_row(const struct lh__fit *fit, int64_t n)
 {
     const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
@@ -249,14 +281,14 @@ static double most_in_a_row(const struct lh__fit *fit, int64_t n)
 
         for (int i = first; i < first + n; i++)
             if (!is_held(fit, first, i, n_units))
-                sum += lh__unit_weights(fit, c, unit_of_pass(fit, i, n_units));
+                sum += whole_unit_bytes(fit, c, unit_of_pass(fit, i, n_units));
         most = fmax(most, sum);
     }
     return most;
 }
 
 /* What is gathered and not yet freed. */
-static double gathered_parameters(const struct lh__fit *fit)
+static double gathered_bytes(const struct lh__fit *fit)
 {
     const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
     double sum = 0.0;
@@ -264,7 +296,7 @@ static double gathered_parameters(const struct lh__fit *fit)
     if (fit->scenario->plan.reshard_after_forward)
         return most_in_a_row(fit, fit->scenario->plan.prefetch + 1);
     for (int u = 0; u < lh__chunk_units(c); u++)
-        sum += lh__unit_weights(fit, c, u);
+        sum += whole_unit_bytes(fit, c, u);
     return sum;
 }
 
@@ -304,39 +336,35 @@ static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
         out->optimizer =
             12.0
             * (lh__stage_routed(fit, stage) * (double)fit->scenario->plan.expert
-               + lh__stage_parameters(fit, stage)
-               - lh__stage_routed(fit, stage))
+               + lh__stage_trained(fit, stage) - lh__stage_routed(fit, stage))
             / shard;
     if (zero >= 2)
         out->gradients =
             (zero == 3 ? 4.0 * out->parameters : out->gradients) / shard
             + lh__gradient_bytes(fit) * unreduced_parameters(fit);
     if (zero >= 3)
-        out->weights = 2.0 * gathered_parameters(fit);
+        out->weights = gathered_bytes(fit);
 }
 
-static int stage_layers(const struct lh__fit *fit, int stage)
+/* In one byte for each direction of the products beside two of bf16, or where
+ * they are gathered in fp8 in its place. */
+static double cast_weights_bytes(const struct lh__fit *fit, int stage)
 {
-    int n = 0;
-
-    for (int c = 0; c < fit->n_chunks; c++)
-        n += lh__fit_chunk(fit, stage, c)->n_layers;
-    return n;
+    if (!lh__fit_is_narrow(fit) || lh__gather_bytes(fit) < 2.0)
+        return 0.0;
+    return 2.0 * lh__stage_cast(fit, stage);
 }
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx)
 {
     const struct lh_scenario *s = fit->scenario;
-    double parameters = lh__stage_parameters(fit, stage);
+    double trained = lh__stage_trained(fit, stage);
 
-    out->parameters = parameters;
-    out->weights = 2.0 * parameters;
-    if (s->training.precision == LH_FP8) /* cast, and cast and transposed */
-        out->weights +=
-            2.0 * fit->shares.layer * (double)stage_layers(fit, stage);
-    out->gradients = lh__gradient_bytes(fit) * parameters;
-    out->optimizer = 12.0 * parameters;
+    out->parameters = lh__stage_parameters(fit, stage);
+    out->weights = 2.0 * out->parameters + cast_weights_bytes(fit, stage);
+    out->gradients = lh__gradient_bytes(fit) * trained;
+    out->optimizer = 12.0 * trained;
     shard_memory(out, fit, stage);
     out->activations = activation_bytes(fit, stage, ctx);
     out->reserved = s->stack.reserved_bytes;

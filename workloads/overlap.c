@@ -23,8 +23,8 @@
  *             last product; the reduction beside the weight gradient of its
  *             first, which needs no chunks
  *
- * hop = communication / (t - 1).  Chunks have T / t rows and tiles of their own;
- * their waves are shared (TransformerEngine runs them on three streams).
+ * hop = communication / (t - 1).  Chunks have T / t rows and tiles of their
+ * own; their waves are shared (TransformerEngine runs them on three streams).
  *
  * Left out: multiprocessors that the communication takes; with
  * plan.overlap.tensor the forward of the head, which hides nothing.
@@ -41,7 +41,8 @@ static void chunks(struct lh__overlap *out, const struct lh__fit *fit,
     double t = fit->dims.tensor, tokens = fit->dims.tokens;
     struct lh__gemm whole = {.batch = 1.0, .m = tokens, .n = n, .k = k};
     struct lh__gemm parts = {.batch = t, .m = tokens / t, .n = n, .k = k};
-    struct lh__work all = {.fp8 = out->replaced.fp8};
+    struct lh__work all = {.precision = out->replaced.precision,
+                           .frozen = out->replaced.frozen};
 
     lh__work_gemm(&out->replaced, device, &whole);
     lh__work_gemm(&all, device, &parts);
@@ -59,7 +60,8 @@ static void beside(struct lh__overlap *out, const struct lh_device *device,
 
 bool lh__gathers_twice(const struct lh_scenario *s)
 {
-    return s->stack.backward_overlap && s->plan.sequence_parallel;
+    return s->stack.backward_overlap && s->plan.sequence_parallel
+           && s->training.lora_rank == 0;
 }
 
 void lh__overlap_add(struct lh__overlap *out, const struct lh__fit *fit,
@@ -83,6 +85,8 @@ void lh__overlap_add(struct lh__overlap *out, const struct lh__fit *fit,
     }
     if (s->plan.overlap_tensor && block->narrow > 0.0)
         chunks(out, fit, device, block->narrow, hidden, &out->gather);
+    if (out->replaced.frozen) /* nothing is left to hide the reduction */
+        return;
     if (lh__gathers_twice(s))
         beside(out, device, &inputs, &out->input);
     beside(out, device, &weights, &out->reduction);

@@ -180,7 +180,7 @@ static void reduce_beside_weights(struct lh__builder *b, const struct lap *lap,
         beside(b, lap, &o->input);
     }
     reduce(b, lap);
-    if (b->half != LH__INPUTS)
+    if (b->half != LH__INPUTS && o->reduction.n_kernels > 0.0)
         beside(b, lap, &o->reduction);
 }
 
@@ -403,6 +403,8 @@ static void embedding(struct lh__builder *b, bool backward)
 {
     struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_EMBEDDING, -1};
 
+    if (backward && lh__fit_is_frozen(b->fit))
+        return;
     if (backward) {
         gather(b, &lap);
         compute(b, &lap, &b->costs.embedding_backward);
@@ -512,7 +514,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 
         if (first)
             open_gate(b, chunk, u);
-        lh__weights_need(b, c, u);
+        lh__weights_need(b, c, u, false);
         if (lh__unit_is_embedding(c, u))
             embedding(b, false);
         else if (lh__unit_is_head(c, u))
@@ -585,7 +587,7 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
 
-        lh__weights_need(b, c, u);
+        lh__weights_need(b, c, u, true);
         backward_range(b, c, u, end);
         lh__weights_done(b, u, true);
         if (cut)

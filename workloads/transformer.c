@@ -26,9 +26,9 @@
  * gradient of its weights added to an fp32 buffer.  A streaming kernel moves
  * each operand once.  Biases ride along in the GEMMs' epilogues; their
  * gradients are kernels of their own where the stack says so. With
- * training.precision fp8 the operands of the layers' GEMMs are fp8; the core,
- * the head and all else stay bf16 (TransformerEngine's linear layers;
- * DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
+ * training.precision fp8 or mxfp8 the operands of the layers' GEMMs are fp8;
+ * the core, the head, the router and all else stay bf16 (TransformerEngine's
+ * linear layers; DeepSeek-AI 2024, arXiv:2412.19437, section 3.3.1).
  * Hidden dropout (a one-byte mask on each residual) belongs to the stacks
  * that do not fuse attention, whose models had it.  Residuals, rotary and
  * activations move what a stack that fuses them moves, times its `elementwise`,
@@ -46,8 +46,6 @@
 #include "workload.h"
 
 #include <math.h>
-
-#define LOSS_BACKWARD_BYTES 14.0
 
 static double at_least(double value, double least)
 {
@@ -140,6 +138,7 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
     out->head = norm;
     if (!model->tied_embeddings || s->plan.pipeline > 1)
         out->head += d.vocab * d.hidden;
+    out->adapter = lh__adapter_parameters(s, &d);
 }
 
 /* ---- GEMMs -------------------------------------------------------------- */
@@ -158,7 +157,14 @@ void lh__pass_gemm(struct lh__work *work, const struct lh_device *device,
         return;
     }
     lh__work_gemm(work, device, &input);
-    lh__work_gemm(work, device, &weights);
+    if (!work->frozen)
+        lh__work_gemm(work, device, &weights);
+}
+
+void lh__layer_work(struct lh__work *work, const struct lh__fit *fit)
+{
+    work->precision = fit->scenario->training.precision;
+    work->frozen = lh__fit_is_frozen(fit);
 }
 
 static void gemm(struct lh__work *work, const struct lh_device *device,
@@ -170,12 +176,21 @@ static void gemm(struct lh__work *work, const struct lh_device *device,
     lh__pass_gemm(work, device, &forward, backward);
 }
 
+/* A layer's product of all tokens, and its adapter. */
+static void linear(struct lh__work *work, const struct lh__fit *fit,
+                   const struct lh_device *device, struct lh__linear it,
+                   bool backward)
+{
+    gemm(work, device, (double[]){fit->dims.tokens, it.n, it.k}, backward);
+    lh__adapter(work, fit, device, &it, backward);
+}
+
 /* Products of the same input, T rows of the hidden size, one kernel where the
  * stack joins them; else the gradients of the input are added up: every one in
  * once and the sum out, or two in and one out each time. */
 static void products(struct lh__work *work, const struct lh__fit *fit,
                      const struct lh_device *device, const double *widths,
-                     int n, bool backward)
+                     int n, bool is_qkv, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
     const struct lh_stack *stack = &fit->scenario->stack;
@@ -184,11 +199,15 @@ static void products(struct lh__work *work, const struct lh__fit *fit,
     for (int i = 0; i < n; i++) {
         sum += widths[i];
         if (!stack->joined)
-            gemm(work, device, (double[]){d->tokens, widths[i], d->hidden},
-                 backward);
+            linear(work, fit, device,
+                   (struct lh__linear){
+                       .n = widths[i], .k = d->hidden, .is_qkv = is_qkv},
+                   backward);
     }
     if (stack->joined)
-        gemm(work, device, (double[]){d->tokens, sum, d->hidden}, backward);
+        linear(work, fit, device,
+               (struct lh__linear){.n = sum, .k = d->hidden, .is_qkv = is_qkv},
+               backward);
     else if (backward && n > 1)
         lh__work_bytes(work, device,
                        (stack->compiled ? 2.0 * (n + 1) : 6.0 * (n - 1))
@@ -227,7 +246,7 @@ static void bias_gradient(struct lh__work *work, const struct lh__fit *fit,
     double seconds =
         2.0 * values / (device->memory_bytes_per_s * device->memory_frac);
 
-    if (!fit->scenario->stack.bias_gradients)
+    if (!fit->scenario->stack.bias_gradients || work->frozen)
         return;
     work->kernel_s += seconds;
     work->weights_s += seconds;
@@ -288,9 +307,9 @@ static void core_make(struct lh__work *work, const struct lh__fit *fit,
         .dropout = !fused,
     };
 
-    work->fp8 = false;
+    work->precision = LH_BF16;
     lh__work_core(work, device, &core, backward);
-    work->fp8 = fit->scenario->training.precision == LH_FP8;
+    lh__layer_work(work, fit);
     lh__context_merge(work, fit, device, backward);
 }
 
@@ -308,13 +327,15 @@ static void attention_inner(struct lh__work *work, const struct lh__fit *fit,
         return;
     }
     products(work, fit, device, (double[]){d->queries, d->keys, d->keys}, 3,
-             backward);
+             true, backward);
     if (model->qk_norm)
         norm(work, fit, device, (backward ? 6.0 : 4.0) * qk_values);
     if (model->positions == 0) /* rotary: in and out */
         stream(work, fit, device, 4.0 * qk_values);
     core_make(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, d->hidden, d->queries}, backward);
+    linear(work, fit, device,
+           (struct lh__linear){d->hidden, d->queries, .by_rows = true},
+           backward);
     if (backward && model->attention_bias)
         bias_gradient(work, fit, device,
                       d->tokens * (d->queries + 2.0 * d->keys)
@@ -341,7 +362,7 @@ static void mlp_inner(struct lh__work *work, const struct lh__fit *fit,
     double inner = d->tokens * d->ffn, gates = gated ? 2.0 : 1.0;
 
     products(work, fit, device, (double[]){d->ffn, d->ffn}, gated ? 2 : 1,
-             backward);
+             false, backward);
     /* Forward: gates in, one out; backward: dy and gates in, dgates out. */
     stream(work, fit, device,
            2.0 * inner * (backward ? 2.0 * gates + 1.0 : gates + 1.0));
@@ -358,7 +379,8 @@ static void mlp(struct lh__work *work, const struct lh__fit *fit,
     reorder_segment(work, fit, device, backward);
     lh__block_entry(work, fit, device, backward);
     mlp_inner(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    linear(work, fit, device,
+           (struct lh__linear){d->hidden, d->ffn, .by_rows = true}, backward);
     lh__block_exit(work, fit, device, backward);
 }
 
@@ -410,7 +432,8 @@ static void block(struct lh__work *work, const struct lh__fit *fit,
     const struct lh__dims *d = &fit->dims;
 
     block_inner(work, fit, device, backward);
-    gemm(work, device, (double[]){d->tokens, d->hidden, d->ffn}, backward);
+    linear(work, fit, device,
+           (struct lh__linear){d->hidden, d->ffn, .by_rows = true}, backward);
     lh__block_exit(work, fit, device, backward);
 }
 
@@ -424,21 +447,22 @@ static void embedding(struct lh__work *work, const struct lh__fit *fit,
     reorder(work, fit, device, 1.0);
 }
 
-/* The loss moves stack.loss_bytes a logit, of them backward the gradient in
- * place (8) and the cast back (4 + 2). */
+/* The loss moves stack.loss_bytes a logit, of them backward
+ * stack.loss_backward_bytes: 14 are the gradient in place (8) and the cast
+ * back (4 + 2). */
 static void head(struct lh__work *work, const struct lh__fit *fit,
                  const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
+    const struct lh_stack *stack = &fit->scenario->stack;
     double values = d->tokens * d->hidden / d->shards;
 
     reorder(work, fit, device, 1.0);
     lh__work_bytes(work, device, (backward ? 6.0 : 4.0) * values);
     gemm(work, device, (double[]){d->tokens, d->vocab, d->hidden}, backward);
     lh__work_bytes(work, device,
-                   (backward
-                        ? LOSS_BACKWARD_BYTES
-                        : fit->scenario->stack.loss_bytes - LOSS_BACKWARD_BYTES)
+                   (backward ? stack->loss_backward_bytes
+                             : stack->loss_bytes - stack->loss_backward_bytes)
                        * d->tokens * d->vocab);
 }
 
@@ -452,15 +476,18 @@ static void overlaps_make(struct lh__costs *out, const struct lh__fit *fit,
     struct lh__block mlp = {(gated ? 2.0 : 1.0) * d->ffn, d->ffn};
     struct lh__block head = {d->vocab, 0.0};
 
+    out->head.replaced.frozen = lh__fit_is_frozen(fit);
     lh__overlap_add(&out->head, fit, device, &head, true);
     for (int backward = fit->scenario->plan.overlap_tensor ? 0 : 1;
          backward < 2; backward++) {
         struct lh__overlap *o[] = {&out->attention[backward],
                                    &out->mlp[backward]};
 
-        for (int i = 0; i < 2; i++)
-            o[i]->replaced.fp8 = o[i]->input.fp8 = o[i]->reduction.fp8 =
-                out->mlp_forward.fp8;
+        for (int i = 0; i < 2; i++) {
+            lh__layer_work(&o[i]->replaced, fit);
+            lh__layer_work(&o[i]->input, fit);
+            lh__layer_work(&o[i]->reduction, fit);
+        }
         lh__overlap_add(o[0], fit, device, &attention, backward);
         lh__overlap_add(parallel ? o[0] : o[1], fit, device, &mlp, backward);
     }
@@ -488,11 +515,15 @@ static void layer_make(struct lh__costs *out, const struct lh__fit *fit,
 void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
                     const struct lh_device *device)
 {
-    bool fp8 = fit->scenario->training.precision == LH_FP8;
+    bool frozen = lh__fit_is_frozen(fit);
 
     *out = (struct lh__costs){0};
-    out->attention_forward.fp8 = out->attention_backward.fp8 = fp8;
-    out->mlp_forward.fp8 = out->mlp_backward.fp8 = out->mlp_again.fp8 = fp8;
+    lh__layer_work(&out->attention_forward, fit);
+    lh__layer_work(&out->attention_backward, fit);
+    lh__layer_work(&out->mlp_forward, fit);
+    lh__layer_work(&out->mlp_backward, fit);
+    lh__layer_work(&out->mlp_again, fit);
+    out->head_backward.frozen = frozen;
     core_make(&out->core, fit, device, false);
     core_make(&out->core_backward, fit, device, true);
     layer_make(out, fit, device);
@@ -500,11 +531,13 @@ void lh__costs_make(struct lh__costs *out, const struct lh__fit *fit,
         lh__sparse_make(&out->sparse_forward, fit, device, false);
         lh__sparse_make(&out->sparse_backward, fit, device, true);
     }
-    out->attention_second.fp8 = out->mlp_second.fp8 = fp8;
+    lh__layer_work(&out->attention_second, fit);
+    lh__layer_work(&out->mlp_second, fit);
     if (fit->scenario->plan.recompute == LH_RECOMPUTE_OPERATORS)
         second_products(out, fit, device);
     embedding(&out->embedding_forward, fit, device, false);
-    embedding(&out->embedding_backward, fit, device, true);
+    if (!frozen)
+        embedding(&out->embedding_backward, fit, device, true);
     head(&out->head_forward, fit, device, false);
     head(&out->head_backward, fit, device, true);
     overlaps_make(out, fit, device);

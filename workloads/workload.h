@@ -6,6 +6,7 @@
  *   transformer.c  layer -> segments on a device              -> lh__costs
  *   latent.c       ... attention with latent keys and values
  *   experts.c      ... MLP of routed experts; where tokens go
+ *   lora.c         ... low-rank adapters beside frozen matrices
  *   schedules/     order of a stage's passes                  -> lh__slots
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
@@ -57,6 +58,7 @@ struct lh__shares {
     double sparse; /* with experts, the routed ones left out */
     double routed; /* experts of a layer */
     double embedding, head;
+    double adapter; /* of a layer, in none of these */
 };
 
 /* A chunk's units in the order its backward finishes them: [head], layers
@@ -90,6 +92,16 @@ const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
 double lh__unit_parameters(const struct lh__fit *fit,
                            const struct lh__chunk *chunk, int unit);
 double lh__stage_parameters(const struct lh__fit *fit, int stage);
+/* Of these, what gradients are made of. */
+double lh__unit_trained(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit);
+double lh__stage_trained(const struct lh__fit *fit, int stage);
+/* Of the stage's parameters, those of layers that are cast to fp8. */
+double lh__stage_cast(const struct lh__fit *fit, int stage);
+bool lh__fit_is_narrow(const struct lh__fit *fit); /* fp8, mxfp8 */
+bool lh__fit_is_frozen(const struct lh__fit *fit); /* but for adapters */
+/* Of one weight of a layer that replicas gather. */
+double lh__gather_bytes(const struct lh__fit *fit);
 /* Of one gradient. */
 double lh__gradient_bytes(const struct lh__fit *fit);
 /* Are there several shard groups? */
@@ -151,6 +163,9 @@ struct lh__costs {
     struct lh__work head_forward, head_backward;
 };
 
+/* Precision, and whether its weights are trained, of a layer's products. */
+void lh__layer_work(struct lh__work *work, const struct lh__fit *fit);
+
 /* Kernels that segments share.  A GEMM's backward is those of its input and of
  * its weights; the entry of a block is its norm, the exit its residual. */
 void lh__pass_gemm(struct lh__work *work, const struct lh_device *device,
@@ -160,17 +175,37 @@ void lh__block_entry(struct lh__work *work, const struct lh__fit *fit,
 void lh__block_exit(struct lh__work *work, const struct lh__fit *fit,
                     const struct lh_device *device, bool backward);
 
+/* lora.c: one matrix [k, n] of a layer as one accelerator holds it, split by
+ * columns or by rows; parameters of a layer's adapters, what they
+ * change of the bytes that a layer keeps a token, FLOPs of a token in them;
+ * nothing without an adapter. */
+struct lh__linear {
+    double n, k;
+    bool by_rows, is_qkv;
+};
+void lh__adapter(struct lh__work *work, const struct lh__fit *fit,
+                 const struct lh_device *device, const struct lh__linear *base,
+                 bool backward);
+double lh__adapter_parameters(const struct lh_scenario *scenario,
+                              const struct lh__dims *dims);
+double lh__adapter_kept_bytes(const struct lh__fit *fit);
+double lh__adapter_flops(const struct lh_scenario *scenario);
+
 /* latent.c: what lies between norm and core, and after it; bytes that the
  * layer keeps a token, its core aside; parameters. */
 void lh__latent_attention(struct lh__work *work, const struct lh__fit *fit,
                           const struct lh_device *device, bool backward);
 double lh__latent_kept_bytes(const struct lh__fit *fit);
+/* What fp8 operands add to it. */
+double lh__latent_narrow_bytes(const struct lh__fit *fit);
 double lh__latent_parameters(const struct lh_scenario *scenario);
 
 /* experts.c */
 void lh__sparse_make(struct lh__sparse *out, const struct lh__fit *fit,
                      const struct lh_device *device, bool backward);
 double lh__sparse_kept_bytes(const struct lh__fit *fit);
+/* What fp8 operands add to it. */
+double lh__sparse_narrow_bytes(const struct lh__fit *fit);
 /* Of the tokens' copies, in thousandths of the mean, what each of the replicas
  * that share the experts gets; NULL: all alike. */
 int64_t *lh__routing_loads(const struct lh_scenario *scenario,
@@ -248,7 +283,8 @@ struct lh__rows {
 struct lh__bucket {
     int chunk;
     int first_unit, last_unit;
-    double parameters; /* routed experts left out */
+    double parameters; /* that have gradients; routed experts left out */
+    double wide;       /* of these, the embedding's and the head's */
     double routed;     /* parameters of routed experts */
     int32_t backward;  /* op that completes it in this step, -1 */
     int32_t gate;      /* op of the next step that needs its weights, -1 */
@@ -419,7 +455,7 @@ void lh__weights_begin(struct lh__builder *b);
 /* A kernel that copies beside a gather or a reduction. */
 void lh__weights_copy(struct lh__builder *b, double bytes, int layer);
 void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit);
+                      int unit, bool backward);
 void lh__weights_done(struct lh__builder *b, int unit, bool backward);
 /* The first gather of the next step waits for the optimiser. */
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer);

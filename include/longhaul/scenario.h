@@ -64,12 +64,17 @@ enum lh_expert_routing { LH_ROUTING_BALANCED, LH_ROUTING_ZIPF };
 /* How the accelerators that share a sequence see each other's K and V. */
 enum lh_context_kind { LH_CONTEXT_RING, LH_CONTEXT_ALL_GATHER };
 
+/* The matrices of a layer that have adapters. */
+enum lh_lora_target { LH_LORA_ALL, LH_LORA_QKV };
+
 struct lh_training {
     int64_t global_batch;     /* sequences a step */
     int64_t sequence_length;  /* tokens */
     int64_t micro_batch;      /* sequences */
     enum lh_precision precision;
     enum lh_gradient_precision gradient_precision;
+    int64_t lora_rank;        /* of adapters beside frozen matrices; 0: none */
+    enum lh_lora_target lora_target;
     const char *optimizer;    /* "adamw" */
     enum lh_expert_routing routing;  /* of tokens to experts */
     int64_t routing_domains;  /* scale-up domains a token visits at most; 0: any */
@@ -91,6 +96,7 @@ struct lh_plan {
     int64_t shard;            /* replicas of a shard group; 0: all */
     int64_t prefetch;         /* ZeRO-3: units gathered ahead */
     bool reshard_after_forward;
+    enum lh_precision gather_precision; /* bf16 | fp8, of weights */
     enum lh_recompute recompute;
     bool sequence_parallel;
     bool overlap_gradients;
@@ -109,6 +115,8 @@ struct lh_device {
     double gemm_bf16_frac;        /* best-shape share of peak that GEMMs reach */
     double gemm_fp8_frac;
     double gemm_sustained_frac;   /* of that, what a training step sustains */
+    double gemm_sustained_fp8_frac; /* the same in fp8; not 0 */
+    bool mxfp8;                   /* scales of blocks in the product itself */
     double memory_bytes;
     double memory_bytes_per_s;
     double memory_frac;           /* share of it that streaming kernels reach */
@@ -134,11 +142,13 @@ struct lh_stack {
     double elementwise;             /* bytes of streaming kernels over fused */
     double norm;                    /* the same of norms */
     double loss_bytes;              /* a logit, forward and backward */
+    double loss_backward_bytes;     /* of these */
     double logit_bytes;             /* held a logit, at most */
+    bool grouped_gemm;              /* one kernel for all experts, else one each */
     bool compiled;                  /* nothing is kept or run in vain */
     bool joined;                    /* products of one input are one kernel */
     double tensor_copy_bytes;       /* a value gathered or summed over tensor */
-    double gather_copy_bytes;       /* a gathered weight (ZeRO-3) */
+    double gather_copy_bytes;       /* a weight gathered in bf16 (ZeRO-3) */
     double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
     bool early_stop;                /* full recomputation spares the last GEMM */
     bool backward_overlap;          /* tensor communication of a backward runs

@@ -38,6 +38,13 @@
  * the gradient norm, an all-reduce of 4 bytes over everybody who holds another
  * part of the gradient.
  *
+ * fp8 and mxfp8: with the optimiser the weights of the layers are cast for the
+ * step, to a copy for each direction; with plan.gather_precision fp8 each casts
+ * its shard, the gather carries one byte, and transposes what arrives (2
+ * bytes).
+ *
+ * training.lora_rank: of the adapters alone; frozen weights stay as they are.
+ *
  * Word embeddings shared by the first and the last stage exchange their
  * gradients, one buffer each way, after the reduction, as in Megatron-LM.
  *
@@ -129,8 +136,19 @@ static void unit_add(const struct lh__builder *b, struct lh__bucket *bucket,
 {
     double routed = lh__unit_routed(b->fit, c, unit);
 
+    double trained = lh__unit_trained(b->fit, c, unit) - routed;
+
     bucket->routed += routed;
-    bucket->parameters += lh__unit_parameters(b->fit, c, unit) - routed;
+    bucket->parameters += trained;
+    if (lh__unit_is_head(c, unit) || lh__unit_is_embedding(c, unit))
+        bucket->wide += trained;
+}
+
+static void add_chunk(const struct lh__builder *b, struct lh__bucket *bucket,
+                      const struct lh__chunk *c)
+{
+    for (int u = 0; u < lh__chunk_units(c); u++)
+        unit_add(b, bucket, c, u);
 }
 
 static void fill_buckets(struct lh__builder *b, int chunk)
@@ -141,6 +159,8 @@ static void fill_buckets(struct lh__builder *b, int chunk)
     struct lh__bucket *bucket = NULL;
 
     for (int u = 0; u < lh__chunk_units(c); u++) {
+        if (bucket == NULL && u > 0 && lh__unit_trained(b->fit, c, u) == 0.0)
+            bucket = &b->buckets[b->n_buckets - 1];
         if (bucket == NULL)
             bucket = bucket_add(b, chunk, u);
         bucket->last_unit = u;
@@ -166,8 +186,8 @@ void lh__sync_buckets(struct lh__builder *b)
     if (!plan->overlap_gradients && plan->zero < 3) {
         struct lh__bucket *all = bucket_add(b, -1, 0);
 
-        all->routed = lh__stage_routed(b->fit, b->stage);
-        all->parameters = lh__stage_parameters(b->fit, b->stage) - all->routed;
+        for (int c = 0; c < b->fit->n_chunks; c++)
+            add_chunk(b, all, lh__fit_chunk(b->fit, b->stage, c));
         return;
     }
     for (int c = b->fit->n_chunks - 1; c >= 0; c--)
@@ -200,16 +220,20 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
     };
 }
 
-/* Of a bucket, at so many bytes a parameter, its routed experts last; returns
- * the last op. */
+/* Gradients of a bucket, or weights, its routed experts last; returns the last
+ * op.  Adapters, embedding and head are gathered in bf16. */
 static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
-                         enum lh_collective collective, double bytes,
-                         enum lh_task task)
+                         enum lh_collective collective, enum lh_task task)
 {
+    bool weights = task == LH_TASK_WEIGHTS;
     int64_t expert = b->fit->scenario->plan.expert;
-    double shared = bucket->parameters + (expert == 1 ? bucket->routed : 0.0);
-    struct lh__comm_spec spec =
-        lh__shard_comm(b, collective, bytes * shared, task);
+    double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
+    double bytes =
+        weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
+    double shared = bucket->parameters - bucket->wide
+                    + (expert == 1 ? bucket->routed : 0.0);
+    struct lh__comm_spec spec = lh__shard_comm(
+        b, collective, bytes * shared + wide * bucket->wide, task);
     int32_t op = lh__emit_comm(b, &spec);
 
     if (expert > 1 && bucket->routed > 0.0 && b->fit->data > expert) {
@@ -279,7 +303,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
     lh__emit_wait(b, b->last_compute);
     b->buckets[bucket].backward = b->last_compute;
     reduction = data_comm(b, it, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
-                          bytes, LH_TASK_GRADIENTS);
+                          LH_TASK_GRADIENTS);
     if (last && lh__fit_is_hybrid(b->fit))
         reduce_replicas(b, bytes * (it->parameters + it->routed)
                                / (double)b->fit->shard);
@@ -323,10 +347,29 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
     return lh__emit_comm(b, &spec);
 }
 
+/* Of the layers, for the step; ZeRO-3 casts what it gathers (weights.c). */
+static void cast_weights(struct lh__work *work, const struct lh__builder *b)
+{
+    const struct lh_scenario *s = b->fit->scenario;
+    bool gathers = s->plan.zero == 3 && b->fit->shard > 1;
+    bool narrow = s->plan.gather_precision == LH_FP8;
+    double n = lh__stage_cast(b->fit, b->stage);
+    double shard_bytes = lh__cast_bytes(LH_FP8, false) / (double)b->fit->shard;
+    double whole_bytes =
+        narrow ? 2.0 : lh__cast_bytes(s->training.precision, true);
+
+    if (s->training.precision == LH_BF16 || lh__fit_is_frozen(b->fit))
+        return;
+    if (narrow)
+        lh__work_bytes(work, b->device, shard_bytes * n);
+    if (!gathers)
+        lh__work_bytes(work, b->device, whole_bytes * n);
+}
+
 static void optimizer(struct lh__builder *b)
 {
     double routed = lh__stage_routed(b->fit, b->stage);
-    double parameters = lh__stage_parameters(b->fit, b->stage);
+    double parameters = lh__stage_trained(b->fit, b->stage);
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
@@ -334,6 +377,7 @@ static void optimizer(struct lh__builder *b)
                       + routed * (double)b->fit->scenario->plan.expert)
                      / (double)b->fit->shard;
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
+    cast_weights(&work, b);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
 }
@@ -347,7 +391,7 @@ static void gather_weights(struct lh__builder *b)
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        op = data_comm(b, bucket, LH_ALL_GATHER, 2.0, LH_TASK_WEIGHTS);
+        op = data_comm(b, bucket, LH_ALL_GATHER, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Sharded weights (ZeRO-3: Rajbhandari et al. 2020, arXiv:1910.02054; FSDP:
- * Zhao et al. 2023, arXiv:2304.11277): a unit's bf16 weights are gathered over
- * the shard group before its forward and again before its backward, for every
+ * Zhao et al. 2023, arXiv:2304.11277): a unit's weights are gathered over the
+ * shard group before its forward and again before its backward, for every
  * micro-batch.  Units are the layers, the embedding and the head.  Stage of
  * the program between pass.c and builder.c.
  *
@@ -17,10 +17,17 @@
  * gather of a step waits for the optimiser of the step before.  A head whose
  * matrix is the embedding's gathers it once more.
  *
+ * fp8 and mxfp8: a layer's weights arrive in bf16 and are cast for each pass to
+ * the copy that its products take, recomputed ones to both
+ * (TransformerEngine and torchao under FSDP).  plan.gather_precision fp8
+ * (torchao's fp8 all-gather): shards are cast, arrive in one byte, and a
+ * backward's are transposed, in and out.
+ *
  * Copies are kernels of the computation, the stack's `gather_copy` bytes a
- * gathered weight and `reduce_copy` a gradient that is reduced in fp32, half of
- * it in bf16.  PyTorch: FSDP1 gathers in place; the backward of its views joins
- * the gradients (4), casts them to fp32 (6) and divides them (8), in all 18
+ * gathered weight, half of it of one gathered in fp8, and `reduce_copy` a
+ * gradient that is reduced in fp32, half of it in bf16.  PyTorch: FSDP1 gathers
+ * in place; the backward of its views joins the gradients (4), casts them to
+ * fp32 (6) and divides them (8), in all 18
  * (torch/distributed/fsdp/_runtime_utils.py, _post_backward_hook,
  * _reduce_grad). FSDP2 splits what it gathered into its parameters (4) and
  * joins and casts gradients in one kernel (6), both on the stream of the
@@ -97,28 +104,74 @@ void lh__weights_copy(struct lh__builder *b, double bytes, int layer)
     lh__emit_work(b, &work, LH_DATA_COMM, LH_TASK_WEIGHTS, layer);
 }
 
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit)
+static bool is_layer(const struct lh__chunk *chunk, int unit)
 {
-    struct lh__comm_spec spec;
+    return !lh__unit_is_head(chunk, unit)
+           && !lh__unit_is_embedding(chunk, unit);
+}
+
+/* Bytes that one weight of a layer moves from its gather to its products. */
+static double arrival_bytes(const struct lh__fit *fit, bool backward)
+{
+    enum lh_recompute recompute = fit->scenario->plan.recompute;
+    bool again = backward
+                 && (recompute == LH_RECOMPUTE_FULL
+                     || recompute == LH_RECOMPUTE_OPERATORS);
+
+    if (fit->scenario->plan.gather_precision == LH_FP8)
+        return backward ? 2.0 : 0.0;
+    return lh__cast_bytes(fit->scenario->training.precision, again);
+}
+
+static void cast(struct lh__builder *b, const struct lh__chunk *chunk, int unit,
+                 bool backward)
+{
+    double bytes =
+        arrival_bytes(b->fit, backward) * lh__unit_weights(b->fit, chunk, unit);
+    struct lh__work work = {0};
+
+    if (bytes == 0.0 || !is_layer(chunk, unit))
+        return;
+    lh__work_bytes(&work, b->device, bytes);
+    lh__emit_work(b, &work, LH_COMPUTE,
+                  backward ? LH_TASK_BACKWARD : LH_TASK_FORWARD,
+                  lh__unit_layer(chunk, unit));
+}
+
+static void gather_unit(struct lh__builder *b, const struct lh__chunk *chunk,
+                        int unit)
+{
+    double bytes = is_layer(chunk, unit) ? lh__gather_bytes(b->fit) : 2.0;
+    struct lh__comm_spec spec = lh__shard_comm(
+        b, LH_ALL_GATHER, bytes * lh__unit_weights(b->fit, chunk, unit),
+        LH_TASK_WEIGHTS);
     int32_t gather;
 
-    if (!shards_weights(b) || is_whole(b, unit))
-        return;
-    spec = lh__shard_comm(b, LH_ALL_GATHER,
-                          2.0 * lh__unit_weights(b->fit, chunk, unit),
-                          LH_TASK_WEIGHTS);
     spec.stream = LH_STREAM_WEIGHTS;
-    if (!lh__unit_is_head(chunk, unit) && !lh__unit_is_embedding(chunk, unit))
+    if (is_layer(chunk, unit))
         spec.layer = lh__unit_layer(chunk, unit);
     gather = lh__emit_beside(b, &spec, room_for(b, unit));
     if (b->first_gather == LH__NO_OP)
         b->first_gather = gather;
     lh__emit_compute_wait(b, gather);
     lh__weights_copy(b,
-                     b->fit->scenario->stack.gather_copy_bytes
+                     b->fit->scenario->stack.gather_copy_bytes * bytes / 2.0
                          * lh__unit_weights(b->fit, chunk, unit),
                      spec.layer);
+}
+
+void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
+                      int unit, bool backward)
+{
+    bool is_there;
+
+    if (!shards_weights(b))
+        return;
+    is_there = is_whole(b, unit);
+    if (!is_there)
+        gather_unit(b, chunk, unit);
+    if (!is_there || backward)
+        cast(b, chunk, unit, backward);
 }
 
 void lh__weights_done(struct lh__builder *b, int unit, bool backward)
