@@ -35,6 +35,11 @@ static const char *const labels[LH_CATEGORIES] = {
     [LH_OTHER] = "launch gaps",
 };
 
+const char *lh__category_label(enum lh_category category)
+{
+    return labels[category];
+}
+
 /* ---- columns ------------------------------------------------------------- */
 
 /* Code points: what is printed here is one column each. */

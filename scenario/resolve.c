@@ -449,6 +449,17 @@ void lh__warn_idle_keys(struct lh__reader *r)
     for_each_key(r, reset_key);
 }
 
+/* Keys that lost their effect have their defaults, so that equal one-site
+ * scenarios are echoed alike. */
+static void forget_idle_keys(struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh__root root = {.s = *s};
+    struct lh__reader r = {.root = &root, .ctx = ctx};
+
+    for_each_key(&r, reset_key);
+    *s = root.s;
+}
+
 /* At least so many accelerators; what is more idles. */
 static int64_t whole_slices(const struct lh_fabric *fabric, int64_t gpus)
 {
@@ -487,4 +498,5 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
     out->across_sites = LH_ACROSS_DATA;
     out->sync = LH_SYNC_EVERY_STEP;
     out->sync_algorithm = "auto";
+    forget_idle_keys(out, ctx);
 }

@@ -353,6 +353,44 @@ void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
 void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
                           struct lh_ctx *ctx);
 
+/* Numbers that a key may have. */
+struct lh_range {
+    enum lh_dimension dimension;
+    bool whole;
+    bool above_min;                /* min itself is none of them */
+    double min, max;               /* max INFINITY: any */
+    const char *unit;              /* of plain numbers, in words; or "" */
+};
+/* As a scenario would have it. */
+const char *lh_range_text(const struct lh_range *range, double value,
+                          struct lh_arena *arena);
+
+/* One --vary: "KEY=a,b,c", "KEY=lo..hi:xK", "KEY=lo..hi:+S", "KEY=lo..hi", or
+ * "KEY" for all of its range. */
+struct lh_vary {
+    const char *path;
+    bool is_number;                /* else no range and no numbers */
+    struct lh_range range;
+    bool span;                     /* from lo to hi without steps: n is 0 */
+    double lo, hi;
+    int n;
+    const char **values;           /* [n] as --set takes them */
+    double *numbers;               /* [n] */
+};
+enum lh_status lh_vary_read(struct lh_vary *out, const char *text,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+
+/* A key in which two scenarios differ. */
+struct lh_difference {
+    const char *path;
+    const char *a, *b;             /* values as text; "-": none */
+};
+/* In the order of the keys; names and files are no difference. */
+int lh_scenario_differences(struct lh_difference **out,
+                            const struct lh_scenario *a,
+                            const struct lh_scenario *b,
+                            struct lh_arena *arena);
+
 /* Help from the schema table. */
 enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
                                  struct lh_ctx *ctx) LH_MUST_USE; /* NULL: all */
