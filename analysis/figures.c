@@ -46,6 +46,18 @@ static double memory(const struct lh_report *r)
     return lh_memory_fullest(r->program, r->scenario).bytes;
 }
 
+static double goodput(const struct lh_report *r)
+{
+    struct lh_goodput g;
+    return lh_goodput_make(&g, r) ? g.frac : (double)NAN;
+}
+
+static double goodput_tokens(const struct lh_report *r)
+{
+    struct lh_goodput g;
+    return lh_goodput_make(&g, r) ? g.tokens_per_s : (double)NAN;
+}
+
 static const struct {
     struct lh_figure figure;
     double (*value)(const struct lh_report *report);
@@ -60,6 +72,10 @@ static const struct {
     {{"bound_s", "what no schedule of the plan can beat", LH_DIM_TIME}, bound},
     {{"memory_bytes", "needed by the fullest accelerators", LH_DIM_BYTES},
      memory},
+    {{"goodput", "share of the time that makes steps which last", LH_DIM_NONE},
+     goodput},
+    {{"goodput_tokens_per_s", "tokens of these steps a second", LH_DIM_NONE},
+     goodput_tokens},
 };
 
 enum { N_FIGURES = (int)(sizeof figures / sizeof figures[0]) };

@@ -232,7 +232,8 @@ static enum lh_status take(struct solve *solve, struct lh__point *point,
         trial.loss = lh_loss_of(&report, arena);
         if (!isfinite(trial.figure)) {
             lh_error(solve->input.ctx, LH_NOWHERE,
-                     "there is no %s: the scenario has one site",
+                     "the scenario has no %s: efficiency needs several sites, "
+                     "goodput `reliability'",
                      solve->target.figure.name);
             st = LH_BAD_INPUT;
         }

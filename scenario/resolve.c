@@ -388,7 +388,9 @@ void lh__resolve(struct lh__reader *r)
         resolve_fibres(r);
         lh__resolve_plan(r);
         lh__resolve_faults(r);
+        lh__check_caps(r);
     }
+    lh__resolve_reliability(r);
 }
 
 /* A key that says something else than its default, in vain. */
@@ -479,6 +481,9 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
     if (site->fabric.kind == LH_FABRIC_TORUS)
         site->gpus = whole_slices(&site->fabric, site->gpus);
     site->gateway_bytes_per_s = (double)INFINITY;
+    site->gpus_max = 0;
+    site->power_cap_w = (double)INFINITY;
+    site->power_overhead = -1;
     site->node = NULL;
     *out = *s;
     out->n_sites = 1;

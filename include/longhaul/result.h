@@ -93,6 +93,30 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report);
  * thread a stream, counters for link use. */
 void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 
+/* ---- goodput ----------------------------------------------------------------- */
+
+/* Of the islands that fail alone; one island: all. */
+struct lh_goodput {
+    double islands;
+    double spans;                /* of fibre, in all */
+    double mtbf_s;               /* between failures of one island */
+    double checkpoint_bytes;     /* of all islands */
+    double pause_s;              /* training stands still for a checkpoint */
+    double write_s;              /* asynchronous: until it can be used */
+    double every_s;              /* training between two */
+    double restart_s;            /* with reading the checkpoint back */
+    double frac;                 /* of the time that makes lasting steps */
+    double coupled_frac;         /* the same if a failure stops all */
+    double tokens_per_s;         /* result's x frac */
+};
+/* False: the scenario says nothing of failures. */
+bool lh_goodput_make(struct lh_goodput *out, const struct lh_report *report);
+/* Daly's optimum of the training between two checkpoints. */
+double lh_checkpoint_interval(double mtbf_s, double pause_s);
+/* after_s: from a failure to training, and training lost for sure. */
+double lh_goodput_frac(double mtbf_s, double every_s, double pause_s,
+                       double after_s);
+
 /* ---- figures by name, targets --------------------------------------------- */
 
 struct lh_figure {

@@ -222,6 +222,9 @@ struct lh_site {
     struct lh_device device;
     struct lh_fabric fabric;
     double gateway_bytes_per_s;    /* each direction; INFINITY = no limit */
+    int64_t gpus_max;              /* the site has room for; 0: any number */
+    double power_cap_w;            /* INFINITY: no limit */
+    double power_overhead;         /* power of the site over its devices' */
     const char *node;              /* label in a GraphML map; NULL: its name,
                                       else the nearest node */
     struct lh_where where;
@@ -289,6 +292,23 @@ struct lh_background {
     struct lh_where where;
 };
 
+/* What fails how often, and what that costs; -1 where not given. */
+struct lh_reliability {
+    double mtbf_s;                 /* of one accelerator */
+    double span_mtbf_s;            /* of one span of fibre */
+    double span_length_m;          /* -1: a fibre is one span */
+    double restart_s;              /* from a failure to training */
+    int64_t islands;               /* that fail alone; 0: not given, 1 */
+    double every_s;                /* work between checkpoints; -1: optimum */
+    double checkpoint_bytes;       /* -1: of the model and its optimiser */
+    double storage_bytes_per_s;    /* of all accelerators together */
+    const char *checkpoint_mode;   /* "blocking", "asynchronous", NULL */
+    double copy_bytes_per_s;       /* of one accelerator to its host */
+    struct lh_where where;
+};
+/* Is anything given that fails? */
+bool lh_reliability_is_on(const struct lh_reliability *r);
+
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP };
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
@@ -315,6 +335,7 @@ struct lh_scenario {
     struct lh_fault *faults;
     int n_background;
     struct lh_background *background;
+    struct lh_reliability reliability;
     enum lh_collectives collectives;
     enum lh_routing routing;
     bool fold;                     /* auto | off */
