@@ -45,16 +45,47 @@ static struct unit answer_unit(const struct lh_solve_report *r,
     return unit_of(r, s->reached ? s->answer.value : r->search->vary.hi, arena);
 }
 
+/* As a scenario would have it. */
+static const char *setting_text(const struct lh_solve_report *r, double value,
+                                struct lh_arena *arena)
+{
+    return lh_range_text(&r->search->vary.range, value, arena);
+}
+
+/* For people, where that is the same value. */
 static const char *value_text(const struct lh_solve_report *r, double value,
                               struct lh_arena *arena)
 {
-    return lh_range_text(&r->search->vary.range, value, arena);
+    const struct lh_range *range = &r->search->vary.range;
+    const char *text = lh_units_human(arena, value, range->dimension);
+    const char *why;
+    double read;
+
+    if (range->dimension == LH_DIM_NONE
+        || lh_units_read(&read, text, range->dimension, arena, &why) != LH_OK
+        || read != value)
+        return setting_text(r, value, arena);
+    return text;
 }
 
 static const char *figure_text(const struct lh_solve_report *r, double value,
                                struct lh_arena *arena)
 {
     return lh_figure_text(&r->search->target.figure, value, arena);
+}
+
+/* Two figures of which one reaches the target are told apart. */
+static const char *apart_text(const struct lh_solve_report *r, double value,
+                              double other, struct lh_arena *arena)
+{
+    const char *text = figure_text(r, value, arena);
+    struct lh_text exact = lh_text_new(arena);
+
+    if (r->search->target.figure.dimension != LH_DIM_NONE
+        || strcmp(text, figure_text(r, other, arena)) != 0)
+        return text;
+    lh_text_double(&exact, value);
+    return exact.s;
 }
 
 /* ---- sentences ----------------------------------------------------------- */
@@ -77,8 +108,8 @@ static void add_answer(struct lh_text *out, const struct lh_solve_report *r)
                        "%s is the %s that reaches %s: there it is %s, and %s "
                        "at %s",
                        value, s->smallest ? "smallest" : "largest", target,
-                       figure_text(r, s->answer.figure, arena),
-                       figure_text(r, s->beyond.figure, arena),
+                       apart_text(r, s->answer.figure, s->beyond.figure, arena),
+                       apart_text(r, s->beyond.figure, s->answer.figure, arena),
                        value_text(r, s->beyond.value, arena));
 }
 
@@ -254,7 +285,7 @@ static void write_json(struct lh_text *out, const struct lh_solve_report *r)
     put_key(out, "unit", unit.name);
     put_key(out, "setting",
             s->reached ? lh_format(arena, "%s=%s", r->search->vary.path,
-                                   value_text(r, s->answer.value, arena))
+                                   setting_text(r, s->answer.value, arena))
                        : NULL);
     put_number(out, "figure", s->reached ? s->answer.figure : s->best.figure);
     put_key(out, "sought", s->smallest ? "smallest" : "largest");

@@ -71,6 +71,10 @@ enum lh_status lh__stages_build(struct lh__stages *stages,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh__stages_free(struct lh__stages *stages);
 
+void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
+void lh__warn_of_memory(const struct lh__stages *stages,
+                        const struct lh_result *result, struct lh_ctx *ctx);
+
 /* ---- several scenarios at once (points.c) ------------------------------- */
 
 /* One-site baselines, each simulated once however many points have it. */

@@ -26,6 +26,7 @@ struct solve {
     struct lh_search search;
     struct lh__baselines baselines;
     struct lh_scenario base; /* as the file and --set have it */
+    int unfit;               /* values with which the plan does not fit */
 };
 
 enum {
@@ -228,6 +229,7 @@ static enum lh_status take(struct solve *solve, struct lh__point *point,
 
     if (point->status == LH_OK) {
         struct lh_report report = lh__point_report(point);
+        solve->unfit += !point->result.fits;
         trial.figure = lh_figure_value(&solve->target.figure, &report);
         trial.loss = lh_loss_of(&report, arena);
         if (!isfinite(trial.figure)) {
@@ -274,6 +276,15 @@ static enum lh_status run_round(struct solve *solve, const double *values,
     return st;
 }
 
+static void warn_of_memory(const struct solve *solve)
+{
+    if (solve->unfit > 0) {
+        lh_warn(solve->input.ctx, LH_NOWHERE,
+                "the plan does not fit into memory with %d of %d values of %s",
+                solve->unfit, solve->search.n_trials, solve->vary.path);
+    }
+}
+
 /* The scenario as it stands, for its messages and its batch. */
 static enum lh_status read_base(struct solve *solve)
 {
@@ -285,6 +296,7 @@ static enum lh_status read_base(struct solve *solve)
     }
     if (st == LH_OK) {
         solve->base = stages.scenario;
+        lh__warn_of_unlike_sites(&solve->base, solve->input.ctx);
         st = lh__stages_build(&stages, solve->input.ctx);
         lh__stages_free(&stages);
     }
@@ -310,6 +322,7 @@ static enum lh_status search(struct solve *solve)
     while (st == LH_OK && (n = lh_search_next(&solve->search, values)) > 0) {
         st = run_round(solve, values, n);
     }
+    warn_of_memory(solve);
     return st;
 }
 
