@@ -200,10 +200,8 @@ enum lh_status lh_target_read(struct lh_target *out, const char *text,
     if (st == LH_OK)
         st = read_bound(out, op + 2 + strspn(op + 2, " "), where, ctx);
     if (st == LH_OK)
-        out->text =
-            lh_format(ctx->arena, "%s %s %s", out->figure.name,
-                      out->at_least ? ">=" : "<=",
-                      lh_figure_text(&out->figure, out->bound, ctx->arena));
+        out->text = lh_format(ctx->arena, "%s %.2s %s", out->figure.name, op,
+                              op + 2 + strspn(op + 2, " "));
     return st;
 }
 

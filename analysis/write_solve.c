@@ -119,10 +119,12 @@ static void add_reason(struct lh_text *out, const struct lh_solve_report *r)
     const struct lh_solution *s = r->solution;
     struct lh_arena *arena = out->arena;
 
+    if (s->has_effect)
+        lh_text_printf(out, "%s bound: ", s->best.loss.kind);
     lh_text_printf(out,
-                   "%s bound: no value from %s to %s reaches %s; the best is "
+                   "no value from %s to %s reaches %s; the best is "
                    "%s",
-                   s->best.loss.kind, value_text(r, r->search->vary.lo, arena),
+                   value_text(r, r->search->vary.lo, arena),
                    value_text(r, r->search->vary.hi, arena),
                    r->search->target.text,
                    figure_text(r, s->best.figure, arena));
@@ -196,8 +198,8 @@ static void write_text(struct lh_text *out, const struct lh_solve_report *r)
     lh_text_printf(out, "%s: %s\n", search->vary.path, verdict(r, arena));
     if (*order != '\0')
         lh_text_printf(out, "%s\n", order);
-    lh_text_printf(out, "%s; %d values simulated\n\n", r->batch,
-                   search->n_trials);
+    lh_text_printf(out, "%s; %d value%s simulated\n\n", r->batch,
+                   search->n_trials, search->n_trials == 1 ? "" : "s");
     width = width < 14 ? 14 : width;
     lh_text_printf(out, "%*s  %20s\n", width, search->vary.path,
                    search->target.figure.name);
