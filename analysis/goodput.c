@@ -11,6 +11,7 @@
  *       B/storage beside the training, and is of no use before)
  *   interval    t: given, or Daly's optimum, d < 2M:
  *       t = sqrt(2 d M) (1 + sqrt(d/(2M))/3 + d/(18M)) - d, else M; at least W
+ *       and a step
  *   after a failure  R = restart + size/storage + W
  *   goodput     t / (M exp(R/M) (exp((t + d)/M) - 1))
  *
@@ -89,7 +90,7 @@ static struct lh_goodput with_islands(const struct lh_report *report,
     g.write_s = beside ? write_s : 0;
     g.every_s = r->every_s > 0 ? r->every_s
                                : lh_checkpoint_interval(g.mtbf_s, g.pause_s);
-    g.every_s = fmax(g.every_s, g.write_s);
+    g.every_s = fmax(g.every_s, fmax(g.write_s, report->result->step_time_s));
     g.restart_s = r->restart_s + size / r->storage_bytes_per_s;
     g.frac = rate > 0 ? lh_goodput_frac(g.mtbf_s, g.every_s, g.pause_s,
                                         g.restart_s + g.write_s)

@@ -215,7 +215,8 @@ static enum lh_status check_refused(const struct solve *solve, double value,
                  lh_format(ctx->arena, "--vary %s", solve->vary.path), 0, 0},
              "%s: %s%s", lh_range_text(&solve->vary.range, value, ctx->arena),
              why,
-             own_range ? "; name a range, or steps such as =LO..HI:+S" : "");
+             solve->vary.span ? "; name values that it takes, as in =LO..HI:+S"
+                              : "");
     return LH_BAD_INPUT;
 }
 

@@ -176,6 +176,9 @@ static void asynchronous_ones_pause_for_the_copy(void)
     LH_CHECK_NEAR(g.write_s, 100, 1e-14);
     LH_CHECK_NEAR(g.restart_s, 300 + 100, 1e-14);
     LH_CHECK(g.every_s >= g.write_s);
+    f.result.step_time_s = 5000; /* no checkpoint within a step */
+    LH_REQUIRE(lh_goodput_make(&g, &f.report));
+    LH_CHECK_NEAR(g.every_s, 5000, 0);
     LH_CHECK_NEAR(
         g.frac, lh_goodput_frac(1000 * 86400.0 / 128, g.every_s, 0.15625, 500),
         1e-14);
