@@ -77,8 +77,8 @@ struct lh__input lh__input_with(const struct lh__input *input, const char *path,
 {
     struct lh__input more = *input;
 
-    more.settings = LH_NEW(input->ctx->arena, struct lh_setting,
-                           input->n_settings + 1);
+    more.settings =
+        LH_NEW(input->ctx->arena, struct lh_setting, input->n_settings + 1);
     if (input->n_settings > 0) {
         memcpy(more.settings, input->settings,
                input->n_settings * sizeof *more.settings);
