@@ -66,6 +66,7 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     struct table table = {lh_text_new(out->arena), lh_text_new(out->arena)};
     const struct lh_result *r = report->result;
     const struct lh_link_use *busiest = lh__busiest(r, LH__ANYWHERE);
+    struct lh_goodput goodput;
 
     text(&table, "scenario", report->scenario->name);
     number(&table, "step_time_s", r->step_time_s);
@@ -84,6 +85,10 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     text(&table, "family", report->validation->family);
     number(&table, "family_median_abs_error",
            report->validation->median_abs_error);
+    if (lh_goodput_make(&goodput, report)) {
+        number(&table, "goodput", goodput.frac);
+        number(&table, "goodput_tokens_per_s", goodput.tokens_per_s);
+    }
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }

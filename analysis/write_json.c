@@ -157,6 +157,29 @@ static void one_site(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, "\n  }");
 }
 
+/* Only where the scenario says what fails. */
+static void goodput(struct lh_text *out, const struct lh_report *report)
+{
+    struct lh_goodput g;
+
+    if (!lh_goodput_make(&g, report)) {
+        return;
+    }
+    key(out, ",\n  ", "goodput");
+    number(out, "{", "goodput", g.frac);
+    number(out, ", ", "coupled", g.coupled_frac);
+    number(out, ", ", "tokens_per_s", g.tokens_per_s);
+    number(out, ", ", "mtbf_s", g.mtbf_s / g.islands);
+    number(out, ", ", "islands", g.islands);
+    number(out, ", ", "spans", g.spans);
+    number(out, ", ", "checkpoint_bytes", g.checkpoint_bytes);
+    number(out, ", ", "checkpoint_every_s", g.every_s);
+    number(out, ", ", "checkpoint_pause_s", g.pause_s);
+    number(out, ", ", "checkpoint_write_s", g.write_s);
+    number(out, ", ", "restart_s", g.restart_s);
+    lh_text_add(out, "}");
+}
+
 static void engine(struct lh_text *out, const struct lh_report *report)
 {
     const struct lh_result *r = report->result;
@@ -199,6 +222,7 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     bound(out, ",\n  ", &r->bound);
     one_site(out, report);
     validation(out, report->validation);
+    goodput(out, report);
     engine(out, report);
     lh_text_add(out, "\n}\n");
 }

@@ -35,6 +35,11 @@ static const char *const labels[LH_CATEGORIES] = {
     [LH_OTHER] = "launch gaps",
 };
 
+const char *lh__category_label(enum lh_category category)
+{
+    return labels[category];
+}
+
 /* ---- columns ------------------------------------------------------------- */
 
 /* Code points: what is printed here is one column each. */
@@ -383,6 +388,30 @@ static void write_figures(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 }
 
+static void write_goodput(struct lh_text *out, const struct lh_report *report)
+{
+    struct lh_arena *arena = out->arena;
+    struct lh_text text = lh_text_new(arena);
+    struct lh_goodput g;
+
+    if (!lh_goodput_make(&g, report)) {
+        return;
+    }
+    lh_text_printf(&text, "goodput %.1f %%   tokens/s %s", 100 * g.frac,
+                   count_text(arena, g.tokens_per_s));
+    if (g.islands > 1) {
+        lh_text_printf(&text, " (%.1f %% if a failure stopped all)",
+                       100 * g.coupled_frac);
+    }
+    lh_text_printf(&text, "\n  a failure every %s, %s saved every %s, ",
+                   lh_units_human(arena, g.mtbf_s / g.islands, LH_DIM_TIME),
+                   lh_units_human(arena, g.checkpoint_bytes, LH_DIM_BYTES),
+                   lh_units_human(arena, g.every_s, LH_DIM_TIME));
+    lh_text_printf(&text, "restart %s\n",
+                   lh_units_human(arena, g.restart_s, LH_DIM_TIME));
+    lh_text_add(out, text.s);
+}
+
 static void write_bound(struct lh_text *out, const struct lh_report *report)
 {
     struct lh_arena *arena = out->arena;
@@ -469,6 +498,7 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_step(out, report);
     write_breakdown(out, report->result);
     write_figures(out, report);
+    write_goodput(out, report);
     write_bound(out, report);
     write_validation(out, report);
     write_links(out, report);

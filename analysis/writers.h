@@ -19,6 +19,15 @@ enum lh__where { LH__ANYWHERE, LH__ON_WAN, LH__IN_SITES };
 const struct lh_link_use *lh__busiest(const struct lh_result *result,
                                       enum lh__where where);
 
+/* "0.78 s of it WAN, exposed (latency: ...)": the category that `more` has
+ * most of beyond `less`. */
+const char *lh__cause_text(const struct lh_result *more,
+                           const struct lh_result *less,
+                           struct lh_arena *arena);
+
+/* A category for people: "WAN, exposed". */
+const char *lh__category_label(enum lh_category category);
+
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);
 

@@ -20,6 +20,8 @@ enum {
  * argv[0] is "longhaul NAME". */
 #define LH__COMMANDS                                                           \
     LH_COMMAND(run, "simulate a step and print where its time goes")           \
+    LH_COMMAND(compare, "simulate scenarios and print them side by side")      \
+    LH_COMMAND(solve, "find the value of a key that reaches a target")         \
     LH_COMMAND(validate, "simulate published runs and print the errors")       \
     LH_COMMAND(calibrate, "fit constants of devices and stacks to figures")     \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
@@ -39,6 +41,8 @@ LH__COMMANDS
 struct lh__input {
     struct lh_ctx *ctx;
     const char *path; /* "-": standard input */
+    const char *text; /* of standard input, once lh__input_load() read it */
+    size_t n_text;
     struct lh_setting *settings;
     size_t n_settings;
     size_t setting_capacity;
@@ -46,6 +50,13 @@ struct lh__input {
 
 /* Child parser; its input is a struct lh__input with ctx set. */
 extern const struct argp lh__input_argp;
+
+/* Reads standard input where that is the file, for who reads the scenario
+ * more than once. */
+enum lh_status lh__input_load(struct lh__input *input) LH_MUST_USE;
+/* The same input with one setting more, behind all others. */
+struct lh__input lh__input_with(const struct lh__input *input, const char *path,
+                                const char *value);
 
 /* A scenario and what is built from it. */
 struct lh__stages {
@@ -60,6 +71,39 @@ enum lh_status lh__stages_read(struct lh__stages *out,
 enum lh_status lh__stages_build(struct lh__stages *stages,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh__stages_free(struct lh__stages *stages);
+
+void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
+void lh__warn_of_memory(const struct lh__stages *stages,
+                        const struct lh_result *result, struct lh_ctx *ctx);
+
+/* ---- several scenarios at once (points.c) ------------------------------- */
+
+/* One-site baselines, each simulated once however many points have it. */
+struct lh__baselines {
+    struct lh_ctx *ctx;
+    struct lh__baseline *first;
+};
+
+struct lh__point {
+    struct lh_ctx *ctx; /* where it is built, and its messages go */
+    struct lh__stages stages;
+    enum lh_status status;
+    struct lh_result result;
+    const struct lh_result *one_site; /* NULL: the scenario has one site */
+    struct lh__baseline *baseline;
+};
+
+/* Reads and builds; the status is the point's too. */
+enum lh_status lh__point_build(struct lh__point *point,
+                               const struct lh__input *input) LH_MUST_USE;
+/* Simulates the points that are built, at most `jobs` at a time.  Each has its
+ * status; the first that is not LH_OK is returned. */
+enum lh_status lh__points_run(struct lh__point *points, int n,
+                              struct lh__baselines *baselines,
+                              int jobs) LH_MUST_USE;
+/* What the figures are read from. */
+struct lh_report lh__point_report(const struct lh__point *point);
+void lh__baselines_free(struct lh__baselines *baselines);
 
 /* ---- what goes out ----------------------------------------------------- */
 

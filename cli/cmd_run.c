@@ -82,23 +82,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The baseline has one device and one fabric, those of the first site. */
-static void warn_of_unlike_sites(const struct lh_scenario *s,
-                                 struct lh_ctx *ctx)
-{
-    for (int i = 1; i < s->n_sites; i++) {
-        if (strcmp(s->sites[i].device_name, s->sites[0].device_name) == 0) {
-            continue;
-        }
-        lh_warn(ctx, s->sites[i].where,
-                "the one-site baseline takes all accelerators as %s, those of "
-                "%s; %s has %s",
-                s->sites[0].device_name, s->sites[0].name, s->sites[i].name,
-                s->sites[i].device_name);
-        return;
-    }
-}
-
 static enum lh_status build(struct simulated *out, const struct run *run)
 {
     struct lh_ctx *ctx = run->input.ctx;
@@ -113,7 +96,7 @@ static enum lh_status build(struct simulated *out, const struct run *run)
         lh_scenario_one_site(&out->stages[ONE_SITE].scenario,
                              &out->stages[HERE].scenario, ctx);
         out->n = POINTS;
-        warn_of_unlike_sites(&out->stages[HERE].scenario, ctx);
+        lh__warn_of_unlike_sites(&out->stages[HERE].scenario, ctx);
         st = lh__stages_build(&out->stages[ONE_SITE], ctx);
     }
     return st;
@@ -138,23 +121,6 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
                            s->stages[i].topology, run->input.ctx);
     }
     return st;
-}
-
-/* On a plan that does not fit the run goes on: the figures say by how much. */
-static void warn_of_memory(const struct simulated *s, struct lh_ctx *ctx)
-{
-    const struct lh_scenario *scenario = &s->stages[HERE].scenario;
-    const struct lh_program *program = &s->stages[HERE].program;
-    struct lh_fullest m = lh_memory_fullest(program, scenario);
-    const double gib = 1024.0 * 1024.0 * 1024.0;
-
-    if (!s->results[HERE].fits) {
-        lh_warn(ctx, (struct lh_where){scenario->file, 0, 0},
-                "the plan does not fit: stage %d of %d needs %.1f GiB on an "
-                "accelerator, %s has %.1f GiB",
-                m.stage, program->n_stages, m.bytes / gib, m.device->name,
-                m.device->memory_bytes / gib);
-    }
 }
 
 static int write_results(const struct simulated *s, const struct run *run)
@@ -233,7 +199,7 @@ int lh__cmd_run(int argc, char **argv)
                                   &ctx);
     }
     if (st == LH_OK) {
-        warn_of_memory(&s, &ctx);
+        lh__warn_of_memory(&s.stages[HERE], &s.results[HERE], &ctx);
     }
     lh__print_messages(&ctx);
     status = lh__exit_status(st);

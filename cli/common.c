@@ -72,6 +72,22 @@ static error_t parse_input(int key, char *arg, struct argp_state *state)
 
 const struct argp lh__input_argp = {input_options, parse_input, 0, 0, 0, 0, 0};
 
+struct lh__input lh__input_with(const struct lh__input *input, const char *path,
+                                const char *value)
+{
+    struct lh__input more = *input;
+
+    more.settings =
+        LH_NEW(input->ctx->arena, struct lh_setting, input->n_settings + 1);
+    if (input->n_settings > 0) {
+        memcpy(more.settings, input->settings,
+               input->n_settings * sizeof *more.settings);
+    }
+    more.setting_capacity = input->n_settings + 1;
+    more.settings[more.n_settings++] = (struct lh_setting){path, value};
+    return more;
+}
+
 static char *read_stdin(size_t *n, struct lh_ctx *ctx)
 {
     char *text = NULL;
@@ -93,24 +109,33 @@ static char *read_stdin(size_t *n, struct lh_ctx *ctx)
     return text;
 }
 
+enum lh_status lh__input_load(struct lh__input *input)
+{
+    if (strcmp(input->path, "-") == 0 && input->text == NULL) {
+        input->text = read_stdin(&input->n_text, input->ctx);
+        return input->text != NULL ? LH_OK : LH_BAD_INPUT;
+    }
+    return LH_OK;
+}
+
 enum lh_status lh__stages_read(struct lh__stages *out,
                                const struct lh__input *input)
 {
-    struct lh_ctx *ctx = input->ctx;
-    char *text;
-    size_t n;
+    struct lh__input loaded = *input;
+    enum lh_status st;
 
     *out = (struct lh__stages){.topology = NULL};
     if (strcmp(input->path, "-") != 0) {
         return lh_scenario_read(&out->scenario, input->path, input->settings,
-                                (int)input->n_settings, ctx);
+                                (int)input->n_settings, input->ctx);
     }
-    text = read_stdin(&n, ctx);
-    if (text == NULL) {
-        return LH_BAD_INPUT;
+    st = lh__input_load(&loaded);
+    if (st != LH_OK) {
+        return st;
     }
-    return lh_scenario_read_text(&out->scenario, "<stdin>", text, n, ".",
-                                 input->settings, (int)input->n_settings, ctx);
+    return lh_scenario_read_text(&out->scenario, "<stdin>", loaded.text,
+                                 loaded.n_text, ".", input->settings,
+                                 (int)input->n_settings, input->ctx);
 }
 
 enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)

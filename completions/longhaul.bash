@@ -25,6 +25,9 @@ _longhaul_options() { # COMMAND
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs" ;;
+    compare) echo "$common --output --set --vary --data --jobs" ;;
+    solve) echo "$common --output --set --vary --target --resolution" \
+        "--fixed --data --jobs" ;;
     validate) echo "$common --output --write --jobs --data" ;;
     calibrate) echo "$common --fit --loss --leave-one-out --uses --write" \
         "--output --jobs --data" ;;
@@ -44,6 +47,8 @@ _longhaul_value() { # COMMAND OPTION WORD
     -o | --output)
         if [ "$1" = show ]; then
             _longhaul_words "$3" 'text json svg'
+        elif [ "$1" = compare ] || [ "$1" = solve ]; then
+            _longhaul_words "$3" 'text json csv markdown'
         elif [ "$1" = validate ]; then
             _longhaul_words "$3" 'text csv json markdown svg families'
         else
@@ -57,9 +62,15 @@ _longhaul_value() { # COMMAND OPTION WORD
         _longhaul_words "$3" \
             'auto ring tree hierarchical pairwise torus hamiltonian nvls'
         ;;
+    --fixed) _longhaul_words "$3" 'global-batch batch-per-gpu' ;;
+    --target)
+        _longhaul_words "$3" \
+            'efficiency step_time_s tokens_per_s mfu breakdown.wan_comm'
+        ;;
     --loss) _longhaul_words "$3" 'mean median' ;;
     --write) _longhaul_files "$3" '*' ;;
-    -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit) ;;
+    -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit | \
+        --vary | --resolution) ;;
     *) return 1 ;;
     esac
 }
@@ -69,7 +80,7 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
     local stages='scenario topology program fold trace'
     local kinds='topologies collectives schedules accelerators fabrics'
     case $1 in
-    run | check) _longhaul_files "$3" '*.y*ml' ;;
+    run | check | compare | solve) _longhaul_files "$3" '*.y*ml' ;;
     validate | calibrate) _longhaul_files "$3" '*.csv' ;;
     show)
         if (($2 == 0)); then
@@ -94,7 +105,8 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
 
 _longhaul() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run validate calibrate check show collective list explain init'
+    local commands='run compare solve validate calibrate check show collective'
+    commands+=' list explain init'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

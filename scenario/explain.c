@@ -172,7 +172,7 @@ static bool matches(const struct lh__key *key, const char *path)
 }
 
 static enum lh_status fault_key(const char *asked, const char *path,
-                                struct lh_ctx *ctx)
+                                struct lh_where where, struct lh_ctx *ctx)
 {
     const char **words =
         LH_NEW(ctx->arena, const char *, 2 * (size_t)lh__key_count());
@@ -183,10 +183,21 @@ static enum lh_status fault_key(const char *asked, const char *path,
     for (int i = 0; i < lh__key_count(); i++)
         words[n++] = lh__key_name(lh__key_at(i));
     const char *near = lh_nearest(path, words, n);
-    lh_error(ctx, LH_NOWHERE, "no key '%s'%s%s%s", asked,
+    lh_error(ctx, where, "no key '%s'%s%s%s", asked,
              near ? "; did you mean '" : "; see 'longhaul explain --all'",
              near ? near : "", near ? "'?" : "");
     return LH_BAD_INPUT;
+}
+
+const struct lh__key *lh__key_asked(const char *asked, struct lh_where where,
+                                    struct lh_ctx *ctx)
+{
+    const char *path = general_path(ctx->arena, asked);
+    const struct lh__key *key = lh__key_find(path);
+
+    if (!key && fault_key(asked, path, where, ctx) != LH_OK)
+        return NULL;
+    return key;
 }
 
 enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
@@ -204,7 +215,7 @@ enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
             lh_text_add(out, "\n");
         explain_key(out, row);
     }
-    return n > 0 ? LH_OK : fault_key(key, path, ctx);
+    return n > 0 ? LH_OK : fault_key(key, path, LH_NOWHERE, ctx);
 }
 
 /* ---- docs/keys.md ------------------------------------------------------- */

@@ -18,11 +18,13 @@
 #define FIBRE(field) offsetof(struct lh_fibre, field)
 #define FAULT(field) offsetof(struct lh_fault, field)
 #define OTHERS(field) offsetof(struct lh_background, field)
+#define FAILS(field) ROOT(s.reliability.field)
 
 #define BIT_PER_S    0.125
 #define BYTES_PER_S  .type = LH__QUANTITY, .dimension = LH_DIM_BANDWIDTH
 #define SECONDS      .type = LH__QUANTITY, .dimension = LH_DIM_TIME
 #define METRES       .type = LH__QUANTITY, .dimension = LH_DIM_LENGTH
+#define WATTS        .type = LH__QUANTITY, .dimension = LH_DIM_POWER
 #define BYTES        .type = LH__QUANTITY, .dimension = LH_DIM_BYTES
 
 #define LAID         "fibre_layout.kind=mesh|ring|hub|tree|graphml"
@@ -364,6 +366,18 @@ static const struct lh__key keys[] = {
      .derived = "no limit", .when = "sites=many",
      .help = "Capacity between the site's network and all its fibres, each "
              "direction."},
+    {"sites[].gpus_max", LH__COUNT, .offset = SITE(gpus_max), .absent = 0,
+     .min = 1, .max = 16777216, .unit = "accelerators", .derived = "no limit",
+     .help = "Accelerators that the site has room for; more are an error."},
+    {"sites[].power_cap", .flags = LH__POSITIVE, WATTS,
+     .offset = SITE(power_cap_w), .absent = INFINITY, .max = 1e12,
+     .derived = "no limit", .example = "150 MW",
+     .help = "Power that the site can draw; accelerators that need more with "
+             "their hosts and cooling are an error."},
+    {"sites[].power_overhead", LH__NUMBER, .offset = SITE(power_overhead),
+     .absent = -1, .min = 1, .max = 10, .unit = "ratio", .example = "2.1",
+     .derived = "2.1 where power_cap is given (1.5 kW an H100 of 700 W, all in)",
+     .help = "Power of the site over the power of its accelerators alone."},
     {"sites[].node", LH__TEXT, .offset = SITE(node),
      .derived = "the node named as the site, else the nearest one",
      .when = "fibre_layout.kind=graphml", .example = "Washington",
@@ -529,6 +543,55 @@ static const struct lh__key keys[] = {
     {"background[].bandwidth", .flags = LH__REQUIRED, BYTES_PER_S,
      .min = BIT_PER_S, .offset = OTHERS(bytes_per_s), .absent = -1,
      .max = 1e18, .example = "100 Gbit/s", .help = "Of each link named."},
+
+    {"reliability", LH__GROUP,
+     .help = "What fails how often and what that costs: goodput, in closed "
+             "form, beside the step.  Off unless mtbf or span_mtbf is given."},
+    {"reliability.mtbf", .flags = LH__POSITIVE, SECONDS,
+     .offset = FAILS(mtbf_s), .absent = -1, .max = 1e12,
+     .derived = "accelerators do not fail", .example = "2100 d",
+     .help = "Mean time between failures of one accelerator, with all that "
+             "stops it: host, network card, software."},
+    {"reliability.span_mtbf", .flags = LH__POSITIVE, SECONDS,
+     .offset = FAILS(span_mtbf_s), .absent = -1, .max = 1e12,
+     .derived = "fibres do not fail", .example = "130 d",
+     .help = "Mean time between failures of one span of fibre that stop the "
+             "training."},
+    {"reliability.span_length", .flags = LH__POSITIVE, METRES,
+     .offset = FAILS(span_length_m), .absent = -1, .max = 1e9,
+     .derived = "a fibre is one span", .example = "1000 km",
+     .help = "Length of a span; a fibre has length / span_length of them."},
+    {"reliability.restart", SECONDS, .offset = FAILS(restart_s), .absent = -1,
+     .max = 1e9, .derived = "10 min",
+     .help = "From a failure until training goes on, without reading the "
+             "checkpoint: detection, replacement, start."},
+    {"reliability.islands", LH__COUNT, .offset = FAILS(islands), .absent = 0,
+     .min = 1, .max = 16777216, .unit = "islands", .example = "2",
+     .derived = "1: a failure stops all",
+     .help = "Equal groups of accelerators that are loosely coupled: a failure "
+             "stops one of them, the others go on."},
+    {"reliability.checkpoint", LH__GROUP, .help = "How the state is saved."},
+    {"reliability.checkpoint.every", .flags = LH__POSITIVE, SECONDS,
+     .offset = FAILS(every_s), .absent = -1, .max = 1e9,
+     .derived = "the optimum of Young and Daly", .example = "30 min",
+     .help = "Training between two checkpoints."},
+    {"reliability.checkpoint.size", .flags = LH__POSITIVE, BYTES,
+     .offset = FAILS(checkpoint_bytes), .absent = -1, .max = 1e18,
+     .derived = "14 B a parameter: weights and Adam's state, each once",
+     .example = "5.7 TB", .help = "Bytes of one checkpoint of one island."},
+    {"reliability.checkpoint.bandwidth", BYTES_PER_S, .min = BIT_PER_S,
+     .offset = FAILS(storage_bytes_per_s), .absent = -1, .max = 1e18,
+     .derived = "2 TB/s", .example = "2 TB/s",
+     .help = "Of the storage, for all accelerators together."},
+    {"reliability.checkpoint.mode", LH__WORD, .offset = FAILS(checkpoint_mode),
+     .choices = "blocking|asynchronous", .derived = "blocking",
+     .help = "Training waits until it is written, or only until it is copied "
+             "to the hosts."},
+    {"reliability.checkpoint.copy_bandwidth", BYTES_PER_S, .min = BIT_PER_S,
+     .offset = FAILS(copy_bytes_per_s), .absent = -1, .max = 1e18,
+     .derived = "50 GB/s", .example = "50 GB/s",
+     .when = "reliability.checkpoint.mode=asynchronous",
+     .help = "Of one accelerator to its host."},
 
     {"tables", LH__GROUP, LH__SILENT,
      .help = "CSV tables instead of lists in this file.  Columns are the "

@@ -439,7 +439,9 @@ void lh__resolve(struct lh__reader *r)
         resolve_fibres(r);
         lh__resolve_plan(r);
         lh__resolve_faults(r);
+        lh__check_caps(r);
     }
+    lh__resolve_reliability(r);
 }
 
 /* A key that says something else than its default, in vain. */
@@ -500,6 +502,17 @@ void lh__warn_idle_keys(struct lh__reader *r)
     for_each_key(r, reset_key);
 }
 
+/* Keys that lost their effect have their defaults, so that equal one-site
+ * scenarios are echoed alike. */
+static void forget_idle_keys(struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh__root root = {.s = *s};
+    struct lh__reader r = {.root = &root, .ctx = ctx};
+
+    for_each_key(&r, reset_key);
+    *s = root.s;
+}
+
 /* At least so many accelerators; what is more idles. */
 static int64_t whole_slices(const struct lh_fabric *fabric, int64_t gpus)
 {
@@ -519,6 +532,9 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
     if (site->fabric.kind == LH_FABRIC_TORUS)
         site->gpus = whole_slices(&site->fabric, site->gpus);
     site->gateway_bytes_per_s = (double)INFINITY;
+    site->gpus_max = 0;
+    site->power_cap_w = (double)INFINITY;
+    site->power_overhead = -1;
     site->node = NULL;
     *out = *s;
     out->n_sites = 1;
@@ -538,4 +554,5 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
     out->across_sites = LH_ACROSS_DATA;
     out->sync = LH_SYNC_EVERY_STEP;
     out->sync_algorithm = "auto";
+    forget_idle_keys(out, ctx);
 }

@@ -14,6 +14,10 @@ void lh__resolve_plan(struct lh__reader *r);
 /* The sites that faults and background name; after the plan, which says how
  * many ranks there are. */
 void lh__resolve_faults(struct lh__reader *r);
+/* Accelerators and power of each site against what it bears. */
+void lh__check_caps(struct lh__reader *r);
+/* Defaults of what fails; where nothing does, none. */
+void lh__resolve_reliability(struct lh__reader *r);
 /* The index of the site called so; -1: none, reported. */
 int lh__find_site(struct lh__reader *r, const struct lh__value *name);
 

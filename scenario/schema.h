@@ -105,6 +105,9 @@ const char *lh__key_name(const struct lh__key *key); /* last part of path */
 bool lh__key_is_group(const struct lh__key *key);
 /* The i-th of "a|b|c" into out; false: fewer. */
 bool lh__choice_at(char out[static 64], const char *choices, int i);
+/* The key of a path such as "fibres[0].length"; NULL: a message at `where`. */
+const struct lh__key *lh__key_asked(const char *asked, struct lh_where where,
+                                    struct lh_ctx *ctx);
 /* One sentence on what may be written: "one of a, b, c", "a whole number". */
 const char *lh__key_domain(const struct lh__key *key, struct lh_arena *arena);
 

@@ -107,6 +107,156 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report);
  * thread a stream, counters for link use. */
 void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 
+/* ---- goodput ----------------------------------------------------------------- */
+
+/* Of the islands that fail alone; one island: all. */
+struct lh_goodput {
+    double islands;
+    double spans;                /* of fibre, in all */
+    double mtbf_s;               /* between failures of one island */
+    double checkpoint_bytes;     /* of all islands */
+    double pause_s;              /* training stands still for a checkpoint */
+    double write_s;              /* asynchronous: until it can be used */
+    double every_s;              /* training between two */
+    double restart_s;            /* with reading the checkpoint back */
+    double frac;                 /* of the time that makes lasting steps */
+    double coupled_frac;         /* the same if a failure stops all */
+    double tokens_per_s;         /* result's x frac */
+};
+/* False: the scenario says nothing of failures. */
+bool lh_goodput_make(struct lh_goodput *out, const struct lh_report *report);
+/* Daly's optimum of the training between two checkpoints. */
+double lh_checkpoint_interval(double mtbf_s, double pause_s);
+/* after_s: from a failure to training, and training lost for sure. */
+double lh_goodput_frac(double mtbf_s, double every_s, double pause_s,
+                       double after_s);
+
+/* ---- figures by name, targets --------------------------------------------- */
+
+struct lh_figure {
+    const char *name;            /* "efficiency", "breakdown.wan_comm" */
+    const char *help;
+    enum lh_dimension dimension;
+};
+/* False after the last. */
+bool lh_figure_at(struct lh_figure *out, int i, struct lh_arena *arena);
+/* NAN: the report has no such figure. */
+double lh_figure_value(const struct lh_figure *figure,
+                       const struct lh_report *report);
+/* For people. */
+const char *lh_figure_text(const struct lh_figure *figure, double value,
+                           struct lh_arena *arena);
+
+struct lh_target {
+    struct lh_figure figure;
+    bool at_least;               /* >=, else <= */
+    double bound;
+    const char *text;            /* "efficiency >= 0.95" */
+};
+/* "FIGURE >= VALUE", "FIGURE <= VALUE" */
+enum lh_status lh_target_read(struct lh_target *out, const char *text,
+                              struct lh_ctx *ctx) LH_MUST_USE;
+bool lh_target_reached(const struct lh_target *target, double value);
+
+/* ---- why one step is longer than another ---------------------------------- */
+
+/* What a step loses to: the category that it has most of beyond the one-site
+ * step, or of all where there is no shorter one. */
+struct lh_loss {
+    const char *kind;            /* "latency", "bandwidth", "pipeline bubble" */
+    const char *text;            /* a sentence */
+};
+struct lh_loss lh_loss_of(const struct lh_report *report,
+                          struct lh_arena *arena);
+
+/* ---- search: the last value of a key that reaches a target ---------------- */
+
+/* What came of one value. */
+struct lh_trial {
+    double value;
+    double figure;               /* NAN: the scenario was refused */
+    struct lh_loss loss;         /* text: why it was refused, if it was */
+};
+
+struct lh_search {
+    struct lh_arena *arena;
+    struct lh_vary vary;         /* span: any value from lo to hi */
+    struct lh_target target;
+    double resolution;           /* of the answer, a share */
+    double x0;
+    int n_trials;
+    size_t capacity;
+    struct lh_trial *trials;     /* values go up */
+};
+
+struct lh_solution {
+    bool reached;
+    bool everywhere;             /* by every value that was simulated */
+    bool smallest;               /* the figure improves with the key */
+    bool monotone, has_effect;
+    struct lh_trial answer, beyond; /* the edge's two sides; where reached */
+    struct lh_trial best;
+    struct lh_trial breaks[2];   /* where it is not monotone */
+};
+
+enum { LH_SEARCH_ROUND = 10 };   /* values asked for at once, at most */
+
+enum lh_status lh_search_begin(struct lh_search *out,
+                               const struct lh_vary *vary,
+                               const struct lh_target *target,
+                               double resolution, struct lh_ctx *ctx)
+    LH_MUST_USE;
+/* Values to be tried now; 0: the search has ended. */
+int lh_search_next(const struct lh_search *search, double *out);
+void lh_search_add(struct lh_search *search, const struct lh_trial *trial);
+void lh_search_solution(struct lh_solution *out,
+                        const struct lh_search *search);
+
+/* What `solve` found, for its writers. */
+struct lh_solve_report {
+    const struct lh_search *search;
+    const struct lh_solution *solution;
+    const struct lh_scenario *scenario;
+    const char *batch;           /* what is fixed, in words */
+};
+struct lh_solve_output {
+    const char *name;
+    void (*write)(struct lh_text *out, const struct lh_solve_report *report);
+};
+const struct lh_solve_output *lh_solve_output_at(int i); /* NULL: no more */
+
+/* ---- scenarios side by side ------------------------------------------------ */
+
+/* One of them; `over` are its differences from the first. */
+struct lh_compared {
+    const char *label;           /* "A" */
+    const char *title;           /* its file, or what was set in it */
+    struct lh_report report;
+    int64_t accelerators;
+    double batch_per_gpu;        /* sequences of a step */
+    int n_keys;
+    struct lh_difference *keys;  /* a: of the first, b: of this */
+    const char *cause;           /* a sentence; of the first "" */
+};
+
+/* What all of them have equal. */
+enum lh_equal_batch { LH_BATCH_GLOBAL, LH_BATCH_PER_GPU, LH_BATCH_NEITHER };
+struct lh_comparison {
+    int n;
+    struct lh_compared *of;
+    enum lh_equal_batch batch;
+    const char *batch_text;      /* a sentence */
+};
+/* titles: [n]. */
+void lh_compare(struct lh_comparison *out, const struct lh_report *reports,
+                const char *const *titles, int n, struct lh_ctx *ctx);
+
+struct lh_compare_output {
+    const char *name;
+    void (*write)(struct lh_text *out, const struct lh_comparison *c);
+};
+const struct lh_compare_output *lh_compare_output_at(int i); /* NULL: no more */
+
 /* ---- validation: simulated beside published (docs/validation.md) ---------- */
 
 /* What a figure is of: a step of training, or a collective alone. */

@@ -274,6 +274,9 @@ struct lh_site {
     struct lh_device device;
     struct lh_fabric fabric;
     double gateway_bytes_per_s;    /* each direction; INFINITY = no limit */
+    int64_t gpus_max;              /* the site has room for; 0: any number */
+    double power_cap_w;            /* INFINITY: no limit */
+    double power_overhead;         /* power of the site over its devices' */
     const char *node;              /* label in a GraphML map; NULL: its name,
                                       else the nearest node */
     struct lh_where where;
@@ -341,6 +344,23 @@ struct lh_background {
     struct lh_where where;
 };
 
+/* What fails how often, and what that costs; -1 where not given. */
+struct lh_reliability {
+    double mtbf_s;                 /* of one accelerator */
+    double span_mtbf_s;            /* of one span of fibre */
+    double span_length_m;          /* -1: a fibre is one span */
+    double restart_s;              /* from a failure to training */
+    int64_t islands;               /* that fail alone; 0: not given, 1 */
+    double every_s;                /* work between checkpoints; -1: optimum */
+    double checkpoint_bytes;       /* -1: of the model and its optimiser */
+    double storage_bytes_per_s;    /* of all accelerators together */
+    const char *checkpoint_mode;   /* "blocking", "asynchronous", NULL */
+    double copy_bytes_per_s;       /* of one accelerator to its host */
+    struct lh_where where;
+};
+/* Is anything given that fails? */
+bool lh_reliability_is_on(const struct lh_reliability *r);
+
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP };
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
@@ -367,6 +387,7 @@ struct lh_scenario {
     struct lh_fault *faults;
     int n_background;
     struct lh_background *background;
+    struct lh_reliability reliability;
     enum lh_collectives collectives;
     enum lh_routing routing;
     bool fold;                     /* auto | off */
@@ -404,6 +425,44 @@ void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
  * to the sum, no fibres, every-step sync with algorithm auto. */
 void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
                           struct lh_ctx *ctx);
+
+/* Numbers that a key may have. */
+struct lh_range {
+    enum lh_dimension dimension;
+    bool whole;
+    bool above_min;                /* min itself is none of them */
+    double min, max;               /* max INFINITY: any */
+    const char *unit;              /* of plain numbers, in words; or "" */
+};
+/* As a scenario would have it. */
+const char *lh_range_text(const struct lh_range *range, double value,
+                          struct lh_arena *arena);
+
+/* One --vary: "KEY=a,b,c", "KEY=lo..hi:xK", "KEY=lo..hi:+S", "KEY=lo..hi", or
+ * "KEY" for all of its range. */
+struct lh_vary {
+    const char *path;
+    bool is_number;                /* else no range and no numbers */
+    struct lh_range range;
+    bool span;                     /* from lo to hi without steps: n is 0 */
+    double lo, hi;
+    int n;
+    const char **values;           /* [n] as --set takes them */
+    double *numbers;               /* [n] */
+};
+enum lh_status lh_vary_read(struct lh_vary *out, const char *text,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+
+/* A key in which two scenarios differ. */
+struct lh_difference {
+    const char *path;
+    const char *a, *b;             /* values as text; "-": none */
+};
+/* In the order of the keys; names and files are no difference. */
+int lh_scenario_differences(struct lh_difference **out,
+                            const struct lh_scenario *a,
+                            const struct lh_scenario *b,
+                            struct lh_arena *arena);
 
 /* Help from the schema table. */
 enum lh_status lh_schema_explain(struct lh_text *out, const char *key,

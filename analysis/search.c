@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The search behind `solve`: which value of a key is the last that reaches a
+ * target.  It asks for values and is told what came of them; who simulates is
+ * not its affair.
+ *
+ *   scan     both ends and up to 7 values between, evenly in log(x + x0); x0 is
+ *            0 where the range begins above 0, else the dimension's least unit
+ *   round    the values at 1/3 and 2/3 of the bracket: between the last value
+ *            that reaches the target and its neighbour that does not
+ *   end      whole numbers: neighbours; else (hi + x0)/(lo + x0) <= 1 +
+ *            resolution
+ *
+ * Two values a round, whatever the number of jobs, so that the answer is always
+ * the same.  The better end of the range says what is sought: where the figure
+ * improves with the key, the smallest value that reaches the target, else the
+ * largest.  A figure that is not monotone over the values simulated is said to
+ * be so: the answer is then the edge nearest to the worse end of the last run
+ * of values, seen from the better end, that all reach the target.
+ * Place in the pipeline: beside lh_result_make().
+ */
+#include <longhaul/result.h>
+
+#include <math.h>
+#include <string.h>
+
+enum { SCAN = 8 }; /* intervals */
+
+/* ---- the axis ------------------------------------------------------------ */
+
+static double least_unit(const struct lh_search *s)
+{
+    switch (s->vary.range.dimension) {
+    case LH_DIM_TIME: return 1e-6;
+    case LH_DIM_BANDWIDTH: return 0.125;
+    case LH_DIM_LENGTH:
+    case LH_DIM_BYTES: return 1;
+    default: return s->vary.range.whole ? 1 : s->vary.hi / 1000;
+    }
+}
+
+static int index_of(const struct lh_search *s, double value)
+{
+    int i = 0;
+
+    while (i < s->vary.n - 1 && s->vary.numbers[i] != value)
+        i++;
+    return i;
+}
+
+/* To as many digits as people read, where the resolution leaves that many. */
+static double readable(const struct lh_search *s, double value)
+{
+    const struct lh_range *range = &s->vary.range;
+    const char *text = lh_units_human(s->arena, value, range->dimension);
+    const char *why;
+    double read;
+
+    if (s->resolution < 1e-3
+        || lh_units_read(&read, text, range->dimension, s->arena, &why)
+               != LH_OK)
+        return value;
+    return read;
+}
+
+/* k / m of the way from a to b. */
+static double between(const struct lh_search *s, double a, double b, int k,
+                      int m)
+{
+    double x;
+
+    if (!s->vary.span) {
+        int from = index_of(s, a), to = index_of(s, b);
+        return s->vary.numbers[from + (to - from) * k / m];
+    }
+    x = (a + s->x0) * pow((b + s->x0) / (a + s->x0), (double)k / m) - s->x0;
+    return s->vary.range.whole ? round(x) : readable(s, x);
+}
+
+static bool is_narrow(const struct lh_search *s, double a, double b)
+{
+    if (!s->vary.span)
+        return index_of(s, b) - index_of(s, a) <= 1;
+    if (s->vary.range.whole)
+        return b - a <= 1;
+    return b + s->x0 <= (1 + s->resolution) * (a + s->x0);
+}
+
+/* ---- trials -------------------------------------------------------------- */
+
+static bool usable(const struct lh_trial *trial)
+{
+    return isfinite(trial->figure);
+}
+
+/* -1, 0, 1: a is worse, as good, better than b. */
+static int compare(const struct lh_search *s, double a, double b)
+{
+    double slack = 1e-9 * fmax(fabs(a), fabs(b));
+
+    if (fabs(a - b) <= slack)
+        return 0;
+    return (a > b) == s->target.at_least ? 1 : -1;
+}
+
+void lh_search_add(struct lh_search *s, const struct lh_trial *trial)
+{
+    size_t i;
+
+    s->trials = lh_grow(s->arena, s->trials, &s->capacity,
+                        (size_t)s->n_trials + 1, sizeof *s->trials);
+    for (i = (size_t)s->n_trials++;
+         i > 0 && s->trials[i - 1].value > trial->value; i--)
+        s->trials[i] = s->trials[i - 1];
+    s->trials[i] = *trial;
+}
+
+/* The next usable trial from i on, in steps of d; -1: none. */
+static int next_usable(const struct lh_search *s, int i, int d)
+{
+    while (i >= 0 && i < s->n_trials && !usable(&s->trials[i]))
+        i += d;
+    return i < s->n_trials ? i : -1;
+}
+
+static void find_order(const struct lh_search *s, struct lh_solution *out)
+{
+    int last = next_usable(s, 0, 1);
+
+    out->monotone = true;
+    out->has_effect = false;
+    for (int i = last; i >= 0; i = next_usable(s, i + 1, 1)) {
+        int way = compare(s, s->trials[i].figure, s->trials[last].figure);
+        out->has_effect |= way != 0;
+        if ((out->smallest && way < 0) || (!out->smallest && way > 0)) {
+            out->monotone = false;
+            out->breaks[0] = s->trials[last];
+            out->breaks[1] = s->trials[i];
+        }
+        last = i;
+    }
+}
+
+/* From the better end to the first that reaches the target, and on to the last
+ * of those in a row; -1: none reaches it. */
+static int find_edge(const struct lh_search *s, bool smallest, int *beyond)
+{
+    int d = smallest ? -1 : 1;
+    int i = next_usable(s, smallest ? s->n_trials - 1 : 0, d);
+    int edge = -1;
+
+    while (i >= 0 && !lh_target_reached(&s->target, s->trials[i].figure))
+        i = next_usable(s, i + d, d);
+    for (; i >= 0 && lh_target_reached(&s->target, s->trials[i].figure);
+         i = next_usable(s, i + d, d))
+        edge = i;
+    *beyond = edge >= 0 ? i : -1;
+    return edge;
+}
+
+/* Of equals that at the better end. */
+static int best_trial(const struct lh_search *s, bool smallest)
+{
+    int best = next_usable(s, 0, 1);
+
+    for (int i = best; i >= 0; i = next_usable(s, i + 1, 1)) {
+        int way = compare(s, s->trials[i].figure, s->trials[best].figure);
+        if (way > 0 || (way == 0 && smallest))
+            best = i;
+    }
+    return best;
+}
+
+void lh_search_solution(struct lh_solution *out, const struct lh_search *s)
+{
+    int first = next_usable(s, 0, 1);
+    int last = next_usable(s, s->n_trials - 1, -1);
+    int edge, beyond, best;
+
+    *out = (struct lh_solution){.smallest = true};
+    if (first < 0)
+        return;
+    out->smallest =
+        compare(s, s->trials[last].figure, s->trials[first].figure) >= 0;
+    find_order(s, out);
+    best = best_trial(s, out->smallest);
+    out->best = s->trials[best];
+    edge = find_edge(s, out->smallest, &beyond);
+    out->reached = edge >= 0;
+    if (edge < 0)
+        return;
+    out->answer = s->trials[edge];
+    out->everywhere = beyond < 0;
+    if (beyond >= 0)
+        out->beyond = s->trials[beyond];
+}
+
+/* ---- rounds -------------------------------------------------------------- */
+
+static bool is_tried(const struct lh_search *s, double value)
+{
+    for (int i = 0; i < s->n_trials; i++) {
+        if (s->trials[i].value == value)
+            return true;
+    }
+    return false;
+}
+
+static int add_between(const struct lh_search *s, double *out, double a,
+                       double b, int m)
+{
+    int n = 0;
+
+    for (int k = 1; k < m; k++) {
+        double x = between(s, a, b, k, m);
+        if (x > (n > 0 ? out[n - 1] : a) && x < b && !is_tried(s, x))
+            out[n++] = x;
+    }
+    return n;
+}
+
+int lh_search_next(const struct lh_search *s, double *out)
+{
+    struct lh_solution solution;
+    double a, b;
+    int n;
+
+    if (s->n_trials == 0) {
+        out[0] = s->vary.lo;
+        n = 1 + add_between(s, out + 1, s->vary.lo, s->vary.hi, SCAN);
+        out[n] = s->vary.hi;
+        return n + (s->vary.hi > s->vary.lo);
+    }
+    lh_search_solution(&solution, s);
+    if (!solution.reached || solution.everywhere)
+        return 0;
+    a = fmin(solution.answer.value, solution.beyond.value);
+    b = fmax(solution.answer.value, solution.beyond.value);
+    return is_narrow(s, a, b) ? 0 : add_between(s, out, a, b, 3);
+}
+
+/* ---- the beginning ------------------------------------------------------- */
+
+static enum lh_status check_list(struct lh_search *s, struct lh_where where,
+                                 struct lh_ctx *ctx)
+{
+    for (int i = 1; i < s->vary.n; i++) {
+        if (!(s->vary.numbers[i] > s->vary.numbers[i - 1])) {
+            lh_error(ctx, where, "values must go up; %s follows %s",
+                     s->vary.values[i], s->vary.values[i - 1]);
+            return LH_BAD_INPUT;
+        }
+    }
+    s->vary.lo = s->vary.numbers[0];
+    s->vary.hi = s->vary.numbers[s->vary.n - 1];
+    return LH_OK;
+}
+
+enum lh_status lh_search_begin(struct lh_search *out,
+                               const struct lh_vary *vary,
+                               const struct lh_target *target,
+                               double resolution, struct lh_ctx *ctx)
+{
+    struct lh_where where = {lh_format(ctx->arena, "--vary %s", vary->path), 0,
+                             0};
+
+    *out = (struct lh_search){.arena = ctx->arena,
+                              .vary = *vary,
+                              .target = *target,
+                              .resolution = resolution};
+    if (!vary->is_number) {
+        lh_error(ctx, where,
+                 "solve bisects numbers; this key is none (compare --vary sets "
+                 "its values side by side)");
+        return LH_BAD_INPUT;
+    }
+    if (!vary->span)
+        return check_list(out, where, ctx);
+    if (!isfinite(vary->hi)) {
+        lh_error(ctx, where, "it has no largest value; give %s=lo..hi",
+                 vary->path);
+        return LH_BAD_INPUT;
+    }
+    if (vary->lo <= 0 && vary->range.above_min)
+        out->vary.lo = least_unit(out);
+    out->x0 = out->vary.lo > 0 ? 0 : least_unit(out);
+    return LH_OK;
+}

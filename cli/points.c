@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Several scenarios simulated side by side, with their one-site baselines: for
+ * the commands that look at more than one (compare, solve).
+ *
+ * Baselines are told apart by the canonical echo of the one-site scenario: a
+ * fibre of another length has the same baseline, which is then simulated once.
+ * Traces are dropped as soon as the figures are made.
+ */
+#include <string.h>
+
+#include "cli.h"
+
+struct lh__baseline {
+    const char *echo;
+    struct lh__stages stages;
+    struct lh_result result;
+    enum lh_status status;
+    bool simulated;
+    struct lh__baseline *next;
+};
+
+/* ---- warnings ------------------------------------------------------------ */
+
+/* The baseline has one device and one fabric, those of the first site. */
+void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    for (int i = 1; i < s->n_sites; i++) {
+        if (strcmp(s->sites[i].device_name, s->sites[0].device_name) == 0) {
+            continue;
+        }
+        lh_warn(ctx, s->sites[i].where,
+                "the one-site baseline takes all accelerators as %s, those of "
+                "%s; %s has %s",
+                s->sites[0].device_name, s->sites[0].name, s->sites[i].name,
+                s->sites[i].device_name);
+        return;
+    }
+}
+
+/* On a plan that does not fit the run goes on: the figures say by how much. */
+void lh__warn_of_memory(const struct lh__stages *stages,
+                        const struct lh_result *result, struct lh_ctx *ctx)
+{
+    struct lh_fullest m =
+        lh_memory_fullest(&stages->program, &stages->scenario);
+    const double gib = 1024.0 * 1024.0 * 1024.0;
+
+    if (!result->fits) {
+        lh_warn(ctx, (struct lh_where){stages->scenario.file, 0, 0},
+                "the plan does not fit: stage %d of %d needs %.1f GiB on an "
+                "accelerator, %s has %.1f GiB",
+                m.stage, stages->program.n_stages, m.bytes / gib,
+                m.device->name, m.device->memory_bytes / gib);
+    }
+}
+
+/* ---- building ------------------------------------------------------------ */
+
+enum lh_status lh__point_build(struct lh__point *point,
+                               const struct lh__input *input)
+{
+    point->status = lh__stages_read(&point->stages, input);
+    if (point->status == LH_OK) {
+        point->status = lh__stages_build(&point->stages, point->ctx);
+    }
+    return point->status;
+}
+
+/* The known one, or a new one that is built. */
+static struct lh__baseline *baseline_of(struct lh__baselines *all,
+                                        const struct lh_scenario *scenario)
+{
+    struct lh_scenario one;
+    struct lh_text echo = lh_text_new(all->ctx->arena);
+    struct lh__baseline **at = &all->first;
+
+    lh_scenario_one_site(&one, scenario, all->ctx);
+    lh_scenario_print_yaml(&echo, &one);
+    for (; *at != NULL; at = &(*at)->next) {
+        if (strcmp((*at)->echo, echo.s) == 0) {
+            return *at;
+        }
+    }
+    *at = LH_NEW(all->ctx->arena, struct lh__baseline, 1);
+    (*at)->echo = echo.s;
+    (*at)->stages.scenario = one;
+    (*at)->status = lh__stages_build(&(*at)->stages, all->ctx);
+    return *at;
+}
+
+void lh__baselines_free(struct lh__baselines *baselines)
+{
+    for (struct lh__baseline *b = baselines->first; b != NULL; b = b->next) {
+        lh__stages_free(&b->stages);
+    }
+}
+
+/* ---- simulating ---------------------------------------------------------- */
+
+/* One simulation and where its result goes. */
+struct job {
+    struct lh__stages *stages;
+    struct lh_result *result;
+    enum lh_status *status;
+    struct lh_ctx *ctx;
+};
+
+static struct lh_sim_point sim_point(const struct job *job)
+{
+    return (struct lh_sim_point){&job->stages->scenario, &job->stages->program,
+                                 job->stages->topology};
+}
+
+/* A simulation that failed is run again, for its message. */
+static void finish(const struct job *job, struct lh_trace *trace,
+                   enum lh_status status)
+{
+    struct lh_sim_point point = sim_point(job);
+
+    *job->status = status;
+    if (status != LH_OK) {
+        *job->status = lh_sim_run(trace, &point, job->ctx);
+    }
+    if (*job->status == LH_OK) {
+        *job->status = lh_result_make(job->result, trace, &job->stages->program,
+                                      job->stages->topology, job->ctx);
+    }
+}
+
+static void run_jobs(const struct job *jobs, int n, int at_once,
+                     const char *data_dir)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_sim_point *points = LH_NEW(ctx.arena, struct lh_sim_point, n);
+    struct lh_trace *traces = LH_NEW(ctx.arena, struct lh_trace, n);
+    enum lh_status *statuses = LH_NEW(ctx.arena, enum lh_status, n);
+    enum lh_status first;
+
+    ctx.data_dir = data_dir;
+    for (int i = 0; i < n; i++) {
+        points[i] = sim_point(&jobs[i]);
+    }
+    first = lh_sim_run_many(traces, statuses, points, n, at_once, &ctx);
+    (void)first; /* each has its own */
+    for (int i = 0; i < n; i++) {
+        finish(&jobs[i], &traces[i], statuses[i]);
+    }
+    lh_ctx_end(&ctx);
+}
+
+/* Baselines first: they are shared.  Returns how many simulations there are. */
+static int list_jobs(struct job *jobs, struct lh__point *points, int n,
+                     struct lh__baselines *baselines)
+{
+    int n_jobs = 0;
+
+    for (int i = 0; i < n; i++) {
+        struct lh__baseline *b;
+        if (points[i].status != LH_OK
+            || points[i].stages.scenario.n_sites < 2) {
+            continue;
+        }
+        b = baseline_of(baselines, &points[i].stages.scenario);
+        points[i].baseline = b;
+        if (!b->simulated && b->status == LH_OK) {
+            jobs[n_jobs++] = (struct job){&b->stages, &b->result, &b->status,
+                                          baselines->ctx};
+        }
+        b->simulated = true;
+    }
+    for (int i = 0; i < n; i++) {
+        if (points[i].status == LH_OK) {
+            jobs[n_jobs++] = (struct job){&points[i].stages, &points[i].result,
+                                          &points[i].status, points[i].ctx};
+        }
+    }
+    return n_jobs;
+}
+
+enum lh_status lh__points_run(struct lh__point *points, int n,
+                              struct lh__baselines *baselines, int jobs)
+{
+    struct job *all = LH_NEW(baselines->ctx->arena, struct job, 2 * n);
+    enum lh_status st = LH_OK;
+
+    run_jobs(all, list_jobs(all, points, n, baselines), jobs,
+             baselines->ctx->data_dir);
+    for (int i = 0; i < n; i++) {
+        struct lh__point *point = &points[i];
+        if (point->baseline != NULL && point->status == LH_OK) {
+            point->status = point->baseline->status;
+            point->one_site = &point->baseline->result;
+        }
+        st = st == LH_OK ? point->status : st;
+    }
+    return st;
+}
+
+struct lh_report lh__point_report(const struct lh__point *point)
+{
+    return (struct lh_report){.scenario = &point->stages.scenario,
+                              .program = &point->stages.program,
+                              .topology = point->stages.topology,
+                              .result = &point->result,
+                              .one_site = point->one_site};
+}

@@ -1,0 +1,1 @@
+longhaul compare llama-8b-two-sites.yaml --vary 'plan.zero=0,1' -o json && longhaul compare llama-8b-two-sites.yaml --vary 'plan.tensor=4,8' -o csv && longhaul compare llama-8b-two-sites.yaml --vary 'sync.algorithm=auto,ring' -o markdown

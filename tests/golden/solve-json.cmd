@@ -1,0 +1,1 @@
+longhaul solve llama-8b-two-sites.yaml --set 'fibres[0].length=100 km' --vary 'fibres[0].bandwidth=100 Gbit/s .. 10 Tbit/s' --target 'efficiency >= 0.95' -o json && longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth=100,200,400 Gbit/s' --target 'mfu >= 0.3' -o csv

@@ -1,0 +1,2 @@
+# The longest fibre, and the most accurate answer from named values.
+longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].length' --target 'efficiency >= 80 %' && longhaul solve llama-8b-two-sites.yaml --vary 'sites[1].gpus=64..320:+64' --fixed batch-per-gpu --target 'breakdown.wan_comm <= 800 ms' && longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth=100 Gbit/s..10 Tbit/s' --target 'step_time_s <= 4.7 s' -o markdown
