@@ -171,24 +171,28 @@ static void derive_batch(struct lh__reader *r)
                  batch / part, s->plan.pipeline);
 }
 
-/* Shard groups are whole at each site; stages keep their weights. */
+/* Shard groups are whole at each site, and of whole groups of replicas that
+ * share experts. */
 static void check_shard(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
     const struct lh_plan *plan = &s->plan;
     bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
+    int64_t group = replica * plan->expert;
 
-    if (plan->zero >= 2 && plan->pipeline > 1)
-        lh_error(r->ctx, lh__where_at(r, "plan.zero"),
-                 "zero %" PRId64
-                 " is not supported with a pipeline (of %" PRId64
-                 " stages): zero 0 and 1 are",
-                 plan->zero, plan->pipeline);
     if (plan->zero == 0 || plan->shard == 0)
         return;
+    if (plan->shard % plan->expert != 0) {
+        lh_error(r->ctx, lh__where_at(r, "plan.shard"),
+                 "shard groups of %" PRId64 " replicas are no whole number of "
+                 "the %" PRId64 " replicas that share experts (plan.expert)",
+                 plan->shard, plan->expert);
+        return;
+    }
     for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
-        int64_t here = stages ? plan->data : s->sites[i].gpus / replica;
+        int64_t here =
+            stages ? plan->data : s->sites[i].gpus / group * plan->expert;
         if (here % plan->shard == 0)
             continue;
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),

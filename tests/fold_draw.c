@@ -110,6 +110,8 @@ static void settle_ranks(struct draw *d)
 
 static bool shards_fit(const struct draw *d)
 {
+    if (d->expert > 1 && d->shard % d->expert != 0)
+        return false;
     if (d->stages_across)
         return draw_data(d) % d->shard == 0;
     for (int i = 0; i < d->n_sites; i++) {
@@ -121,8 +123,8 @@ static bool shards_fit(const struct draw *d)
 
 static void settle_shards(struct draw *d)
 {
-    if (d->pipeline > 1 && d->zero >= 2)
-        d->zero -= 2;
+    if (d->shard > 0 && d->expert > 1)
+        d->shard = (d->shard > 4 ? 1 : 2) * d->expert;
     if (d->zero == 0 || d->shard < 2 || !shards_fit(d))
         d->shard = 0;
     if (d->zero < 3) {
@@ -156,17 +158,8 @@ static void settle_experts(struct draw *d)
 /* What one part of a plan leaves of another. */
 static void settle_pairs(struct draw *d)
 {
-    if (d->expert > 0) {
+    if (d->expert > 0)
         d->fp8 = d->hides_tensor = false;
-        if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
-            d->schedule = LH_SCHEDULE_1F1B;
-    }
-    if (d->expert > 1)
-        d->context = 1;
-    if (d->context > 1)
-        d->shard = 0;
-    if (d->context > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
-        d->zero %= 2;
     if (d->fp8 && d->zero == 3)
         d->zero = 2;
 }
@@ -194,10 +187,6 @@ static void settle(struct draw *d)
     settle_pairs(d);
     settle_ranks(d);
     settle_experts(d);
-    if (d->expert > 1) {
-        d->zero %= 2;
-        d->shard = 0;
-    }
     settle_shards(d);
     if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
@@ -337,11 +326,8 @@ static void draw_shards(struct draw *d)
     d->shard = one_in(r, 2) ? 2 << below(r, 2) : 0;
     d->prefetch = one_in(r, 3) ? 1 + below(r, 3) : 0;
     d->keep_weights = one_in(r, 4);
-    if (d->pipeline == 1 && one_in(r, 2)) {
+    if (d->pipeline == 1 && one_in(r, 2))
         d->zero = one_in(r, 3) ? 2 : 3;
-        d->context = 1;
-        d->schedule = LH_SCHEDULE_1F1B;
-    }
 }
 
 /* Groups of one or two nodes. */

@@ -48,6 +48,9 @@ enum feature {
     ZERO_3,
     IN_TURN,
     HYBRID,
+    SHARDED_STAGES,
+    SHARDED_SEQUENCES,
+    SHARDED_EXPERTS,
     OVERLAP,
     RECOMPUTE,
     NO_SEQUENCE,
@@ -106,6 +109,9 @@ static const char *const feature_names[N_FEATURES] = {
     [ZERO_3] = "zero 3",
     [IN_TURN] = "zero 3 without prefetch",
     [HYBRID] = "shard groups of some replicas",
+    [SHARDED_STAGES] = "zero 2 or 3 with a pipeline",
+    [SHARDED_SEQUENCES] = "zero 2 or 3 with context",
+    [SHARDED_EXPERTS] = "zero 2 or 3 with experts over replicas",
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
     [NO_SEQUENCE] = "no sequence parallelism",
@@ -357,6 +363,9 @@ static void plan_tally(bool *has, const struct draw *d)
     has[ZERO_3] = d->zero == 3;
     has[IN_TURN] = d->zero == 3 && d->prefetch == 0;
     has[HYBRID] = d->shard > 0 && d->shard < draw_data(d);
+    has[SHARDED_STAGES] = d->zero >= 2 && d->pipeline > 1;
+    has[SHARDED_SEQUENCES] = d->zero >= 2 && d->context > 1;
+    has[SHARDED_EXPERTS] = d->zero >= 2 && d->expert > 1;
     has[OVERLAP] = d->overlap;
     has[RECOMPUTE] = d->recompute == 2;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;

@@ -1597,13 +1597,6 @@ static void refuses_what_it_cannot_do(void)
     struct lh_ctx ctx = begin();
     struct lh_scenario s = scenario(&ctx, 8);
 
-    s.plan.zero = 3;
-    s.plan.pipeline = 2;
-    refuses(&s,
-            "plan.zero: 3 with plan.pipeline: 2 is not supported by this "
-            "version",
-            &ctx);
-    s = scenario(&ctx, 8);
     s.plan.schedule = LH_SCHEDULE_DUALPIPE;
     refuses(&s, "plan.schedule: dualpipe is not supported by this version",
             &ctx);
@@ -1616,18 +1609,6 @@ static void refuses_pairs(void)
     struct lh_scenario s = scenario(&ctx, 8);
 
     s.plan.context = 2;
-    s.plan.zero = 2;
-    refuses(&s,
-            "plan.context: 2 with plan.zero: 2 is not supported by this "
-            "version",
-            &ctx);
-    s.plan.zero = 1;
-    s.plan.shard = 2;
-    refuses(&s,
-            "plan.context: 2 with plan.shard: 2 is not supported by this "
-            "version",
-            &ctx);
-    s.plan.shard = 0;
     s.model.attention = LH_ATTENTION_MLA;
     refuses(&s,
             "plan.context: 2 with latent attention is not supported by this "
@@ -1645,13 +1626,6 @@ static void refuses_pairs(void)
     refuses(&s,
             "training.precision: fp8 with plan.zero: 3 is not supported by "
             "this version",
-            &ctx);
-    s = scenario(&ctx, 8);
-    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
-    s.plan.zero = 2;
-    refuses(&s,
-            "plan.schedule: zero-bubble with plan.zero: 2 is not supported "
-            "by this version",
             &ctx);
     lh_ctx_end(&ctx);
 }

@@ -105,6 +105,20 @@ bool lh__fit_is_hybrid(const struct lh__fit *fit)
     return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
 }
 
+double lh__shard_parameters(const struct lh__fit *fit, double dense,
+                            double routed)
+{
+    return (dense + routed * (double)fit->scenario->plan.expert)
+           / (double)fit->shard;
+}
+
+bool lh__fit_reduces_once(const struct lh__fit *fit)
+{
+    int64_t zero = fit->scenario->plan.zero;
+
+    return zero < 2 || (zero == 3 && fit->n_stages > 1);
+}
+
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
     return fit->scenario->model.tied_embeddings && fit->n_stages > 1;
@@ -127,59 +141,14 @@ static bool is_other(const struct lh_model *model)
     return model->experts > 0 || model->attention != LH_ATTENTION_GQA;
 }
 
-/* What a shared sequence does not go with: shards and experts would stand on
- * the context axis as well, latent keys would be exchanged. */
-static void check_context_alone(const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    const struct lh_plan *plan = &s->plan;
-    const char *what =
-        lh_format(ctx->arena, "plan.context: %" PRId64 " with", plan->context);
-
-    if (plan->context == 1)
-        return;
-    refuse(ctx, s, plan->zero > 1,
-           lh_format(ctx->arena, "%s plan.zero: %" PRId64, what, plan->zero));
-    refuse(ctx, s, plan->shard > 0,
-           lh_format(ctx->arena, "%s plan.shard: %" PRId64, what, plan->shard));
-    refuse(
-        ctx, s, plan->expert > 1,
-        lh_format(ctx->arena, "%s plan.expert: %" PRId64, what, plan->expert));
-    refuse(ctx, s, s->model.attention != LH_ATTENTION_GQA,
-           lh_format(ctx->arena, "%s latent attention", what));
-}
-
-/* What a split backward does not go with: gradients that are reduced, or
- * weights that are freed, before its second half; experts' gradients. */
-static void check_halves(const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    if (s->plan.schedule != LH_SCHEDULE_ZERO_BUBBLE)
-        return;
-    refuse(ctx, s, s->model.experts > 0,
-           "plan.schedule: zero-bubble with experts");
-    refuse(ctx, s, s->plan.zero > 1,
-           lh_format(ctx->arena,
-                     "plan.schedule: zero-bubble with plan.zero: %" PRId64,
-                     s->plan.zero));
-}
-
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
-    check_context_alone(s, ctx);
-    check_halves(s, ctx);
-    refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
+    refuse(ctx, s, plan->context > 1 && s->model.attention != LH_ATTENTION_GQA,
            lh_format(ctx->arena,
-                     "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,
-                     plan->zero, plan->pipeline));
-    refuse(ctx, s, plan->zero > 1 && plan->expert > 1,
-           lh_format(ctx->arena,
-                     "plan.zero: %" PRId64 " with plan.expert: %" PRId64,
-                     plan->zero, plan->expert));
-    refuse(ctx, s, plan->shard > 0 && plan->expert > 1,
-           lh_format(ctx->arena,
-                     "plan.shard: %" PRId64 " with plan.expert: %" PRId64,
-                     plan->shard, plan->expert));
+                     "plan.context: %" PRId64 " with latent attention",
+                     plan->context));
     refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
            "plan.schedule: dualpipe");
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
@@ -361,13 +330,17 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
     }
 }
 
-/* Shard groups are whole, and whole at each site. */
+/* Shard groups are whole, and of whole groups of replicas that share experts:
+ * an expert's shards lie on replicas of the group that hold it. */
 static void check_shard(const struct lh_scenario *s, int64_t data,
                         struct lh_ctx *ctx)
 {
-    if (s->plan.zero >= 1 && s->plan.shard > 0)
-        check_multiple(ctx, s, data, s->plan.shard,
-                       "plan.shard does not fit the replicas");
+    if (s->plan.zero == 0 || s->plan.shard == 0)
+        return;
+    check_multiple(ctx, s, data, s->plan.shard,
+                   "plan.shard does not fit the replicas");
+    check_multiple(ctx, s, s->plan.shard, s->plan.expert,
+                   "plan.shard does not fit plan.expert");
 }
 
 /* ---- layers over chunks ------------------------------------------------- */
@@ -447,14 +420,15 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .replicas = data,
         .data = data * plan->context,
-        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard
-                                                    : data * plan->context,
-        .data_axes = LH_AXIS_BIT(LH_AXIS_DATA),
+        .shard = (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data)
+                 * plan->context,
     };
+    out->shard_axes =
+        LH_AXIS_BIT(lh__fit_is_hybrid(out) ? LH_AXIS_SHARD : LH_AXIS_DATA);
     if (plan->context > 1)
-        out->data_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
+        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
     if (plan->expert > 1)
-        out->data_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
+        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

@@ -8,8 +8,8 @@
  * pipeline, then data outermost; stages across sites: data, then pipeline
  * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
  * that the accelerators of an all-to-all stand as near as they can.  Data is
- * two axes where groups of plan.shard replicas share their state: shard within,
- * data over the groups.
+ * two axes where groups of plan.shard replicas share their state: shard within
+ * (beside context and expert), data over the groups.
  *
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
@@ -83,7 +83,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
     out->size[LH_AXIS_EXPERT] = s->plan.expert;
-    out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
+    out->size[LH_AXIS_SHARD] =
+        lh__fit_is_hybrid(fit) ? s->plan.shard / s->plan.expert : 1;
     out->size[LH_AXIS_DATA] =
         fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {

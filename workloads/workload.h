@@ -12,6 +12,7 @@
  *   overlap.c      matrix products that hide tensor communication
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
+ *   memory.c, shards.c  bytes of an accelerator; what ZeRO leaves of them
  *   program.c      all of it in order
  */
 #ifndef LH_WORKLOADS_WORKLOAD_H
@@ -76,7 +77,8 @@ struct lh__fit {
     int64_t data;             /* that hold the same weights, experts aside:
                                  replicas x context */
     int64_t shard;            /* of these, that share what plan.zero says */
-    unsigned data_axes;       /* the axes that data stands on */
+    unsigned shard_axes;      /* the axes that a shard group stands on; of
+                                 routed experts without that of experts */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
@@ -93,6 +95,12 @@ double lh__stage_parameters(const struct lh__fit *fit, int stage);
 double lh__gradient_bytes(const struct lh__fit *fit);
 /* Are there several shard groups? */
 bool lh__fit_is_hybrid(const struct lh__fit *fit);
+/* What one accelerator holds of so many, sharded: routed experts lie on the
+ * replicas of the shard group that do not share them. */
+double lh__shard_parameters(const struct lh__fit *fit, double dense,
+                            double routed);
+/* Are gradients reduced once a step, not after every backward? */
+bool lh__fit_reduces_once(const struct lh__fit *fit);
 /* Of routed experts, which are in the sums above as well. */
 double lh__unit_routed(const struct lh__fit *fit, const struct lh__chunk *chunk,
                        int unit);
@@ -215,6 +223,9 @@ void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx);
+/* shards.c: divides what the plan shards and adds what is whole for a while. */
+void lh__shard_memory(struct lh_memory *out, const struct lh__fit *fit,
+                      int stage, struct lh_ctx *ctx);
 /* Bytes that one layer keeps from forward to backward for one micro-batch. */
 double lh__layer_activation_bytes(const struct lh__fit *fit, int layer);
 
@@ -373,6 +384,8 @@ void lh__sync_forward(struct lh__builder *b);
 struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
                                     enum lh_collective collective, double bytes,
                                     enum lh_task task);
+/* Do routed experts have a collective of their own in a shard group? */
+bool lh__shards_routed(const struct lh__fit *fit, double routed);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
 
@@ -383,9 +396,9 @@ double lh__unit_weights(const struct lh__fit *fit,
                         const struct lh__chunk *chunk, int unit);
 void lh__weights_begin(struct lh__builder *b);
 /* A unit's forward or backward begins and ends. */
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit);
-void lh__weights_done(struct lh__builder *b, int unit, bool backward);
+void lh__weights_need(struct lh__builder *b, int chunk, int unit);
+void lh__weights_done(struct lh__builder *b, int chunk, int unit,
+                      bool backward);
 /* The first gather of the next step waits for the optimiser. */
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer);
 

@@ -13,9 +13,12 @@
  *   before its pass before has ended.
  *
  * Not gathered again for its backward: the head, where its backward follows its
- * forward at once; anything without plan.reshard_after_forward.  The first gather of a
- * step waits for the optimiser of the step before.  A head whose matrix is the
- * embedding's gathers it once more.
+ * forward at once; anything without plan.reshard_after_forward.  With a
+ * pipeline a backward frees nothing either, but the last: until then gradients
+ * are whole as well (PyTorch, torch/distributed/pipelining/stage.py).  Routed
+ * experts are gathered behind the rest of their unit, over the replicas that
+ * hold them.  The first gather of a step waits for the optimiser of the step
+ * before.  A head whose matrix is the embedding's gathers it once more.
  *
  * Left out: the copies into and out of a gather's buffer; shards that do not
  * divide, which are padded.
@@ -38,10 +41,19 @@ double lh__unit_weights(const struct lh__fit *fit,
     return n;
 }
 
+/* Units before a chunk's, in the order of a stage's chunks. */
+static int first_unit(const struct lh__builder *b, int chunk)
+{
+    int n = 0;
+
+    for (int c = 0; c < chunk; c++)
+        n += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
+    return n;
+}
+
 void lh__weights_begin(struct lh__builder *b)
 {
-    size_t n_units =
-        (size_t)lh__chunk_units(lh__fit_chunk(b->fit, b->stage, 0));
+    size_t n_units = (size_t)first_unit(b, b->fit->n_chunks);
 
     b->first_gather = LH__NO_OP;
     b->n_visits = 0;
@@ -65,43 +77,63 @@ static int32_t room_for(const struct lh__builder *b, int unit)
     return i >= 0 ? b->visits[i] : LH__NO_OP;
 }
 
-/* A backward frees its unit's weights, a forward does where the plan says so
- * and the next pass is another unit's. */
+/* A forward frees its unit's weights where the plan says so and the next pass
+ * is another unit's; a backward does unless its gradients wait for others. */
 static bool is_whole(const struct lh__builder *b, int unit)
 {
-    bool freed = b->fit->scenario->plan.reshard_after_forward
-                 && b->last_visit[unit] != b->n_visits - 1;
-
-    return b->last_visit[unit] >= 0 && b->last_forward[unit] && !freed;
+    if (b->last_visit[unit] < 0)
+        return false;
+    if (!b->last_forward[unit])
+        return lh__fit_reduces_once(b->fit);
+    return !b->fit->scenario->plan.reshard_after_forward
+           || b->last_visit[unit] == b->n_visits - 1;
 }
 
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit)
+static int32_t gather(struct lh__builder *b, double parameters, unsigned axes,
+                      int layer, int32_t after)
 {
-    struct lh__comm_spec spec;
-    int32_t gather;
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, LH_ALL_GATHER, 2.0 * parameters, LH_TASK_WEIGHTS);
 
-    if (!shards_weights(b) || is_whole(b, unit))
-        return;
-    spec = lh__shard_comm(b, LH_ALL_GATHER,
-                          2.0 * lh__unit_weights(b->fit, chunk, unit),
-                          LH_TASK_WEIGHTS);
+    spec.comm.axes = axes;
     spec.stream = LH_STREAM_WEIGHTS;
-    if (!lh__unit_is_head(chunk, unit) && !lh__unit_is_embedding(chunk, unit))
-        spec.layer = lh__unit_layer(chunk, unit);
-    gather = lh__emit_beside(b, &spec, room_for(b, unit));
-    if (b->first_gather == LH__NO_OP)
-        b->first_gather = gather;
-    lh__emit_compute_wait(b, gather);
+    spec.layer = layer;
+    return lh__emit_beside(b, &spec, after);
 }
 
-void lh__weights_done(struct lh__builder *b, int unit, bool backward)
+void lh__weights_need(struct lh__builder *b, int chunk, int unit)
 {
+    const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
+    bool layer = !lh__unit_is_head(c, unit) && !lh__unit_is_embedding(c, unit);
+    double n = lh__unit_weights(b->fit, c, unit);
+    double routed = lh__unit_routed(b->fit, c, unit);
+    unsigned axes = b->fit->shard_axes;
+    int id = first_unit(b, chunk) + unit;
+    int at = layer ? lh__unit_layer(c, unit) : -1;
+    int32_t last;
+
+    if (!shards_weights(b) || is_whole(b, id))
+        return;
+    if (b->fit->scenario->plan.expert > 1)
+        n -= routed;
+    last = gather(b, n, axes, at, room_for(b, id));
+    if (b->first_gather == LH__NO_OP)
+        b->first_gather = last;
+    if (lh__shards_routed(b->fit, routed)) /* on the same stream */
+        last = gather(b, routed, axes & ~LH_AXIS_BIT(LH_AXIS_EXPERT), at,
+                      LH__NO_OP);
+    lh__emit_compute_wait(b, last);
+}
+
+void lh__weights_done(struct lh__builder *b, int chunk, int unit, bool backward)
+{
+    int id = first_unit(b, chunk) + unit;
+
     if (!shards_weights(b))
         return;
     lh__emit_flush(b);
-    b->last_visit[unit] = b->n_visits;
-    b->last_forward[unit] = !backward;
+    b->last_visit[id] = b->n_visits;
+    b->last_forward[id] = !backward;
     b->visits[b->n_visits++] = b->flow;
 }
 
