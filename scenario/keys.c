@@ -134,7 +134,7 @@ static const struct lh__key keys[] = {
      .help = "Data parallelism: replicas of the model.  Derived; where it is "
              "given it is checked."},
     {"plan.schedule", LH__CHOICE, .offset = ROOT(s.plan.schedule),
-     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe", .n_supported = 4,
+     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe|dualpipe-v",
      .fallback = "1f1b",
      .help = "Order of a pipeline's forward and backward passes."},
     {"plan.interleave", LH__COUNT, .offset = ROOT(s.plan.interleave), .min = 1,

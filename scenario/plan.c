@@ -9,6 +9,7 @@
  *   data    = (sum over sites of gpus) / replica          stages across sites;
  *             each site a whole number of tensor x context x data
  *   global_batch = data x micro_batch x pipeline          where not given
+ *             (twice that for dualpipe and dualpipe-v, which need it)
  *   bucket  = max(40e6, 1e6 x data) gradients             where not given
  *             (Megatron-LM, megatron/core/distributed)
  *
@@ -151,11 +152,12 @@ static void derive_batch(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     int64_t part = s->plan.data * s->training.micro_batch;
     int64_t batch = s->training.global_batch;
+    int64_t full = s->plan.schedule >= LH_SCHEDULE_DUALPIPE ? 2 : 1;
 
     if (!is_ok(r, "training.global_batch") || !is_ok(r, "training.micro_batch"))
         return;
     if (batch == 0) {
-        s->training.global_batch = batch = part * s->plan.pipeline;
+        s->training.global_batch = batch = part * s->plan.pipeline * full;
     } else if (batch % part != 0) {
         lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
                  "global_batch %" PRId64 " is not a multiple of %" PRId64
@@ -218,7 +220,11 @@ static void check_stages(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
     bool interleaved = s->plan.schedule == LH_SCHEDULE_INTERLEAVED;
-    int64_t chunks = s->plan.pipeline * (interleaved ? s->plan.interleave : 1);
+    bool back = s->plan.schedule == LH_SCHEDULE_DUALPIPE_V;
+    int64_t chunks = s->plan.pipeline
+                     * (interleaved ? s->plan.interleave
+                        : back      ? 2
+                                    : 1);
     int64_t layers = s->model.layers;
     int64_t sum = 0;
 

@@ -164,6 +164,20 @@ static void settle_pairs(struct draw *d)
         d->zero = 2;
 }
 
+/* Stages in pairs, and enough micro-batches to fill them. */
+static void settle_ways(struct draw *d)
+{
+    if (d->schedule < LH_SCHEDULE_DUALPIPE)
+        return;
+    if (d->pipeline < 2
+        || (d->schedule == LH_SCHEDULE_DUALPIPE && d->pipeline % 2 > 0)) {
+        d->schedule = LH_SCHEDULE_1F1B;
+        return;
+    }
+    d->micro_batches = (d->micro_batches > 2 ? 3 : 2) * d->pipeline;
+    d->zero %= 2;
+}
+
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
@@ -171,8 +185,12 @@ static void settle(struct draw *d)
         d->stages_across = false;
     if (d->pipeline == 1 && d->schedule == LH_SCHEDULE_INTERLEAVED)
         d->schedule = LH_SCHEDULE_1F1B;
-    d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED ? 2 : 1;
-    if (d->interleave == 2)
+    settle_ways(d);
+    d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED
+                            || d->schedule == LH_SCHEDULE_DUALPIPE_V
+                        ? 2
+                        : 1;
+    if (d->schedule == LH_SCHEDULE_INTERLEAVED)
         d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
@@ -232,8 +250,8 @@ static void draw_plan(struct draw *d, uint64_t *r)
     static const int contexts[] = {1, 1, 1, 2, 4};
     static const int pipelines[] = {1, 1, 2, 2, 3, 4};
     static const enum lh_schedule schedules[] = {
-        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED,
-        LH_SCHEDULE_ZERO_BUBBLE};
+        LH_SCHEDULE_GPIPE,       LH_SCHEDULE_1F1B,     LH_SCHEDULE_INTERLEAVED,
+        LH_SCHEDULE_ZERO_BUBBLE, LH_SCHEDULE_DUALPIPE, LH_SCHEDULE_DUALPIPE_V};
     d->tensor = tensors[below(r, LH_COUNT(tensors))];
     d->context = contexts[below(r, LH_COUNT(contexts))];
     d->gathers = one_in(r, 2);

@@ -39,6 +39,8 @@ enum feature {
     GPIPE,
     INTERLEAVED,
     ZERO_BUBBLE,
+    DUALPIPE,
+    DUALPIPE_V,
     EIGHT_BIT,
     HIDES_TENSOR,
     RINGS,
@@ -100,6 +102,8 @@ static const char *const feature_names[N_FEATURES] = {
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
     [ZERO_BUBBLE] = "zero-bubble",
+    [DUALPIPE] = "dualpipe",
+    [DUALPIPE_V] = "dualpipe-v",
     [EIGHT_BIT] = "fp8",
     [HIDES_TENSOR] = "tensor communication beside products",
     [RINGS] = "context by ring",
@@ -354,6 +358,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
     has[ZERO_BUBBLE] =
         d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
+    has[DUALPIPE] = d->schedule == LH_SCHEDULE_DUALPIPE;
+    has[DUALPIPE_V] = d->schedule == LH_SCHEDULE_DUALPIPE_V;
     has[EIGHT_BIT] = d->fp8;
     has[HIDES_TENSOR] = d->hides_tensor;
     has[RINGS] = d->context > 1 && !d->gathers;

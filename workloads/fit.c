@@ -33,12 +33,6 @@ int lh__unit_layer(const struct lh__chunk *chunk, int unit)
     return chunk->first_layer + chunk->n_layers - 1 - (unit - chunk->head);
 }
 
-const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
-                                      int chunk)
-{
-    return &fit->chunks[chunk * fit->n_stages + stage];
-}
-
 bool lh__layer_is_sparse(const struct lh__fit *fit, int layer)
 {
     const struct lh_model *model = &fit->scenario->model;
@@ -121,7 +115,8 @@ bool lh__fit_reduces_once(const struct lh__fit *fit)
 
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
-    return fit->scenario->model.tied_embeddings && fit->n_stages > 1;
+    return fit->scenario->model.tied_embeddings && fit->n_stages > 1
+           && !lh__fit_meets_itself(fit);
 }
 
 /* ---- checks: every fault is said, then the build stops ------------------ */
@@ -133,6 +128,12 @@ static void refuse(struct lh_ctx *ctx, const struct lh_scenario *s,
     if (refused)
         lh_error(ctx, (struct lh_where){s->file, 0, 0},
                  "%s is not supported by this version", what);
+}
+
+static bool meets_itself(const struct lh_plan *plan)
+{
+    return plan->schedule == LH_SCHEDULE_DUALPIPE
+           || plan->schedule == LH_SCHEDULE_DUALPIPE_V;
 }
 
 /* Is it other than dense with grouped queries? */
@@ -149,8 +150,11 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena,
                      "plan.context: %" PRId64 " with latent attention",
                      plan->context));
-    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
-           "plan.schedule: dualpipe");
+    refuse(ctx, s, meets_itself(plan) && plan->zero > 1,
+           lh_format(ctx->arena,
+                     "plan.zero: %" PRId64 " with the schedules dualpipe and "
+                     "dualpipe-v",
+                     plan->zero));
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
            "plan.overlap.tensor with experts or latent attention");
     refuse(ctx, s, s->training.precision == LH_MXFP8,
@@ -255,7 +259,9 @@ static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
     struct lh_where where = {s->file, 0, 0};
-    int64_t n = plan->pipeline * plan->interleave, sum = 0;
+    int64_t chunks =
+        plan->schedule == LH_SCHEDULE_DUALPIPE_V ? 2 : plan->interleave;
+    int64_t n = plan->pipeline * chunks, sum = 0;
 
     if (plan->interleave > 1
         && (plan->schedule != LH_SCHEDULE_INTERLEAVED || plan->pipeline == 1))
@@ -267,7 +273,7 @@ static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
         lh_error(ctx, where,
                  "plan.pipeline: %" PRId64 " layers are too few "
                  "for %" PRId64 " stages of %" PRId64 " chunks",
-                 s->model.layers, plan->pipeline, plan->interleave);
+                 s->model.layers, plan->pipeline, chunks);
     if (plan->n_stage_layers == 0)
         return;
     if (plan->n_stage_layers != n) {
@@ -301,6 +307,31 @@ static int64_t accelerators(const struct lh_scenario *s)
     return n;
 }
 
+/* DualPipe's stages are pairs, and its micro-batches fill the pipeline. */
+static void check_ways(const struct lh_scenario *s, int64_t micro_batches,
+                       struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+    struct lh_where where = {s->file, 0, 0};
+    bool both = plan->schedule == LH_SCHEDULE_DUALPIPE;
+
+    if (!meets_itself(plan))
+        return;
+    if (plan->pipeline < 2 || (both && plan->pipeline % 2 != 0))
+        lh_error(ctx, where, "plan.pipeline: %" PRId64 " stages, %s",
+                 plan->pipeline,
+                 both ? "dualpipe needs an even number"
+                      : "dualpipe-v needs two or more");
+    if (micro_batches < 2 * plan->pipeline || (both && micro_batches % 2 != 0))
+        lh_error(ctx, where,
+                 "training.global_batch: a replica has %" PRId64
+                 " micro-batches, %s at least %" PRId64 " (twice pipeline)",
+                 micro_batches,
+                 both ? "dualpipe needs an even number, and"
+                      : "dualpipe-v needs",
+                 2 * plan->pipeline);
+}
+
 static void check_batch(const struct lh_scenario *s, int64_t data,
                         struct lh_ctx *ctx)
 {
@@ -327,6 +358,8 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
                  "plan.schedule: interleaved needs a multiple of "
                  "%" PRId64 " micro-batches (pipeline), a replica has %" PRId64,
                  plan->pipeline, s->training.global_batch / per_turn);
+    } else {
+        check_ways(s, s->training.global_batch / per_turn, ctx);
     }
 }
 
@@ -357,7 +390,7 @@ static int64_t chunk_layers(const struct lh_scenario *s, int n, int i)
 
 static void split_layers(struct lh__fit *fit, struct lh_ctx *ctx)
 {
-    int n = fit->n_stages * fit->n_chunks, layer = 0;
+    int n = lh__fit_places(fit), layer = 0;
 
     fit->chunks = LH_NEW(ctx->arena, struct lh__chunk, (size_t)n);
     for (int i = 0; i < n; i++) {
@@ -415,7 +448,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     *out = (struct lh__fit){
         .scenario = s,
         .n_stages = (int)plan->pipeline,
-        .n_chunks = (int)plan->interleave,
+        .n_chunks = meets_itself(plan) ? 2 : (int)plan->interleave,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .replicas = data,

@@ -364,34 +364,8 @@ static void head(struct lh__builder *b, bool backward)
     }
 }
 
-/* ---- pipeline ----------------------------------------------------------- */
-
-/* The transfer over boundary k, between the k-th and the next chunk of the
- * model. */
-static void transfer(struct lh__builder *b, int k, bool backward, bool send)
-{
-    static const enum lh_stream streams[2][2] = {
-        {LH_STREAM_FORWARD_RECV, LH_STREAM_FORWARD_SEND},
-        {LH_STREAM_BACKWARD_RECV, LH_STREAM_BACKWARD_SEND},
-    };
-    int m = b->fit->n_micro_batches;
-    int n_boundaries = b->fit->n_stages * b->fit->n_chunks - 1;
-    struct lh__comm_spec spec = {
-        .row = b->sends[(backward * n_boundaries + k) * m + b->micro_batch],
-        .stream = streams[backward][send],
-        .task = LH_TASK_ACTIVATIONS,
-        .role = send ? LH_ROLE_SENDER : LH_ROLE_RECEIVER,
-        .layer = -1,
-    };
-
-    lh__emit_comm(b, &spec);
-}
-
-/* Place of a chunk in the order of the model. */
-static int chunk_place(const struct lh__builder *b, int chunk)
-{
-    return chunk * b->fit->n_stages + b->stage;
-}
+/* ---- buckets of gradients --------------------------------------------------
+ */
 
 static int find_bucket(const struct lh__builder *b, int chunk, int unit)
 {
@@ -423,12 +397,12 @@ static void open_gate(struct lh__builder *b, int chunk, int unit)
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
-    int place = chunk_place(b, chunk);
+    int place = lh__fit_place(b->fit, b->stage, chunk);
 
     lh__emit_cut(b);
     lh__sync_forward(b);
     if (place > 0)
-        transfer(b, place - 1, false, false);
+        lh__route_transfer(b, chunk, false, false);
     for (int u = lh__chunk_units(c) - 1; u >= 0; u--) {
         struct lap lap = {LH_COMPUTE, LH_TENSOR_COMM, LH_TASK_FORWARD,
                           lh__unit_layer(c, u)};
@@ -446,7 +420,7 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
     }
     lh__emit_flush(b);
     if (!c->head)
-        transfer(b, place, false, true);
+        lh__route_transfer(b, chunk, false, true);
 }
 
 static bool is_layer(const struct lh__chunk *c, int unit)
@@ -482,13 +456,13 @@ static void backward_range(struct lh__builder *b, const struct lh__chunk *c,
 }
 
 static void begin_backward(struct lh__builder *b, const struct lh__chunk *c,
-                           int place)
+                           int chunk)
 {
     int32_t loss;
 
     lh__emit_cut(b);
     if (!c->head) {
-        transfer(b, place, true, false);
+        lh__route_transfer(b, chunk, true, false);
         return;
     }
     loss = b->loss[b->micro_batch];
@@ -499,12 +473,13 @@ static void begin_backward(struct lh__builder *b, const struct lh__chunk *c,
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
-    int place = chunk_place(b, chunk), n = lh__chunk_units(c);
+    int place = lh__fit_place(b->fit, b->stage, chunk);
+    int n = lh__chunk_units(c);
     bool by_unit = b->fit->scenario->plan.zero == 3 && b->n_buckets > 0;
     bool reduces = b->half == LH__WHOLE && lh__sync_reduces(b, last);
     bool cut = by_unit || (reduces && b->buckets[0].chunk >= 0);
 
-    begin_backward(b, c, place);
+    begin_backward(b, c, chunk);
     for (int u = 0; u < n;) {
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
@@ -517,7 +492,7 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
         u = end + 1;
     }
     if (place > 0)
-        transfer(b, place - 1, true, true);
+        lh__route_transfer(b, chunk, true, true);
 }
 
 static void add_sparse(struct lh__work *sum, const struct lh__sparse *costs)

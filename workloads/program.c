@@ -11,11 +11,6 @@
  * two axes where groups of plan.shard replicas share their state: shard within
  * (beside context and expert), data over the groups.
  *
- * Pipeline transfers: boundary k lies between the k-th and the next of the
- * p v chunks; one row for each boundary, micro-batch and direction, shared by
- * the sender's op and the receiver's.  2 T h bytes, each accelerator its 1/t
- * under sequence parallelism (scatter-gather: Narayanan et al. 2021,
- * arXiv:2104.04473, section 4.1; the gather is the next segment's).
  * A receive depends on nothing but the receive before it: it is posted early,
  * and a send never waits for a late receiver but behind its own predecessors.
  */
@@ -113,26 +108,27 @@ static void devices_make(struct lh_program *out, const struct lh_scenario *s,
     }
 }
 
-/* [2][boundaries][m]: forward transfers, then backward. */
-static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
-                               struct lh_ctx *ctx)
-{
-    int boundaries = fit->n_stages * fit->n_chunks - 1;
-    int n = boundaries * fit->n_micro_batches;
-    int32_t *sends = LH_NEW(ctx->arena, int32_t, 2 * (size_t)n);
-    struct lh_comm send = {
-        .collective = LH_SEND,
-        .shift_axis = LH_AXIS_PIPELINE,
-        .bytes = 2.0 * fit->dims.tokens * fit->dims.hidden / fit->dims.shards,
-        .category = LH_PIPELINE_COMM,
-        .algorithm = "auto",
-    };
+/* What is left of a chunk's passes while slots are run. */
+struct chunk_state {
+    bool begun;
+    int left; /* backwards */
+};
 
-    for (int i = 0; i < 2 * n; i++) {
-        send.shift = i < n ? 1 : -1;
-        sends[i] = lh__rows_add(rows, &send, ctx->arena);
+static void emit_slot(struct lh__builder *b, const struct lh__slot *slot,
+                      struct chunk_state *state)
+{
+    b->micro_batch = slot->micro_batch;
+    b->half = slot->half;
+    if (slot->half == LH__INPUTS) {
+        lh__pass_backward(b, slot->chunk, false);
+    } else if (slot->half == LH__WEIGHTS) {
+        lh__pass_weights(b, slot->chunk, --state->left == 0);
+    } else if (slot->backward) {
+        lh__pass_backward(b, slot->chunk, --state->left == 0);
+    } else {
+        lh__pass_forward(b, slot->chunk, !state->begun);
+        state->begun = true;
     }
-    return sends;
 }
 
 /* Runs the stage's slots in order; a chunk's first forward and last backward
@@ -140,28 +136,27 @@ static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
 static void emit_slots(struct lh__builder *b)
 {
     struct lh__slots slots;
-    int n_chunks = b->fit->n_chunks;
-    bool *begun = LH_NEW(b->ctx->arena, bool, (size_t)n_chunks);
-    int *left = LH_NEW(b->ctx->arena, int, (size_t)n_chunks);
+    size_t n_chunks = (size_t)b->fit->n_chunks;
+    struct chunk_state *chunks =
+        LH_NEW(b->ctx->arena, struct chunk_state, n_chunks);
+    struct lh__pair pair = {0};
 
-    for (int c = 0; c < n_chunks; c++)
-        left[c] = b->fit->n_micro_batches;
+    for (size_t c = 0; c < n_chunks; c++)
+        chunks[c].left = lh__fit_passes(b->fit);
     lh__slots_make(&slots, b->fit, b->stage, b->ctx);
     for (int i = 0; i < slots.n; i++) {
         const struct lh__slot *slot = &slots.at[i];
 
-        b->micro_batch = slot->micro_batch;
-        b->half = slot->half;
-        if (slot->half == LH__INPUTS) {
-            lh__pass_backward(b, slot->chunk, false);
-        } else if (slot->half == LH__WEIGHTS) {
-            lh__pass_weights(b, slot->chunk, --left[slot->chunk] == 0);
-        } else if (slot->backward) {
-            lh__pass_backward(b, slot->chunk, --left[slot->chunk] == 0);
-        } else {
-            lh__pass_forward(b, slot->chunk, !begun[slot->chunk]);
-            begun[slot->chunk] = true;
+        if (slot->paired) {
+            lh__emit_cut(b);
+            pair = (struct lh__pair){.first = b->n_ops, .first_dep = b->n_deps};
         }
+        emit_slot(b, slot, &chunks[slot->chunk]);
+        lh__emit_flush(b);
+        if (slot->paired)
+            pair.middle = b->n_ops;
+        else if (i > 0 && slots.at[i - 1].paired)
+            lh__pair_merge(b, &pair);
     }
     b->half = LH__WHOLE;
 }
@@ -181,6 +176,8 @@ static void template_make(struct lh_template *out,
     b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0
               && b.fit->scenario->plan.expert == 1;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
+    b.turns =
+        lh_alloc(arena, 2 * (size_t)b.fit->n_micro_batches, sizeof *b.turns);
     b.loads = lh__routing_loads(b.fit->scenario, arena);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);
@@ -241,7 +238,7 @@ enum lh_status lh_program_build(struct lh_program *out,
     axes_make(&program.axes, &fit);
     devices_make(&program, scenario, ctx);
     stages_make(&program, &fit, ctx);
-    b.sends = send_rows_make(&rows, &fit, ctx);
+    b.sends = lh__route_rows(&rows, &fit, ctx);
     lh__sync_rows(&b);
     templates_make(&program, &b);
     program.n_comms = rows.n;

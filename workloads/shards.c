@@ -174,7 +174,7 @@ void lh__shard_memory(struct lh_memory *out, const struct lh__fit *fit,
     if (fit->shard == 1)
         return;
     if (zero >= 1)
-        out->optimizer = 12.0 * shard;
+        out->optimizer = 12.0 * shard * lh__mirror_share(fit);
     if (zero >= 2)
         out->gradients =
             lh__gradient_bytes(fit) * gradient_parameters(fit, stage, shard);

@@ -10,7 +10,9 @@
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
  *   overlap.c      matrix products that hide tensor communication
+ *   routes.c       chunks of stages, transfers between them
  *   pass.c         one micro-batch through one chunk
+ *   pair.c         two passes side by side
  *   sync/          gradients, optimiser, weights
  *   memory.c, shards.c  bytes of an accelerator; what ZeRO leaves of them
  *   program.c      all of it in order
@@ -79,15 +81,23 @@ struct lh__fit {
     int64_t shard;            /* of these, that share what plan.zero says */
     unsigned shard_axes;      /* the axes that a shard group stands on; of
                                  routed experts without that of experts */
-    struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
-                                 stage s is c x p + s */
+    struct lh__chunk *chunks; /* [lh__fit_places()] in order of the model */
 };
 
 enum lh_status lh__fit_make(struct lh__fit *out,
                             const struct lh_scenario *scenario,
                             struct lh_ctx *ctx) LH_MUST_USE;
+/* routes.c.  Chunks of the model; micro-batches that pass through each chunk of
+ * a stage; where a stage's chunk stands in the model. */
+int lh__fit_places(const struct lh__fit *fit);
+int lh__fit_passes(const struct lh__fit *fit);
+int lh__fit_place(const struct lh__fit *fit, int stage, int chunk);
 const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
                                       int chunk);
+/* Do micro-batches enter at both ends (dualpipe), does a stage hold both a
+ * chunk and its mirror image (dualpipe, dualpipe-v)? */
+bool lh__fit_goes_both_ways(const struct lh__fit *fit);
+bool lh__fit_meets_itself(const struct lh__fit *fit);
 double lh__unit_parameters(const struct lh__fit *fit,
                            const struct lh__chunk *chunk, int unit);
 double lh__stage_parameters(const struct lh__fit *fit, int stage);
@@ -191,9 +201,10 @@ enum lh__half {
 
 struct lh__slot {
     bool backward;
+    bool paired; /* a forward, beside the slot behind it */
     enum lh__half half;
     int chunk;
-    int micro_batch;
+    int micro_batch; /* of those that pass through the chunk */
 };
 
 struct lh__slots {
@@ -289,13 +300,15 @@ struct lh__builder {
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
     const int64_t *loads;  /* of dispatch and combine; NULL: equal */
-    const int32_t *sends;  /* [2][v p - 1][m] rows, forward then backward */
+    const int32_t *sends;  /* rows of lh__route_rows() */
     int32_t norm_row;      /* -1: none */
     int32_t tied_rows;     /* two rows, -1: none */
+    int32_t mirror_rows;   /* -1: none */
 
     int n_buckets;
     struct lh__bucket *buckets;
-    int32_t *loss; /* [m] last op of the forward with the head */
+    int32_t *loss;  /* [m] last op of the forward with the head */
+    int32_t (*turns)[2]; /* [2 m] of a pass to the stage's other chunk */
 
     int32_t reductions[2]; /* in flight, the older first; LH__NO_OP */
     int32_t *visits;       /* [n_visits] last op of each unit's pass */
@@ -361,6 +374,23 @@ struct lh__attention {
 void lh__context_attention(struct lh__builder *b,
                            const struct lh__attention *attention);
 
+/* ---- routes.c ----------------------------------------------------------- */
+
+int32_t *lh__route_rows(struct lh__rows *rows, const struct lh__fit *fit,
+                        struct lh_ctx *ctx);
+/* What a chunk's pass receives from the chunk before it, or sends. */
+void lh__route_transfer(struct lh__builder *b, int chunk, bool backward,
+                        bool send);
+
+/* ---- pair.c ------------------------------------------------------------- */
+
+/* Ops of a forward, from `first`, and of a backward, from `middle` to the last,
+ * and the first of their dependencies. */
+struct lh__pair {
+    int32_t first, middle, first_dep;
+};
+void lh__pair_merge(struct lh__builder *b, const struct lh__pair *pair);
+
 /* ---- pass.c ------------------------------------------------------------- */
 
 void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
@@ -388,6 +418,16 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
 bool lh__shards_routed(const struct lh__fit *fit, double routed);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
+
+/* ---- sync/mirror.c: dualpipe; nothing is done under other plans ---------- */
+
+int32_t lh__mirror_rows(struct lh__builder *b);
+/* After the reduction; returns the op that has the other's, LH__NO_OP. */
+int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
+/* After the optimiser, before the gather. */
+void lh__mirror_weights(struct lh__builder *b);
+/* What part of its shard's optimiser an accelerator has. */
+double lh__mirror_share(const struct lh__fit *fit);
 
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 

@@ -105,6 +105,7 @@ void lh__sync_rows(struct lh__builder *b)
 {
     b->norm_row = norm_row_make(b);
     b->tied_rows = tied_rows_make(b);
+    b->mirror_rows = lh__mirror_rows(b);
 }
 
 /* ---- buckets ------------------------------------------------------------ */
@@ -329,7 +330,9 @@ static void optimizer(struct lh__builder *b)
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
-        parameters = lh__shard_parameters(b->fit, parameters - routed, routed);
+        parameters =
+            lh__mirror_share(b->fit)
+            * lh__shard_parameters(b->fit, parameters - routed, routed);
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
@@ -338,6 +341,7 @@ static void optimizer(struct lh__builder *b)
 /* Weights of the chunk that the next step meets first go first. */
 static void gather_weights(struct lh__builder *b)
 {
+    lh__mirror_weights(b);
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
         int32_t op;
@@ -351,7 +355,7 @@ static void gather_weights(struct lh__builder *b)
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied;
+    int32_t reduction, tied, mirrored;
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -366,16 +370,19 @@ void lh__sync_finish(struct lh__builder *b)
         lh__sync_bucket_done(b, 0, true);
     reduction = last_reduction(b);
     tied = exchange_tied(b, reduction);
+    mirrored = lh__mirror_gradients(b, reduction);
     lh__emit_cut(b);
     if (b->norm_row >= 0) {
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
+        lh__emit_wait(b, mirrored);
         if (lh__fit_is_hybrid(b->fit)) /* else on the same stream */
             lh__emit_wait(b, reduction);
         lh__emit_comm(b, &norm);
     } else {
         lh__emit_wait(b, reduction);
         lh__emit_wait(b, tied);
+        lh__emit_wait(b, mirrored);
     }
     optimizer(b);
     if (b->fit->scenario->plan.zero == 3)
