@@ -1802,7 +1802,8 @@ static void refuses_plans_that_do_not_fit(void)
     s = scenario(&ctx, 3);
     s.plan.pipeline = 3;
     s.plan.schedule = LH_SCHEDULE_DUALPIPE;
-    refuses(&s, "plan.pipeline: 3 stages, dualpipe needs an even number", &ctx);
+    refuses(&s, "plan.pipeline: 3, but dualpipe needs an even number of stages",
+            &ctx);
     s = scenario(&ctx, 4);
     s.plan.pipeline = 4;
     s.plan.schedule = LH_SCHEDULE_DUALPIPE;

@@ -318,9 +318,9 @@ static void check_ways(const struct lh_scenario *s, int64_t micro_batches,
     if (!meets_itself(plan))
         return;
     if (plan->pipeline < 2 || (both && plan->pipeline % 2 != 0))
-        lh_error(ctx, where, "plan.pipeline: %" PRId64 " stages, %s",
+        lh_error(ctx, where, "plan.pipeline: %" PRId64 ", but %s stages",
                  plan->pipeline,
-                 both ? "dualpipe needs an even number"
+                 both ? "dualpipe needs an even number of"
                       : "dualpipe-v needs two or more");
     if (micro_batches < 2 * plan->pipeline || (both && micro_batches % 2 != 0))
         lh_error(ctx, where,
