@@ -157,7 +157,8 @@ static const struct lh__key keys[] = {
      .max = 16777216, .unit = "replicas", .when = "plan.zero=1|2|3",
      .derived = "all replicas", .example = "8",
      .help = "Neighbouring replicas that share what plan.zero says; the "
-             "groups are replicas of each other (hybrid shard)."},
+             "groups are replicas of each other (hybrid shard). A multiple of "
+             "plan.expert; with plan.context a group is as many times larger."},
     {"plan.prefetch", LH__COUNT, .offset = ROOT(s.plan.prefetch), .min = 0,
      .max = 1000, .fallback = "1", .unit = "units", .when = "plan.zero=3",
      .help = "Layers whose weights are gathered ahead of the one that "
@@ -166,7 +167,8 @@ static const struct lh__key keys[] = {
      .offset = ROOT(s.plan.reshard_after_forward), .fallback = "true",
      .when = "plan.zero=3",
      .help = "A layer's gathered weights are freed after its forward and "
-             "gathered again for its backward."},
+             "gathered again for its backward; with a pipeline torchtitan has "
+             "false."},
     {"plan.recompute", LH__CHOICE, .offset = ROOT(s.plan.recompute),
      .choices = "none|selective|full", .fallback = "selective",
      .help = "What the backward pass computes again instead of keeping it: "
