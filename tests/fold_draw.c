@@ -313,7 +313,7 @@ static void draw_exchange(struct exchange *e, uint64_t *r)
 static void draw_fault(struct fault *f, uint64_t *r)
 {
     static const enum fault_kind kinds[] = {
-        STRAGGLER, LATE_STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE, OUTAGE};
+        STRAGGLER, LATE_STRAGGLER, SLOW_LINK, SLOW_LINK, OUTAGE, OUTAGE};
     *f = (struct fault){.kind = kinds[below(r, LH_COUNT(kinds))],
                         .pick = next(r),
                         .at_permille = below(r, 1000),
