@@ -130,6 +130,8 @@ static void settle_shards(struct draw *d)
     if (d->zero < 3) {
         d->prefetch = 1;
         d->keep_weights = false;
+    } else if (d->schedule >= LH_SCHEDULE_DUALPIPE) {
+        d->keep_weights = true;
     }
 }
 
@@ -175,7 +177,6 @@ static void settle_ways(struct draw *d)
         return;
     }
     d->micro_batches = (d->micro_batches > 2 ? 3 : 2) * d->pipeline;
-    d->zero %= 2;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -312,8 +313,8 @@ static void draw_exchange(struct exchange *e, uint64_t *r)
 
 static void draw_fault(struct fault *f, uint64_t *r)
 {
-    static const enum fault_kind kinds[] = {
-        STRAGGLER, LATE_STRAGGLER, SLOW_LINK, SLOW_LINK, OUTAGE, OUTAGE};
+    static const enum fault_kind kinds[] = {STRAGGLER, LATE_STRAGGLER,
+                                            SLOW_LINK, OUTAGE};
     *f = (struct fault){.kind = kinds[below(r, LH_COUNT(kinds))],
                         .pick = next(r),
                         .at_permille = below(r, 1000),
@@ -391,7 +392,7 @@ struct draw draw_make(uint64_t seed)
         draw_regular(&d, r);
     if (one_in(r, 4))
         draw_exchange(&d.exchange, r);
-    if (one_in(r, 3))
+    if (one_in(r, 2))
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);

@@ -139,29 +139,43 @@ static void stages_gather_what_a_forward_freed(void)
     end(&b);
 }
 
-/* Interleaved: every chunk gathers once and reduces once. */
+/* Every chunk gathers once and reduces once; those of dualpipe are stages. */
 static void chunks_gather_and_reduce_each(void)
 {
-    struct built b;
+    static const struct {
+        const char *schedule;
+        int units[2];
+    } cases[] = {{"interleaved, interleave: 2", {3, 3}},
+                 {"dualpipe-v", {4, 2}}, /* both ends are on the first */
+                 {"dualpipe", {6, 6}}};
 
-    build(&b, tiny, "global_batch: 16, sequence_length: 512",
-          "pipeline: 2, zero: 3, reshard_after_forward: false, schedule: "
-          "interleaved, interleave: 2",
-          8);
-    for (int s = 0; s < 2; s++) {
-        struct tally g = tally(&b, s, LH_ALL_GATHER, LH_TASK_WEIGHTS, DATA);
-        LH_CHECK(g.n == 3);
-        LH_CHECK_NEAR(g.bytes, 2 * b.program.memory[s].parameters, 1e-12);
-        LH_CHECK(tally(&b, s, LH_REDUCE_SCATTER, LH_TASK_GRADIENTS, DATA).n
-                 == 3);
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        struct built b;
+        char plan[128];
+        snprintf(plan, sizeof plan,
+                 "pipeline: 2, zero: 3, reshard_after_forward: false, "
+                 "schedule: %s",
+                 cases[i].schedule);
+        build(&b, tiny, "global_batch: 16, sequence_length: 512", plan, 8);
+        for (int s = 0; s < 2; s++) {
+            double n = b.program.memory[s].parameters;
+            struct tally g = tally(&b, s, LH_ALL_GATHER, LH_TASK_WEIGHTS, DATA);
+            struct tally r =
+                tally(&b, s, LH_REDUCE_SCATTER, LH_TASK_GRADIENTS, DATA);
+            LH_CHECK(g.n == cases[i].units[s] && r.n == cases[i].units[s]);
+            LH_CHECK_NEAR(g.bytes, 2 * n, 1e-12);
+            LH_CHECK_NEAR(r.bytes, 4 * n, 1e-12);
+            LH_CHECK_NEAR(b.program.memory[s].weights, 2 * n, 1e-12);
+        }
+        end(&b);
     }
-    end(&b);
 }
 
 /* Every backward reduces; a split one with its weights' gradients. */
 static void zero_2_reduces_every_micro_batch_of_a_stage(void)
 {
-    static const char *const schedules[] = {"1f1b", "zero-bubble"};
+    static const char *const schedules[] = {"1f1b", "zero-bubble",
+                                            "dualpipe-v"};
 
     for (size_t i = 0; i < LH_COUNT(schedules); i++) {
         struct built b;
@@ -174,7 +188,8 @@ static void zero_2_reduces_every_micro_batch_of_a_stage(void)
         struct tally r =
             tally(&b, 1, LH_REDUCE_SCATTER, LH_TASK_GRADIENTS, DATA);
         struct tally g = tally(&b, 1, LH_ALL_GATHER, LH_TASK_WEIGHTS, DATA);
-        LH_CHECK(r.n == 4 * 3 && g.n == 3);
+        int units = i < 2 ? 3 : 2;
+        LH_CHECK(r.n == 4 * units && g.n == units);
         LH_CHECK_NEAR(r.bytes, 4 * 4 * n, 1e-12);
         LH_CHECK_NEAR(g.bytes, 2 * n, 1e-12);
         end(&b);

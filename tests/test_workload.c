@@ -1814,9 +1814,11 @@ static void refuses_plans_that_do_not_fit(void)
             &ctx);
     s.training.global_batch = 8;
     s.plan.zero = 3;
+    s.plan.reshard_after_forward = true;
     refuses(&s,
-            "plan.zero: 3 with the schedules dualpipe and dualpipe-v is not "
-            "supported by this version",
+            "plan.reshard_after_forward: true with plan.zero: 3 and the "
+            "schedules dualpipe and dualpipe-v is not supported by this "
+            "version",
             &ctx);
     lh_ctx_end(&ctx);
 }

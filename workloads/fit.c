@@ -150,11 +150,10 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            lh_format(ctx->arena,
                      "plan.context: %" PRId64 " with latent attention",
                      plan->context));
-    refuse(ctx, s, meets_itself(plan) && plan->zero > 1,
-           lh_format(ctx->arena,
-                     "plan.zero: %" PRId64 " with the schedules dualpipe and "
-                     "dualpipe-v",
-                     plan->zero));
+    refuse(ctx, s,
+           meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
+           "plan.reshard_after_forward: true with plan.zero: 3 and the "
+           "schedules dualpipe and dualpipe-v");
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
            "plan.overlap.tensor with experts or latent attention");
     refuse(ctx, s, s->training.precision == LH_MXFP8,

@@ -11,6 +11,10 @@
  * within a pass, and depend on nothing in the other, so that all dependencies
  * hold.
  *
+ * Under ZeRO-2 a backward's reductions stay in its strand; under ZeRO-3 nothing
+ * is gathered or reduced inside a pair: weights stay (fit.c sees to it), and
+ * the first and the last pass of a chunk are never of a pair.
+ *
  * Left out: shifting the share of processors that communication takes;
  * gradients of weights as blocks of their own.
  */
@@ -89,6 +93,8 @@ static void renumber(struct lh__builder *b, const int32_t *place, int32_t first,
         b->buckets[i].backward = moved(place, first, b->buckets[i].backward);
         b->buckets[i].gate = moved(place, first, b->buckets[i].gate);
     }
+    for (int i = 0; i < 2; i++)
+        b->reductions[i] = moved(place, first, b->reductions[i]);
     for (int i = 0; i < b->fit->n_micro_batches; i++) {
         b->loss[i] = moved(place, first, b->loss[i]);
         for (int k = 0; k < 4; k++) {

@@ -424,8 +424,8 @@ void lh__sync_finish(struct lh__builder *b);
 int32_t lh__mirror_rows(struct lh__builder *b);
 /* After the reduction; returns the op that has the other's, LH__NO_OP. */
 int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
-/* After the optimiser, before the gather. */
-void lh__mirror_weights(struct lh__builder *b);
+/* After the optimiser; the gather waits for what it returns as well. */
+int32_t lh__mirror_weights(struct lh__builder *b);
 /* What part of its shard's optimiser an accelerator has. */
 double lh__mirror_share(const struct lh__fit *fit);
 

@@ -341,7 +341,10 @@ static void optimizer(struct lh__builder *b)
 /* Weights of the chunk that the next step meets first go first. */
 static void gather_weights(struct lh__builder *b)
 {
-    lh__mirror_weights(b);
+    int32_t optimizer = b->last_compute;
+
+    if (lh__mirror_weights(b) != LH__NO_OP)
+        lh__emit_wait(b, optimizer); /* the gather is of both halves */
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
         int32_t op;

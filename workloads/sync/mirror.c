@@ -5,7 +5,7 @@
  * own data axis.  Beside every_step.c.
  *
  *   zero 0   each sends the other all its gradients
- *   zero 1   each sends half of its shard of the gradients, updates the other
+ *   zero 1+  each sends half of its shard of the gradients, updates the other
  *            half, sends the weights of that, then both gather: the optimiser
  *            is over 2 d
  *
@@ -101,10 +101,9 @@ int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction)
     return swap(b, LH_TASK_GRADIENTS);
 }
 
-void lh__mirror_weights(struct lh__builder *b)
+int32_t lh__mirror_weights(struct lh__builder *b)
 {
-    if (b->mirror_rows < 0 || !halves(b->fit))
-        return;
-    swap(b, LH_TASK_WEIGHTS);
-    lh__emit_wait(b, b->last_compute); /* the gather is of both halves */
+    if (!halves(b->fit))
+        return LH__NO_OP;
+    return swap(b, LH_TASK_WEIGHTS);
 }

@@ -139,6 +139,10 @@ void lh__weights_done(struct lh__builder *b, int chunk, int unit, bool backward)
 
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer)
 {
+    int32_t mirrored = lh__mirror_weights(b);
+
     if (b->first_gather != LH__NO_OP)
         lh__emit_dep(b, b->first_gather, ~optimizer);
+    if (b->first_gather != LH__NO_OP && mirrored != LH__NO_OP)
+        lh__emit_dep(b, b->first_gather, ~mirrored);
 }
