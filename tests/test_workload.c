@@ -1698,13 +1698,7 @@ static void refuses_pairs(void)
     struct lh_ctx ctx = begin();
     struct lh_scenario s = scenario(&ctx, 8);
 
-    s.plan.context = 2;
     s.model.attention = LH_ATTENTION_MLA;
-    refuses(&s,
-            "plan.context: 2 with latent attention is not supported by this "
-            "version",
-            &ctx);
-    s.plan.context = 1;
     s.training.precision = LH_FP8;
     refuses(&s,
             "training.precision: fp8 with experts or latent attention is not "

@@ -146,10 +146,6 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
-    refuse(ctx, s, plan->context > 1 && s->model.attention != LH_ATTENTION_GQA,
-           lh_format(ctx->arena,
-                     "plan.context: %" PRId64 " with latent attention",
-                     plan->context));
     refuse(ctx, s,
            meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
            "plan.reshard_after_forward: true with plan.zero: 3 and the "
