@@ -39,15 +39,25 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_DATA] = "data",
     [LH_STREAM_WEIGHTS] = "gather weights",
     [LH_STREAM_REPLICAS] = "gradients of replicas",
+    [LH_STREAM_RETURN_FORWARD_SEND] = "send activations, returning",
+    [LH_STREAM_RETURN_FORWARD_RECV] = "receive activations, returning",
+    [LH_STREAM_RETURN_BACKWARD_SEND] = "send gradients, returning",
+    [LH_STREAM_RETURN_BACKWARD_RECV] = "receive gradients, returning",
 };
 
 static const char *const task_names[] = {
-    [LH_TASK_FORWARD] = "forward",     [LH_TASK_BACKWARD] = "backward",
-    [LH_TASK_RECOMPUTE] = "recompute", [LH_TASK_EMBEDDING] = "embedding",
-    [LH_TASK_HEAD] = "head",           [LH_TASK_OPTIMIZER] = "optimizer",
-    [LH_TASK_GRADIENTS] = "gradients", [LH_TASK_NORM] = "gradient norm",
-    [LH_TASK_WEIGHTS] = "weights",     [LH_TASK_ACTIVATIONS] = "activations",
-    [LH_TASK_DISPATCH] = "dispatch",   [LH_TASK_COMBINE] = "combine",
+    [LH_TASK_FORWARD] = "forward",
+    [LH_TASK_BACKWARD] = "backward",
+    [LH_TASK_RECOMPUTE] = "recompute",
+    [LH_TASK_EMBEDDING] = "embedding",
+    [LH_TASK_HEAD] = "head",
+    [LH_TASK_OPTIMIZER] = "optimizer",
+    [LH_TASK_GRADIENTS] = "gradients",
+    [LH_TASK_NORM] = "gradient norm",
+    [LH_TASK_WEIGHTS] = "weights",
+    [LH_TASK_ACTIVATIONS] = "activations",
+    [LH_TASK_DISPATCH] = "dispatch",
+    [LH_TASK_COMBINE] = "combine",
     [LH_TASK_WEIGHT_GRADIENTS] = "weight gradients",
 };
 

@@ -189,8 +189,9 @@ static void add_shards(struct lh_text *text, const struct lh_scenario *s)
 
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
-    static const char *const schedules[] = {"gpipe", "1f1b", "interleaved",
-                                            "zero-bubble", "dualpipe"};
+    static const char *const schedules[] = {"gpipe",       "1f1b",
+                                            "interleaved", "zero-bubble",
+                                            "dualpipe",    "dualpipe-v"};
     const struct lh_scenario *s = report->scenario;
     const struct lh_axes *axes = &report->program->axes;
     struct lh_text text = lh_text_new(out->arena);

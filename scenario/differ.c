@@ -52,13 +52,25 @@ static const char *value_text(const struct comparison *c,
     return lh__key_text(key, object, c->arena);
 }
 
+/* A key that has an effect in one alone, and stands at its default there, says
+ * nothing that the key which gives it effect does not. */
+static bool is_same(const struct lh__key *key, const char *a, const char *b)
+{
+    const char *one = a != NULL ? a : b;
+
+    if (a != NULL && b != NULL)
+        return strcmp(a, b) == 0;
+    return one == NULL
+           || (key->fallback != NULL && strcmp(one, key->fallback) == 0);
+}
+
 static void compare_key(struct comparison *c, const struct lh__key *key,
                         const void *a, const void *b, const char *path)
 {
     const char *in_a = value_text(c, key, a, &c->a);
     const char *in_b = value_text(c, key, b, &c->b);
 
-    if (!in_a != !in_b || (in_a && strcmp(in_a, in_b) != 0))
+    if (!is_same(key, in_a, in_b))
         add(c, path, in_a, in_b);
 }
 

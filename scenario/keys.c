@@ -159,7 +159,7 @@ static const struct lh__key keys[] = {
      .help = "Data parallelism: replicas of the model.  Derived; where it is "
              "given it is checked."},
     {"plan.schedule", LH__CHOICE, .offset = ROOT(s.plan.schedule),
-     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe", .n_supported = 4,
+     .choices = "gpipe|1f1b|interleaved|zero-bubble|dualpipe|dualpipe-v",
      .fallback = "1f1b",
      .help = "Order of a pipeline's forward and backward passes."},
     {"plan.interleave", LH__COUNT, .offset = ROOT(s.plan.interleave), .min = 1,
@@ -182,7 +182,8 @@ static const struct lh__key keys[] = {
      .max = 16777216, .unit = "replicas", .when = "plan.zero=1|2|3",
      .derived = "all replicas", .example = "8",
      .help = "Neighbouring replicas that share what plan.zero says; the "
-             "groups are replicas of each other (hybrid shard)."},
+             "groups are replicas of each other (hybrid shard). A multiple of "
+             "plan.expert; with plan.context a group is as many times larger."},
     {"plan.prefetch", LH__COUNT, .offset = ROOT(s.plan.prefetch), .min = 0,
      .max = 1000, .fallback = "1", .unit = "units", .when = "plan.zero=3",
      .help = "Layers whose weights are gathered ahead of the one that "
@@ -191,7 +192,8 @@ static const struct lh__key keys[] = {
      .offset = ROOT(s.plan.reshard_after_forward), .fallback = "true",
      .when = "plan.zero=3",
      .help = "A layer's gathered weights are freed after its forward and "
-             "gathered again for its backward."},
+             "gathered again for its backward; with a pipeline torchtitan has "
+             "false."},
     {"plan.gather_precision", LH__CHOICE,
      .offset = ROOT(s.plan.gather_precision), .choices = "bf16|fp8",
      .fallback = "bf16", .when = "plan.zero=1|2|3",

@@ -9,6 +9,7 @@
  *   data    = (sum over sites of gpus) / replica          stages across sites;
  *             each site a whole number of tensor x context x data
  *   global_batch = data x micro_batch x pipeline          where not given
+ *             (twice that for dualpipe and dualpipe-v, which need it)
  *   bucket  = max(40e6, 1e6 x data) gradients             where not given
  *             (Megatron-LM, megatron/core/distributed)
  *
@@ -151,11 +152,12 @@ static void derive_batch(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     int64_t part = s->plan.data * s->training.micro_batch;
     int64_t batch = s->training.global_batch;
+    int64_t full = s->plan.schedule >= LH_SCHEDULE_DUALPIPE ? 2 : 1;
 
     if (!is_ok(r, "training.global_batch") || !is_ok(r, "training.micro_batch"))
         return;
     if (batch == 0) {
-        s->training.global_batch = batch = part * s->plan.pipeline;
+        s->training.global_batch = batch = part * s->plan.pipeline * full;
     } else if (batch % part != 0) {
         lh_error(r->ctx, lh__where_at(r, "training.global_batch"),
                  "global_batch %" PRId64 " is not a multiple of %" PRId64
@@ -171,24 +173,28 @@ static void derive_batch(struct lh__reader *r)
                  batch / part, s->plan.pipeline);
 }
 
-/* Shard groups are whole at each site; stages keep their weights. */
+/* Shard groups are whole at each site, and of whole groups of replicas that
+ * share experts. */
 static void check_shard(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
     const struct lh_plan *plan = &s->plan;
     bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
+    int64_t group = replica * plan->expert;
 
-    if (plan->zero >= 2 && plan->pipeline > 1)
-        lh_error(r->ctx, lh__where_at(r, "plan.zero"),
-                 "zero %" PRId64
-                 " is not supported with a pipeline (of %" PRId64
-                 " stages): zero 0 and 1 are",
-                 plan->zero, plan->pipeline);
     if (plan->zero == 0 || plan->shard == 0)
         return;
+    if (plan->shard % plan->expert != 0) {
+        lh_error(r->ctx, lh__where_at(r, "plan.shard"),
+                 "shard groups of %" PRId64 " replicas are no whole number of "
+                 "the %" PRId64 " replicas that share experts (plan.expert)",
+                 plan->shard, plan->expert);
+        return;
+    }
     for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
-        int64_t here = stages ? plan->data : s->sites[i].gpus / replica;
+        int64_t here =
+            stages ? plan->data : s->sites[i].gpus / group * plan->expert;
         if (here % plan->shard == 0)
             continue;
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),
@@ -214,7 +220,11 @@ static void check_stages(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
     bool interleaved = s->plan.schedule == LH_SCHEDULE_INTERLEAVED;
-    int64_t chunks = s->plan.pipeline * (interleaved ? s->plan.interleave : 1);
+    bool back = s->plan.schedule == LH_SCHEDULE_DUALPIPE_V;
+    int64_t chunks = s->plan.pipeline
+                     * (interleaved ? s->plan.interleave
+                        : back      ? 2
+                                    : 1);
     int64_t layers = s->model.layers;
     int64_t sum = 0;
 

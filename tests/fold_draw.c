@@ -110,6 +110,8 @@ static void settle_ranks(struct draw *d)
 
 static bool shards_fit(const struct draw *d)
 {
+    if (d->expert > 1 && d->shard % d->expert != 0)
+        return false;
     if (d->stages_across)
         return draw_data(d) % d->shard == 0;
     for (int i = 0; i < d->n_sites; i++) {
@@ -121,13 +123,15 @@ static bool shards_fit(const struct draw *d)
 
 static void settle_shards(struct draw *d)
 {
-    if (d->pipeline > 1 && d->zero >= 2)
-        d->zero -= 2;
+    if (d->shard > 0 && d->expert > 1)
+        d->shard = (d->shard > 4 ? 1 : 2) * d->expert;
     if (d->zero == 0 || d->shard < 2 || !shards_fit(d))
         d->shard = 0;
     if (d->zero < 3) {
         d->prefetch = 1;
         d->keep_weights = false;
+    } else if (d->schedule >= LH_SCHEDULE_DUALPIPE) {
+        d->keep_weights = true;
     }
 }
 
@@ -159,25 +163,31 @@ static void settle_pairs(struct draw *d)
     if (d->expert > 0) {
         d->hides_tensor = d->operators = d->parallel = d->looks_near = false;
         d->rank = 0;
-        if (d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
-            d->schedule = LH_SCHEDULE_1F1B;
     }
-    if (d->expert > 1)
-        d->context = 1;
-    if (d->context > 1)
-        d->shard = 0;
-    if (d->context > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
-        d->zero %= 2;
     if (d->context > 1)
         d->looks_near = d->old_stack = false;
-    d->blocks = d->blocks && d->pipeline > 1;
     if (d->operators)
         d->parallel = d->old_stack = false;
-    if (d->operators || d->zero > 1 || d->schedule == LH_SCHEDULE_ZERO_BUBBLE)
+    d->blocks =
+        d->blocks && d->pipeline > 1 && d->schedule < LH_SCHEDULE_DUALPIPE;
+    if (d->operators || d->zero > 1 || d->schedule >= LH_SCHEDULE_ZERO_BUBBLE)
         d->rank = 0;
     if (!d->fp8 || d->zero == 0)
         d->narrow_gathers = false;
     d->few_adapters = d->few_adapters && d->rank > 0;
+}
+
+/* Stages in pairs, and enough micro-batches to fill them. */
+static void settle_ways(struct draw *d)
+{
+    if (d->schedule < LH_SCHEDULE_DUALPIPE)
+        return;
+    if (d->pipeline < 2
+        || (d->schedule == LH_SCHEDULE_DUALPIPE && d->pipeline % 2 > 0)) {
+        d->schedule = LH_SCHEDULE_1F1B;
+        return;
+    }
+    d->micro_batches = (d->micro_batches > 2 ? 3 : 2) * d->pipeline;
 }
 
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
@@ -187,8 +197,12 @@ static void settle(struct draw *d)
         d->stages_across = false;
     if (d->pipeline == 1 && d->schedule == LH_SCHEDULE_INTERLEAVED)
         d->schedule = LH_SCHEDULE_1F1B;
-    d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED ? 2 : 1;
-    if (d->interleave == 2)
+    settle_ways(d);
+    d->interleave = d->schedule == LH_SCHEDULE_INTERLEAVED
+                            || d->schedule == LH_SCHEDULE_DUALPIPE_V
+                        ? 2
+                        : 1;
+    if (d->schedule == LH_SCHEDULE_INTERLEAVED)
         d->micro_batches = d->micro_batches > 2 ? 2 * d->pipeline : d->pipeline;
     if (draw_chunks(d) == 1)
         d->uneven = 0;
@@ -203,10 +217,6 @@ static void settle(struct draw *d)
     settle_pairs(d);
     settle_ranks(d);
     settle_experts(d);
-    if (d->expert > 1) {
-        d->zero %= 2;
-        d->shard = 0;
-    }
     settle_shards(d);
     if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
@@ -252,8 +262,8 @@ static void draw_plan(struct draw *d, uint64_t *r)
     static const int contexts[] = {1, 1, 1, 2, 4};
     static const int pipelines[] = {1, 1, 2, 2, 3, 4};
     static const enum lh_schedule schedules[] = {
-        LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B, LH_SCHEDULE_INTERLEAVED,
-        LH_SCHEDULE_ZERO_BUBBLE};
+        LH_SCHEDULE_GPIPE,       LH_SCHEDULE_1F1B,     LH_SCHEDULE_INTERLEAVED,
+        LH_SCHEDULE_ZERO_BUBBLE, LH_SCHEDULE_DUALPIPE, LH_SCHEDULE_DUALPIPE_V};
     d->tensor = tensors[below(r, LH_COUNT(tensors))];
     d->context = contexts[below(r, LH_COUNT(contexts))];
     d->gathers = one_in(r, 2);
@@ -314,8 +324,8 @@ static void draw_exchange(struct exchange *e, uint64_t *r)
 
 static void draw_fault(struct fault *f, uint64_t *r)
 {
-    static const enum fault_kind kinds[] = {
-        STRAGGLER, LATE_STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE, OUTAGE};
+    static const enum fault_kind kinds[] = {STRAGGLER, LATE_STRAGGLER,
+                                            SLOW_LINK, OUTAGE};
     *f = (struct fault){.kind = kinds[below(r, LH_COUNT(kinds))],
                         .pick = next(r),
                         .at_permille = below(r, 1000),
@@ -346,11 +356,8 @@ static void draw_shards(struct draw *d)
     d->shard = one_in(r, 2) ? 2 << below(r, 2) : 0;
     d->prefetch = one_in(r, 3) ? 1 + below(r, 3) : 0;
     d->keep_weights = one_in(r, 4);
-    if (d->pipeline == 1 && one_in(r, 2)) {
+    if (d->pipeline == 1 && one_in(r, 2))
         d->zero = one_in(r, 3) ? 2 : 3;
-        d->context = 1;
-        d->schedule = LH_SCHEDULE_1F1B;
-    }
 }
 
 /* Of their own seed, as shards.  A fat-tree's are a leaf, or all below a switch
@@ -433,7 +440,7 @@ struct draw draw_make(uint64_t seed)
         draw_regular(&d, r);
     if (one_in(r, 4))
         draw_exchange(&d.exchange, r);
-    if (one_in(r, 3))
+    if (one_in(r, 2))
         draw_fault(&d.fault, r);
     if (one_in(r, 5))
         draw_window(&d, r);

@@ -43,6 +43,8 @@ enum feature {
     GPIPE,
     INTERLEAVED,
     ZERO_BUBBLE,
+    DUALPIPE,
+    DUALPIPE_V,
     EIGHT_BIT,
     EIGHT_BIT_EXPERTS,
     EIGHT_BIT_SHARDS,
@@ -60,6 +62,9 @@ enum feature {
     ZERO_3,
     IN_TURN,
     HYBRID,
+    SHARDED_STAGES,
+    SHARDED_SEQUENCES,
+    SHARDED_EXPERTS,
     OVERLAP,
     RECOMPUTE,
     OPERATORS,
@@ -115,6 +120,8 @@ static const char *const feature_names[N_FEATURES] = {
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
     [ZERO_BUBBLE] = "zero-bubble",
+    [DUALPIPE] = "dualpipe",
+    [DUALPIPE_V] = "dualpipe-v",
     [EIGHT_BIT] = "fp8",
     [EIGHT_BIT_EXPERTS] = "fp8 with experts",
     [EIGHT_BIT_SHARDS] = "fp8 with zero 3",
@@ -132,6 +139,9 @@ static const char *const feature_names[N_FEATURES] = {
     [ZERO_3] = "zero 3",
     [IN_TURN] = "zero 3 without prefetch",
     [HYBRID] = "shard groups of some replicas",
+    [SHARDED_STAGES] = "zero 2 or 3 with a pipeline",
+    [SHARDED_SEQUENCES] = "zero 2 or 3 with context",
+    [SHARDED_EXPERTS] = "zero 2 or 3 with experts over replicas",
     [OVERLAP] = "overlap",
     [RECOMPUTE] = "full recomputation",
     [OPERATORS] = "recomputation by operators, eager PyTorch",
@@ -378,6 +388,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
     has[ZERO_BUBBLE] =
         d->pipeline > 1 && d->schedule == LH_SCHEDULE_ZERO_BUBBLE;
+    has[DUALPIPE] = d->schedule == LH_SCHEDULE_DUALPIPE;
+    has[DUALPIPE_V] = d->schedule == LH_SCHEDULE_DUALPIPE_V;
     has[EIGHT_BIT] = d->fp8;
     has[EIGHT_BIT_EXPERTS] = d->fp8 && d->expert > 0;
     has[EIGHT_BIT_SHARDS] = d->fp8 && d->zero == 3;
@@ -396,6 +408,9 @@ static void plan_tally(bool *has, const struct draw *d)
     has[ZERO_3] = d->zero == 3;
     has[IN_TURN] = d->zero == 3 && d->prefetch == 0;
     has[HYBRID] = d->shard > 0 && d->shard < draw_data(d);
+    has[SHARDED_STAGES] = d->zero >= 2 && d->pipeline > 1;
+    has[SHARDED_SEQUENCES] = d->zero >= 2 && d->context > 1;
+    has[SHARDED_EXPERTS] = d->zero >= 2 && d->expert > 1;
     has[OVERLAP] = d->overlap;
     has[RECOMPUTE] = d->recompute == 2 && !d->operators;
     has[OPERATORS] = d->operators;

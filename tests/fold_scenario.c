@@ -44,7 +44,9 @@ static void put_plan(struct lh_text *t, const struct draw *d)
         [LH_SCHEDULE_GPIPE] = "gpipe",
         [LH_SCHEDULE_1F1B] = "1f1b",
         [LH_SCHEDULE_INTERLEAVED] = "interleaved, interleave: 2",
-        [LH_SCHEDULE_ZERO_BUBBLE] = "zero-bubble"};
+        [LH_SCHEDULE_ZERO_BUBBLE] = "zero-bubble",
+        [LH_SCHEDULE_DUALPIPE] = "dualpipe",
+        [LH_SCHEDULE_DUALPIPE_V] = "dualpipe-v"};
     static const char *const recompute[] = {"none", "selective", "full"};
     lh_text_printf(t,
                    "plan:\n  {tensor: %d, context: %d, context_kind: %s,\n"

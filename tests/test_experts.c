@@ -184,6 +184,31 @@ static void launches_a_kernel_an_expert(void)
     lh_ctx_end(&ctx);
 }
 
+/* Shared sequences exchange keys and values as the core takes them: of each
+ * token heads x (n + r) and heads x v. */
+static void exchanges_expanded_keys(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    double bytes = 0.0;
+    int n = 0;
+
+    scenario_read(&s, "deepseek-v3",
+                  "context: 4, context_kind: all-gather, recompute: none",
+                  "sequence_length: 4096, global_batch: 16", &ctx);
+    struct lh_program p = build(&s, &ctx);
+    for (int32_t i = 0; i < p.templates[0].n_ops; i++) {
+        const struct lh_op *op = &p.templates[0].ops[i];
+        if (op->stream != LH_STREAM_CONTEXT || op->micro_batch != 0)
+            continue;
+        n++;
+        bytes += p.comms[op->comm].bytes;
+    }
+    LH_CHECK(n == 3 * 61); /* gathered twice, gradients reduced once */
+    LH_CHECK_NEAR(bytes, n * 4096 * 2 * 128.0 * (128 + 64 + 128), 1e-12);
+    lh_ctx_end(&ctx);
+}
+
 /* ---- dispatch and combine ----------------------------------------------- */
 
 static void sends_what_it_says(void)
@@ -479,6 +504,7 @@ int main(void)
         {"keeps experts apart", keeps_experts_apart},
         {"keeps fp8 operands", keeps_fp8_operands},
         {"launches a kernel an expert", launches_a_kernel_an_expert},
+        {"exchanges expanded keys", exchanges_expanded_keys},
         {"sends what it says", sends_what_it_says},
         {"steps in closed form", steps_in_closed_form},
         {"relays in closed form", relays_in_closed_form},

@@ -620,7 +620,8 @@ static void json_schema_holds_the_keys(void)
     LH_CHECK(strstr(text.s, "2020-12/schema") != NULL);
     LH_CHECK(strstr(text.s, "\"required\": [\"gpus\", \"device\"]") != NULL);
     LH_CHECK(strstr(text.s, "\"enum\": [\"gpipe\", \"1f1b\", "
-                            "\"interleaved\", \"zero-bubble\"]")
+                            "\"interleaved\", \"zero-bubble\", "
+                            "\"dualpipe\", \"dualpipe-v\"]")
              != NULL);
     for (const char *p = text.s; *p; p++)
         depth += (*p == '{') - (*p == '}');

@@ -233,7 +233,7 @@ static double kernel_seconds(const struct run *r)
 
 /* Bytes of device memory that ZeRO-3 moves beyond ZeRO-2, a weight of a layer.
  */
-static double bytes_more(struct lh_setting *settings, int n)
+static double bytes_more(struct lh_setting *settings, int n, double ends)
 {
     double seconds[2];
     struct run r;
@@ -243,12 +243,29 @@ static double bytes_more(struct lh_setting *settings, int n)
         settings[0] = (struct lh_setting){"plan.zero", i == 0 ? "2" : "3"};
         run_build(&r, settings, n);
         const struct lh_device *d = &r.scenario.sites[0].device;
-        layers = parameters(&r) - 2 * 32000.0 * 1024 - 1024;
+        layers = parameters(&r) - ends;
         rate = d->memory_bytes_per_s * d->memory_frac;
         seconds[i] = kernel_seconds(&r);
         run_end(&r);
     }
     return (seconds[1] - seconds[0]) * rate / layers;
+}
+
+/* With a pipeline weights stay, and so do both copies: one of 5 each a step in
+ * place of 6. */
+static void casts_once_what_stays(void)
+{
+    struct lh_setting settings[] = {{"plan.zero", "3"},
+                                    {"training.stack", "megatron"},
+                                    {"training.precision", "fp8"},
+                                    {"plan.recompute", "none"},
+                                    {"plan.pipeline", "2"},
+                                    {"plan.shard", "4"},
+                                    {"plan.reshard_after_forward", "false"}};
+
+    /* half of the layers are of the first stage */
+    LH_CHECK_NEAR(2 * bytes_more(settings, 7, 2 * 32000.0 * 1024 + 1024),
+                  5 + 5 - 6, 1e-9);
 }
 
 /* Two micro-batches: forward 5 (largest, in, out), backward 6 where its forward
@@ -261,13 +278,14 @@ static void casts_what_it_gathers(void)
                                     {"training.precision", "bf16"},
                                     {"plan.recompute", "full"},
                                     {"plan.gather_precision", "fp8"}};
+    double ends = 2 * 32000.0 * 1024 + 1024;
 
-    LH_CHECK_NEAR(1 + bytes_more(settings, 4), 1, 1e-9);
+    LH_CHECK_NEAR(1 + bytes_more(settings, 4, ends), 1, 1e-9);
     settings[2].value = "fp8";
-    LH_CHECK_NEAR(bytes_more(settings, 4), 2 * (5 + 6) - 6, 1e-9);
-    LH_CHECK_NEAR(bytes_more(settings, 5), 2 * 2 - 2, 1e-9);
+    LH_CHECK_NEAR(bytes_more(settings, 4, ends), 2 * (5 + 6) - 6, 1e-9);
+    LH_CHECK_NEAR(bytes_more(settings, 5, ends), 2 * 2 - 2, 1e-9);
     settings[3].value = "none";
-    LH_CHECK_NEAR(bytes_more(settings, 4), 2 * (5 + 5) - 6, 1e-9);
+    LH_CHECK_NEAR(bytes_more(settings, 4, ends), 2 * (5 + 5) - 6, 1e-9);
 }
 
 /* A byte a weight of a layer, two of the ends: by ZeRO-3 for every pass, by
@@ -545,6 +563,7 @@ int main(void)
          memory_is_shards_and_what_is_whole_for_a_while},
         {"memory holds the loss", memory_holds_the_loss},
         {"casts what it gathers", casts_what_it_gathers},
+        {"casts once what stays", casts_once_what_stays},
         {"gathers a byte a weight", gathers_a_byte_a_weight},
         {"memory falls with the level", memory_falls_with_the_level},
         {"known models fit and do not", known_models_fit_and_do_not},

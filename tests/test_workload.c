@@ -404,6 +404,96 @@ static void fills_bubbles_with_weights(void)
     }
 }
 
+/* One op a pass: forward, inputs and weights each take 1 s. */
+static void set_thirds(struct lh_program *p, enum lh_schedule schedule, int m,
+                       struct lh_ctx *ctx)
+{
+    struct lh_scenario s = {.plan = {.schedule = schedule}};
+    struct lh__fit fit = {.scenario = &s,
+                          .n_stages = p->n_stages,
+                          .n_chunks = 2,
+                          .n_micro_batches = m};
+
+    for (int k = 0; k < p->n_templates; k++) {
+        struct lh_template *t = &p->templates[k];
+        struct lh__slots slots;
+        int at = 0;
+
+        lh__slots_make(&slots, &fit, k, ctx);
+        for (int32_t i = 0; i < t->n_ops; i++) {
+            const struct lh__slot *slot = &slots.at[at];
+
+            if (t->ops[i].kind != LH_OP_COMPUTE)
+                continue;
+            t->ops[i].seconds = at == slots.n ? 0.0
+                                : slot->backward && slot->half == LH__WHOLE
+                                    ? 2.0
+                                    : 1.0;
+            at += at < slots.n;
+        }
+        LH_CHECK(at == slots.n);
+    }
+}
+
+/* deepseek-v3, table 2: (p/2 - 1) (F&B + B - 3 W), where nothing is
+ * communicated; p for p/2 there and back. */
+static void fills_bubbles_from_both_ends(void)
+{
+    static const struct {
+        enum lh_schedule schedule;
+        int p, m;
+    } cases[] = {
+        {LH_SCHEDULE_DUALPIPE, 2, 4},    {LH_SCHEDULE_DUALPIPE, 4, 8},
+        {LH_SCHEDULE_DUALPIPE, 4, 14},   {LH_SCHEDULE_DUALPIPE, 8, 20},
+        {LH_SCHEDULE_DUALPIPE_V, 2, 4},  {LH_SCHEDULE_DUALPIPE_V, 4, 9},
+        {LH_SCHEDULE_DUALPIPE_V, 8, 16},
+    };
+
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        struct lh_ctx ctx = begin();
+        struct lh_scenario s = scenario(&ctx, cases[i].p);
+        bool both = cases[i].schedule == LH_SCHEDULE_DUALPIPE;
+        int chunks = cases[i].m * (both ? 1 : 2), half = cases[i].p;
+        struct lh_program p;
+
+        half /= both ? 2 : 1;
+        s.model.layers = 2 * cases[i].p;
+        s.plan.pipeline = cases[i].p;
+        s.plan.schedule = cases[i].schedule;
+        s.training.global_batch = cases[i].m;
+        p = build(&s, &ctx);
+        set_thirds(&p, cases[i].schedule, cases[i].m, &ctx);
+        LH_CHECK_NEAR(step_seconds(&p, &ctx),
+                      chunks * (1 + 2) + (half - 1) * (3 + 2 - 3), 1e-12);
+        lh_ctx_end(&ctx);
+    }
+}
+
+/* deepseek-v3, table 2: p + 1 micro-batches are kept, of chunks of 1/p of the
+ * model, and twice the parameters. */
+static void keeps_two_copies_and_one_more(void)
+{
+    struct lh_ctx ctx = begin();
+    struct lh_scenario s = scenario(&ctx, 4);
+    struct lh_program once, twice;
+
+    s.plan.pipeline = 4;
+    s.training.global_batch = 16;
+    once = build(&s, &ctx);
+    s.plan.schedule = LH_SCHEDULE_DUALPIPE;
+    twice = build(&s, &ctx);
+    for (int k = 0; k < 4; k++)
+        LH_CHECK_NEAR(twice.memory[k].weights,
+                      once.memory[k].weights + once.memory[3 - k].weights,
+                      1e-12);
+    /* Two of the middle: four in flight on stage 1 of 1F1B are three. */
+    LH_CHECK_NEAR(twice.memory[1].activations,
+                  once.memory[1].activations / 3 * 5, 1e-12);
+    LH_CHECK_NEAR(twice.memory[2].activations, twice.memory[1].activations,
+                  1e-12);
+    lh_ctx_end(&ctx);
+}
+
 static void has_the_ideal_bubble(void)
 {
     static const struct {
@@ -2106,17 +2196,20 @@ static void refuses(const struct lh_scenario *s, const char *message,
 static void refuses_what_it_cannot_do(void)
 {
     struct lh_ctx ctx = begin();
-    struct lh_scenario s = scenario(&ctx, 8);
+    struct lh_scenario s = scenario(&ctx, 2);
 
-    s.plan.zero = 3;
-    s.plan.pipeline = 2;
-    refuses(&s,
-            "plan.zero: 3 with plan.pipeline: 2 is not supported by this "
-            "version",
-            &ctx);
-    s = scenario(&ctx, 8);
     s.plan.schedule = LH_SCHEDULE_DUALPIPE;
-    refuses(&s, "plan.schedule: dualpipe is not supported by this version",
+    s.plan.pipeline = 2;
+    s.plan.overlap_pipeline = false;
+    refuses(&s,
+            "plan.overlap.pipeline: false with the schedules dualpipe and "
+            "dualpipe-v is not supported by this version",
+            &ctx);
+    s.plan.overlap_pipeline = true;
+    s.training.lora_rank = 8;
+    refuses(&s,
+            "training.lora_rank with the schedules dualpipe and dualpipe-v is "
+            "not supported by this version",
             &ctx);
     lh_ctx_end(&ctx);
 }
@@ -2126,25 +2219,7 @@ static void refuses_pairs(void)
     struct lh_ctx ctx = begin();
     struct lh_scenario s = scenario(&ctx, 8);
 
-    s.plan.context = 2;
-    s.plan.zero = 2;
-    refuses(&s,
-            "plan.context: 2 with plan.zero: 2 is not supported by this "
-            "version",
-            &ctx);
-    s.plan.zero = 1;
-    s.plan.shard = 2;
-    refuses(&s,
-            "plan.context: 2 with plan.shard: 2 is not supported by this "
-            "version",
-            &ctx);
-    s.plan.shard = 0;
     s.model.attention = LH_ATTENTION_MLA;
-    refuses(&s,
-            "plan.context: 2 with latent attention is not supported by this "
-            "version",
-            &ctx);
-    s.plan.context = 1;
     s.training.lora_rank = 8;
     refuses(&s,
             "training.lora_rank with experts or latent attention is not "
@@ -2168,13 +2243,6 @@ static void refuses_pairs(void)
     refuses(&s,
             "training.lora_rank with plan.recompute: operators is not "
             "supported by this version",
-            &ctx);
-    s = scenario(&ctx, 8);
-    s.plan.schedule = LH_SCHEDULE_ZERO_BUBBLE;
-    s.plan.zero = 2;
-    refuses(&s,
-            "plan.schedule: zero-bubble with plan.zero: 2 is not supported "
-            "by this version",
             &ctx);
     lh_ctx_end(&ctx);
 }
@@ -2268,6 +2336,27 @@ static void refuses_plans_that_do_not_fit(void)
     s.plan.tensor = 4;
     refuses(&s, "plan: one replica needs 4 accelerators, the sites have 2",
             &ctx);
+    s = scenario(&ctx, 3);
+    s.plan.pipeline = 3;
+    s.plan.schedule = LH_SCHEDULE_DUALPIPE;
+    refuses(&s, "plan.pipeline: 3, but dualpipe needs an even number of stages",
+            &ctx);
+    s = scenario(&ctx, 4);
+    s.plan.pipeline = 4;
+    s.plan.schedule = LH_SCHEDULE_DUALPIPE;
+    s.training.global_batch = 6;
+    refuses(&s,
+            "training.global_batch: a replica has 6 micro-batches, dualpipe "
+            "needs an even number, and at least 8 (twice pipeline)",
+            &ctx);
+    s.training.global_batch = 8;
+    s.plan.zero = 3;
+    s.plan.reshard_after_forward = true;
+    refuses(&s,
+            "plan.reshard_after_forward: true with plan.zero: 3 and the "
+            "schedules dualpipe and dualpipe-v is not supported by this "
+            "version",
+            &ctx);
     lh_ctx_end(&ctx);
 }
 
@@ -2300,6 +2389,8 @@ int main(void)
         {"has the ideal bubble", has_the_ideal_bubble},
         {"waits for blocking transfers", waits_for_blocking_transfers},
         {"fills bubbles with weights", fills_bubbles_with_weights},
+        {"fills bubbles from both ends", fills_bubbles_from_both_ends},
+        {"keeps two copies and one more", keeps_two_copies_and_one_more},
         {"merges a chunk without tensor", merges_a_chunk_without_tensor},
         {"counts tensor communication", counts_tensor_communication},
         {"hides tensor communication", hides_tensor_communication},

@@ -34,6 +34,14 @@ static enum lh_status broken(struct lh_ctx *ctx, const struct lh_template *t,
 
 /* ---- shape -------------------------------------------------------------- */
 
+/* Behind each comes the stream that receives. */
+static bool is_sending(enum lh_stream stream)
+{
+    return stream == LH_STREAM_FORWARD_SEND || stream == LH_STREAM_BACKWARD_SEND
+           || stream == LH_STREAM_RETURN_FORWARD_SEND
+           || stream == LH_STREAM_RETURN_BACKWARD_SEND;
+}
+
 static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
 {
     if (op->kind == LH_OP_COMPUTE)
@@ -46,11 +54,8 @@ static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
                    || op->stream == LH_STREAM_WEIGHTS
                    || op->stream == LH_STREAM_REPLICAS);
     if (op->role == LH_ROLE_SENDER)
-        return op->stream == LH_STREAM_FORWARD_SEND
-               || op->stream == LH_STREAM_BACKWARD_SEND;
-    return op->role == LH_ROLE_RECEIVER
-           && (op->stream == LH_STREAM_FORWARD_RECV
-               || op->stream == LH_STREAM_BACKWARD_RECV);
+        return is_sending(op->stream);
+    return op->role == LH_ROLE_RECEIVER && is_sending(op->stream - 1);
 }
 
 static enum lh_status check_op(const struct lh_program *p,
@@ -186,15 +191,15 @@ static enum lh_status check_devices(const struct lh_template *a,
 
 /* ---- order -------------------------------------------------------------- */
 
-/* The next op from *i on with a send row of this shift and role, or -1. */
+/* The next op from *i on with a send row of this shift and stream, or -1. */
 static int32_t next_send(const struct lh_program *p,
                          const struct lh_template *t, int32_t i,
-                         enum lh_role role, int shift)
+                         enum lh_stream stream, int shift)
 {
     for (; i < t->n_ops; i++) {
         const struct lh_op *op = &t->ops[i];
 
-        if (op->kind == LH_OP_COMM && op->role == role
+        if (op->kind == LH_OP_COMM && op->stream == stream
             && p->comms[op->comm].collective == LH_SEND
             && p->comms[op->comm].shift == shift)
             return i;
@@ -203,7 +208,8 @@ static int32_t next_send(const struct lh_program *p,
 }
 
 static enum lh_status check_order(const struct lh_program *p, int stage,
-                                  int shift, struct lh_ctx *ctx)
+                                  enum lh_stream stream, int shift,
+                                  struct lh_ctx *ctx)
 {
     int n = p->n_stages;
     const struct lh_template *from = stage_template(p, stage);
@@ -211,8 +217,8 @@ static enum lh_status check_order(const struct lh_program *p, int stage,
     int32_t i = 0, j = 0;
 
     for (;;) {
-        i = next_send(p, from, i, LH_ROLE_SENDER, shift);
-        j = next_send(p, to, j, LH_ROLE_RECEIVER, shift);
+        i = next_send(p, from, i, stream, shift);
+        j = next_send(p, to, j, stream + 1, shift);
         if (i < 0 && j < 0)
             return LH_OK;
         if (i < 0 || j < 0 || from->ops[i].comm != to->ops[j].comm)
@@ -222,6 +228,18 @@ static enum lh_status check_order(const struct lh_program *p, int stage,
         i++;
         j++;
     }
+}
+
+static enum lh_status check_orders(const struct lh_program *p, int stage,
+                                   struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    for (int i = 0; i < 2 * LH_STREAMS && st == LH_OK; i++)
+        if (is_sending((enum lh_stream)(i / 2)))
+            st = check_order(p, stage, (enum lh_stream)(i / 2),
+                             i % 2 == 0 ? 1 : -1, ctx);
+    return st;
 }
 
 /* ---- progress ----------------------------------------------------------- */
@@ -338,11 +356,8 @@ enum lh_status lh_program_check(const struct lh_program *program,
     }
     if (st == LH_OK)
         st = check_rows(program, ctx);
-    for (int s = 0; s < program->n_stages && st == LH_OK; s++) {
-        st = check_order(program, s, 1, ctx);
-        if (st == LH_OK)
-            st = check_order(program, s, -1, ctx);
-    }
+    for (int s = 0; s < program->n_stages && st == LH_OK; s++)
+        st = check_orders(program, s, ctx);
     if (st == LH_OK)
         st = check_progress(program, ctx);
     return st;

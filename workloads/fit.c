@@ -33,12 +33,6 @@ int lh__unit_layer(const struct lh__chunk *chunk, int unit)
     return chunk->first_layer + chunk->n_layers - 1 - (unit - chunk->head);
 }
 
-const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
-                                      int chunk)
-{
-    return &fit->chunks[chunk * fit->n_stages + stage];
-}
-
 bool lh__layer_is_sparse(const struct lh__fit *fit, int layer)
 {
     const struct lh_model *model = &fit->scenario->model;
@@ -161,10 +155,24 @@ bool lh__fit_scatters(const struct lh__fit *fit)
            && !s->plan.sequence_parallel;
 }
 
+double lh__shard_parameters(const struct lh__fit *fit, double dense,
+                            double routed)
+{
+    return (dense + routed * (double)fit->scenario->plan.expert)
+           / (double)fit->shard;
+}
+
+bool lh__fit_reduces_once(const struct lh__fit *fit)
+{
+    int64_t zero = fit->scenario->plan.zero;
+
+    return zero < 2 || (zero == 3 && fit->n_stages > 1);
+}
+
 bool lh__fit_ties_stages(const struct lh__fit *fit)
 {
     return fit->scenario->model.tied_embeddings && fit->n_stages > 1
-           && !lh__fit_is_frozen(fit);
+           && !lh__fit_is_frozen(fit) && !lh__fit_meets_itself(fit);
 }
 
 /* ---- checks: every fault is said, then the build stops ------------------ */
@@ -178,45 +186,16 @@ static void refuse(struct lh_ctx *ctx, const struct lh_scenario *s,
                  "%s is not supported by this version", what);
 }
 
+static bool meets_itself(const struct lh_plan *plan)
+{
+    return plan->schedule == LH_SCHEDULE_DUALPIPE
+           || plan->schedule == LH_SCHEDULE_DUALPIPE_V;
+}
+
 /* Is it other than dense with grouped queries? */
 static bool is_other(const struct lh_model *model)
 {
     return model->experts > 0 || model->attention != LH_ATTENTION_GQA;
-}
-
-/* What a shared sequence does not go with: shards and experts would stand on
- * the context axis as well, latent keys would be exchanged. */
-static void check_context_alone(const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    const struct lh_plan *plan = &s->plan;
-    const char *what =
-        lh_format(ctx->arena, "plan.context: %" PRId64 " with", plan->context);
-
-    if (plan->context == 1)
-        return;
-    refuse(ctx, s, plan->zero > 1,
-           lh_format(ctx->arena, "%s plan.zero: %" PRId64, what, plan->zero));
-    refuse(ctx, s, plan->shard > 0,
-           lh_format(ctx->arena, "%s plan.shard: %" PRId64, what, plan->shard));
-    refuse(
-        ctx, s, plan->expert > 1,
-        lh_format(ctx->arena, "%s plan.expert: %" PRId64, what, plan->expert));
-    refuse(ctx, s, s->model.attention != LH_ATTENTION_GQA,
-           lh_format(ctx->arena, "%s latent attention", what));
-}
-
-/* What a split backward does not go with: gradients that are reduced, or
- * weights that are freed, before its second half; experts' gradients. */
-static void check_halves(const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    if (s->plan.schedule != LH_SCHEDULE_ZERO_BUBBLE)
-        return;
-    refuse(ctx, s, s->model.experts > 0,
-           "plan.schedule: zero-bubble with experts");
-    refuse(ctx, s, s->plan.zero > 1,
-           lh_format(ctx->arena,
-                     "plan.schedule: zero-bubble with plan.zero: %" PRId64,
-                     s->plan.zero));
 }
 
 /* Whole squares are shared and latent keys kept; what a kernel skips. */
@@ -252,6 +231,8 @@ static void check_lora(const struct lh_scenario *s, struct lh_ctx *ctx)
                      s->plan.zero));
     refuse(ctx, s, s->plan.schedule == LH_SCHEDULE_ZERO_BUBBLE,
            "training.lora_rank with plan.schedule: zero-bubble");
+    refuse(ctx, s, meets_itself(&s->plan),
+           "training.lora_rank with the schedules dualpipe and dualpipe-v");
     refuse(ctx, s, s->plan.recompute == LH_RECOMPUTE_OPERATORS,
            "training.lora_rank with plan.recompute: operators");
 }
@@ -260,23 +241,14 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
 
-    check_context_alone(s, ctx);
-    check_halves(s, ctx);
     check_shape(s, ctx);
-    refuse(ctx, s, plan->zero > 1 && plan->pipeline > 1,
-           lh_format(ctx->arena,
-                     "plan.zero: %" PRId64 " with plan.pipeline: %" PRId64,
-                     plan->zero, plan->pipeline));
-    refuse(ctx, s, plan->zero > 1 && plan->expert > 1,
-           lh_format(ctx->arena,
-                     "plan.zero: %" PRId64 " with plan.expert: %" PRId64,
-                     plan->zero, plan->expert));
-    refuse(ctx, s, plan->shard > 0 && plan->expert > 1,
-           lh_format(ctx->arena,
-                     "plan.shard: %" PRId64 " with plan.expert: %" PRId64,
-                     plan->shard, plan->expert));
-    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
-           "plan.schedule: dualpipe");
+    refuse(ctx, s,
+           meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
+           "plan.reshard_after_forward: true with plan.zero: 3 and the "
+           "schedules dualpipe and dualpipe-v");
+    refuse(ctx, s, meets_itself(plan) && !plan->overlap_pipeline,
+           "plan.overlap.pipeline: false with the schedules dualpipe and "
+           "dualpipe-v");
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
            "plan.overlap.tensor with experts or latent attention");
     refuse(ctx, s,
@@ -395,7 +367,9 @@ static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
     struct lh_where where = {s->file, 0, 0};
-    int64_t n = plan->pipeline * plan->interleave, sum = 0;
+    int64_t chunks =
+        plan->schedule == LH_SCHEDULE_DUALPIPE_V ? 2 : plan->interleave;
+    int64_t n = plan->pipeline * chunks, sum = 0;
 
     if (plan->interleave > 1
         && (plan->schedule != LH_SCHEDULE_INTERLEAVED || plan->pipeline == 1))
@@ -407,7 +381,7 @@ static void check_stages(const struct lh_scenario *s, struct lh_ctx *ctx)
         lh_error(ctx, where,
                  "plan.pipeline: %" PRId64 " layers are too few "
                  "for %" PRId64 " stages of %" PRId64 " chunks",
-                 s->model.layers, plan->pipeline, plan->interleave);
+                 s->model.layers, plan->pipeline, chunks);
     if (plan->n_stage_layers == 0)
         return;
     if (plan->n_stage_layers != n) {
@@ -441,6 +415,31 @@ static int64_t accelerators(const struct lh_scenario *s)
     return n;
 }
 
+/* DualPipe's stages are pairs, and its micro-batches fill the pipeline. */
+static void check_ways(const struct lh_scenario *s, int64_t micro_batches,
+                       struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+    struct lh_where where = {s->file, 0, 0};
+    bool both = plan->schedule == LH_SCHEDULE_DUALPIPE;
+
+    if (!meets_itself(plan))
+        return;
+    if (plan->pipeline < 2 || (both && plan->pipeline % 2 != 0))
+        lh_error(ctx, where, "plan.pipeline: %" PRId64 ", but %s stages",
+                 plan->pipeline,
+                 both ? "dualpipe needs an even number of"
+                      : "dualpipe-v needs two or more");
+    if (micro_batches < 2 * plan->pipeline || (both && micro_batches % 2 != 0))
+        lh_error(ctx, where,
+                 "training.global_batch: a replica has %" PRId64
+                 " micro-batches, %s at least %" PRId64 " (twice pipeline)",
+                 micro_batches,
+                 both ? "dualpipe needs an even number, and"
+                      : "dualpipe-v needs",
+                 2 * plan->pipeline);
+}
+
 static void check_batch(const struct lh_scenario *s, int64_t data,
                         struct lh_ctx *ctx)
 {
@@ -467,16 +466,22 @@ static void check_batch(const struct lh_scenario *s, int64_t data,
                  "plan.schedule: interleaved needs a multiple of "
                  "%" PRId64 " micro-batches (pipeline), a replica has %" PRId64,
                  plan->pipeline, s->training.global_batch / per_turn);
+    } else {
+        check_ways(s, s->training.global_batch / per_turn, ctx);
     }
 }
 
-/* Shard groups are whole, and whole at each site. */
+/* Shard groups are whole, and of whole groups of replicas that share experts:
+ * an expert's shards lie on replicas of the group that hold it. */
 static void check_shard(const struct lh_scenario *s, int64_t data,
                         struct lh_ctx *ctx)
 {
-    if (s->plan.zero >= 1 && s->plan.shard > 0)
-        check_multiple(ctx, s, data, s->plan.shard,
-                       "plan.shard does not fit the replicas");
+    if (s->plan.zero == 0 || s->plan.shard == 0)
+        return;
+    check_multiple(ctx, s, data, s->plan.shard,
+                   "plan.shard does not fit the replicas");
+    check_multiple(ctx, s, s->plan.shard, s->plan.expert,
+                   "plan.shard does not fit plan.expert");
 }
 
 /* ---- layers over chunks ------------------------------------------------- */
@@ -493,7 +498,7 @@ static int64_t chunk_layers(const struct lh_scenario *s, int n, int i)
 
 static void split_layers(struct lh__fit *fit, struct lh_ctx *ctx)
 {
-    int n = fit->n_stages * fit->n_chunks, layer = 0;
+    int n = lh__fit_places(fit), layer = 0;
 
     fit->chunks = LH_NEW(ctx->arena, struct lh__chunk, (size_t)n);
     for (int i = 0; i < n; i++) {
@@ -551,19 +556,20 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     *out = (struct lh__fit){
         .scenario = s,
         .n_stages = (int)plan->pipeline,
-        .n_chunks = (int)plan->interleave,
+        .n_chunks = meets_itself(plan) ? 2 : (int)plan->interleave,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .replicas = data,
         .data = data * plan->context,
-        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard
-                                                    : data * plan->context,
-        .data_axes = LH_AXIS_BIT(LH_AXIS_DATA),
+        .shard = (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data)
+                 * plan->context,
     };
+    out->shard_axes =
+        LH_AXIS_BIT(lh__fit_is_hybrid(out) ? LH_AXIS_SHARD : LH_AXIS_DATA);
     if (plan->context > 1)
-        out->data_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
+        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
     if (plan->expert > 1)
-        out->data_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
+        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

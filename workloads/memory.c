@@ -3,15 +3,10 @@
  * Bytes of one accelerator of a stage.
  *
  *   weights 2 a parameter (bf16), gradients 4 or 2 (training.
- *   gradient_precision), optimiser 12 (fp32 copy and Adam's two moments;
- *   divided by data under ZeRO-1: Rajbhandari et al. 2020, arXiv:1910.02054)
+ *   gradient_precision), optimiser 12 (fp32 copy and Adam's two
+ *   moments)
  *
- *   of which plan.zero shards, over plan.shard replicas: 1 the optimiser,
- *   2 and gradients, beside two buckets on their way, 3 and weights, which
- *   are whole for 1 + plan.prefetch units in a row (or for all until their
- *   backward, without plan.reshard_after_forward); of the rest there is only
- *   the optimiser's fp32 shard, from which a gather is cast, and the fp32
- *   shard of the gradient, however it was reduced (PyTorch's FSDP)
+ *   of which plan.zero leaves what shards.c says
  *
  * Activations that a layer keeps from forward to backward, a token
  * (Korthikanti et al. 2022, arXiv:2205.05198, table 2: s b h (10 + 24/t +
@@ -231,121 +226,6 @@ static double activation_bytes(const struct lh__fit *fit, int stage,
     return most;
 }
 
-/* ---- ZeRO ---------------------------------------------------------------- */
-
-/* Unit of the i-th pass.  Two micro-batches show whatever stands side by side:
- * forward, backward twice, or both forwards first. */
-static int unit_of_pass(const struct lh__fit *fit, int i, int n_units)
-{
-    bool gpipe = fit->scenario->plan.schedule == LH_SCHEDULE_GPIPE;
-    int turn = i / n_units;
-    bool backward =
-        gpipe && fit->n_micro_batches > 1 ? turn >= 2 : turn % 2 == 1;
-
-    return backward ? i % n_units : n_units - 1 - i % n_units;
-}
-
-/* Is the unit of pass i among those of first .. i - 1? */
-static bool is_held(const struct lh__fit *fit, int first, int i, int n_units)
-{
-    for (int k = first; k < i; k++)
-        if (unit_of_pass(fit, k, n_units) == unit_of_pass(fit, i, n_units))
-            return true;
-    return false;
-}
-
-/* Of a unit while it is whole: a layer's weights as they are gathered, and cast
- * (or transposed) for its pass. */
-static double whole_unit_bytes(const struct lh__fit *fit,
-                               const struct lh__chunk *c, int unit)
-{
-    double n = lh__unit_weights(fit, c, unit);
-    bool cast = lh__fit_is_narrow(fit) && !lh__unit_is_head(c, unit)
-                && !lh__unit_is_embedding(c, unit);
-
-    return n * (cast ? lh__gather_bytes(fit) + 1.0 : 2.0);
-}
-
-/* The most bytes that `n` passes in a row hold whole. */
-static double most_in_a_row(const struct lh__fit *fit, int64_t n)
-{
-    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
-    int n_units = lh__chunk_units(c);
-    int n_passes = (fit->n_micro_batches == 1 ? 2 : 4) * n_units;
-    double most = 0.0;
-
-    if (n > n_passes)
-        n = n_passes;
-    for (int first = 0; first + n <= n_passes; first++) {
-        double sum = 0.0;
-
-        for (int i = first; i < first + n; i++)
-            if (!is_held(fit, first, i, n_units))
-                sum += whole_unit_bytes(fit, c, unit_of_pass(fit, i, n_units));
-        most = fmax(most, sum);
-    }
-    return most;
-}
-
-/* What is gathered and not yet freed. */
-static double gathered_bytes(const struct lh__fit *fit)
-{
-    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
-    double sum = 0.0;
-
-    if (fit->scenario->plan.reshard_after_forward)
-        return most_in_a_row(fit, fit->scenario->plan.prefetch + 1);
-    for (int u = 0; u < lh__chunk_units(c); u++)
-        sum += whole_unit_bytes(fit, c, u);
-    return sum;
-}
-
-/* Beside the shard: the buckets that two reductions in flight hold, one of
- * which is still computed. */
-static double unreduced_parameters(const struct lh__fit *fit)
-{
-    const struct lh_plan *plan = &fit->scenario->plan;
-    const struct lh__chunk *c = lh__fit_chunk(fit, 0, 0);
-    double full =
-        plan->zero == 3 ? 0.0 : plan->bucket_bytes / lh__gradient_bytes(fit);
-    double last = 0.0, bucket = 0.0, most = 0.0;
-
-    if (!plan->overlap_gradients && plan->zero == 2)
-        return lh__stage_parameters(fit, 0);
-    for (int u = 0; u < lh__chunk_units(c); u++) {
-        bucket += lh__unit_parameters(fit, c, u);
-        most = fmax(most, bucket + (plan->overlap_gradients ? last : 0.0));
-        if (bucket >= full) {
-            last = bucket;
-            bucket = 0.0;
-        }
-    }
-    return most;
-}
-
-/* Divides what the plan shards and adds what is whole for a while. */
-static void shard_memory(struct lh_memory *out, const struct lh__fit *fit,
-                         int stage)
-{
-    int64_t zero = fit->scenario->plan.zero;
-    double shard = (double)fit->shard;
-
-    if (fit->shard == 1)
-        return;
-    if (zero >= 1)
-        out->optimizer =
-            12.0
-            * (lh__stage_routed(fit, stage) * (double)fit->scenario->plan.expert
-               + lh__stage_trained(fit, stage) - lh__stage_routed(fit, stage))
-            / shard;
-    if (zero >= 2)
-        out->gradients =
-            (zero == 3 ? 4.0 * out->parameters : out->gradients) / shard
-            + lh__gradient_bytes(fit) * unreduced_parameters(fit);
-    if (zero >= 3)
-        out->weights = gathered_bytes(fit);
-}
-
 /* In one byte for each direction of the products beside two of bf16, or where
  * they are gathered in fp8 in its place. */
 static double cast_weights_bytes(const struct lh__fit *fit, int stage)
@@ -365,7 +245,7 @@ void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
     out->weights = 2.0 * out->parameters + cast_weights_bytes(fit, stage);
     out->gradients = lh__gradient_bytes(fit) * trained;
     out->optimizer = 12.0 * trained;
-    shard_memory(out, fit, stage);
+    lh__shard_memory(out, fit, stage, ctx);
     out->activations = activation_bytes(fit, stage, ctx);
     out->reserved = s->stack.reserved_bytes;
     out->total = out->weights + out->gradients + out->optimizer

@@ -482,19 +482,24 @@ static void receive(struct lh__builder *b, const struct lh__slot *slot)
 {
     struct lap lap = {LH_COMPUTE, LH_PIPELINE_COMM, LH_TASK_ACTIVATIONS, -1};
 
-    if (beside_transfers(b))
-        lh__transfer_receive(b, slot);
-    if (lh__fit_scatters(b->fit))
+    bool sent =
+        !beside_transfers(b) || lh__transfer_receive(b, slot) != LH__NO_OP;
+
+    if (sent && lh__fit_scatters(b->fit))
         tensor_comm(b, &lap, LH_ALL_GATHER, values_bytes(b));
 }
 
 /* What the pass made goes to the next stage.  The compute stream waits for the
- * pass's last reduction, whatever comes next. */
+ * pass's last reduction, whatever comes next but a pass beside it (pair.c). */
 static void end_pass(struct lh__builder *b, const struct lh__slot *slot)
 {
     lh__emit_flush(b);
-    if (b->flow != LH__NO_OP && b->ops[b->flow].kind == LH_OP_COMM)
-        lh__emit_compute_wait(b, b->flow);
+    if (b->flow != LH__NO_OP && b->ops[b->flow].kind == LH_OP_COMM) {
+        if (b->paired)
+            b->paired_end = b->flow;
+        else
+            lh__emit_compute_wait(b, b->flow);
+    }
     if (beside_transfers(b))
         lh__transfer_send(b, slot);
 }
@@ -514,14 +519,14 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first)
 
         if (first)
             open_gate(b, chunk, u);
-        lh__weights_need(b, c, u, false);
+        lh__weights_need(b, chunk, u, false);
         if (lh__unit_is_embedding(c, u))
             embedding(b, false);
         else if (lh__unit_is_head(c, u))
             head(b, false);
         else
             layer_forward(b, &lap);
-        lh__weights_done(b, u, false);
+        lh__weights_done(b, chunk, u, false);
     }
     end_pass(b, &slot);
 }
@@ -579,24 +584,30 @@ void lh__pass_backward(struct lh__builder *b, int chunk, bool last)
     struct lh__slot slot = {
         .backward = true, .chunk = chunk, .micro_batch = b->micro_batch};
     int n = lh__chunk_units(c);
-    bool reduces = lh__sync_reduces(b, last);
-    bool cut = reduces && b->buckets[0].chunk >= 0;
+    bool by_unit = b->fit->scenario->plan.zero == 3 && b->n_buckets > 0;
+    bool reduces = b->half == LH__WHOLE && lh__sync_reduces(b, last);
+    bool cut = by_unit || (reduces && b->buckets[0].chunk >= 0);
 
     begin_backward(b, c, &slot);
     for (int u = 0; u < n;) {
         int bucket = cut ? find_bucket(b, chunk, u) : -1;
         int end = cut ? b->buckets[bucket].last_unit : n - 1;
 
-        lh__weights_need(b, c, u, true);
+        lh__weights_need(b, chunk, u, true);
         backward_range(b, c, u, end);
-        lh__weights_done(b, u, true);
-        if (cut)
+        lh__weights_done(b, chunk, u, true);
+        if (cut && reduces)
             lh__sync_bucket_done(b, bucket, last);
         u = end + 1;
     }
-    if (reduces && !cut && b->fit->scenario->plan.zero == 2)
-        lh__sync_bucket_done(b, 0, last);
     end_pass(b, &slot);
+}
+
+static void add_sparse(struct lh__work *sum, const struct lh__sparse *costs)
+{
+    lh__work_add(sum, &costs->entry);
+    lh__work_add(sum, &costs->shared);
+    lh__work_add(sum, &costs->routed);
 }
 
 /* Gradients of the weights of units [first, last], as one op without tensor
@@ -611,8 +622,11 @@ static void weights_range(struct lh__builder *b, const struct lh__chunk *c,
         if (lh__unit_is_head(c, u)) {
             lh__work_add(&all, &costs->head_backward);
         } else if (is_layer(c, u)) {
-            lh__work_add(&all, &costs->mlp_backward);
             lh__work_add(&all, &costs->attention_backward);
+            if (lh__layer_is_sparse(b->fit, lh__unit_layer(c, u)))
+                add_sparse(&all, &costs->sparse_backward);
+            else
+                lh__work_add(&all, &costs->mlp_backward);
         }
     }
     weights = (struct lh__work){.kernel_s = all.weights_s,
@@ -626,8 +640,7 @@ void lh__pass_weights(struct lh__builder *b, int chunk, bool last)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
     int n = lh__chunk_units(c);
-    bool cut =
-        last && b->fit->scenario->plan.overlap_gradients && b->n_buckets > 0;
+    bool cut = lh__sync_reduces(b, last) && b->buckets[0].chunk >= 0;
 
     lh__emit_cut(b);
     for (int u = 0; u < n;) {

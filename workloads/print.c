@@ -14,8 +14,9 @@
 enum { OPS_SHOWN = 60 };
 
 static const char *const stream_names[LH_STREAMS] = {
-    "compute",  "tensor",   "context", "fwd-send", "fwd-recv",
-    "bwd-send", "bwd-recv", "data",    "weights",  "replicas",
+    "compute",  "tensor",   "context",  "fwd-send", "fwd-recv",
+    "bwd-send", "bwd-recv", "data",     "weights",  "replicas",
+    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv",
 };
 
 static const char *const task_names[] = {

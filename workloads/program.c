@@ -8,15 +8,10 @@
  * pipeline, then data outermost; stages across sites: data, then pipeline
  * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
  * that the accelerators of an all-to-all stand as near as they can.  Data is
- * two axes where groups of plan.shard replicas share their state: shard within,
- * data over the groups.
+ * two axes where groups of plan.shard replicas share their state: shard within
+ * (beside context and expert), data over the groups.
  *
- * Pipeline transfers: boundary k lies between the k-th and the next of the
- * p v chunks; one row for each boundary, micro-batch and direction, shared by
- * the sender's op and the receiver's.  2 T h bytes, each accelerator its 1/t
- * under sequence parallelism (the gather is the next segment's) and where the
- * stack scatters (Narayanan et al. 2021, arXiv:2104.04473, section 4.1).
- * transfer.c says when they are sent.
+ * transfer.c says when stages send to each other, routes.c what.
  */
 #include "workload.h"
 
@@ -82,7 +77,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
     out->size[LH_AXIS_EXPERT] = s->plan.expert;
-    out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
+    out->size[LH_AXIS_SHARD] =
+        lh__fit_is_hybrid(fit) ? s->plan.shard / s->plan.expert : 1;
     out->size[LH_AXIS_DATA] =
         fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
@@ -111,27 +107,27 @@ static void devices_make(struct lh_program *out, const struct lh_scenario *s,
     }
 }
 
-/* [2][boundaries][m]: forward transfers, then backward. */
-static int32_t *send_rows_make(struct lh__rows *rows, const struct lh__fit *fit,
-                               struct lh_ctx *ctx)
-{
-    int boundaries = fit->n_stages * fit->n_chunks - 1;
-    int n = boundaries * fit->n_micro_batches;
-    int32_t *sends = LH_NEW(ctx->arena, int32_t, 2 * (size_t)n);
-    double parts = lh__fit_scatters(fit) ? fit->dims.tensor : fit->dims.shards;
-    struct lh_comm send = {
-        .collective = LH_SEND,
-        .shift_axis = LH_AXIS_PIPELINE,
-        .bytes = 2.0 * fit->dims.tokens * fit->dims.hidden / parts,
-        .category = LH_PIPELINE_COMM,
-        .algorithm = "auto",
-    };
+/* What is left of a chunk's passes while slots are run. */
+struct chunk_state {
+    bool begun;
+    int left; /* backwards */
+};
 
-    for (int i = 0; i < 2 * n; i++) {
-        send.shift = i < n ? 1 : -1;
-        sends[i] = lh__rows_add(rows, &send, ctx->arena);
+static void emit_slot(struct lh__builder *b, const struct lh__slot *slot,
+                      struct chunk_state *state)
+{
+    b->micro_batch = slot->micro_batch;
+    b->half = slot->half;
+    if (slot->half == LH__INPUTS) {
+        lh__pass_backward(b, slot->chunk, false);
+    } else if (slot->half == LH__WEIGHTS) {
+        lh__pass_weights(b, slot->chunk, --state->left == 0);
+    } else if (slot->backward) {
+        lh__pass_backward(b, slot->chunk, --state->left == 0);
+    } else {
+        lh__pass_forward(b, slot->chunk, !state->begun);
+        state->begun = true;
     }
-    return sends;
 }
 
 /* The passes from `first` on that no blocking transfer interrupts. */
@@ -153,12 +149,14 @@ static void emit_slots(struct lh__builder *b)
 {
     struct lh__slots slots, group = {0}, next;
     bool blocking = !b->fit->scenario->plan.overlap_pipeline;
-    int n_chunks = b->fit->n_chunks, begin = 0;
-    bool *begun = LH_NEW(b->ctx->arena, bool, (size_t)n_chunks);
-    int *left = LH_NEW(b->ctx->arena, int, (size_t)n_chunks);
+    int begin = 0;
+    size_t n_chunks = (size_t)b->fit->n_chunks;
+    struct chunk_state *chunks =
+        LH_NEW(b->ctx->arena, struct chunk_state, n_chunks);
+    struct lh__pair pair = {0};
 
-    for (int c = 0; c < n_chunks; c++)
-        left[c] = b->fit->n_micro_batches;
+    for (size_t c = 0; c < n_chunks; c++)
+        chunks[c].left = lh__fit_passes(b->fit);
     lh__slots_make(&slots, b->fit, b->stage, b->ctx);
     for (int i = 0; i < slots.n; i++) {
         const struct lh__slot *slot = &slots.at[i];
@@ -169,18 +167,18 @@ static void emit_slots(struct lh__builder *b)
             group = next;
             begin = i;
         }
-        b->micro_batch = slot->micro_batch;
-        b->half = slot->half;
-        if (slot->half == LH__INPUTS) {
-            lh__pass_backward(b, slot->chunk, false);
-        } else if (slot->half == LH__WEIGHTS) {
-            lh__pass_weights(b, slot->chunk, --left[slot->chunk] == 0);
-        } else if (slot->backward) {
-            lh__pass_backward(b, slot->chunk, --left[slot->chunk] == 0);
-        } else {
-            lh__pass_forward(b, slot->chunk, !begun[slot->chunk]);
-            begun[slot->chunk] = true;
+        if (slot->paired) {
+            lh__emit_cut(b);
+            pair = (struct lh__pair){.first = b->n_ops, .first_dep = b->n_deps};
+            b->paired_end = LH__NO_OP;
         }
+        b->paired = slot->paired;
+        emit_slot(b, slot, &chunks[slot->chunk]);
+        lh__emit_flush(b);
+        if (slot->paired)
+            pair.middle = b->n_ops;
+        else if (i > 0 && slots.at[i - 1].paired)
+            lh__pair_merge(b, &pair);
     }
     b->half = LH__WHOLE;
     next = (struct lh__slots){0};
@@ -203,6 +201,8 @@ static void template_make(struct lh_template *out,
     b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0
               && b.fit->scenario->plan.expert == 1;
     b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
+    b.turns =
+        lh_alloc(arena, 2 * (size_t)b.fit->n_micro_batches, sizeof *b.turns);
     b.loads = lh__routing_loads(b.fit->scenario, arena);
     lh__costs_make(&b.costs, b.fit, device);
     lh__sync_buckets(&b);
@@ -264,7 +264,7 @@ enum lh_status lh_program_build(struct lh_program *out,
     b.slowest = lh__slowest_of((double)lh_axes_ranks(&program.axes));
     devices_make(&program, scenario, ctx);
     stages_make(&program, &fit, ctx);
-    b.sends = send_rows_make(&rows, &fit, ctx);
+    b.sends = lh__route_rows(&rows, &fit, ctx);
     lh__sync_rows(&b);
     templates_make(&program, &b);
     program.n_comms = rows.n;

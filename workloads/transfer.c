@@ -24,57 +24,35 @@
  */
 #include "workload.h"
 
-/* Place of a chunk in the order of the model. */
-static int chunk_place(const struct lh__builder *b, int chunk)
+/* What a pass leaves for the stage's other chunk: its last op and its last
+ * computation, which what was to be sent would have waited for. */
+static void turn(struct lh__builder *b, const struct lh__slot *slot, bool send)
 {
-    return chunk * b->fit->n_stages + b->stage;
-}
+    int32_t *last =
+        b->turns[slot->backward * b->fit->n_micro_batches + slot->micro_batch];
 
-/* Boundary k lies between the k-th and the next chunk of the model. */
-static struct lh__comm_spec transfer(const struct lh__builder *b, int k,
-                                     const struct lh__slot *slot, bool send)
-{
-    static const enum lh_stream streams[2][2] = {
-        {LH_STREAM_FORWARD_RECV, LH_STREAM_FORWARD_SEND},
-        {LH_STREAM_BACKWARD_RECV, LH_STREAM_BACKWARD_SEND},
-    };
-    int m = b->fit->n_micro_batches;
-    int n_boundaries = b->fit->n_stages * b->fit->n_chunks - 1;
-
-    return (struct lh__comm_spec){
-        .row = b->sends[(slot->backward * n_boundaries + k) * m
-                        + slot->micro_batch],
-        .stream = streams[slot->backward][send],
-        .task = LH_TASK_ACTIVATIONS,
-        .role = send ? LH_ROLE_SENDER : LH_ROLE_RECEIVER,
-        .layer = -1,
-    };
-}
-
-/* The boundary that a pass receives or sends over; -1: none. */
-static int boundary(const struct lh__builder *b, const struct lh__slot *slot,
-                    bool send)
-{
-    int place = chunk_place(b, slot->chunk);
-    bool behind = slot->backward != send; /* the boundary behind the chunk */
-
-    if (slot->half == LH__WEIGHTS)
-        return -1;
-    if (behind)
-        return lh__fit_chunk(b->fit, b->stage, slot->chunk)->head ? -1 : place;
-    return place - 1;
+    if (send) {
+        last[0] = b->flow;
+        last[1] = b->last_compute;
+        b->n_waits = 0;
+        return;
+    }
+    lh__emit_wait(b, last[0]);
+    if (last[1] != last[0])
+        lh__emit_wait(b, last[1]);
 }
 
 static int32_t emit(struct lh__builder *b, const struct lh__slot *slot,
                     bool send)
 {
-    int k = boundary(b, slot, send);
     struct lh__comm_spec spec;
 
-    if (k < 0)
+    if (!lh__route_make(&spec, b, slot, send))
         return LH__NO_OP;
-    spec = transfer(b, k, slot, send);
-    return lh__emit_comm(b, &spec);
+    if (spec.row >= 0)
+        return lh__emit_comm(b, &spec);
+    turn(b, slot, send);
+    return LH__NO_OP;
 }
 
 int32_t lh__transfer_receive(struct lh__builder *b, const struct lh__slot *slot)
@@ -103,13 +81,11 @@ struct batch {
 static void add(struct lh__builder *b, struct batch *batch,
                 const struct lh__slot *slot, bool send)
 {
-    int k = boundary(b, slot, send);
     struct lh__comm_spec spec;
     int32_t op;
 
-    if (k < 0)
+    if (!lh__route_make(&spec, b, slot, send))
         return;
-    spec = transfer(b, k, slot, send);
     b->micro_batch = slot->micro_batch;
     op = lh__emit_beside(b, &spec, batch->after[0]);
     if (batch->after[1] != LH__NO_OP)

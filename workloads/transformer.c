@@ -136,7 +136,8 @@ void lh__shares_make(struct lh__shares *out, const struct lh_scenario *s)
     out->routed = d.experts * mlp_parameters(model, d.hidden, d.expert_ffn);
     out->embedding = d.vocab * d.hidden + (double)model->positions * d.hidden;
     out->head = norm;
-    if (!model->tied_embeddings || s->plan.pipeline > 1)
+    if (!model->tied_embeddings
+        || (s->plan.pipeline > 1 && s->plan.schedule < LH_SCHEDULE_DUALPIPE))
         out->head += d.vocab * d.hidden;
     out->adapter = lh__adapter_parameters(s, &d);
 }

@@ -11,9 +11,12 @@
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
  *   overlap.c      matrix products that hide tensor communication
+ *   routes.c       chunks of stages, what goes between them
  *   transfer.c     sends and receives of a pipeline
  *   pass.c         one micro-batch through one chunk
+ *   pair.c         two passes side by side
  *   sync/          gradients, optimiser, weights
+ *   memory.c, shards.c  bytes of an accelerator; what ZeRO leaves of them
  *   program.c      all of it in order
  */
 #ifndef LH_WORKLOADS_WORKLOAD_H
@@ -79,16 +82,25 @@ struct lh__fit {
     int64_t data;             /* that hold the same weights, experts aside:
                                  replicas x context */
     int64_t shard;            /* of these, that share what plan.zero says */
-    unsigned data_axes;       /* the axes that data stands on */
-    struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
-                                 stage s is c x p + s */
+    unsigned shard_axes;      /* the axes that a shard group stands on; of
+                                 routed experts without that of experts */
+    struct lh__chunk *chunks; /* [lh__fit_places()] in order of the model */
 };
 
 enum lh_status lh__fit_make(struct lh__fit *out,
                             const struct lh_scenario *scenario,
                             struct lh_ctx *ctx) LH_MUST_USE;
+/* routes.c.  Chunks of the model; micro-batches that pass through each chunk of
+ * a stage; where a stage's chunk stands in the model. */
+int lh__fit_places(const struct lh__fit *fit);
+int lh__fit_passes(const struct lh__fit *fit);
+int lh__fit_place(const struct lh__fit *fit, int stage, int chunk);
 const struct lh__chunk *lh__fit_chunk(const struct lh__fit *fit, int stage,
                                       int chunk);
+/* Do micro-batches enter at both ends (dualpipe), does a stage hold both a
+ * chunk and its mirror image (dualpipe, dualpipe-v)? */
+bool lh__fit_goes_both_ways(const struct lh__fit *fit);
+bool lh__fit_meets_itself(const struct lh__fit *fit);
 double lh__unit_parameters(const struct lh__fit *fit,
                            const struct lh__chunk *chunk, int unit);
 double lh__stage_parameters(const struct lh__fit *fit, int stage);
@@ -106,6 +118,12 @@ double lh__gather_bytes(const struct lh__fit *fit);
 double lh__gradient_bytes(const struct lh__fit *fit);
 /* Are there several shard groups? */
 bool lh__fit_is_hybrid(const struct lh__fit *fit);
+/* What one accelerator holds of so many, sharded: routed experts lie on the
+ * replicas of the shard group that do not share them. */
+double lh__shard_parameters(const struct lh__fit *fit, double dense,
+                            double routed);
+/* Are gradients reduced once a step, not after every backward? */
+bool lh__fit_reduces_once(const struct lh__fit *fit);
 /* Of routed experts, which are in the sums above as well. */
 double lh__unit_routed(const struct lh__fit *fit, const struct lh__chunk *chunk,
                        int unit);
@@ -230,10 +248,11 @@ enum lh__half {
 
 struct lh__slot {
     bool backward;
+    bool paired; /* a forward, beside the slot behind it */
     enum lh__half half;
     int chunk;
-    int micro_batch;
-    bool joined; /* transfers that block come behind the next slot */
+    int micro_batch; /* of those that pass through the chunk */
+    bool joined;     /* transfers that block come behind the next slot */
 };
 
 struct lh__slots {
@@ -263,6 +282,9 @@ void lh__slots_add_half(struct lh__slots *slots, enum lh__half half,
 
 void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
                      int stage, struct lh_ctx *ctx);
+/* shards.c: divides what the plan shards and adds what is whole for a while. */
+void lh__shard_memory(struct lh_memory *out, const struct lh__fit *fit,
+                      int stage, struct lh_ctx *ctx);
 /* Bytes that one layer keeps from forward to backward for one micro-batch. */
 double lh__layer_activation_bytes(const struct lh__fit *fit, int layer);
 
@@ -325,23 +347,28 @@ struct lh__builder {
     double slowest;  /* deviations by which the slowest of the job is behind */
     int micro_batch; /* of the pass being emitted */
     enum lh__half half;
+    bool paired;        /* the pass stands beside the next one (pair.c), */
+    int32_t paired_end; /* its last communication, LH__NO_OP */
 
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
     const int64_t *loads;  /* of dispatch and combine; NULL: equal */
-    const int32_t *sends;  /* [2][v p - 1][m] rows, forward then backward */
+    const int32_t *sends;  /* rows of lh__route_rows() */
     int32_t norm_row;      /* -1: none */
     int32_t tied_rows;     /* two rows, -1: none */
+    int32_t mirror_rows;   /* -1: none */
 
     int n_buckets;
     struct lh__bucket *buckets;
-    int32_t *loss; /* [m] last op of the forward with the head */
+    int32_t *loss;  /* [m] last op of the forward with the head */
+    int32_t (*turns)[2]; /* [2 m] of a pass to the stage's other chunk */
 
     int32_t reductions[2]; /* in flight, the older first; LH__NO_OP */
     int32_t *visits;       /* [n_visits] last op of each unit's pass */
     int n_visits;
     int *last_visit;      /* [units] index of visits, -1 */
     bool *last_forward;   /* [units] was that a forward? */
+    bool *transposed;     /* [units] cast for the backward since its gather? */
     int32_t first_gather; /* of the step, LH__NO_OP */
 };
 
@@ -407,6 +434,15 @@ struct lh__attention {
 void lh__context_attention(struct lh__builder *b,
                            const struct lh__attention *attention);
 
+/* ---- routes.c ----------------------------------------------------------- */
+
+int32_t *lh__route_rows(struct lh__rows *rows, const struct lh__fit *fit,
+                        struct lh_ctx *ctx);
+/* What a pass receives from the chunk before it, or sends: false at the ends
+ * of the model; row -1: the other chunk is of this stage. */
+bool lh__route_make(struct lh__comm_spec *out, const struct lh__builder *b,
+                    const struct lh__slot *slot, bool send);
+
 /* ---- transfer.c --------------------------------------------------------- */
 
 /* What a pass gets from the stage before it, and what it sends to the next;
@@ -418,6 +454,14 @@ int32_t lh__transfer_send(struct lh__builder *b, const struct lh__slot *slot);
  * of those that are due, for all of which the next op waits. */
 void lh__transfer_batch(struct lh__builder *b, const struct lh__slots *done,
                         const struct lh__slots *due);
+/* ---- pair.c ------------------------------------------------------------- */
+
+/* Ops of a forward, from `first`, and of a backward, from `middle` to the last,
+ * and the first of their dependencies. */
+struct lh__pair {
+    int32_t first, middle, first_dep;
+};
+void lh__pair_merge(struct lh__builder *b, const struct lh__pair *pair);
 
 /* ---- pass.c ------------------------------------------------------------- */
 
@@ -442,8 +486,20 @@ void lh__sync_forward(struct lh__builder *b);
 struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
                                     enum lh_collective collective, double bytes,
                                     enum lh_task task);
+/* Do routed experts have a collective of their own in a shard group? */
+bool lh__shards_routed(const struct lh__fit *fit, double routed);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
+
+/* ---- sync/mirror.c: dualpipe; nothing is done under other plans ---------- */
+
+int32_t lh__mirror_rows(struct lh__builder *b);
+/* After the reduction; returns the op that has the other's, LH__NO_OP. */
+int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
+/* After the optimiser; the gather waits for what it returns as well. */
+int32_t lh__mirror_weights(struct lh__builder *b);
+/* What part of its shard's optimiser an accelerator has. */
+double lh__mirror_share(const struct lh__fit *fit);
 
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 
@@ -451,12 +507,13 @@ void lh__sync_finish(struct lh__builder *b);
 double lh__unit_weights(const struct lh__fit *fit,
                         const struct lh__chunk *chunk, int unit);
 void lh__weights_begin(struct lh__builder *b);
-/* A unit's forward or backward begins and ends. */
 /* A kernel that copies beside a gather or a reduction. */
 void lh__weights_copy(struct lh__builder *b, double bytes, int layer);
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit, bool backward);
-void lh__weights_done(struct lh__builder *b, int unit, bool backward);
+/* A unit's forward or backward begins and ends. */
+void lh__weights_need(struct lh__builder *b, int chunk, int unit,
+                      bool backward);
+void lh__weights_done(struct lh__builder *b, int chunk, int unit,
+                      bool backward);
 /* The first gather of the next step waits for the optimiser. */
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer);
 

@@ -63,8 +63,12 @@ enum lh_stream {
     LH_STREAM_DATA,
     LH_STREAM_WEIGHTS,       /* gathers of sharded weights (ZeRO-3) */
     LH_STREAM_REPLICAS,      /* gradients of a shard, over its replicas */
+    LH_STREAM_RETURN_FORWARD_SEND, /* pipeline, of chunks that micro-batches */
+    LH_STREAM_RETURN_FORWARD_RECV, /* pass the other way                     */
+    LH_STREAM_RETURN_BACKWARD_SEND,
+    LH_STREAM_RETURN_BACKWARD_RECV,
 };
-enum { LH_STREAMS = LH_STREAM_REPLICAS + 1 };
+enum { LH_STREAMS = LH_STREAM_RETURN_BACKWARD_RECV + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };

@@ -58,7 +58,7 @@ enum lh_recompute { LH_RECOMPUTE_NONE, LH_RECOMPUTE_SELECTIVE,
                     LH_RECOMPUTE_OPERATORS, LH_RECOMPUTE_FULL };
 enum lh_schedule { LH_SCHEDULE_GPIPE, LH_SCHEDULE_1F1B,
                    LH_SCHEDULE_INTERLEAVED, LH_SCHEDULE_ZERO_BUBBLE,
-                   LH_SCHEDULE_DUALPIPE };
+                   LH_SCHEDULE_DUALPIPE, LH_SCHEDULE_DUALPIPE_V };
 
 enum lh_expert_routing { LH_ROUTING_BALANCED, LH_ROUTING_ZIPF };
 /* How the accelerators that share a sequence see each other's K and V. */

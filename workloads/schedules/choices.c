@@ -15,7 +15,10 @@ static const struct lh_choice named[] = {
                                  "1f1b with several model chunks a stage"},
     [LH_SCHEDULE_ZERO_BUBBLE] = {"zero-bubble",
                                  "backward split into inputs and weights"},
-    [LH_SCHEDULE_DUALPIPE] = {"dualpipe", "micro-batches from both ends"},
+    [LH_SCHEDULE_DUALPIPE] = {"dualpipe", "micro-batches from both ends, a "
+                                          "forward beside a backward"},
+    [LH_SCHEDULE_DUALPIPE_V] = {"dualpipe-v",
+                                "there and back, a forward beside a backward"},
 };
 
 static const enum lh_schedule built[] = {

@@ -11,26 +11,29 @@
  *   zero 2   as 1, but gradients are kept as shards: every micro-batch's
  *            backward ends with their reduce-scatter, as in DeepSpeed
  *   zero 3   as 2, a bucket a unit; weights are gathered where they are used
- *            (weights.c), not after the optimiser
+ *            (weights.c), not after the optimiser.  With a pipeline gradients
+ *            are whole until a chunk's last backward, which ends with their
+ *            only reduction (PyTorch, torch/distributed/pipelining/stage.py)
  *
- * plan.shard: shard groups of so many replicas; what a group has summed is
- * summed over the groups by an all-reduce of each shard, once a step (FSDP's
- * hybrid shard), on a stream of its own.
+ * plan.shard: shard groups of so many replicas x context; what a group has
+ * summed is summed over the groups by an all-reduce of each shard, once a step
+ * (FSDP's hybrid shard), on a stream of its own.
  *
  * Zero 2 and 3 beside the backward: the computation after the next waits for a
  * reduction, so that two are in flight at most, and a forward waits for all
  * (PyTorch, torch/distributed/fsdp: post_backward and its final callback).
  *
  * Routed experts on X = plan.expert replicas are held by data/X of them, and
- * their gradients are reduced, and weights gathered, over those alone: a second
- * collective beside that of all other gradients, over all of data.
+ * their gradients are reduced, and weights gathered, over those alone (of a
+ * shard group): a second collective beside that of all other gradients, over
+ * all of data.
  *
  * overlap off: one reduction of the stage's whole buffer after its last
  * backward, one gather.  overlap on: buckets in the order in which the last
  * micro-batch's backward completes them, a bucket closed once it holds
  * plan.bucket bytes (a layer is not divided); the gathers go in the order of
  * the next forward, which waits for each where it needs it.  (zero 2, overlap
- * off: the whole buffer after every backward; zero 3: unit by unit, and the
+ * off: a chunk's buffer after every backward; zero 3: unit by unit, and the
  * computation waits.)
  *
  * Optimiser: 30 bytes a parameter through memory: fp32 gradient, copy and two
@@ -53,18 +56,13 @@
  */
 #include "../workload.h"
 
+#include <math.h>
+
 #define OPTIMIZER_BYTES_A_PARAMETER 30.0
 
 static bool shards_gradients(const struct lh__builder *b)
 {
     return b->fit->scenario->plan.zero >= 2;
-}
-
-/* The axes of a shard group. */
-static unsigned shard_axes(const struct lh__builder *b)
-{
-    return lh__fit_is_hybrid(b->fit) ? LH_AXIS_BIT(LH_AXIS_SHARD)
-                                     : b->fit->data_axes;
 }
 
 static int32_t norm_row_make(struct lh__builder *b)
@@ -84,7 +82,7 @@ static int32_t norm_row_make(struct lh__builder *b)
     if (plan->expert > 1)
         norm.axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     if (over_data)
-        norm.axes |= shard_axes(b);
+        norm.axes |= b->fit->shard_axes;
     return lh__rows_add(b->rows, &norm, b->ctx->arena);
 }
 
@@ -114,6 +112,7 @@ void lh__sync_rows(struct lh__builder *b)
 {
     b->norm_row = norm_row_make(b);
     b->tied_rows = tied_rows_make(b);
+    b->mirror_rows = lh__mirror_rows(b);
 }
 
 /* ---- buckets ------------------------------------------------------------ */
@@ -155,7 +154,9 @@ static void fill_buckets(struct lh__builder *b, int chunk)
 {
     const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
     const struct lh_plan *plan = &b->fit->scenario->plan;
-    double full_bytes = plan->zero == 3 ? 0.0 : plan->bucket_bytes;
+    double full_bytes = plan->zero == 3           ? 0.0
+                        : plan->overlap_gradients ? plan->bucket_bytes
+                                                  : INFINITY;
     struct lh__bucket *bucket = NULL;
 
     for (int u = 0; u < lh__chunk_units(c); u++) {
@@ -183,7 +184,7 @@ void lh__sync_buckets(struct lh__builder *b)
     for (int c = 0; c < b->fit->n_chunks; c++)
         n_units += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
     b->buckets = LH_NEW(b->ctx->arena, struct lh__bucket, (size_t)n_units);
-    if (!plan->overlap_gradients && plan->zero < 3) {
+    if (!plan->overlap_gradients && plan->zero < 2) {
         struct lh__bucket *all = bucket_add(b, -1, 0);
 
         for (int c = 0; c < b->fit->n_chunks; c++)
@@ -207,7 +208,7 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
         .comm =
             {
                 .collective = collective,
-                .axes = shard_axes(b),
+                .axes = b->fit->shard_axes,
                 .bytes = bytes,
                 .category = LH_DATA_COMM,
                 .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
@@ -220,25 +221,32 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
     };
 }
 
+bool lh__shards_routed(const struct lh__fit *fit, double routed)
+{
+    int64_t expert = fit->scenario->plan.expert;
+
+    return expert > 1 && routed > 0.0 && fit->shard > expert;
+}
+
 /* Gradients of a bucket, or weights, its routed experts last; returns the last
  * op.  Adapters, embedding and head are gathered in bf16. */
 static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
                          enum lh_collective collective, enum lh_task task)
 {
     bool weights = task == LH_TASK_WEIGHTS;
-    int64_t expert = b->fit->scenario->plan.expert;
+    bool alike = b->fit->scenario->plan.expert == 1;
     double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
     double bytes =
         weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
-    double shared = bucket->parameters - bucket->wide
-                    + (expert == 1 ? bucket->routed : 0.0);
+    double shared =
+        bucket->parameters - bucket->wide + (alike ? bucket->routed : 0.0);
     struct lh__comm_spec spec = lh__shard_comm(
         b, collective, bytes * shared + wide * bucket->wide, task);
     int32_t op = lh__emit_comm(b, &spec);
 
-    if (expert > 1 && bucket->routed > 0.0 && b->fit->data > expert) {
+    if (lh__shards_routed(b->fit, bucket->routed)) {
         spec = lh__shard_comm(b, collective, bytes * bucket->routed, task);
-        spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
+        spec.comm.axes &= ~LH_AXIS_BIT(LH_AXIS_EXPERT);
         op = lh__emit_comm(b, &spec);
     }
     return op;
@@ -258,7 +266,7 @@ static int32_t reduce_replicas(struct lh__builder *b, double shard_bytes)
 
 bool lh__sync_reduces(const struct lh__builder *b, bool last)
 {
-    return b->n_buckets > 0 && (last || shards_gradients(b));
+    return b->n_buckets > 0 && (last || !lh__fit_reduces_once(b->fit));
 }
 
 /* Two reductions may be in flight beside the computation. */
@@ -305,8 +313,9 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
     reduction = data_comm(b, it, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
                           LH_TASK_GRADIENTS);
     if (last && lh__fit_is_hybrid(b->fit))
-        reduce_replicas(b, bytes * (it->parameters + it->routed)
-                               / (double)b->fit->shard);
+        reduce_replicas(
+            b,
+            bytes * lh__shard_parameters(b->fit, it->parameters, it->routed));
     b->flow = flow;
     b->n_waits = n_waits;
     b->micro_batch = micro_batch;
@@ -354,14 +363,16 @@ static void cast_weights(struct lh__work *work, const struct lh__builder *b)
     bool gathers = s->plan.zero == 3 && b->fit->shard > 1;
     bool narrow = s->plan.gather_precision == LH_FP8;
     double n = lh__stage_cast(b->fit, b->stage);
-    double shard_bytes = lh__cast_bytes(LH_FP8, false) / (double)b->fit->shard;
+    double routed = lh__stage_routed(b->fit, b->stage);
+    double shard = lh__mirror_share(b->fit)
+                   * lh__shard_parameters(b->fit, n - routed, routed);
     double whole_bytes =
         narrow ? 2.0 : lh__cast_bytes(s->training.precision, true);
 
     if (s->training.precision == LH_BF16 || lh__fit_is_frozen(b->fit))
         return;
     if (narrow)
-        lh__work_bytes(work, b->device, shard_bytes * n);
+        lh__work_bytes(work, b->device, lh__cast_bytes(LH_FP8, false) * shard);
     if (!gathers)
         lh__work_bytes(work, b->device, whole_bytes * n);
 }
@@ -373,9 +384,9 @@ static void optimizer(struct lh__builder *b)
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
-        parameters = (parameters - routed
-                      + routed * (double)b->fit->scenario->plan.expert)
-                     / (double)b->fit->shard;
+        parameters =
+            lh__mirror_share(b->fit)
+            * lh__shard_parameters(b->fit, parameters - routed, routed);
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
     cast_weights(&work, b);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
@@ -385,6 +396,10 @@ static void optimizer(struct lh__builder *b)
 /* Weights of the chunk that the next step meets first go first. */
 static void gather_weights(struct lh__builder *b)
 {
+    int32_t optimizer = b->last_compute;
+
+    if (lh__mirror_weights(b) != LH__NO_OP)
+        lh__emit_wait(b, optimizer); /* the gather is of both halves */
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
         int32_t op;
@@ -398,7 +413,7 @@ static void gather_weights(struct lh__builder *b)
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied;
+    int32_t reduction, tied, mirrored;
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -413,16 +428,19 @@ void lh__sync_finish(struct lh__builder *b)
         lh__sync_bucket_done(b, 0, true);
     reduction = last_reduction(b);
     tied = exchange_tied(b, reduction);
+    mirrored = lh__mirror_gradients(b, reduction);
     lh__emit_cut(b);
     if (b->norm_row >= 0) {
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
+        lh__emit_wait(b, mirrored);
         if (lh__fit_is_hybrid(b->fit)) /* else on the same stream */
             lh__emit_wait(b, reduction);
         lh__emit_comm(b, &norm);
     } else {
         lh__emit_wait(b, reduction);
         lh__emit_wait(b, tied);
+        lh__emit_wait(b, mirrored);
     }
     optimizer(b);
     if (b->fit->scenario->plan.zero == 3)

@@ -13,9 +13,12 @@
  *   before its pass before has ended.
  *
  * Not gathered again for its backward: the head, where its backward follows its
- * forward at once; anything without plan.reshard_after_forward.  The first
- * gather of a step waits for the optimiser of the step before.  A head whose
- * matrix is the embedding's gathers it once more.
+ * forward at once; anything without plan.reshard_after_forward.  With a
+ * pipeline a backward frees nothing either, but the last: until then gradients
+ * are whole as well (PyTorch, torch/distributed/pipelining/stage.py).  Routed
+ * experts are gathered behind the rest of their unit, over the replicas that
+ * hold them.  The first gather of a step waits for the optimiser of the step
+ * before.  A head whose matrix is the embedding's gathers it once more.
  *
  * fp8 and mxfp8: a layer's weights arrive in bf16 and are cast for each pass to
  * the copy that its products take, recomputed ones to both
@@ -57,10 +60,19 @@ double lh__unit_weights(const struct lh__fit *fit,
     return n;
 }
 
+/* Units before a chunk's, in the order of a stage's chunks. */
+static int first_unit(const struct lh__builder *b, int chunk)
+{
+    int n = 0;
+
+    for (int c = 0; c < chunk; c++)
+        n += lh__chunk_units(lh__fit_chunk(b->fit, b->stage, c));
+    return n;
+}
+
 void lh__weights_begin(struct lh__builder *b)
 {
-    size_t n_units =
-        (size_t)lh__chunk_units(lh__fit_chunk(b->fit, b->stage, 0));
+    size_t n_units = (size_t)first_unit(b, b->fit->n_chunks);
 
     b->first_gather = LH__NO_OP;
     b->n_visits = 0;
@@ -70,6 +82,7 @@ void lh__weights_begin(struct lh__builder *b)
                        2 * n_units * (size_t)b->fit->n_micro_batches);
     b->last_visit = LH_NEW(b->ctx->arena, int, n_units);
     b->last_forward = LH_NEW(b->ctx->arena, bool, n_units);
+    b->transposed = LH_NEW(b->ctx->arena, bool, n_units);
     for (size_t u = 0; u < n_units; u++)
         b->last_visit[u] = -1;
 }
@@ -84,14 +97,16 @@ static int32_t room_for(const struct lh__builder *b, int unit)
     return i >= 0 ? b->visits[i] : LH__NO_OP;
 }
 
-/* A backward frees its unit's weights, a forward does where the plan says so
- * and the next pass is another unit's. */
+/* A forward frees its unit's weights where the plan says so and the next pass
+ * is another unit's; a backward does unless its gradients wait for others. */
 static bool is_whole(const struct lh__builder *b, int unit)
 {
-    bool freed = b->fit->scenario->plan.reshard_after_forward
-                 && b->last_visit[unit] != b->n_visits - 1;
-
-    return b->last_visit[unit] >= 0 && b->last_forward[unit] && !freed;
+    if (b->last_visit[unit] < 0)
+        return false;
+    if (!b->last_forward[unit])
+        return lh__fit_reduces_once(b->fit);
+    return !b->fit->scenario->plan.reshard_after_forward
+           || b->last_visit[unit] == b->n_visits - 1;
 }
 
 void lh__weights_copy(struct lh__builder *b, double bytes, int layer)
@@ -138,54 +153,90 @@ static void cast(struct lh__builder *b, const struct lh__chunk *chunk, int unit,
                   lh__unit_layer(chunk, unit));
 }
 
-static void gather_unit(struct lh__builder *b, const struct lh__chunk *chunk,
-                        int unit)
+/* Is the unit cast for this pass?  A backward's copy stays with weights that
+ * stay. */
+static bool needs_cast(struct lh__builder *b, int id, bool is_there,
+                       bool backward)
 {
-    double bytes = is_layer(chunk, unit) ? lh__gather_bytes(b->fit) : 2.0;
-    struct lh__comm_spec spec = lh__shard_comm(
-        b, LH_ALL_GATHER, bytes * lh__unit_weights(b->fit, chunk, unit),
-        LH_TASK_WEIGHTS);
-    int32_t gather;
-
-    spec.stream = LH_STREAM_WEIGHTS;
-    if (is_layer(chunk, unit))
-        spec.layer = lh__unit_layer(chunk, unit);
-    gather = lh__emit_beside(b, &spec, room_for(b, unit));
-    if (b->first_gather == LH__NO_OP)
-        b->first_gather = gather;
-    lh__emit_compute_wait(b, gather);
-    lh__weights_copy(b,
-                     b->fit->scenario->stack.gather_copy_bytes * bytes / 2.0
-                         * lh__unit_weights(b->fit, chunk, unit),
-                     spec.layer);
+    if (!is_there)
+        b->transposed[id] = false;
+    if (!backward || b->transposed[id])
+        return !is_there;
+    b->transposed[id] = true;
+    return true;
 }
 
-void lh__weights_need(struct lh__builder *b, const struct lh__chunk *chunk,
-                      int unit, bool backward)
+static int32_t gather(struct lh__builder *b, double bytes, unsigned axes,
+                      int layer, int32_t after)
 {
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, LH_ALL_GATHER, bytes, LH_TASK_WEIGHTS);
+
+    spec.comm.axes = axes;
+    spec.stream = LH_STREAM_WEIGHTS;
+    spec.layer = layer;
+    return lh__emit_beside(b, &spec, after);
+}
+
+/* Routed experts behind the rest, on the same stream. */
+static void gather_unit(struct lh__builder *b, const struct lh__chunk *c,
+                        int unit, int id)
+{
+    double bytes = is_layer(c, unit) ? lh__gather_bytes(b->fit) : 2.0;
+    double n = lh__unit_weights(b->fit, c, unit);
+    double routed = lh__unit_routed(b->fit, c, unit);
+    unsigned axes = b->fit->shard_axes;
+    int layer = is_layer(c, unit) ? lh__unit_layer(c, unit) : -1;
+    int32_t last;
+
+    if (b->fit->scenario->plan.expert > 1)
+        n -= routed;
+    last = gather(b, bytes * n, axes, layer, room_for(b, id));
+    if (b->first_gather == LH__NO_OP)
+        b->first_gather = last;
+    if (lh__shards_routed(b->fit, routed)) {
+        last = gather(b, bytes * routed, axes & ~LH_AXIS_BIT(LH_AXIS_EXPERT),
+                      layer, LH__NO_OP);
+        n += routed;
+    }
+    lh__emit_compute_wait(b, last);
+    lh__weights_copy(
+        b, b->fit->scenario->stack.gather_copy_bytes * bytes / 2.0 * n, layer);
+}
+
+void lh__weights_need(struct lh__builder *b, int chunk, int unit, bool backward)
+{
+    const struct lh__chunk *c = lh__fit_chunk(b->fit, b->stage, chunk);
+    int id = first_unit(b, chunk) + unit;
     bool is_there;
 
     if (!shards_weights(b))
         return;
-    is_there = is_whole(b, unit);
+    is_there = is_whole(b, id);
     if (!is_there)
-        gather_unit(b, chunk, unit);
-    if (!is_there || backward)
-        cast(b, chunk, unit, backward);
+        gather_unit(b, c, unit, id);
+    if (needs_cast(b, id, is_there, backward))
+        cast(b, c, unit, backward);
 }
 
-void lh__weights_done(struct lh__builder *b, int unit, bool backward)
+void lh__weights_done(struct lh__builder *b, int chunk, int unit, bool backward)
 {
+    int id = first_unit(b, chunk) + unit;
+
     if (!shards_weights(b))
         return;
     lh__emit_flush(b);
-    b->last_visit[unit] = b->n_visits;
-    b->last_forward[unit] = !backward;
+    b->last_visit[id] = b->n_visits;
+    b->last_forward[id] = !backward;
     b->visits[b->n_visits++] = b->flow;
 }
 
 void lh__weights_finish(struct lh__builder *b, int32_t optimizer)
 {
+    int32_t mirrored = lh__mirror_weights(b);
+
     if (b->first_gather != LH__NO_OP)
         lh__emit_dep(b, b->first_gather, ~optimizer);
+    if (b->first_gather != LH__NO_OP && mirrored != LH__NO_OP)
+        lh__emit_dep(b, b->first_gather, ~mirrored);
 }
