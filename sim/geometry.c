@@ -213,8 +213,12 @@ static enum lh_status algorithm_of(int *out, enum lh__protocol *protocol,
     double best_s = INFINITY;
     *out = -1;
     *protocol = LH__PLAIN;
-    if (f->collective == LH_SEND)
+    if (f->collective == LH_SEND) {
+        if (lh__protocol_defined(LH__SIMPLE, -1, LH_SEND, &p->members,
+                                 in->topology))
+            *protocol = LH__SIMPLE;
         return LH_OK;
+    }
     int n = candidates(candidate, f, &p->members);
     if (n == 0)
         return cannot(f, s->n_members, ctx);

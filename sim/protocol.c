@@ -99,12 +99,15 @@ bool lh__protocol_defined(enum lh__protocol protocol, int algorithm,
     const char *name =
         algorithm < 0 ? "send" : lh_algorithm_at(algorithm)->name;
     enum lh__protocol own = own_protocol(name);
-    bool plain = collective >= LH_ALL_TO_ALL || !members->has_library
-                 || (own == LH__PLAIN && !has_protocols(name));
+    bool sends = collective == LH_SEND;
+    bool plain = collective == LH_ALL_TO_ALL || !members->has_library
+                 || (own == LH__PLAIN && !has_protocols(name) && !sends);
     if (plain || protocol == LH__PLAIN)
         return plain && protocol == LH__PLAIN;
     if (figures_of(protocol, members, t)->base_s == 0)
         return false;
+    if (sends)
+        return protocol == LH__SIMPLE;
     if (own != LH__PLAIN)
         return protocol == own;
     return protocol < LH__NVLS

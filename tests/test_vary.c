@@ -99,8 +99,8 @@ static void says_what_is_wrong(void)
     refused("fibres[0].length=0..1000 km:+1 m", "more than 100000 values");
     refused("plan=1,2", "a mapping or list has no values to vary");
     refused("plan.schedule",
-            "it is one of gpipe, 1f1b, interleaved, zero-bubble, dualpipe: "
-            "name the values, as in plan.schedule=a,b");
+            "it is one of gpipe, 1f1b, interleaved, zero-bubble, dualpipe, "
+            "dualpipe-v: name the values, as in plan.schedule=a,b");
 }
 
 /* ---- differences --------------------------------------------------------- */

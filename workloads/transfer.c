@@ -69,8 +69,10 @@ int32_t lh__transfer_send(struct lh__builder *b, const struct lh__slot *slot)
 
 enum { BATCH_MAX = 4 }; /* a forward and a backward, both ways */
 
-/* A norm and a gather; the product behind them is launched while they run. */
-#define FIRST_KERNELS 2.0
+/* What is dispatched before the accelerator has work for longer than a dispatch:
+ * the schedule's own steps between two passes (counted as one, assumed), a norm
+ * and a gather; the product behind them is launched while they run. */
+#define FIRST_KERNELS 3.0
 
 struct batch {
     int32_t after[2]; /* what ends the passes that are done, LH__NO_OP */
