@@ -120,6 +120,36 @@ static void resolve_fault(struct lh__reader *r, int i)
         check_link(r, fault, path, thing);
 }
 
+/* The share of its bandwidth at a time of the day; without one the mean. */
+static double level_of(const struct lh_background *others, double time_s)
+{
+    double sum = 0;
+
+    if (others->n_day == 0)
+        return 1;
+    for (int i = 0; i < others->n_day; i++)
+        sum += others->day[i];
+    if (time_s < 0)
+        return sum / others->n_day;
+    int part = (int)(time_s / 86400 * others->n_day);
+    return others->day[part < others->n_day ? part : 0]; /* 24 h is 0 h */
+}
+
+/* The time picks a level only. */
+static void check_time(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    bool used = s->time_of_day_s < 0;
+
+    for (int i = 0; i < s->n_background; i++)
+        used = used || s->background[i].n_day > 0;
+    if (used)
+        return;
+    lh_warn(r->ctx, lh__where_at(r, "time_of_day"),
+            "time_of_day has no effect because no background has a 'day'");
+    s->time_of_day_s = -1;
+}
+
 static void resolve_background(struct lh__reader *r, int i)
 {
     struct lh_background *others = &r->root->s.background[i];
@@ -127,6 +157,7 @@ static void resolve_background(struct lh__reader *r, int i)
     struct lh__value *entry = lh__value_at(r->values, path);
 
     others->where = entry->where;
+    others->level_frac = level_of(others, r->root->s.time_of_day_s);
     if (!lh__value_ok(entry) || !thing_of(r, entry, path, background_things)
         || others->link)
         return;
@@ -139,4 +170,5 @@ void lh__resolve_faults(struct lh__reader *r)
         resolve_fault(r, i);
     for (int i = 0; i < r->root->s.n_background; i++)
         resolve_background(r, i);
+    check_time(r);
 }

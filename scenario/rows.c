@@ -390,6 +390,7 @@ static const struct lh__column library_columns[] = {
     COUNT("relay_sms", sms.relay, "0"),
     COUNT("buffered_gather_sms", sms.buffered_gather, "0"),
     COUNT("buffered_reduce_sms", sms.buffered_reduce, "0"),
+    QUANTITY("hop_window", hop_window_bytes, LH_DIM_BYTES, "0 B"),
     TEXT("source", source),
 };
 #undef PROTOCOL

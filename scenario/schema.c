@@ -315,7 +315,8 @@ static bool holds(const char *when, const struct lh__root *root,
     const char *text = lh__key_text(other, object, arena);
     char word[64];
     for (int i = 0; lh__choice_at(word, equals + 1, i); i++) {
-        if (strcmp(word, text ? text : "none") == 0)
+        if (strcmp(word, text ? text : "none") == 0
+            || (text && strcmp(word, "any") == 0))
             return true;
     }
     path += element_prefix(path);

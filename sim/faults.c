@@ -142,7 +142,7 @@ static void add_background(struct pieces *ps, int i)
                           .is_background = true,
                           .from_s = b->at_s,
                           .to_s = b->at_s + b->for_s,
-                          .value = b->bytes_per_s,
+                          .value = b->bytes_per_s * b->level_frac,
                           .entry = i};
     if (b->link)
         add_link(ps, piece, b->link);

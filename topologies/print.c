@@ -113,13 +113,20 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
 
 static void transport_print(struct lh_text *out, const struct lh__fibre *f)
 {
-    if (f->transport != LH_TRANSPORT_TCP) {
+    double in_flight = fmax(f->bytes_per_s[0], f->bytes_per_s[1]) * 2
+                       * f->latency_s / f->n_cables;
+
+    if (f->transport == LH_TRANSPORT_IDEAL) {
         lh_text_add(out, ", ideal");
         return;
     }
-    lh_text_printf(
-        out, ", tcp of %lld x %s", (long long)f->tcp.streams,
-        lh_units_human(out->arena, f->tcp.window_bytes, LH_DIM_BYTES));
+    if (f->transport == LH_TRANSPORT_TCP)
+        lh_text_printf(
+            out, ", tcp of %lld x %s", (long long)f->tcp.streams,
+            lh_units_human(out->arena, f->tcp.window_bytes, LH_DIM_BYTES));
+    else
+        lh_text_printf(out, ", rdma with buffers of %s",
+                       lh_units_human(out->arena, in_flight, LH_DIM_BYTES));
     if (f->tcp.loss > 0)
         lh_text_printf(out, ", loss %g", f->tcp.loss);
 }

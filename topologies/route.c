@@ -385,7 +385,7 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     add_nic(out, &b_nic, 1);
     add_scale_up(out, &b_nic, &b);
     if (out->crosses_wan)
-        lh__transport_limit(out, t);
+        lh__transport_limit(out, t, (int)(from_site - t->sites));
 }
 
 /* How many links there are between the leaves of two accelerators: up to the

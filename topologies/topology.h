@@ -147,7 +147,8 @@ struct lh__span {
     int a, b;
     double length_m; /* < 0: geodesic x route_factor              */
     double route_factor;
-    double equipment_latency_s;
+    double equipment_latency_s; /* < 0: from light                      */
+    const struct lh_light *light;
     double bytes_per_s[2];
     enum lh_transport transport;
     struct lh_tcp tcp;
@@ -332,12 +333,23 @@ enum lh_status lh__map_add(struct lh__wan *wan,
                            const struct lh_scenario *scenario,
                            struct lh_ctx *ctx) LH_MUST_USE;
 
-/* transport.c: what one hop may move a second over a fibre, on a route of so
- * long a round trip; INFINITY: no limit of its own. */
-double lh__transport_cap(const struct lh__fibre *fibre, double rtt_s);
+/* transport.c: what one hop may move a second over a fibre on a route;
+ * INFINITY: no limit of its own. */
+struct lh__trip {
+    double rtt_s;
+    double line_bytes_per_s; /* at which it could send */
+    double library_bytes;    /* in flight by the sender's library; 0: any */
+};
+double lh__transport_cap(const struct lh__fibre *fibre,
+                         const struct lh__trip *trip);
+/* What a fibre carries whose ends can hold only so much: at most buffer / its
+ * round trip. */
+double lh__transport_lossless(const struct lh__fibre *fibre,
+                              double bytes_per_s);
 bool lh__transport_equal(const struct lh__fibre *f, const struct lh__fibre *g);
 /* Fills cap_bytes_per_s of a path that is complete but for that. */
-void lh__transport_limit(struct lh_path *path, const struct lh_topology *t);
+void lh__transport_limit(struct lh_path *path, const struct lh_topology *t,
+                         int from_site);
 
 /* route.c */
 enum lh_status lh__routes_build(struct lh_topology *t,

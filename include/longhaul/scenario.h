@@ -183,6 +183,7 @@ struct lh_library {
                               are all that is known */
     struct lh_protocol protocol[LH_PROTOCOLS];
     struct lh_library_sms sms;
+    double hop_window_bytes; /* in flight of a network hop; 0: not known */
     const char *source;
 };
 
@@ -261,12 +262,26 @@ struct lh_site {
 
 enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_TCP, LH_TRANSPORT_RDMA };
 
-/* Of LH_TRANSPORT_TCP. */
+/* Of LH_TRANSPORT_TCP and LH_TRANSPORT_RDMA. */
 struct lh_tcp {
     int64_t streams;               /* connections of one hop, >= 1 */
-    double window_bytes;           /* of one connection */
+    double window_bytes;           /* tcp: of one connection */
     double loss;                   /* lost packets over sent ones */
-    double mtu_bytes;              /* an IP packet's */
+    double mtu_bytes;              /* an IP packet's; rdma: its data */
+    double library_bytes;          /* in flight of one hop; 0: any; -1: what
+                                      the site's collective library has */
+    double buffer_bytes;           /* rdma: at an end; INFINITY: enough */
+};
+
+/* What a fibre's bandwidth and equipment latency may be derived from. */
+struct lh_light {
+    int64_t pairs;
+    int64_t wavelengths;           /* of a pair; -1: none given */
+    double line_bytes_per_s;       /* of a wavelength */
+    double framing_frac;           /* of it that is usable */
+    double amplifier_spacing_m;    /* -1: none given */
+    double amplifier_latency_s;
+    double transponder_latency_s;  /* at each end */
 };
 
 struct lh_fibre {
@@ -274,7 +289,8 @@ struct lh_fibre {
     double length_m;               /* < 0: geodesic x route_factor */
     double route_factor;
     double bytes_per_s;            /* usable, in each direction */
-    double equipment_latency_s;    /* one way */
+    struct lh_light light;
+    double equipment_latency_s;    /* one way; -1: from light */
     enum lh_transport transport;
     struct lh_tcp tcp;
     struct lh_where where;
@@ -318,6 +334,10 @@ struct lh_background {
     const char *link;              /* NULL: none */
     int site_a, site_b;            /* -1: none */
     double bytes_per_s;
+    int n_day;
+    double *day;                   /* [n_day] shares of it over equal parts of
+                                      the day; none: all of it, always */
+    double level_frac;             /* the share that holds in this run */
     struct lh_where where;
 };
 
@@ -345,6 +365,7 @@ struct lh_scenario {
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
     int n_faults;
     struct lh_fault *faults;
+    double time_of_day_s;          /* -1: background has its daily mean */
     int n_background;
     struct lh_background *background;
     enum lh_collectives collectives;
