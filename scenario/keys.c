@@ -426,6 +426,11 @@ static const struct lh__key keys[] = {
      .help = "What either end can hold so that nothing is lost; less lets "
              "only buffer / round trip pass."},
 
+    {"fibres[].duct", LH__NAME, .offset = FIBRE(duct), .derived = "its own",
+     .example = "river-crossing",
+     .help = "What it lies in: fibres of one duct are cut together (faults[]."
+             "duct)."},
+
     {"fibre_layout", LH__GROUP, .bare = "kind",
      .help = "Connections between sites made by a rule or read from a map."},
     {"fibre_layout.kind", LH__CHOICE, .offset = ROOT(s.layout.kind),
@@ -519,7 +524,7 @@ static const struct lh__key keys[] = {
      .absent = INFINITY, .max = 1e9, .derived = "from then on",
      .help = "How long."},
     {"faults[].rank", LH__COUNT, .offset = FAULT(rank), .absent = -1,
-     .max = 1e9, .derived = "none; one of rank, link and between",
+     .max = 1e9, .derived = "none; one of rank, link, between and duct",
      .example = "5",
      .help = "A rank that computes more slowly.  Ranks count from 0, tensor "
              "innermost, then context, pipeline and data (stages across "
@@ -528,18 +533,31 @@ static const struct lh__key keys[] = {
      .min = 1, .max = 1e6, .derived = "none; a rank needs it", .unit = "ratio",
      .example = "1.3", .help = "Its compute takes so many times as long."},
     {"faults[].link", LH__TEXT, .offset = FAULT(link),
-     .derived = "none; one of rank, link and between",
+     .derived = "none; one of rank, link, between and duct",
      .example = "fibre ashburn->memphis",
      .help = "A link, one direction of a cable, by its name (longhaul run "
              "--links all, longhaul show topology)."},
     {"faults[].between", LH__PAIR, .offset = FAULT(site_a),
      .count = FAULT(site_b), .example = "[ashburn, memphis]",
-     .derived = "none; one of rank, link and between",
+     .derived = "none; one of rank, link, between and duct",
      .help = "All fibres that join two sites, in both directions."},
+    {"faults[].duct", LH__NAME, .offset = FAULT(duct),
+     .derived = "none; one of rank, link, between and duct",
+     .example = "river-crossing",
+     .help = "All fibres that lie in a duct, in both directions."},
     {"faults[].capacity", .flags = LH__ZERO, BYTES_PER_S,
      .offset = FAULT(bytes_per_s), .absent = -1, .max = 1e18,
      .derived = "none; a link needs it",
      .help = "What the link has instead of its own.  0: nothing passes."},
+    {"faults[].reroute", LH__FLAG, .offset = FAULT(reroute),
+     .fallback = "false", .when = "faults[].capacity=0 bit/s",
+     .help = "Traffic of fibres that are cut takes the best routes without "
+             "them, until the fault ends."},
+    {"faults[].switch_time", SECONDS, .offset = FAULT(switch_time_s),
+     .absent = -1, .max = 1e6, .derived = "50 ms",
+     .when = "faults[].reroute=true",
+     .help = "From the cut until other routes are taken.  A cut that holds "
+             "always was found before the step."},
     {"background", LH__GROUPS, .offset = ROOT(s.background),
      .count = ROOT(s.n_background), .size = sizeof(struct lh_background),
      .n_max = 10000, .derived = "none",

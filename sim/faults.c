@@ -12,8 +12,14 @@
  * Pipeline: scenario/faults.c -> this -> incidence (classes), place (speeds,
  * capacities), exec (changes while the step runs).
  *
- * Leaves out: detection and recovery; routes stay what they are, and `auto`
- * decides on the links as they are without faults.
+ * Where cuts are routed around (topologies/outage.c) a fibre has a capacity in
+ * every set of routes:
+ *
+ *   capacity(t, set) = capacity(t) while the routes of the set hold, else so
+ *                      much that it never limits
+ *
+ * Leaves out: recovery; `auto` decides on the links as they are without
+ * faults.
  */
 #include "faults.h"
 
@@ -115,11 +121,48 @@ static void add_fibres(struct pieces *ps, struct piece piece, int a, int b)
     ps->st = LH_BAD_INPUT;
 }
 
+/* Of a bundle, the cables that lie in the duct. */
+static void add_duct(struct pieces *ps, struct piece piece,
+                     const struct lh_fault *f)
+{
+    const struct lh_topology *t = ps->point->topology;
+    for (lh_link l = lh_topology_first_fibre(t); l < lh_topology_link_count(t);
+         l++) {
+        piece.value = lh_topology_duct_left(t, l, f->duct, f->bytes_per_s);
+        if (piece.value >= 0)
+            add(ps, piece, l);
+    }
+}
+
 /* ---- pieces of the scenario -----------------------------------------------
  */
 
+/* Only between sites there is another route.  What no route takes any more
+ * needs no piece. */
+static void reroute_check(struct pieces *ps, const struct lh_fault *f, int i,
+                          size_t before)
+{
+    lh_link fibres = lh_topology_first_fibre(ps->point->topology);
+    bool always = f->at_s == 0 && isinf(f->for_s);
+    size_t kept = before;
+    for (size_t k = before; f->reroute && k < ps->n; k++) {
+        if (ps->piece[k].what < fibres) {
+            lh_error(ps->ctx, f->where,
+                     "faults[%d] has 'reroute' and a link that is no fibre "
+                     "between sites",
+                     i);
+            ps->st = LH_BAD_INPUT;
+        }
+        if (!always || ps->piece[k].value > 0)
+            ps->piece[kept++] = ps->piece[k];
+    }
+    if (f->reroute)
+        ps->n = kept;
+}
+
 static void add_fault(struct pieces *ps, int i)
 {
+    size_t before = ps->n;
     const struct lh_fault *f = &ps->point->scenario->faults[i];
     struct piece piece = {.is_link = f->rank < 0,
                           .from_s = f->at_s,
@@ -131,8 +174,11 @@ static void add_fault(struct pieces *ps, int i)
         add(ps, piece, f->rank);
     else if (f->link)
         add_link(ps, piece, f->link);
+    else if (f->duct)
+        add_duct(ps, piece, f);
     else
         add_fibres(ps, piece, f->site_a, f->site_b);
+    reroute_check(ps, f, i, before);
 }
 
 static void add_background(struct pieces *ps, int i)
@@ -181,6 +227,8 @@ static const char *what_name(const struct pieces *ps, const struct piece *p)
         return lh_format(ps->ctx->arena, "rank %lld", (long long)p->what);
     if (link)
         return lh_format(ps->ctx->arena, "link '%s'", link);
+    if (!p->is_background && f->duct)
+        return lh_format(ps->ctx->arena, "a fibre in duct '%s'", f->duct);
     return lh_format(ps->ctx->arena, "a fibre between '%s' and '%s'",
                      s->sites[p->is_background ? b->site_a : f->site_a].name,
                      s->sites[p->is_background ? b->site_b : f->site_b].name);
@@ -334,10 +382,86 @@ static void thing_add(struct lh__faults *f, struct pieces *ps,
     }
 }
 
+static void room_make(struct lh__faults *out, size_t n, struct lh_arena *arena)
+{
+    out->schedules = LH_NEW(arena, struct lh__schedule, n);
+    out->rank = LH_NEW(arena, lh_rank, n);
+    out->rank_schedule = LH_NEW(arena, int32_t, n);
+    out->link = LH_NEW(arena, lh_link, n);
+    out->link_schedule = LH_NEW(arena, int32_t, n);
+}
+
+/* ---- reroutes -------------------------------------------------------------
+ */
+
+/* The capacity `own` (NULL: always `nominal`) while the routes of a set hold;
+ * else so much that it never limits. */
+static struct lh__schedule schedule_in_set(const struct lh__schedule *own,
+                                           double nominal, int set,
+                                           const struct lh_topology *t,
+                                           struct lh_arena *arena)
+{
+    const struct lh_reroute *epoch;
+    struct lh__change always = {0, nominal};
+    struct lh__schedule c = {1, &always};
+    int n = lh_topology_reroutes(t, &epoch);
+    if (own)
+        c = *own;
+    struct lh__schedule s = {.changes =
+                                 LH_NEW(arena, struct lh__change, c.n + n)};
+    for (int32_t i = 0, e = 0; i < c.n || e < n;) {
+        double at_s = fmin(i < c.n ? c.changes[i].at_s : INFINITY,
+                           e < n ? epoch[e].from_s : INFINITY);
+        i += i < c.n && c.changes[i].at_s <= at_s;
+        e += e < n && epoch[e].from_s <= at_s;
+        double value = epoch[e - 1].set == set ? c.changes[i - 1].value
+                                               : LH__UNUSED_BYTES_PER_S;
+        if (s.n == 0 || s.changes[s.n - 1].value != value)
+            s.changes[s.n++] = (struct lh__change){at_s, value};
+    }
+    return s;
+}
+
+/* Every fibre has a schedule in every set of routes (topologies/outage.c). */
+static void reroutes_add(struct lh__faults *f, const struct lh_topology *t,
+                         int n_sets, struct lh_arena *arena)
+{
+    const struct lh__faults own = *f;
+    lh_link first = lh_topology_first_fibre(t);
+    lh_link n_ways = lh_topology_link_count(t) - first;
+    room_make(f, (size_t)(own.n_schedules + own.n_links + own.n_ranks)
+                     + (size_t)n_ways * (size_t)n_sets, arena);
+    f->rank = own.rank;
+    f->rank_schedule = own.rank_schedule;
+    memcpy(f->schedules, own.schedules,
+           (size_t)own.n_schedules * sizeof *f->schedules);
+    for (f->n_links = 0;
+         f->n_links < own.n_links && own.link[f->n_links] < first;
+         f->n_links++) {
+        f->link[f->n_links] = own.link[f->n_links];
+        f->link_schedule[f->n_links] = own.link_schedule[f->n_links];
+    }
+    for (lh_link k = 0; k < n_ways * n_sets; k++) {
+        lh_link base = first + k % n_ways;
+        double nominal = lh_topology_link_capacity(t, base);
+        int32_t id = lh__faults_link(&own, base);
+        if (isinf(nominal))
+            continue;
+        f->link[f->n_links] = first + k;
+        f->link_schedule[f->n_links++] = schedule_id(
+            f, schedule_in_set(id < 0 ? NULL : &own.schedules[id], nominal,
+                               (int)(k / n_ways), t, arena));
+    }
+    f->dated = true;
+}
+
 enum lh_status lh__faults_make(struct lh__faults *out,
                                const struct lh_sim_point *p, struct lh_ctx *ctx)
 {
     struct pieces ps = {.point = p, .ctx = ctx, .st = LH_OK};
+    lh_link links = lh_topology_link_count(p->topology);
+    lh_link end = lh_topology_link_end(p->topology);
+    lh_link ways = links - lh_topology_first_fibre(p->topology);
     *out = (struct lh__faults){0};
     for (int i = 0; i < p->scenario->n_faults; i++)
         add_fault(&ps, i);
@@ -347,11 +471,7 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         return ps.st;
     qsort(ps.piece, ps.n, sizeof *ps.piece, by_what);
     overlaps_check(&ps);
-    out->schedules = LH_NEW(ctx->arena, struct lh__schedule, ps.n);
-    out->rank = LH_NEW(ctx->arena, lh_rank, ps.n);
-    out->rank_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
-    out->link = LH_NEW(ctx->arena, lh_link, ps.n);
-    out->link_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
+    room_make(out, ps.n, ctx->arena);
     size_t first = 0;
     for (size_t i = 0; i < ps.n; i++) {
         const struct piece *piece = &ps.piece[i];
@@ -361,6 +481,8 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         thing_add(out, &ps, &ps.piece[first], i + 1 - first);
         first = i + 1;
     }
+    if (end > links)
+        reroutes_add(out, p->topology, 1 + (end - links) / ways, ctx->arena);
     return ps.st;
 }
 
@@ -420,7 +542,9 @@ double lh__schedule_amount(const struct lh__schedule *s, double from_s,
 double lh__schedule_most(const struct lh__schedule *s)
 {
     double most = 0;
-    for (int32_t i = 0; i < s->n; i++)
-        most = fmax(most, s->changes[i].value);
+    for (int32_t i = 0; i < s->n; i++) {
+        if (s->changes[i].value < LH__UNUSED_BYTES_PER_S)
+            most = fmax(most, s->changes[i].value);
+    }
     return most;
 }

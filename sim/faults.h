@@ -17,6 +17,9 @@ struct lh__change {
     double value; /* a rank: speed, 1 = nominal; a link: bytes/s */
 };
 
+/* Of a fibre while traffic takes other routes: above all that flows move. */
+#define LH__UNUSED_BYTES_PER_S 1e18
+
 struct lh__schedule {
     int32_t n;
     struct lh__change *changes;
@@ -50,7 +53,7 @@ double lh__schedule_end(const struct lh__schedule *s, double start_s,
 /* The integral from one date to a later one. */
 double lh__schedule_amount(const struct lh__schedule *s, double from_s,
                            double to_s);
-/* The largest value. */
+/* The largest value that is in use. */
 double lh__schedule_most(const struct lh__schedule *s);
 
 #endif

@@ -115,6 +115,13 @@ struct lh__wan_node {
     double latitude_deg, longitude_deg;
 };
 
+/* One cable of a bundle. */
+struct lh__strand {
+    const char *duct; /* NULL: its own */
+    double bytes_per_s[2];
+    const struct lh__strand *next;
+};
+
 /* One fibre, or a bundle of fibres with equal ends, length, latency and
  * transport. */
 struct lh__fibre {
@@ -126,6 +133,7 @@ struct lh__fibre {
     double bytes_per_s[2]; /* a to b, b to a                            */
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const struct lh__strand *strands; /* n_cables */
     int n_cables;
     int ordinal; /* 1: first between its ends                 */
 };
@@ -152,7 +160,17 @@ struct lh__span {
     double bytes_per_s[2];
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const char *duct;
     struct lh_where where;
+};
+
+/* outage.c: the fibres that each set of routes does without, and when. */
+enum { LH__SETS_MAX = 8 };
+struct lh__outages {
+    int n_sets; /* >= 1 */
+    bool *dead[LH__SETS_MAX]; /* [2 * n_fibres] */
+    int n_epochs;
+    struct lh_reroute *epochs;
 };
 
 /* Route from one gateway to another. */
@@ -203,7 +221,8 @@ struct lh_topology {
     uint64_t seed; /* of the hash */
     bool hashed;   /* lh_topology_is_hashed() */
     struct lh__wan wan;
-    struct lh__route *routes; /* [n_sites * n_sites] from, to          */
+    struct lh__outages outages;
+    struct lh__route *routes; /* [n_sets][n_sites * n_sites] from, to  */
     const struct lh__by_name *by_name;
     struct lh__graph **graph; /* *graph: NULL until the first need     */
 };
@@ -350,6 +369,17 @@ bool lh__transport_equal(const struct lh__fibre *f, const struct lh__fibre *g);
 /* Fills cap_bytes_per_s of a path that is complete but for that. */
 void lh__transport_limit(struct lh_path *path, const struct lh_topology *t,
                          int from_site);
+
+/* outage.c; needs the fibres and their names. */
+enum lh_status lh__outages_make(struct lh__outages *out,
+                                const struct lh_topology *t,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* 2 fibre + way of a link of any set. */
+static inline lh_link lh__fibre_way(const struct lh_topology *t, lh_link link)
+{
+    return (link - t->first_wan) % (2 * t->wan.n_fibres);
+}
 
 /* route.c */
 enum lh_status lh__routes_build(struct lh_topology *t,

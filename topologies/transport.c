@@ -125,7 +125,7 @@ void lh__transport_limit(struct lh_path *path, const struct lh_topology *t,
     for (int i = 0; i < path->n_links; i++) {
         lh_link link = path->links[i];
 
-        if (link < t->first_wan)
+        if (link < t->first_wan || link >= t->n_links)
             continue;
         const struct lh__fibre *f = &t->wan.fibres[(link - t->first_wan) / 2];
         if (f->transport == LH_TRANSPORT_RDMA && f->tcp.loss > 0)

@@ -121,6 +121,20 @@ static void buffers_apply(struct lh__fibre *fibre, const struct lh__wan *wan,
             lh__transport_lossless(fibre, fibre->bytes_per_s[way]);
 }
 
+/* A cable of a bundle, which lies the same way round or is turned. */
+static void strand_add(struct lh__fibre *bundle, const struct lh__fibre *cable,
+                       const struct lh__span *span, int turned,
+                       struct lh_ctx *ctx)
+{
+    struct lh__strand *strand = LH_NEW(ctx->arena, struct lh__strand, 1);
+
+    *strand = (struct lh__strand){.duct = span->duct,
+                                  .bytes_per_s = {cable->bytes_per_s[turned],
+                                                  cable->bytes_per_s[!turned]},
+                                  .next = bundle->strands};
+    bundle->strands = strand;
+}
+
 enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
                            struct lh_ctx *ctx)
 {
@@ -153,6 +167,7 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
         if (!same_ends(f, span))
             continue;
         if (same_bundle(f, &fibre)) {
+            strand_add(f, &fibre, span, turned, ctx);
             f->bytes_per_s[0] += fibre.bytes_per_s[turned];
             f->bytes_per_s[1] += fibre.bytes_per_s[!turned];
             f->n_cables++;
@@ -160,6 +175,7 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
         }
         fibre.ordinal++;
     }
+    strand_add(&fibre, &fibre, span, 0, ctx);
     wan->fibres = lh_grow(ctx->arena, wan->fibres, &wan->fibre_capacity, n + 1,
                           sizeof *wan->fibres);
     wan->fibres[wan->n_fibres++] = fibre;
@@ -263,6 +279,7 @@ static enum lh_status by_hand(struct lh__wan *wan,
             .bytes_per_s = {f->bytes_per_s, f->bytes_per_s},
             .transport = f->transport,
             .tcp = f->tcp,
+            .duct = f->duct,
             .where = f->where,
         };
         enum lh_status one = lh__wan_add(wan, &span, ctx);

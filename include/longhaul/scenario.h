@@ -293,6 +293,8 @@ struct lh_fibre {
     double equipment_latency_s;    /* one way; -1: from light */
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const char *duct;              /* fibres of one duct are cut together;
+                                      NULL: its own */
     struct lh_where where;
 };
 
@@ -315,7 +317,7 @@ struct lh_layout {
 
 /* A rank that computes more slowly, or a link (or all fibres between two
  * sites, in both directions) of another capacity.  Dates count from the
- * beginning of the step; one of rank, link and sites is given. */
+ * beginning of the step; one of rank, link, sites and duct is given. */
 struct lh_fault {
     double at_s;
     double for_s;                  /* INFINITY: from then on */
@@ -323,7 +325,11 @@ struct lh_fault {
     double slowdown;               /* >= 1; -1: none */
     const char *link;              /* name; NULL: none */
     int site_a, site_b;            /* -1: none */
+    const char *duct;              /* NULL: none */
     double bytes_per_s;            /* capacity then; -1: none */
+    bool reroute;                  /* of capacity 0: traffic takes other routes
+                                      after switch_time_s */
+    double switch_time_s;
     struct lh_where where;
 };
 
