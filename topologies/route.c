@@ -251,6 +251,25 @@ enum lh_status lh__routes_build(struct lh_topology *t,
     return st;
 }
 
+struct lh__route_facts lh__route_facts(const struct lh_topology *t, int from,
+                                       int to)
+{
+    const struct lh__route *route = &t->routes[from * t->n_sites + to];
+    struct lh__route_facts facts = {
+        .n_fibres = route->n_links,
+        .latency_s = route->latency_s,
+        .bytes_per_s = fmin(t->sites[from].gateway_bytes_per_s,
+                            t->sites[to].gateway_bytes_per_s)};
+
+    for (int i = 0; i < route->n_links; i++) {
+        lh_link way = lh__fibre_way(t, route->links[i]);
+        facts.length_m += t->wan.fibres[way / 2].length_m;
+        facts.bytes_per_s = fmin(facts.bytes_per_s,
+                                 t->wan.fibres[way / 2].bytes_per_s[way % 2]);
+    }
+    return facts;
+}
+
 /* ---- inside a site ------------------------------------------------------- */
 
 /* An accelerator as seen from its site. */

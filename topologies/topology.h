@@ -386,6 +386,21 @@ enum lh_status lh__routes_build(struct lh_topology *t,
                                 const struct lh_scenario *scenario,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 
+/* One way, gateway to gateway. */
+struct lh__route_facts {
+    int n_fibres;
+    double length_m, latency_s;
+    double bytes_per_s; /* of its fibres and both gateways */
+};
+struct lh__route_facts lh__route_facts(const struct lh_topology *t, int from,
+                                       int to);
+
+/* cut.c: maximum flow over the fibres, in bytes/s or, of a unit a cable, in
+ * cables; between begin and end of igraph's handlers, or as they are. */
+double lh__fibres_flow(const struct lh_topology *t, int a, int b, bool cables);
+/* parting.c: the fewest ducts whose loss parts two sites. */
+int lh__cuts_to_part(const struct lh_topology *t, int a, int b);
+
 /* names.c */
 const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,
                           lh_link link);

@@ -173,5 +173,7 @@ double lh_topology_cut(const struct lh_topology *t, int site_a, int site_b);
 enum lh_status lh_topology_check(const struct lh_topology *t,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 void lh_topology_print(struct lh_text *out, const struct lh_topology *t);
+/* Sites, fibres and routes between sites. */
+void lh_topology_print_json(struct lh_text *out, const struct lh_topology *t);
 
 #endif
