@@ -54,11 +54,14 @@ enum lh_status lh__detour_begin(struct lh__detour **out,
                                 const struct lh__placed *placed,
                                 struct lh_engine *engine, struct lh_ctx *ctx)
 {
-    const struct lh_reroute *epochs;
-    int n = lh_topology_reroutes(placed->topology, &epochs);
+    const struct lh__faults *faults = placed->incidence.faults;
+    const struct lh_reroute *epochs = NULL;
     size_t n_groups = (size_t)placed->n_groups;
     enum lh_status st = LH_OK;
+    int n = 0;
     *out = NULL;
+    if (faults && faults->dated)
+        n = lh_topology_reroutes(placed->topology, &epochs);
     if (n < 2)
         return LH_OK;
     struct lh__detour *d = LH_NEW(ctx->arena, struct lh__detour, 1);
@@ -70,7 +73,7 @@ enum lh_status lh__detour_begin(struct lh__detour **out,
         .epochs = epochs,
         .state = LH_NEW(ctx->arena, enum state, n_groups),
         .flow = LH_NEW(ctx->arena, lh_flow, n_groups),
-        .moved = LH_NEW(ctx->arena, double, (size_t)n * n_groups),
+        .moved = LH_NEW(ctx->arena, double, (size_t)n *n_groups),
         .change = LH_NEW(ctx->arena, struct change, n)};
     for (int i = 1; st == LH_OK && i < n; i++) {
         d->change[i] = (struct change){d, i};
@@ -98,8 +101,8 @@ void lh__detour_over(struct lh__detour *d, int64_t group)
 static double moved_in(const struct lh__detour *d, int k, int32_t g)
 {
     int64_t n = d->p->n_groups;
-    double end = k + 1 < d->n_seen ? d->moved[(k + 1) * n + g]
-                                   : d->p->group_bytes[g];
+    double end =
+        k + 1 < d->n_seen ? d->moved[(k + 1) * n + g] : d->p->group_bytes[g];
     return end - d->moved[k * n + g];
 }
 

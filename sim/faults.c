@@ -429,8 +429,10 @@ static void reroutes_add(struct lh__faults *f, const struct lh_topology *t,
     const struct lh__faults own = *f;
     lh_link first = lh_topology_first_fibre(t);
     lh_link n_ways = lh_topology_link_count(t) - first;
-    room_make(f, (size_t)(own.n_schedules + own.n_links + own.n_ranks)
-                     + (size_t)n_ways * (size_t)n_sets, arena);
+    room_make(f,
+              (size_t)(own.n_schedules + own.n_links + own.n_ranks)
+                  + (size_t)n_ways * (size_t)n_sets,
+              arena);
     f->rank = own.rank;
     f->rank_schedule = own.rank_schedule;
     memcpy(f->schedules, own.schedules,

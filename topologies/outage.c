@@ -92,10 +92,10 @@ static enum lh_status cut_add(struct cuts *cuts, const struct lh_fault *fault)
                  (int)FAULTS_MAX);
         return LH_BAD_INPUT;
     }
-    *cut = (struct cut){.dead = LH_NEW(cuts->ctx->arena, bool, n_ways),
-                        .from_s =
-                            always ? 0 : fault->at_s + fault->switch_time_s,
-                        .to_s = fault->at_s + fault->for_s};
+    *cut =
+        (struct cut){.dead = LH_NEW(cuts->ctx->arena, bool, n_ways),
+                     .from_s = always ? 0 : fault->at_s + fault->switch_time_s,
+                     .to_s = fault->at_s + fault->for_s};
     for (int k = 0; k < n_ways; k++) {
         cut->dead[k] = is_cut(t, fault, t->first_wan + k);
         n += cut->dead[k];
@@ -121,9 +121,8 @@ static void dead_at(bool *out, const struct cuts *cuts, double date_s)
     memset(out, 0, n_ways * sizeof *out);
     for (int i = 0; i < cuts->n; i++) {
         const struct cut *c = &cuts->cut[i];
-        for (size_t k = 0; c->from_s <= date_s && date_s < c->to_s
-                           && k < n_ways;
-             k++)
+        for (size_t k = 0;
+             c->from_s <= date_s && date_s < c->to_s && k < n_ways; k++)
             out[k] |= c->dead[k];
     }
 }
@@ -213,16 +212,14 @@ int lh_topology_reroutes(const struct lh_topology *t,
 
 int lh_topology_link_set(const struct lh_topology *t, lh_link link)
 {
-    return link < t->n_links
-               ? 0
-               : 1 + (link - t->n_links) / (2 * t->wan.n_fibres);
+    return link < t->n_links ? 0
+                             : 1 + (link - t->n_links) / (2 * t->wan.n_fibres);
 }
 
 lh_link lh_topology_link_in_set(const struct lh_topology *t, lh_link link,
                                 int set)
 {
-    return t->first_wan + lh__fibre_way(t, link)
-           + set * 2 * t->wan.n_fibres;
+    return t->first_wan + lh__fibre_way(t, link) + set * 2 * t->wan.n_fibres;
 }
 
 lh_link lh_topology_link_end(const struct lh_topology *t)

@@ -87,8 +87,8 @@ static bool reach(struct search *s, int a, int b)
         for (int i = 0; i < wan->n_fibres; i++) {
             const struct lh__fibre *f = &wan->fibres[i];
             int other = f->a == at ? f->b : f->a;
-            if ((f->a != at && f->b != at) || other == a
-                || s->via[other] >= 0 || price(s, i) == 0)
+            if ((f->a != at && f->b != at) || other == a || s->via[other] >= 0
+                || price(s, i) == 0)
                 continue;
             s->via[other] = i;
             s->queue[tail++] = other;

@@ -26,12 +26,12 @@
  * CCR 27, 1997, without delayed acknowledgements).  Headers of 20 B each: RFC
  * 791, RFC 9293.
  * Go-back-N: Bertsekas and Gallager, Data Networks, section 2.4; that network
- * cards do so: Mittal et al., Revisiting network support for RDMA, SIGCOMM 2018.
- * Library: NCCL_BUFFSIZE, a channel's (data/protocols.csv).
- * Leaves out: slow start and recovery (a flow has its mean rate at once),
- * losses that the flows make themselves, queues (RTT grows with them), losses
- * added up over several fibres, what is sent again on links that others share,
- * selective repeat.
+ * cards do so: Mittal et al., Revisiting network support for RDMA, SIGCOMM
+ * 2018. Library: NCCL_BUFFSIZE, a channel's (data/protocols.csv). Leaves out:
+ * slow start and recovery (a flow has its mean rate at once), losses that the
+ * flows make themselves, queues (RTT grows with them), losses added up over
+ * several fibres, what is sent again on links that others share, selective
+ * repeat.
  */
 #include <math.h>
 
@@ -90,8 +90,7 @@ double lh__transport_cap(const struct lh__fibre *fibre,
 
 double lh__transport_lossless(const struct lh__fibre *fibre, double bytes_per_s)
 {
-    return fmin(bytes_per_s,
-                fibre->tcp.buffer_bytes / (2 * fibre->latency_s));
+    return fmin(bytes_per_s, fibre->tcp.buffer_bytes / (2 * fibre->latency_s));
 }
 
 bool lh__transport_equal(const struct lh__fibre *f, const struct lh__fibre *g)
@@ -108,8 +107,8 @@ static double line_rate(const struct lh_path *path, const struct lh_topology *t)
     double bytes_per_s = (double)INFINITY;
 
     for (int i = 0; i < path->n_links; i++)
-        bytes_per_s = fmin(bytes_per_s,
-                           lh_topology_link_capacity(t, path->links[i]));
+        bytes_per_s =
+            fmin(bytes_per_s, lh_topology_link_capacity(t, path->links[i]));
     return bytes_per_s;
 }
 

@@ -99,9 +99,8 @@ static bool same_bundle(const struct lh__fibre *f, const struct lh__fibre *g)
 static void buffers_apply(struct lh__fibre *fibre, const struct lh__wan *wan,
                           const struct lh__span *span, struct lh_ctx *ctx)
 {
-    double wanted =
-        fmax(fibre->bytes_per_s[0], fibre->bytes_per_s[1]) * 2
-        * fibre->latency_s;
+    double wanted = fmax(fibre->bytes_per_s[0], fibre->bytes_per_s[1]) * 2
+                    * fibre->latency_s;
 
     if (fibre->transport != LH_TRANSPORT_RDMA
         || fibre->tcp.buffer_bytes >= wanted)
@@ -112,10 +111,9 @@ static void buffers_apply(struct lh__fibre *fibre, const struct lh__wan *wan,
             wan->nodes[span->a].name, wan->nodes[span->b].name,
             lh_units_human(ctx->arena, wanted, LH_DIM_BYTES),
             lh_units_human(ctx->arena, fibre->tcp.buffer_bytes, LH_DIM_BYTES),
-            lh_units_human(
-                ctx->arena,
-                lh__transport_lossless(fibre, fibre->bytes_per_s[0]),
-                LH_DIM_BANDWIDTH));
+            lh_units_human(ctx->arena,
+                           lh__transport_lossless(fibre, fibre->bytes_per_s[0]),
+                           LH_DIM_BANDWIDTH));
     for (int way = 0; way < 2; way++)
         fibre->bytes_per_s[way] =
             lh__transport_lossless(fibre, fibre->bytes_per_s[way]);
