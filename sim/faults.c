@@ -12,12 +12,8 @@
  * Pipeline: scenario/faults.c -> this -> incidence (classes), place (speeds,
  * capacities), exec (changes while the step runs).
  *
- * Where cuts are routed around (topologies/outage.c) a fibre has a capacity in
- * every set of routes:
- *
- *   capacity(t, set) = capacity(t) while the routes of the set hold, else so
- *                      much that it never limits
- *
+ * Where cuts are routed around, reroute.c gives every fibre a schedule a set of
+ * routes.
  * Leaves out: recovery; `auto` decides on the links as they are without
  * faults.
  */
@@ -337,30 +333,6 @@ static struct lh__schedule schedule_of(struct pieces *ps, const struct piece *p,
     return s;
 }
 
-static bool schedules_equal(const struct lh__schedule *a,
-                            const struct lh__schedule *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (int32_t i = 0; i < a->n; i++) {
-        if (a->changes[i].at_s != b->changes[i].at_s
-            || a->changes[i].value != b->changes[i].value)
-            return false;
-    }
-    return true;
-}
-
-/* The number of the schedule, equal ones being one. */
-static int32_t schedule_id(struct lh__faults *f, struct lh__schedule s)
-{
-    for (int32_t i = 0; i < f->n_schedules; i++) {
-        if (schedules_equal(&f->schedules[i], &s))
-            return i;
-    }
-    f->schedules[f->n_schedules] = s;
-    return f->n_schedules++;
-}
-
 /* The schedule of the `n` pieces of one rank or link, unless it is nominal. */
 static void thing_add(struct lh__faults *f, struct pieces *ps,
                       const struct piece *p, size_t n)
@@ -375,95 +347,17 @@ static void thing_add(struct lh__faults *f, struct pieces *ps,
         return;
     if (p->is_link) {
         f->link[f->n_links] = (lh_link)p->what;
-        f->link_schedule[f->n_links++] = schedule_id(f, s);
+        f->link_schedule[f->n_links++] = lh__schedule_add(f, s);
     } else {
         f->rank[f->n_ranks] = p->what;
-        f->rank_schedule[f->n_ranks++] = schedule_id(f, s);
+        f->rank_schedule[f->n_ranks++] = lh__schedule_add(f, s);
     }
-}
-
-static void room_make(struct lh__faults *out, size_t n, struct lh_arena *arena)
-{
-    out->schedules = LH_NEW(arena, struct lh__schedule, n);
-    out->rank = LH_NEW(arena, lh_rank, n);
-    out->rank_schedule = LH_NEW(arena, int32_t, n);
-    out->link = LH_NEW(arena, lh_link, n);
-    out->link_schedule = LH_NEW(arena, int32_t, n);
-}
-
-/* ---- reroutes -------------------------------------------------------------
- */
-
-/* The capacity `own` (NULL: always `nominal`) while the routes of a set hold;
- * else so much that it never limits. */
-static struct lh__schedule schedule_in_set(const struct lh__schedule *own,
-                                           double nominal, int set,
-                                           const struct lh_topology *t,
-                                           struct lh_arena *arena)
-{
-    const struct lh_reroute *epoch;
-    struct lh__change always = {0, nominal};
-    struct lh__schedule c = {1, &always};
-    int n = lh_topology_reroutes(t, &epoch);
-    if (own)
-        c = *own;
-    struct lh__schedule s = {.changes =
-                                 LH_NEW(arena, struct lh__change, c.n + n)};
-    for (int32_t i = 0, e = 0; i < c.n || e < n;) {
-        double at_s = fmin(i < c.n ? c.changes[i].at_s : INFINITY,
-                           e < n ? epoch[e].from_s : INFINITY);
-        i += i < c.n && c.changes[i].at_s <= at_s;
-        e += e < n && epoch[e].from_s <= at_s;
-        double value = epoch[e - 1].set == set ? c.changes[i - 1].value
-                                               : LH__UNUSED_BYTES_PER_S;
-        if (s.n == 0 || s.changes[s.n - 1].value != value)
-            s.changes[s.n++] = (struct lh__change){at_s, value};
-    }
-    return s;
-}
-
-/* Every fibre has a schedule in every set of routes (topologies/outage.c). */
-static void reroutes_add(struct lh__faults *f, const struct lh_topology *t,
-                         int n_sets, struct lh_arena *arena)
-{
-    const struct lh__faults own = *f;
-    lh_link first = lh_topology_first_fibre(t);
-    lh_link n_ways = lh_topology_link_count(t) - first;
-    room_make(f,
-              (size_t)(own.n_schedules + own.n_links + own.n_ranks)
-                  + (size_t)n_ways * (size_t)n_sets,
-              arena);
-    f->rank = own.rank;
-    f->rank_schedule = own.rank_schedule;
-    memcpy(f->schedules, own.schedules,
-           (size_t)own.n_schedules * sizeof *f->schedules);
-    for (f->n_links = 0;
-         f->n_links < own.n_links && own.link[f->n_links] < first;
-         f->n_links++) {
-        f->link[f->n_links] = own.link[f->n_links];
-        f->link_schedule[f->n_links] = own.link_schedule[f->n_links];
-    }
-    for (lh_link k = 0; k < n_ways * n_sets; k++) {
-        lh_link base = first + k % n_ways;
-        double nominal = lh_topology_link_capacity(t, base);
-        int32_t id = lh__faults_link(&own, base);
-        if (isinf(nominal))
-            continue;
-        f->link[f->n_links] = first + k;
-        f->link_schedule[f->n_links++] = schedule_id(
-            f, schedule_in_set(id < 0 ? NULL : &own.schedules[id], nominal,
-                               (int)(k / n_ways), t, arena));
-    }
-    f->dated = true;
 }
 
 enum lh_status lh__faults_make(struct lh__faults *out,
                                const struct lh_sim_point *p, struct lh_ctx *ctx)
 {
     struct pieces ps = {.point = p, .ctx = ctx, .st = LH_OK};
-    lh_link links = lh_topology_link_count(p->topology);
-    lh_link end = lh_topology_link_end(p->topology);
-    lh_link ways = links - lh_topology_first_fibre(p->topology);
     *out = (struct lh__faults){0};
     for (int i = 0; i < p->scenario->n_faults; i++)
         add_fault(&ps, i);
@@ -473,7 +367,7 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         return ps.st;
     qsort(ps.piece, ps.n, sizeof *ps.piece, by_what);
     overlaps_check(&ps);
-    room_make(out, ps.n, ctx->arena);
+    lh__faults_room(out, ps.n, ctx->arena);
     size_t first = 0;
     for (size_t i = 0; i < ps.n; i++) {
         const struct piece *piece = &ps.piece[i];
@@ -483,8 +377,8 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         thing_add(out, &ps, &ps.piece[first], i + 1 - first);
         first = i + 1;
     }
-    if (end > links)
-        reroutes_add(out, p->topology, 1 + (end - links) / ways, ctx->arena);
+    if (lh_topology_link_end(p->topology) > lh_topology_link_count(p->topology))
+        lh__reroutes_add(out, p->topology, ctx->arena);
     return ps.st;
 }
 
@@ -510,43 +404,4 @@ int32_t lh__faults_link(const struct lh__faults *f, lh_link link)
 {
     int32_t at = lh__link_search(f->link, f->n_links, link);
     return at < 0 ? -1 : f->link_schedule[at];
-}
-
-double lh__schedule_end(const struct lh__schedule *s, double start_s,
-                        double amount)
-{
-    int32_t i = 0;
-    while (i + 1 < s->n && s->changes[i + 1].at_s <= start_s)
-        i++;
-    for (; i + 1 < s->n; i++) {
-        double until_s = s->changes[i + 1].at_s;
-        double done = (until_s - start_s) * s->changes[i].value;
-        if (amount <= done)
-            break;
-        amount -= done;
-        start_s = until_s;
-    }
-    return start_s + amount / s->changes[i].value;
-}
-
-double lh__schedule_amount(const struct lh__schedule *s, double from_s,
-                           double to_s)
-{
-    double amount = 0;
-    for (int32_t i = 0; i < s->n; i++) {
-        double begin_s = fmax(from_s, s->changes[i].at_s);
-        double end_s = i + 1 < s->n ? fmin(to_s, s->changes[i + 1].at_s) : to_s;
-        amount += fmax(0.0, end_s - begin_s) * s->changes[i].value;
-    }
-    return amount;
-}
-
-double lh__schedule_most(const struct lh__schedule *s)
-{
-    double most = 0;
-    for (int32_t i = 0; i < s->n; i++) {
-        if (s->changes[i].value < LH__UNUSED_BYTES_PER_S)
-            most = fmax(most, s->changes[i].value);
-    }
-    return most;
 }

@@ -42,6 +42,13 @@ struct lh__faults {
 enum lh_status lh__faults_make(struct lh__faults *out,
                                const struct lh_sim_point *p,
                                struct lh_ctx *ctx) LH_MUST_USE;
+/* Room for n entries of each kind. */
+void lh__faults_room(struct lh__faults *f, size_t n, struct lh_arena *arena);
+/* The number of the schedule, equal ones being one. */
+int32_t lh__schedule_add(struct lh__faults *f, struct lh__schedule s);
+/* reroute.c: a schedule a fibre and set of routes. */
+void lh__reroutes_add(struct lh__faults *f, const struct lh_topology *t,
+                      struct lh_arena *arena);
 /* The schedule, or -1: nominal.  O(log of the faults). */
 int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank);
 int32_t lh__faults_link(const struct lh__faults *f, lh_link link);

@@ -35,17 +35,18 @@ struct adjacency {
     int *fibre;
 };
 
-/* The WAN without what a set of routes does without. */
-struct living {
-    const struct lh_topology *t;
-    struct adjacency adj;
-    const bool *dead; /* [2 * n_fibres] */
-};
-
 struct distance {
     double latency_s;
     int n_links;
     bool settled;
+};
+
+/* The WAN without what a set of routes does without. */
+struct living {
+    const struct lh_topology *t;
+    struct adjacency adj;
+    const bool *dead;   /* [2 * n_fibres] */
+    struct distance *d; /* [n_nodes] to the target at work */
 };
 
 static struct adjacency adjacency_make(const struct lh__wan *wan,
@@ -88,9 +89,10 @@ static int way_from(const struct living *l, int fibre, int from)
 
 /* Distance of every WAN node to `target`; both directions of a fibre have one
  * latency.  O(nodes^2 + fibres): maps have at most a few thousand nodes. */
-static void distances(struct distance *d, const struct living *l, int target)
+static void distances(const struct living *l, int target)
 {
     const struct lh__wan *wan = &l->t->wan;
+    struct distance *d = l->d;
     const struct adjacency *adj = &l->adj;
 
     for (int w = 0; w < wan->n_nodes; w++)
@@ -122,10 +124,10 @@ static void distances(struct distance *d, const struct living *l, int target)
 
 /* From `from` along the distances; at a fork the lowest link id.  The sums are
  * those that distances() compared, so equality is exact. */
-static void route_walk(struct lh__route *out, const struct living *l,
-                       const struct distance *d, int from)
+static void route_walk(struct lh__route *out, const struct living *l, int from)
 {
     const struct lh_topology *t = l->t;
+    const struct distance *d = l->d;
     int at = from;
 
     out->n_links = d[from].n_links;
@@ -154,9 +156,10 @@ static void route_walk(struct lh__route *out, const struct living *l,
 }
 
 static enum lh_status route_make(struct lh_topology *t, const struct living *l,
-                                 const struct distance *d, int from, int to,
-                                 struct lh_ctx *ctx)
+                                 int from, int to, struct lh_ctx *ctx)
 {
+    const struct distance *d = l->d;
+
     if (d[from].n_links > LH__ROUTE_MAX) {
         lh_error(ctx, LH_NOWHERE,
                  "the route from site '%s' to site '%s' has "
@@ -165,7 +168,7 @@ static enum lh_status route_make(struct lh_topology *t, const struct living *l,
                  (int)LH__ROUTE_MAX);
         return LH_BAD_INPUT;
     }
-    route_walk(&t->routes[from * t->n_sites + to], l, d, from);
+    route_walk(&t->routes[from * t->n_sites + to], l, from);
     return LH_OK;
 }
 
@@ -192,15 +195,14 @@ static enum lh_status joined_check(const struct lh_topology *t,
 /* The route of a pair in another set: the usual one where nothing joins the
  * two. */
 static enum lh_status detour_make(struct lh_topology *t, const struct living *l,
-                                  const struct distance *d, int set, int from,
-                                  int to, struct lh_ctx *ctx)
+                                  int set, int from, int to, struct lh_ctx *ctx)
 {
     int pair = from * t->n_sites + to, links = 0;
     int n_pairs = t->n_sites * t->n_sites;
     struct lh__route *out = &t->routes[set * n_pairs + pair];
 
-    if (isfinite(d[from].latency_s) && d[from].n_links <= LH__ROUTE_MAX)
-        route_walk(out, l, d, from);
+    if (isfinite(l->d[from].latency_s) && l->d[from].n_links <= LH__ROUTE_MAX)
+        route_walk(out, l, from);
     else
         *out = t->routes[pair];
     for (int i = 0; i <= set; i++)
@@ -219,17 +221,15 @@ static enum lh_status routes_to(struct lh_topology *t, const struct living *l,
                                 const struct lh_scenario *scenario, int set,
                                 int to, struct lh_ctx *ctx)
 {
-    struct distance *d =
-        LH_NEW(ctx->arena, struct distance, (size_t)t->wan.n_nodes);
     enum lh_status st = LH_OK;
 
-    distances(d, l, to);
+    distances(l, to);
     if (to == 0 && set == 0)
-        st = joined_check(t, scenario, d, ctx);
+        st = joined_check(t, scenario, l->d, ctx);
     for (int from = 0; st == LH_OK && from < t->n_sites; from++)
         if (from != to)
-            st = set == 0 ? route_make(t, l, d, from, to, ctx)
-                          : detour_make(t, l, d, set, from, to, ctx);
+            st = set == 0 ? route_make(t, l, from, to, ctx)
+                          : detour_make(t, l, set, from, to, ctx);
     return st;
 }
 
@@ -238,11 +238,14 @@ enum lh_status lh__routes_build(struct lh_topology *t,
                                 struct lh_ctx *ctx)
 {
     size_t n = (size_t)t->n_sites;
-    struct living l = {t, adjacency_make(&t->wan, ctx->arena), NULL};
+    struct living l = {
+        .t = t,
+        .adj = adjacency_make(&t->wan, ctx->arena),
+        .d = LH_NEW(ctx->arena, struct distance, (size_t)t->wan.n_nodes)};
     enum lh_status st = LH_OK;
 
-    t->routes = LH_NEW(ctx->arena, struct lh__route,
-                       (size_t)t->outages.n_sets * n * n);
+    t->routes =
+        LH_NEW(ctx->arena, struct lh__route, (size_t)t->outages.n_sets * n * n);
     for (int set = 0; st == LH_OK && set < t->outages.n_sets; set++) {
         l.dead = t->outages.dead[set];
         for (int to = 0; st == LH_OK && to < t->n_sites; to++)
@@ -255,11 +258,11 @@ struct lh__route_facts lh__route_facts(const struct lh_topology *t, int from,
                                        int to)
 {
     const struct lh__route *route = &t->routes[from * t->n_sites + to];
-    struct lh__route_facts facts = {
-        .n_fibres = route->n_links,
-        .latency_s = route->latency_s,
-        .bytes_per_s = fmin(t->sites[from].gateway_bytes_per_s,
-                            t->sites[to].gateway_bytes_per_s)};
+    struct lh__route_facts facts = {.n_fibres = route->n_links,
+                                    .latency_s = route->latency_s,
+                                    .bytes_per_s =
+                                        fmin(t->sites[from].gateway_bytes_per_s,
+                                             t->sites[to].gateway_bytes_per_s)};
 
     for (int i = 0; i < route->n_links; i++) {
         lh_link way = lh__fibre_way(t, route->links[i]);
