@@ -143,8 +143,9 @@ static void route_walk(struct lh__route *out, const struct living *l, int from)
             int other = f->a == at ? f->b : f->a;
             int way = way_from(l, id, at);
 
-            if (way >= 0 && d[other].n_links + 1 == d[at].n_links
+            if (way >= 0
                 && f->latency_s + d[other].latency_s == d[at].latency_s
+                && d[other].n_links + 1 == d[at].n_links
                 && (best < 0 || way < best)) {
                 best = way;
                 next = other;
