@@ -65,6 +65,37 @@ static bool same_row(const struct row *a, const struct row *b)
     return by_kind(a, b) == 0 && fabs(a->bytes - b->bytes) <= 1e-9 * b->bytes;
 }
 
+static int by_link(const void *x, const void *y)
+{
+    const struct row *a = x, *b = y;
+    return (a->link > b->link) - (a->link < b->link);
+}
+
+/* A fibre that is a link in several sets of routes is one, with all its bytes;
+ * its capacity is that in any set. */
+static int sets_join(struct row *rows, int n, const struct lh_topology *t)
+{
+    int kept = 0;
+    if (lh_topology_link_end(t) == lh_topology_link_count(t))
+        return n;
+    for (int i = 0; i < n; i++) {
+        if (lh_topology_link_set(t, rows[i].link) > 0)
+            rows[i].link = lh_topology_link_in_set(t, rows[i].link, 0);
+    }
+    qsort(rows, (size_t)n, sizeof *rows, by_link);
+    for (int i = 0; i < n; i++) {
+        if (kept == 0 || rows[kept - 1].link != rows[i].link) {
+            rows[kept++] = rows[i];
+            continue;
+        }
+        rows[kept - 1].bytes += rows[i].bytes;
+        rows[kept - 1].info.capacity_bytes_per_s =
+            fmax(rows[kept - 1].info.capacity_bytes_per_s,
+                 rows[i].info.capacity_bytes_per_s);
+    }
+    return kept;
+}
+
 static int collapse(struct row *rows, int n)
 {
     int kept = 0;
@@ -93,6 +124,9 @@ void lh__links(struct lh_result *out, const struct lh_trace *trace,
         rows[i].link = trace->link_first[i];
         rows[i].bytes = trace->link_bytes[i];
         rows[i].count = trace->link_count[i];
+    }
+    n = sets_join(rows, n, topology);
+    for (int i = 0; i < n; i++) {
         double could_bytes =
             rows[i].info.capacity_bytes_per_s * trace->step_time_s;
         rows[i].busy_frac = could_bytes > 0 && isfinite(could_bytes)

@@ -28,7 +28,7 @@ struct show {
 
 static const struct argp_option options[] = {
     {"output", 'o', "FORMAT", 0, 
-     "text (default); json of the scenario; svg of the fold", 0},
+     "text (default); json of the scenario and the topology; svg of the fold", 0},
     {0},
 };
 
@@ -47,7 +47,8 @@ static void read_format(struct show *show, const char *arg,
 static bool has_format(const struct show *show)
 {
     switch (show->format) {
-    case FORMAT_JSON: return show->what == WHAT_SCENARIO;
+    case FORMAT_JSON:
+        return show->what == WHAT_SCENARIO || show->what == WHAT_TOPOLOGY;
     case FORMAT_SVG: return show->what == WHAT_FOLD;
     default: return true;
     }
@@ -142,7 +143,13 @@ static enum lh_status print(struct lh_text *out, struct lh__stages *stages,
             lh_scenario_print_yaml(out, &stages->scenario);
         }
         return LH_OK;
-    case WHAT_TOPOLOGY: lh_topology_print(out, stages->topology); return LH_OK;
+    case WHAT_TOPOLOGY:
+        if (show->format == FORMAT_JSON) {
+            lh_topology_print_json(out, stages->topology);
+        } else {
+            lh_topology_print(out, stages->topology);
+        }
+        return LH_OK;
     case WHAT_PROGRAM: lh_program_print(out, &stages->program); return LH_OK;
     case WHAT_FOLD: return print_fold(out, stages, show);
     case WHAT_TRACE:

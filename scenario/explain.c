@@ -86,6 +86,8 @@ static const char *condition_text(const char *when, struct lh_arena *arena)
         return "there are several sites";
     if (strcmp(equals + 1, "none") == 0)
         return lh_format(arena, "%.*s is not given", n, when);
+    if (strcmp(equals + 1, "any") == 0)
+        return lh_format(arena, "%.*s is given", n, when);
     struct lh_text text = lh_text_new(arena);
     lh_text_printf(&text, "%.*s is ", n, when);
     for (int i = 0; lh__choice_at(word, equals + 1, i); i++)

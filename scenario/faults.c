@@ -11,9 +11,11 @@
 #include "resolve.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* The keys that name what an entry is about; a list of NULL-ended names. */
-static const char *const fault_things[] = {"rank", "link", "between", NULL};
+static const char *const fault_things[] = {"rank", "link", "between", "duct",
+                                           NULL};
 static const char *const background_things[] = {"link", "between", NULL};
 
 /* The one key of `things` that the entry has; NULL: none or several, which is
@@ -93,11 +95,32 @@ static void check_link(struct lh__reader *r, const struct lh_fault *fault,
     else if (fault->bytes_per_s < 0)
         lh_error(r->ctx, fault->where,
                  "missing key 'capacity' in %s: what the link has then", path);
-    else if (fault->bytes_per_s == 0 && isinf(fault->for_s))
+    else if (fault->bytes_per_s == 0 && isinf(fault->for_s) && !fault->reroute)
         lh_error(r->ctx, fault->where,
                  "%s cuts a link for ever, and a step that needs it would "
-                 "never end; say 'for' how long",
+                 "never end; say 'for' how long, or 'reroute'",
                  path);
+}
+
+static bool duct_known(struct lh__reader *r, const struct lh_fault *fault,
+                       const char *path)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const char **ducts = LH_NEW(r->ctx->arena, const char *, s->n_fibres + 1);
+    int n = 0;
+
+    for (int i = 0; i < s->n_fibres; i++) {
+        if (!s->fibres[i].duct)
+            continue;
+        if (strcmp(s->fibres[i].duct, fault->duct) == 0)
+            return true;
+        ducts[n++] = s->fibres[i].duct;
+    }
+    const char *near = lh_nearest(fault->duct, ducts, n);
+    lh_error(r->ctx, fault->where, "%s: no fibre lies in a duct '%s'%s%s%s",
+             path, fault->duct, near ? "; did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+    return false;
 }
 
 static void resolve_fault(struct lh__reader *r, int i)
@@ -108,6 +131,8 @@ static void resolve_fault(struct lh__reader *r, int i)
     const char *thing;
 
     fault->where = entry->where;
+    if (fault->reroute && fault->switch_time_s < 0)
+        fault->switch_time_s = 50e-3;
     if (!lh__value_ok(entry))
         return;
     thing = thing_of(r, entry, path, fault_things);
@@ -115,9 +140,41 @@ static void resolve_fault(struct lh__reader *r, int i)
         return;
     if (fault->rank >= 0)
         check_rank(r, fault, path);
-    else if (fault->link
-             || resolve_pair(r, entry, path, &fault->site_a, &fault->site_b))
+    else if (fault->duct ? duct_known(r, fault, path)
+                         : fault->link
+                               || resolve_pair(r, entry, path, &fault->site_a,
+                                               &fault->site_b))
         check_link(r, fault, path, thing);
+}
+
+/* The share of its bandwidth at a time of the day; without one the mean. */
+static double level_of(const struct lh_background *others, double time_s)
+{
+    double sum = 0;
+
+    if (others->n_day == 0)
+        return 1;
+    for (int i = 0; i < others->n_day; i++)
+        sum += others->day[i];
+    if (time_s < 0)
+        return sum / others->n_day;
+    int part = (int)(time_s / 86400 * others->n_day);
+    return others->day[part < others->n_day ? part : 0]; /* 24 h is 0 h */
+}
+
+/* The time picks a level only. */
+static void check_time(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    bool used = s->time_of_day_s < 0;
+
+    for (int i = 0; i < s->n_background; i++)
+        used = used || s->background[i].n_day > 0;
+    if (used)
+        return;
+    lh_warn(r->ctx, lh__where_at(r, "time_of_day"),
+            "time_of_day has no effect because no background has a 'day'");
+    s->time_of_day_s = -1;
 }
 
 static void resolve_background(struct lh__reader *r, int i)
@@ -127,6 +184,7 @@ static void resolve_background(struct lh__reader *r, int i)
     struct lh__value *entry = lh__value_at(r->values, path);
 
     others->where = entry->where;
+    others->level_frac = level_of(others, r->root->s.time_of_day_s);
     if (!lh__value_ok(entry) || !thing_of(r, entry, path, background_things)
         || others->link)
         return;
@@ -139,4 +197,5 @@ void lh__resolve_faults(struct lh__reader *r)
         resolve_fault(r, i);
     for (int i = 0; i < r->root->s.n_background; i++)
         resolve_background(r, i);
+    check_time(r);
 }

@@ -314,6 +314,61 @@ static bool check_located(struct lh__reader *r, int site, struct lh_where where,
     return false;
 }
 
+/* Defaults that depend on the kind. */
+static void resolve_transport(struct lh__reader *r, const char *path,
+                              enum lh_transport kind, struct lh_tcp *tcp)
+{
+    bool rdma = kind == LH_TRANSPORT_RDMA;
+
+    if (rdma
+        && !lh__value_at(r->values,
+                         lh_format(r->ctx->arena, "%s.transport.mtu", path)))
+        tcp->mtu_bytes = 4096;
+    if (tcp->library_bytes < 0 && kind == LH_TRANSPORT_TCP)
+        tcp->library_bytes = 0;
+}
+
+static void fill(double *value, double otherwise)
+{
+    if (*value < 0)
+        *value = otherwise;
+}
+
+/* pairs x wavelengths x rate x framing, unless the bandwidth is given. */
+static void resolve_wavelengths(struct lh__reader *r, struct lh_fibre *fibre,
+                                const char *path)
+{
+    struct lh_light *light = &fibre->light;
+
+    if (light->wavelengths < 0)
+        return;
+    if (light->pairs < 0)
+        light->pairs = 1;
+    fill(&light->line_bytes_per_s, 50e9);
+    fill(&light->framing_frac, 0.95);
+    double bytes_per_s = (double)(light->pairs * light->wavelengths)
+                         * light->line_bytes_per_s * light->framing_frac;
+    if (!lh__value_at(r->values,
+                      lh_format(r->ctx->arena, "%s.bandwidth", path)))
+        fibre->bytes_per_s = bytes_per_s;
+    else if (fabs(bytes_per_s / fibre->bytes_per_s - 1) > 1e-9)
+        lh_warn(r->ctx, fibre->where,
+                "%s has a bandwidth, which wins over its wavelengths; they "
+                "would have %s",
+                path,
+                lh_units_human(r->ctx->arena, bytes_per_s, LH_DIM_BANDWIDTH));
+}
+
+static void resolve_equipment(struct lh_fibre *fibre)
+{
+    if (fibre->light.amplifier_spacing_m > 0) {
+        fill(&fibre->light.amplifier_latency_s, 150e-9);
+        fill(&fibre->light.transponder_latency_s, 10e-6);
+    } else {
+        fill(&fibre->equipment_latency_s, 20e-6);
+    }
+}
+
 static void resolve_fibre(struct lh__reader *r, int i)
 {
     struct lh_fibre *fibre = &r->root->s.fibres[i];
@@ -322,6 +377,9 @@ static void resolve_fibre(struct lh__reader *r, int i)
     struct lh__value *between = lh__value_get(value, "between");
 
     fibre->where = value->where;
+    resolve_transport(r, path, fibre->transport, &fibre->tcp);
+    resolve_wavelengths(r, fibre, path);
+    resolve_equipment(fibre);
     if (!between || !lh__value_ok(between))
         return;
     fibre->site_a = lh__find_site(r, between->items[0]);
@@ -344,6 +402,7 @@ static void check_layout(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     struct lh__value *value = lh__value_get(r->values, "fibre_layout");
 
+    resolve_transport(r, "fibre_layout", s->layout.transport, &s->layout.tcp);
     if (!value || !lh__value_ok(value))
         return;
     s->layout.where = value->where;

@@ -418,6 +418,7 @@ static const struct lh__column library_columns[] = {
     NETWORK("pat", LH_PROTOCOL_PAT),
     QUANTITY("pat_member", pat_member_s, LH_DIM_TIME, "0 s"),
     SHARE("pat_frac", pat_frac, "1"),
+    QUANTITY("hop_window", hop_window_bytes, LH_DIM_BYTES, "0 B"),
     TEXT("source", source),
 };
 #undef NETWORK

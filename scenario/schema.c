@@ -316,7 +316,8 @@ static bool holds(const char *when, const struct lh__root *root,
     char word[64];
     for (int i = 0; lh__choice_at(word, equals + 1, i); i++) {
         bool is_not = word[0] == '!';
-        bool equal = strcmp(word + is_not, text ? text : "none") == 0;
+        bool equal = strcmp(word + is_not, text ? text : "none") == 0
+                     || (text && strcmp(word, "any") == 0);
         if (equal != is_not)
             return true;
     }

@@ -85,7 +85,8 @@ struct lh__key {
                                   "false": true is not                   */
     const char *bare;          /* GROUP: the key a single value stands for */
     const char *when;          /* "plan.schedule=interleaved|x", "a=!0": else the
-                                  key has no effect; several with & */
+                                  key has no effect; several with &; "=none"
+                                  not given, "=any" given */
     const char *unit;          /* in words, of plain numbers             */
     const char *help;
     const char *example; /* where the type's own says too little   */

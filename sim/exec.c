@@ -244,6 +244,7 @@ static void flow_ended(void *data)
 {
     const struct lh__call *call = data;
     flow_over(call->x);
+    lh__detour_over(call->x->detour, call->index);
     group_end(call->x, call->index, call->step);
     pump(call->x);
 }
@@ -254,7 +255,8 @@ static void flow_start(void *data)
     struct lh__exec *x = call->x;
     int64_t g = call->index;
     fail(x, x->engine->send(x->engine->self, x->p->group_shape[g],
-                            x->p->group_bytes[g], flow_ended, call, NULL));
+                            x->p->group_bytes[g], flow_ended, call,
+                            lh__detour_flow(x->detour, g)));
 }
 
 /* A group that has its links to itself ends at a time known at once. */
@@ -499,6 +501,7 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
         link_changes_ask(x, options->links, options->n_links);
     else
         link_changes_ask(x, placed->engine_schedule, placed->n_engine_links);
+    fail(x, lh__detour_begin(&x->detour, placed, engine, ctx));
     begin(x);
     enum lh_status st = LH_OK;
     if (x->finished_step < 0 && x->st == LH_OK)
@@ -512,5 +515,7 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
         return LH_FAILED;
     }
     output_fill(out, x);
+    if (x->detour && out->link_bytes)
+        lh__detour_bytes(out->link_bytes, x->detour);
     return LH_OK;
 }

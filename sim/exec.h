@@ -19,6 +19,8 @@ struct lh__exec_output {
     double *posted_s, *start_s, *end_s;  /* [n_records] */
     int64_t *late;                       /* [n_records], -1: compute */
     double *class_begin_s, *class_end_s; /* [n_classes] */
+    double *link_bytes; /* [n_links] of one in the step, put right where
+                           routes change; NULL: not wanted */
     bool steady;
     int steps;
 };

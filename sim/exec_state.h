@@ -8,6 +8,7 @@
 #define LH_SIM_EXEC_STATE_H
 
 #include "agenda.h"
+#include "detour.h"
 #include "exec.h"
 #include "followers.h"
 #include "pace.h"
@@ -43,6 +44,7 @@ struct lh__exec {
     struct lh__call *ready;        /* ops that became ready, to be started */
     size_t n_ready, ready_capacity;
 
+    struct lh__detour *detour; /* NULL: routes do not change */
     double now_s;              /* the engine's clock or ahead of it */
     struct lh__agenda agenda;  /* [n_classes] the compute op that runs, then
                                   [n_groups] those alone on their links */

@@ -12,8 +12,10 @@
  * Pipeline: scenario/faults.c -> this -> incidence (classes), place (speeds,
  * capacities), exec (changes while the step runs).
  *
- * Leaves out: detection and recovery; routes stay what they are, and `auto`
- * decides on the links as they are without faults.
+ * Where cuts are routed around, reroute.c gives every fibre a schedule a set of
+ * routes.
+ * Leaves out: recovery; `auto` decides on the links as they are without
+ * faults.
  */
 #include "faults.h"
 
@@ -115,11 +117,48 @@ static void add_fibres(struct pieces *ps, struct piece piece, int a, int b)
     ps->st = LH_BAD_INPUT;
 }
 
+/* Of a bundle, the cables that lie in the duct. */
+static void add_duct(struct pieces *ps, struct piece piece,
+                     const struct lh_fault *f)
+{
+    const struct lh_topology *t = ps->point->topology;
+    for (lh_link l = lh_topology_first_fibre(t); l < lh_topology_link_count(t);
+         l++) {
+        piece.value = lh_topology_duct_left(t, l, f->duct, f->bytes_per_s);
+        if (piece.value >= 0)
+            add(ps, piece, l);
+    }
+}
+
 /* ---- pieces of the scenario -----------------------------------------------
  */
 
+/* Only between sites there is another route.  What no route takes any more
+ * needs no piece. */
+static void reroute_check(struct pieces *ps, const struct lh_fault *f, int i,
+                          size_t before)
+{
+    lh_link fibres = lh_topology_first_fibre(ps->point->topology);
+    bool always = f->at_s == 0 && isinf(f->for_s);
+    size_t kept = before;
+    for (size_t k = before; f->reroute && k < ps->n; k++) {
+        if (ps->piece[k].what < fibres) {
+            lh_error(ps->ctx, f->where,
+                     "faults[%d] has 'reroute' and a link that is no fibre "
+                     "between sites",
+                     i);
+            ps->st = LH_BAD_INPUT;
+        }
+        if (!always || ps->piece[k].value > 0)
+            ps->piece[kept++] = ps->piece[k];
+    }
+    if (f->reroute)
+        ps->n = kept;
+}
+
 static void add_fault(struct pieces *ps, int i)
 {
+    size_t before = ps->n;
     const struct lh_fault *f = &ps->point->scenario->faults[i];
     struct piece piece = {.is_link = f->rank < 0,
                           .from_s = f->at_s,
@@ -131,8 +170,11 @@ static void add_fault(struct pieces *ps, int i)
         add(ps, piece, f->rank);
     else if (f->link)
         add_link(ps, piece, f->link);
+    else if (f->duct)
+        add_duct(ps, piece, f);
     else
         add_fibres(ps, piece, f->site_a, f->site_b);
+    reroute_check(ps, f, i, before);
 }
 
 static void add_background(struct pieces *ps, int i)
@@ -142,7 +184,7 @@ static void add_background(struct pieces *ps, int i)
                           .is_background = true,
                           .from_s = b->at_s,
                           .to_s = b->at_s + b->for_s,
-                          .value = b->bytes_per_s,
+                          .value = b->bytes_per_s * b->level_frac,
                           .entry = i};
     if (b->link)
         add_link(ps, piece, b->link);
@@ -181,6 +223,8 @@ static const char *what_name(const struct pieces *ps, const struct piece *p)
         return lh_format(ps->ctx->arena, "rank %lld", (long long)p->what);
     if (link)
         return lh_format(ps->ctx->arena, "link '%s'", link);
+    if (!p->is_background && f->duct)
+        return lh_format(ps->ctx->arena, "a fibre in duct '%s'", f->duct);
     return lh_format(ps->ctx->arena, "a fibre between '%s' and '%s'",
                      s->sites[p->is_background ? b->site_a : f->site_a].name,
                      s->sites[p->is_background ? b->site_b : f->site_b].name);
@@ -289,30 +333,6 @@ static struct lh__schedule schedule_of(struct pieces *ps, const struct piece *p,
     return s;
 }
 
-static bool schedules_equal(const struct lh__schedule *a,
-                            const struct lh__schedule *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (int32_t i = 0; i < a->n; i++) {
-        if (a->changes[i].at_s != b->changes[i].at_s
-            || a->changes[i].value != b->changes[i].value)
-            return false;
-    }
-    return true;
-}
-
-/* The number of the schedule, equal ones being one. */
-static int32_t schedule_id(struct lh__faults *f, struct lh__schedule s)
-{
-    for (int32_t i = 0; i < f->n_schedules; i++) {
-        if (schedules_equal(&f->schedules[i], &s))
-            return i;
-    }
-    f->schedules[f->n_schedules] = s;
-    return f->n_schedules++;
-}
-
 /* The schedule of the `n` pieces of one rank or link, unless it is nominal. */
 static void thing_add(struct lh__faults *f, struct pieces *ps,
                       const struct piece *p, size_t n)
@@ -327,10 +347,10 @@ static void thing_add(struct lh__faults *f, struct pieces *ps,
         return;
     if (p->is_link) {
         f->link[f->n_links] = (lh_link)p->what;
-        f->link_schedule[f->n_links++] = schedule_id(f, s);
+        f->link_schedule[f->n_links++] = lh__schedule_add(f, s);
     } else {
         f->rank[f->n_ranks] = p->what;
-        f->rank_schedule[f->n_ranks++] = schedule_id(f, s);
+        f->rank_schedule[f->n_ranks++] = lh__schedule_add(f, s);
     }
 }
 
@@ -347,11 +367,7 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         return ps.st;
     qsort(ps.piece, ps.n, sizeof *ps.piece, by_what);
     overlaps_check(&ps);
-    out->schedules = LH_NEW(ctx->arena, struct lh__schedule, ps.n);
-    out->rank = LH_NEW(ctx->arena, lh_rank, ps.n);
-    out->rank_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
-    out->link = LH_NEW(ctx->arena, lh_link, ps.n);
-    out->link_schedule = LH_NEW(ctx->arena, int32_t, ps.n);
+    lh__faults_room(out, ps.n, ctx->arena);
     size_t first = 0;
     for (size_t i = 0; i < ps.n; i++) {
         const struct piece *piece = &ps.piece[i];
@@ -361,6 +377,8 @@ enum lh_status lh__faults_make(struct lh__faults *out,
         thing_add(out, &ps, &ps.piece[first], i + 1 - first);
         first = i + 1;
     }
+    if (lh_topology_link_end(p->topology) > lh_topology_link_count(p->topology))
+        lh__reroutes_add(out, p->topology, ctx->arena);
     return ps.st;
 }
 
@@ -386,41 +404,4 @@ int32_t lh__faults_link(const struct lh__faults *f, lh_link link)
 {
     int32_t at = lh__link_search(f->link, f->n_links, link);
     return at < 0 ? -1 : f->link_schedule[at];
-}
-
-double lh__schedule_end(const struct lh__schedule *s, double start_s,
-                        double amount)
-{
-    int32_t i = 0;
-    while (i + 1 < s->n && s->changes[i + 1].at_s <= start_s)
-        i++;
-    for (; i + 1 < s->n; i++) {
-        double until_s = s->changes[i + 1].at_s;
-        double done = (until_s - start_s) * s->changes[i].value;
-        if (amount <= done)
-            break;
-        amount -= done;
-        start_s = until_s;
-    }
-    return start_s + amount / s->changes[i].value;
-}
-
-double lh__schedule_amount(const struct lh__schedule *s, double from_s,
-                           double to_s)
-{
-    double amount = 0;
-    for (int32_t i = 0; i < s->n; i++) {
-        double begin_s = fmax(from_s, s->changes[i].at_s);
-        double end_s = i + 1 < s->n ? fmin(to_s, s->changes[i + 1].at_s) : to_s;
-        amount += fmax(0.0, end_s - begin_s) * s->changes[i].value;
-    }
-    return amount;
-}
-
-double lh__schedule_most(const struct lh__schedule *s)
-{
-    double most = 0;
-    for (int32_t i = 0; i < s->n; i++)
-        most = fmax(most, s->changes[i].value);
-    return most;
 }

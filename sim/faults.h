@@ -17,6 +17,9 @@ struct lh__change {
     double value; /* a rank: speed, 1 = nominal; a link: bytes/s */
 };
 
+/* Of a fibre while traffic takes other routes: above all that flows move. */
+#define LH__UNUSED_BYTES_PER_S 1e18
+
 struct lh__schedule {
     int32_t n;
     struct lh__change *changes;
@@ -39,6 +42,13 @@ struct lh__faults {
 enum lh_status lh__faults_make(struct lh__faults *out,
                                const struct lh_sim_point *p,
                                struct lh_ctx *ctx) LH_MUST_USE;
+/* Room for n entries of each kind. */
+void lh__faults_room(struct lh__faults *f, size_t n, struct lh_arena *arena);
+/* The number of the schedule, equal ones being one. */
+int32_t lh__schedule_add(struct lh__faults *f, struct lh__schedule s);
+/* reroute.c: a schedule a fibre and set of routes. */
+void lh__reroutes_add(struct lh__faults *f, const struct lh_topology *t,
+                      struct lh_arena *arena);
 /* The schedule, or -1: nominal.  O(log of the faults). */
 int32_t lh__faults_rank(const struct lh__faults *f, lh_rank rank);
 int32_t lh__faults_link(const struct lh__faults *f, lh_link link);
@@ -50,7 +60,7 @@ double lh__schedule_end(const struct lh__schedule *s, double start_s,
 /* The integral from one date to a later one. */
 double lh__schedule_amount(const struct lh__schedule *s, double from_s,
                            double to_s);
-/* The largest value. */
+/* The largest value that is in use. */
 double lh__schedule_most(const struct lh__schedule *s);
 
 #endif

@@ -49,6 +49,16 @@ static void hashes(uint64_t *out, const uint64_t *colour, int64_t n)
         out[i] = lh__mix(colour[i]);
 }
 
+/* Where routes change a fibre is a class of its own, as it is what is reported
+ * of it in all sets of routes. */
+static uint64_t lone_fibre(const struct lh__incidence *in, lh_link link)
+{
+    const struct lh_topology *t = in->topology;
+    bool lone = lh_topology_link_end(t) > lh_topology_link_count(t)
+                && link >= lh_topology_first_fibre(t);
+    return lone ? (uint64_t)link : 0;
+}
+
 static uint64_t link_colour(const struct lh__incidence *in, lh_link link)
 {
     struct lh_link_info f = lh_topology_link_facts(in->topology, link);
@@ -58,7 +68,7 @@ static uint64_t link_colour(const struct lh__incidence *in, lh_link link)
     return lh__mix2(lh__mix2((uint64_t)f.kind, sites),
                     lh__mix2(lh__mix2(lh__bits(f.capacity_bytes_per_s),
                                       lh__bits(f.latency_s)),
-                             schedule));
+                             lh__mix2(schedule, lone_fibre(in, link))));
 }
 
 static void first_colours(struct colours *c)

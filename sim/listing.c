@@ -369,7 +369,7 @@ static lh_link *links_ascending(const struct lister *l)
     const struct lh__incidence *in = l->in;
     size_t n = (size_t)in->n_links, next = 0;
     lh_link *sorted = LH_NEW(l->arena, lh_link, n);
-    int all = lh_topology_link_count(in->topology);
+    int all = lh_topology_link_end(in->topology);
     if (n < (size_t)all / 16) {
         memcpy(sorted, in->link, n * sizeof *sorted);
         qsort(sorted, n, sizeof *sorted, lh__by_link);
@@ -446,7 +446,7 @@ enum lh_status lh__incidence_list(struct lh__incidence *in, struct lh_ctx *ctx)
     l.scratch = lh_arena_new();
     enum lh_status st = spans_make(&l, ctx);
     if (st == LH_OK) {
-        l.link_id = calloc((size_t)lh_topology_link_count(in->topology) + 1,
+        l.link_id = calloc((size_t)lh_topology_link_end(in->topology) + 1,
                            sizeof *l.link_id);
         if (l.link_id == NULL)
             abort();

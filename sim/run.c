@@ -46,7 +46,8 @@ static enum lh_status simulate(struct lh_trace *t, const struct lh__placed *p,
                                   .end_s = t->end_s,
                                   .late = t->late,
                                   .class_begin_s = t->class_begin_s,
-                                  .class_end_s = t->class_end_s};
+                                  .class_end_s = t->class_end_s,
+                                  .link_bytes = t->link_bytes};
     enum lh_status st;
     if (scenario->collectives == LH_MESSAGES)
         st = lh__wire_messages(&engine, &options, p, ctx);

@@ -50,7 +50,7 @@ static enum lh_status open_all_links(struct wiring *w)
     w->schedules = LH_NEW(w->ctx->arena, struct lh__schedule, p->n_links);
     int32_t kept = 0;
     w->class_of =
-        LH_NEW(w->ctx->arena, int32_t, lh_topology_link_count(p->topology));
+        LH_NEW(w->ctx->arena, int32_t, lh_topology_link_end(p->topology));
     for (int32_t i = 0; i < p->n_links; i++) {
         w->class_of[lh__fold_link(&p->fold, i)] = i;
         w->engine_link[i] = -1;
@@ -133,6 +133,13 @@ enum lh_status lh__wire_messages(struct lh_engine *engine,
     struct wiring w = {.engine = engine, .p = p, .ctx = ctx};
     struct lh__messages_plan **plans =
         LH_NEW(ctx->arena, struct lh__messages_plan *, p->n_shapes);
+    const struct lh_reroute *epochs;
+    if (lh_topology_reroutes(p->topology, &epochs) > 1) {
+        lh_error(ctx, LH_NOWHERE,
+                 "engine.collectives: messages is not supported by this "
+                 "version where faults with dates have 'reroute'");
+        return LH_BAD_INPUT;
+    }
     enum lh_status st = open_all_links(&w);
     if (st != LH_OK)
         return st;

@@ -333,6 +333,16 @@ static void draw_fault(struct fault *f, uint64_t *r)
                         .percent = 10 + below(r, 90)};
 }
 
+/* A cut with another route, where there is no fault; of its own seed. */
+static void draw_detour(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 17), *r = &state;
+    if (!one_in(r, 4) || d->n_sites < 2 || d->fault.kind != NO_FAULT)
+        return;
+    draw_fault(&d->fault, r);
+    d->fault.kind = DETOUR;
+}
+
 static void draw_window(struct draw *d, uint64_t *r)
 {
     d->window = (struct window){.streams = 1 << below(r, 3),
@@ -454,6 +464,7 @@ struct draw draw_make(uint64_t seed)
         d.zipf = one_in(r, 2);
         d.relay = one_in(r, 2);
     }
+    draw_detour(&d);
     draw_shards(&d);
     draw_buildings(&d);
     draw_in_network(&d, r);
@@ -559,6 +570,8 @@ void draw_shrink(struct draw *d, int way)
     case 12:
         if (d->fault.kind == LATE_STRAGGLER)
             d->fault.kind = STRAGGLER;
+        if (d->fault.kind == DETOUR)
+            d->fault.kind = OUTAGE;
         break;
     case 13: d->hashed = false; break;
     default: shrink_plan(d, way - 14);
@@ -574,7 +587,7 @@ static int extras_cost(const struct draw *d)
         n += 32 + 4 * (int)e->loads + (e->period > 0) + e->over_tensor
              + e->on_tensor;
     if (d->fault.kind != NO_FAULT)
-        n += 32 + (d->fault.kind != STRAGGLER);
+        n += 32 + (d->fault.kind != STRAGGLER) + (d->fault.kind == DETOUR);
     if (d->window.streams > 0)
         n += 32;
     if (d->hashed)

@@ -40,7 +40,8 @@ struct exchange {
     int period; /* members after which loads repeat; 0: never */
 };
 
-enum fault_kind { NO_FAULT, STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE };
+enum fault_kind { NO_FAULT, STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE,
+                  DETOUR };
 struct fault {
     enum fault_kind kind;
     uint64_t pick;    /* of a rank, or of a communication and its link */

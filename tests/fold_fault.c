@@ -71,40 +71,54 @@ static int32_t class_of(const struct lh_trace *t, int64_t record)
     return c;
 }
 
-/* Links of a shape that have a limit: others cannot fail. */
-static int32_t limits_of(const struct pair *p, const struct lh__shape *s)
+/* Can the link of a class fail so?  It has a limit, and only fibres have
+ * detours. */
+static bool can_fail(const struct pair *p, int32_t link_class,
+                     enum fault_kind kind)
+{
+    const struct lh__placed *placed = &p->placed[FOLDED];
+    return isfinite(placed->link_capacity[link_class])
+           && (kind != DETOUR
+               || lh__fold_link(&placed->fold, link_class)
+                      >= lh_topology_first_fibre(p->topology));
+}
+
+/* Links of a shape that can fail. */
+static int32_t limits_of(const struct pair *p, const struct lh__shape *s,
+                         enum fault_kind kind)
 {
     int32_t n = 0;
     for (int32_t k = 0; s != NULL && k < s->n_links; k++)
-        n += isfinite(p->placed[FOLDED].link_capacity[s->links[k]]);
+        n += can_fail(p, s->links[k], kind);
     return n;
 }
 
-/* The nth record, counted again and again, on a link with a limit; -1: none
+/* The nth record, counted again and again, on a link that can fail; -1: none
  * is. */
-static int64_t flow_record(const struct pair *p, uint64_t nth)
+static int64_t flow_record(const struct pair *p, uint64_t nth,
+                           enum fault_kind kind)
 {
     int64_t n_records = p->trace[FOLDED].n_records;
     uint64_t n = 0;
     for (int64_t r = 0; r < n_records; r++)
-        n += limits_of(p, shape_of(p, r)) > 0;
+        n += limits_of(p, shape_of(p, r), kind) > 0;
     if (n == 0)
         return -1;
     nth %= n;
     for (int64_t r = 0;; r++) {
-        if (limits_of(p, shape_of(p, r)) > 0 && nth-- == 0)
+        if (limits_of(p, shape_of(p, r), kind) > 0 && nth-- == 0)
             return r;
     }
 }
 
-/* One of the links with a limit that a shape's communicators cross. */
+/* One of the links that can fail and that a shape's communicators cross. */
 static lh_link link_of(const struct pair *p, const struct lh__shape *s,
-                       uint64_t pick)
+                       uint64_t pick, enum fault_kind kind)
 {
     const struct lh__fold *f = &p->placed[FOLDED].fold;
-    const double *capacity = p->placed[FOLDED].link_capacity;
-    int32_t k = 0, rest = (int32_t)(pick % (uint64_t)limits_of(p, s));
-    while (!isfinite(capacity[s->links[k]]) || rest-- > 0)
+    int32_t k = 0;
+    int32_t rest = (int32_t)(pick % (uint64_t)limits_of(p, s, kind));
+    while (!can_fail(p, s->links[k], kind) || rest-- > 0)
         k++;
     int32_t j = s->links[k];
     uint64_t nth = (pick >> 16) % (uint64_t)f->link_size[j];
@@ -114,9 +128,14 @@ static lh_link link_of(const struct pair *p, const struct lh__shape *s,
     return l;
 }
 
+static bool is_cut(enum fault_kind kind)
+{
+    return kind == OUTAGE || kind == DETOUR;
+}
+
 static void put_dates(struct lh_text *t, const struct mishap *m)
 {
-    if (m->kind == LATE_STRAGGLER || m->kind == OUTAGE)
+    if (m->kind == LATE_STRAGGLER || is_cut(m->kind))
         lh_text_printf(t, "at: %.9f s, for: %.9f s, ", m->at_s, m->for_s);
 }
 
@@ -141,22 +160,25 @@ static void link_strike(struct mishap *m, const struct fault *f,
                         const struct pair *healthy, struct lh_text *t)
 {
     const struct lh_trace *trace = &healthy->trace[FOLDED];
-    int64_t r = flow_record(healthy, f->pick >> 32);
+    int64_t r = flow_record(healthy, f->pick >> 32, f->kind);
     if (r < 0) {
         m->kind = NO_FAULT;
         return;
     }
     double begin_s = trace->class_begin_s[class_of(trace, r)];
     double length_s = trace->end_s[r] - trace->start_s[r];
-    m->link = link_of(healthy, shape_of(healthy, r), f->pick);
+    m->link = link_of(healthy, shape_of(healthy, r), f->pick, f->kind);
     m->at_s =
         fmax(0, trace->start_s[r] - begin_s + length_s * f->at_permille / 1000);
     m->for_s = 1e-6 + trace->step_time_s * f->for_permille / 1000;
     put_dates(t, m);
     struct lh_link_info link = lh_topology_link_at(healthy->topology, m->link);
     double left = link.capacity_bytes_per_s * f->percent / 100;
+    if (f->kind == DETOUR)
+        lh_text_printf(t, "reroute: true, switch_time: %.9f s, ",
+                       m->for_s * f->percent / 200);
     lh_text_printf(t, "link: \"%s\", capacity: %.0f bit/s}\n", link.name,
-                   f->kind == OUTAGE ? 0 : 8 * left);
+                   is_cut(f->kind) ? 0 : 8 * left);
 }
 
 struct mishap mishap_of(const struct fault *f, const struct pair *healthy,
@@ -195,7 +217,7 @@ bool mishap_acts(const struct pair *p)
 {
     const struct lh_trace *t = &p->trace[FOLDED];
     const struct mishap *m = &p->mishap;
-    bool is_dated = m->kind == LATE_STRAGGLER || m->kind == OUTAGE;
+    bool is_dated = m->kind == LATE_STRAGGLER || is_cut(m->kind);
     if (m->kind == NO_FAULT)
         return false;
     for (int64_t r = 0; r < t->n_records; r++) {

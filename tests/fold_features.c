@@ -19,6 +19,7 @@ enum feature {
     TWO_STREAMS,
     SLOWED,
     OUTAGES,
+    DETOURS,
     WINDOWED,
     HASHED,
     EXCHANGES,
@@ -96,6 +97,7 @@ static const char *const feature_names[N_FEATURES] = {
     [TWO_STREAMS] = "two streams in flight",
     [SLOWED] = "communication takes multiprocessors",
     [OUTAGES] = "outages of a link in use",
+    [DETOURS] = "cuts of a fibre in use that traffic is routed around",
     [WINDOWED] = "flows at the cap of their window",
     [HASHED] = "hashed routes",
     [EXCHANGES] = "skewed all-to-all beside other flows",
@@ -436,6 +438,7 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[TWO_STREAMS] = has_two_streams(p);
     has[SLOWED] = computing_is_slowed(p);
     has[OUTAGES] = hit == OUTAGE;
+    has[DETOURS] = hit == DETOUR;
     has[WINDOWED] = has_binding_window(p);
     has[HASHED] = has_hashed_routes(p);
     has[EXCHANGES] = has_skewed_exchange(p);
@@ -467,7 +470,7 @@ void features_count(int *count, const struct draw *d, struct pair *p)
 
 static bool is_fault(enum feature f)
 {
-    return f == OUTAGES || f == STRAGGLERS || f == LATE_STRAGGLERS
+    return f == OUTAGES || f == DETOURS || f == STRAGGLERS || f == LATE_STRAGGLERS
            || f == SLOW_LINKS;
 }
 

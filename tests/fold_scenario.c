@@ -149,7 +149,12 @@ static void put_site(struct lh_text *t, const struct draw *d, int i)
 
 static void put_window(struct lh_text *t, const struct window *w)
 {
-    if (w->streams > 0)
+    if (w->streams == 2)
+        lh_text_printf(t,
+                       ",\n     transport: {kind: rdma, loss: 1e-5, "
+                       "library_window: %d KiB}",
+                       2 * w->kib);
+    else if (w->streams > 0)
         lh_text_printf(t,
                        ",\n     transport: {kind: tcp, streams: %d, window: "
                        "%d KiB}",

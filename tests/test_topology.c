@@ -1051,8 +1051,9 @@ static void prints_are_stable(void)
     LH_CHECK(strstr(text.s, "fibre s0 - s1: 1000 km, RTT 9.84 ms, 400 Gbit/s, "
                             "ideal\n")
              != NULL);
-    LH_CHECK(strstr(text.s, "route s0 -> s1: 1 fibre, RTT 9.84 ms, cut 400 "
-                            "Gbit/s there, 400 Gbit/s back\n")
+    LH_CHECK(strstr(text.s, "route s0 -> s1: 1 fibre, 1000 km, RTT 9.84 ms, "
+                            "400 Gbit/s; cut 400 Gbit/s there, 400 Gbit/s "
+                            "back; parted by 1 cut\n")
              != NULL);
     LH_CHECK(strstr(text.s, "s0/node0/gpu1->nvswitch\n") != NULL);
     bed_end(&b);

@@ -71,22 +71,23 @@ static const double window_bytes = 64 * 1048576.0;
 static double cap(struct lh_tcp tcp, double rtt_s)
 {
     struct lh__fibre f = {.transport = LH_TRANSPORT_TCP, .tcp = tcp};
-    return lh__transport_cap(&f, rtt_s);
+    const struct lh__trip trip = {rtt_s, INFINITY, 0};
+    return lh__transport_cap(&f, &trip);
 }
 
 /* By hand, with MSS 1460: window / RTT; 1.054 x 1460 / (0.1^0.25 x
  * 10^-4.5) where CUBIC is faster; 1460 / 0.001 x sqrt(1500) where Reno is. */
 static void windows_and_losses_limit(void)
 {
-    struct lh_tcp tcp = {1, 1e6, 0, 1500};
+    struct lh_tcp tcp = {1, 1e6, 0, 1500, 0, 0};
     LH_CHECK_NEAR(cap(tcp, 0.1), 1e7, 1e-15);
     tcp.streams = 16;
     LH_CHECK_NEAR(cap(tcp, 0.1), 16e7, 1e-15);
-    tcp = (struct lh_tcp){1, 1e12, 1e-6, 1500};
+    tcp = (struct lh_tcp){1, 1e12, 1e-6, 1500, 0, 0};
     LH_CHECK_NEAR(cap(tcp, 0.1), 86535332.4855917, 1e-6);
     tcp.streams = 3;
     LH_CHECK_NEAR(cap(tcp, 0.1), 3 * 86535332.4855917, 1e-6);
-    tcp = (struct lh_tcp){1, 1e12, 1e-3, 1500};
+    tcp = (struct lh_tcp){1, 1e12, 1e-3, 1500, 0, 0};
     LH_CHECK_NEAR(cap(tcp, 1e-3), 1460e3 * 38.7298334620742, 1e-14);
     tcp.window_bytes = 1e4;
     LH_CHECK_NEAR(cap(tcp, 1e-3), 1e7, 1e-15);
@@ -94,7 +95,7 @@ static void windows_and_losses_limit(void)
 
 static void longer_packets_lose_less(void)
 {
-    struct lh_tcp tcp = {1, 1e12, 1e-6, 1500}, jumbo = tcp;
+    struct lh_tcp tcp = {1, 1e12, 1e-6, 1500, 0, 0}, jumbo = tcp;
     jumbo.mtu_bytes = 9000;
     LH_CHECK_NEAR(cap(jumbo, 0.1) / cap(tcp, 0.1), 8960.0 / 1460.0, 1e-14);
 }

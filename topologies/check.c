@@ -158,6 +158,8 @@ static const char *path_fault(const struct lh_topology *t, int64_t from,
     for (int i = 0; i < path.n_links; i++) {
         lh_link link = path.links[i];
 
+        if (lh_topology_link_set(t, link) > 0)
+            continue; /* on another route */
         if (link < 0 || link >= t->n_links || lh__link_from(t, link) != at)
             return "it is no walk in the graph";
         at = lh__link_to(t, link);

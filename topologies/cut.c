@@ -16,7 +16,8 @@
 
 /* The WAN nodes alone, with capacities; directed. */
 static igraph_error_t wan_graph(igraph_t *graph, igraph_vector_t *capacity,
-                                const struct lh_topology *t, double unlimited)
+                                const struct lh_topology *t, double unlimited,
+                                bool cables)
 {
     const struct lh__wan *wan = &t->wan;
     igraph_vector_int_t ends;
@@ -33,7 +34,9 @@ static igraph_error_t wan_graph(igraph_t *graph, igraph_vector_t *capacity,
             VECTOR(ends)[4 * i + 2 * way] = way ? f->b : f->a;
             VECTOR(ends)[4 * i + 2 * way + 1] = way ? f->a : f->b;
             VECTOR(*capacity)
-            [2 * i + way] = isfinite(limit) ? limit : unlimited;
+            [2 * i + way] = cables            ? f->n_cables
+                            : isfinite(limit) ? limit
+                                              : unlimited;
         }
     }
     error = igraph_create(graph, &ends, wan->n_nodes, IGRAPH_DIRECTED);
@@ -41,7 +44,7 @@ static igraph_error_t wan_graph(igraph_t *graph, igraph_vector_t *capacity,
     return error;
 }
 
-static double fibres_flow(const struct lh_topology *t, int a, int b)
+double lh__fibres_flow(const struct lh_topology *t, int a, int b, bool cables)
 {
     igraph_vector_t capacity;
     igraph_t graph;
@@ -50,11 +53,13 @@ static double fibres_flow(const struct lh_topology *t, int a, int b)
 
     for (int i = 0; i < t->wan.n_fibres; i++)
         for (int way = 0; way < 2; way++)
-            if (isfinite(t->wan.fibres[i].bytes_per_s[way]))
+            if (cables)
+                sum += t->wan.fibres[i].n_cables;
+            else if (isfinite(t->wan.fibres[i].bytes_per_s[way]))
                 sum += t->wan.fibres[i].bytes_per_s[way];
     if (igraph_vector_init(&capacity, 2 * t->wan.n_fibres) != IGRAPH_SUCCESS)
         return 0;
-    if (wan_graph(&graph, &capacity, t, 2 * sum) != IGRAPH_SUCCESS)
+    if (wan_graph(&graph, &capacity, t, 2 * sum, cables) != IGRAPH_SUCCESS)
         goto out;
     igraph_maxflow(&graph, &flow, NULL, NULL, NULL, NULL, a, b, &capacity,
                    NULL);
@@ -72,7 +77,7 @@ double lh_topology_cut(const struct lh_topology *t, int site_a, int site_b)
     if (site_a == site_b)
         return (double)INFINITY;
     saved = lh__igraph_begin(igraph_error_handler_ignore);
-    cut = fibres_flow(t, site_a, site_b);
+    cut = lh__fibres_flow(t, site_a, site_b, false);
     lh__igraph_end(saved);
     if (t->sites[site_a].gateway_bytes_per_s < cut)
         cut = t->sites[site_a].gateway_bytes_per_s;

@@ -20,6 +20,8 @@
  * Place: accessors of a built topology, asked millions of times.
  * Leaves out: whether the graph is what it should be (check.c).
  */
+#include <math.h>
+
 #include "topology.h"
 
 /* ---- vertices ------------------------------------------------------------ */
@@ -159,7 +161,7 @@ static lh_node upper_end(const struct lh__site *s, const struct lh__block *b,
 
 static lh_node fibre_end(const struct lh_topology *t, lh_link link, bool to)
 {
-    lh_link k = link - t->first_wan;
+    lh_link k = lh__fibre_way(t, link);
     const struct lh__fibre *f = &t->wan.fibres[k / 2];
 
     return lh__wan_vertex(t, (k % 2 != 0) == to ? f->a : f->b);
@@ -201,7 +203,7 @@ lh_link lh_topology_first_fibre(const struct lh_topology *t)
 static struct lh_link_info fibre_facts(const struct lh_topology *t,
                                        lh_link link)
 {
-    lh_link k = link - t->first_wan;
+    lh_link k = lh__fibre_way(t, link);
     const struct lh__fibre *f = &t->wan.fibres[k / 2];
     int from = k % 2 ? f->b : f->a;
     int to = k % 2 ? f->a : f->b;
@@ -209,7 +211,7 @@ static struct lh_link_info fibre_facts(const struct lh_topology *t,
     return (struct lh_link_info){
         .from = lh__wan_vertex(t, from),
         .to = lh__wan_vertex(t, to),
-        .capacity_bytes_per_s = f->bytes_per_s[k % 2],
+        .capacity_bytes_per_s = lh_topology_link_capacity(t, link),
         .latency_s = f->latency_s,
         .length_m = f->length_m,
         .kind = LH_LINK_WAN,
@@ -263,9 +265,10 @@ struct lh_link_info lh_topology_link_at(const struct lh_topology *t,
 double lh_topology_link_capacity(const struct lh_topology *t, lh_link link)
 {
     if (link >= t->first_wan) {
-        lh_link k = link - t->first_wan;
+        lh_link k = lh__fibre_way(t, link);
 
-        return t->wan.fibres[k / 2].bytes_per_s[k % 2];
+        return link < t->n_links ? t->wan.fibres[k / 2].bytes_per_s[k % 2]
+                                 : (double)INFINITY;
     }
     const struct lh__site *s = lh__link_site(t, link);
     const struct lh__block *b = lh__link_block(s, link);

@@ -98,7 +98,7 @@ static const char *vertex_name(struct lh_arena *arena,
 static const char *fibre_name(struct lh_arena *arena,
                               const struct lh_topology *t, lh_link link)
 {
-    lh_link k = link - t->first_wan;
+    lh_link k = lh__fibre_way(t, link);
     const struct lh__fibre *f = &t->wan.fibres[k / 2];
     const char *a = t->wan.nodes[k % 2 ? f->b : f->a].name;
     const char *b = t->wan.nodes[k % 2 ? f->a : f->b].name;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The topology as text: sites with their classes of equal links, fibres,
- * routes between sites with round-trip time and cut, and, up to 64
+ * routes between sites with length, round-trip time, capacity, minimum cut and
+ * the number of cuts that part the two, and, up to 64
  * accelerators, every link on a line of its own.
  *
  * Place: `longhaul show topology`.  Stable: golden tests compare it.
@@ -118,13 +119,20 @@ static void site_print(struct lh_text *out, const struct lh__site *site)
 
 static void transport_print(struct lh_text *out, const struct lh__fibre *f)
 {
-    if (f->transport != LH_TRANSPORT_TCP) {
+    double in_flight = fmax(f->bytes_per_s[0], f->bytes_per_s[1]) * 2
+                       * f->latency_s / f->n_cables;
+
+    if (f->transport == LH_TRANSPORT_IDEAL) {
         lh_text_add(out, ", ideal");
         return;
     }
-    lh_text_printf(
-        out, ", tcp of %lld x %s", (long long)f->tcp.streams,
-        lh_units_human(out->arena, f->tcp.window_bytes, LH_DIM_BYTES));
+    if (f->transport == LH_TRANSPORT_TCP)
+        lh_text_printf(
+            out, ", tcp of %lld x %s", (long long)f->tcp.streams,
+            lh_units_human(out->arena, f->tcp.window_bytes, LH_DIM_BYTES));
+    else
+        lh_text_printf(out, ", rdma with buffers of %s",
+                       lh_units_human(out->arena, in_flight, LH_DIM_BYTES));
     if (f->tcp.loss > 0)
         lh_text_printf(out, ", loss %g", f->tcp.loss);
 }
@@ -156,6 +164,8 @@ static void route_print(struct lh_text *out, const struct lh_topology *t, int a,
 {
     const struct lh__route *there = &t->routes[a * t->n_sites + b];
     const struct lh__route *back = &t->routes[b * t->n_sites + a];
+    struct lh__route_facts facts = lh__route_facts(t, a, b);
+    int cuts = lh__cuts_to_part(t, a, b);
     int at = a;
 
     lh_text_printf(out, "route %s -> %s: %d fibre%s", t->sites[a].name,
@@ -169,10 +179,14 @@ static void route_print(struct lh_text *out, const struct lh_topology *t, int a,
         lh_text_printf(out, "%s%s", i == 0 ? " over " : ", ",
                        t->wan.nodes[at].name);
     }
-    lh_text_printf(out, ", RTT %s, cut %s there, %s back\n",
+    lh_text_printf(out, ", %s, RTT %s, %s; cut %s there, %s back; parted by "
+                        "%d cut%s\n",
+                   distance(out, facts.length_m),
                    duration(out, there->latency_s + back->latency_s),
+                   rate(out, facts.bytes_per_s),
                    rate(out, lh_topology_cut(t, a, b)),
-                   rate(out, lh_topology_cut(t, b, a)));
+                   rate(out, lh_topology_cut(t, b, a)), cuts,
+                   cuts == 1 ? "" : "s");
 }
 
 static void links_print(struct lh_text *out, const struct lh_topology *t)

@@ -19,7 +19,8 @@
  * path takes the one that ecmp.c says; the same one down on the far side.
  *
  * Place: lh_topology_path(), asked once a hop by placement.
- * Leaves out: several routes at once, avoiding dead links.
+ * After an outage that is routed around, other routes hold (outage.c).
+ * Leaves out: several routes at once.
  */
 #include <math.h>
 #include <string.h>
@@ -38,6 +39,14 @@ struct distance {
     double latency_s;
     int n_links;
     bool settled;
+};
+
+/* The WAN without what a set of routes does without. */
+struct living {
+    const struct lh_topology *t;
+    struct adjacency adj;
+    const bool *dead;   /* [2 * n_fibres] */
+    struct distance *d; /* [n_nodes] to the target at work */
 };
 
 static struct adjacency adjacency_make(const struct lh__wan *wan,
@@ -70,11 +79,22 @@ static bool nearer(double latency_s, int n_links, const struct distance *than)
     return n_links < than->n_links;
 }
 
+/* The way of a fibre from one of its ends, 2 fibre + way; -1: it is dead. */
+static int way_from(const struct living *l, int fibre, int from)
+{
+    int way = 2 * fibre + (l->t->wan.fibres[fibre].a != from);
+
+    return l->dead[way] ? -1 : way;
+}
+
 /* Distance of every WAN node to `target`; both directions of a fibre have one
  * latency.  O(nodes^2 + fibres): maps have at most a few thousand nodes. */
-static void distances(struct distance *d, const struct lh__wan *wan,
-                      const struct adjacency *adj, int target)
+static void distances(const struct living *l, int target)
 {
+    const struct lh__wan *wan = &l->t->wan;
+    struct distance *d = l->d;
+    const struct adjacency *adj = &l->adj;
+
     for (int w = 0; w < wan->n_nodes; w++)
         d[w] = (struct distance){(double)INFINITY, INT32_MAX, false};
     d[target] = (struct distance){0, 0, false};
@@ -93,7 +113,8 @@ static void distances(struct distance *d, const struct lh__wan *wan,
             int other = f->a == at ? f->b : f->a;
             double latency_s = f->latency_s + d[at].latency_s;
 
-            if (nearer(latency_s, d[at].n_links + 1, &d[other])) {
+            if (way_from(l, adj->fibre[i], other) >= 0
+                && nearer(latency_s, d[at].n_links + 1, &d[other])) {
                 d[other].latency_s = latency_s;
                 d[other].n_links = d[at].n_links + 1;
             }
@@ -103,42 +124,43 @@ static void distances(struct distance *d, const struct lh__wan *wan,
 
 /* From `from` along the distances; at a fork the lowest link id.  The sums are
  * those that distances() compared, so equality is exact. */
-static void route_walk(struct lh__route *out, const struct lh_topology *t,
-                       const struct adjacency *adj, const struct distance *d,
-                       int from)
+static void route_walk(struct lh__route *out, const struct living *l, int from)
 {
+    const struct lh_topology *t = l->t;
+    const struct distance *d = l->d;
     int at = from;
 
     out->n_links = d[from].n_links;
     out->latency_s = d[from].latency_s;
     out->links = LH_NEW(t->arena, lh_link, (size_t)out->n_links);
     for (int n = 0; n < out->n_links; n++) {
-        lh_link best = -1;
+        int best = -1;
         int next = -1;
 
-        for (int i = adj->first[at]; i < adj->first[at + 1]; i++) {
-            int id = adj->fibre[i];
+        for (int i = l->adj.first[at]; i < l->adj.first[at + 1]; i++) {
+            int id = l->adj.fibre[i];
             const struct lh__fibre *f = &t->wan.fibres[id];
             int other = f->a == at ? f->b : f->a;
-            lh_link link = t->first_wan + 2 * id + (f->a == at ? 0 : 1);
+            int way = way_from(l, id, at);
 
-            if (d[other].n_links + 1 == d[at].n_links
+            if (way >= 0
                 && f->latency_s + d[other].latency_s == d[at].latency_s
-                && (best < 0 || link < best)) {
-                best = link;
+                && d[other].n_links + 1 == d[at].n_links
+                && (best < 0 || way < best)) {
+                best = way;
                 next = other;
             }
         }
-        out->links[n] = best;
+        out->links[n] = t->first_wan + best;
         at = next;
     }
 }
 
-static enum lh_status route_make(struct lh_topology *t,
-                                 const struct adjacency *adj,
-                                 const struct distance *d, int from, int to,
-                                 struct lh_ctx *ctx)
+static enum lh_status route_make(struct lh_topology *t, const struct living *l,
+                                 int from, int to, struct lh_ctx *ctx)
 {
+    const struct distance *d = l->d;
+
     if (d[from].n_links > LH__ROUTE_MAX) {
         lh_error(ctx, LH_NOWHERE,
                  "the route from site '%s' to site '%s' has "
@@ -147,7 +169,7 @@ static enum lh_status route_make(struct lh_topology *t,
                  (int)LH__ROUTE_MAX);
         return LH_BAD_INPUT;
     }
-    route_walk(&t->routes[from * t->n_sites + to], t, adj, d, from);
+    route_walk(&t->routes[from * t->n_sites + to], l, from);
     return LH_OK;
 }
 
@@ -171,29 +193,85 @@ static enum lh_status joined_check(const struct lh_topology *t,
     return st;
 }
 
+/* The route of a pair in another set: the usual one where nothing joins the
+ * two. */
+static enum lh_status detour_make(struct lh_topology *t, const struct living *l,
+                                  int set, int from, int to, struct lh_ctx *ctx)
+{
+    int pair = from * t->n_sites + to, links = 0;
+    int n_pairs = t->n_sites * t->n_sites;
+    struct lh__route *out = &t->routes[set * n_pairs + pair];
+
+    if (isfinite(l->d[from].latency_s) && l->d[from].n_links <= LH__ROUTE_MAX)
+        route_walk(out, l, from);
+    else
+        *out = t->routes[pair];
+    for (int i = 0; i <= set; i++)
+        links += t->routes[i * n_pairs + pair].n_links;
+    if (links <= LH_PATH_MAX - 2 * LH__SITE_LINKS_MAX)
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE,
+             "the routes from site '%s' to site '%s' before and after outages "
+             "have %d fibres; more than %d are not supported by this version",
+             t->sites[from].name, t->sites[to].name, links,
+             (int)(LH_PATH_MAX - 2 * LH__SITE_LINKS_MAX));
+    return LH_BAD_INPUT;
+}
+
+static enum lh_status routes_to(struct lh_topology *t, const struct living *l,
+                                const struct lh_scenario *scenario, int set,
+                                int to, struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    distances(l, to);
+    if (to == 0 && set == 0)
+        st = joined_check(t, scenario, l->d, ctx);
+    for (int from = 0; st == LH_OK && from < t->n_sites; from++)
+        if (from != to)
+            st = set == 0 ? route_make(t, l, from, to, ctx)
+                          : detour_make(t, l, set, from, to, ctx);
+    return st;
+}
+
 enum lh_status lh__routes_build(struct lh_topology *t,
                                 const struct lh_scenario *scenario,
                                 struct lh_ctx *ctx)
 {
     size_t n = (size_t)t->n_sites;
-    struct distance *d =
-        LH_NEW(ctx->arena, struct distance, (size_t)t->wan.n_nodes);
-    struct adjacency adj = adjacency_make(&t->wan, ctx->arena);
+    struct living l = {
+        .t = t,
+        .adj = adjacency_make(&t->wan, ctx->arena),
+        .d = LH_NEW(ctx->arena, struct distance, (size_t)t->wan.n_nodes)};
+    enum lh_status st = LH_OK;
 
-    t->routes = LH_NEW(ctx->arena, struct lh__route, n * n);
-    for (int to = 0; to < t->n_sites; to++) {
-        enum lh_status st = LH_OK;
-
-        distances(d, &t->wan, &adj, to);
-        if (to == 0)
-            st = joined_check(t, scenario, d, ctx);
-        for (int from = 0; st == LH_OK && from < t->n_sites; from++)
-            if (from != to)
-                st = route_make(t, &adj, d, from, to, ctx);
-        if (st != LH_OK)
-            return st;
+    t->routes =
+        LH_NEW(ctx->arena, struct lh__route, (size_t)t->outages.n_sets * n * n);
+    for (int set = 0; st == LH_OK && set < t->outages.n_sets; set++) {
+        l.dead = t->outages.dead[set];
+        for (int to = 0; st == LH_OK && to < t->n_sites; to++)
+            st = routes_to(t, &l, scenario, set, to, ctx);
     }
-    return LH_OK;
+    return st;
+}
+
+struct lh__route_facts lh__route_facts(const struct lh_topology *t, int from,
+                                       int to)
+{
+    const struct lh__route *route = &t->routes[from * t->n_sites + to];
+    struct lh__route_facts facts = {.n_fibres = route->n_links,
+                                    .latency_s = route->latency_s,
+                                    .bytes_per_s =
+                                        fmin(t->sites[from].gateway_bytes_per_s,
+                                             t->sites[to].gateway_bytes_per_s)};
+
+    for (int i = 0; i < route->n_links; i++) {
+        lh_link way = lh__fibre_way(t, route->links[i]);
+        facts.length_m += t->wan.fibres[way / 2].length_m;
+        facts.bytes_per_s = fmin(facts.bytes_per_s,
+                                 t->wan.fibres[way / 2].bytes_per_s[way % 2]);
+    }
+    return facts;
 }
 
 /* ---- inside a site ------------------------------------------------------- */
@@ -332,6 +410,18 @@ static int to_gateway(struct step *steps, const struct place *p,
     return n;
 }
 
+/* The fibres of a pair's route in another set; its latency does not count. */
+static void add_detour(struct lh_path *out, const struct lh_topology *t,
+                       int set, int pair)
+{
+    const struct lh__route *route =
+        &t->routes[set * t->n_sites * t->n_sites + pair];
+
+    for (int k = 0; k < route->n_links; k++)
+        out->links[out->n_links++] =
+            lh_topology_link_in_set(t, route->links[k], set);
+}
+
 static void add_wan(struct lh_path *out, const struct lh_topology *t,
                     const struct place *a, const struct place *b,
                     const struct lh__connection *c)
@@ -349,6 +439,8 @@ static void add_wan(struct lh_path *out, const struct lh_topology *t,
 
         add(out, link, t->wan.fibres[(link - t->first_wan) / 2].latency_s);
     }
+    for (int set = 1; set < t->outages.n_sets; set++)
+        add_detour(out, t, set, from * t->n_sites + to);
     n = to_gateway(steps, b, c);
     while (n-- > 0)
         add(out, steps[n].link ^ 1, steps[n].latency_s);
@@ -384,7 +476,7 @@ void lh_topology_path(struct lh_path *out, const struct lh_topology *t,
     add_nic(out, &b_nic, 1);
     add_scale_up(out, &b_nic, &b);
     if (out->crosses_wan)
-        lh__transport_limit(out, t);
+        lh__transport_limit(out, t, (int)(from_site - t->sites));
 }
 
 /* Adds the latencies between the leaves of two accelerators: up to the lowest

@@ -402,10 +402,13 @@ enum lh_status lh_topology_build(struct lh_topology **out,
     st = number(t, ctx);
     if (st != LH_OK)
         goto out;
+    t->by_name = lh__by_name_make(&t->wan, ctx->arena);
+    st = lh__outages_make(&t->outages, t, scenario, ctx);
+    if (st != LH_OK)
+        goto out;
     st = lh__routes_build(t, scenario, ctx);
     if (st != LH_OK)
         goto out;
-    t->by_name = lh__by_name_make(&t->wan, ctx->arena);
     *out = t;
 out:
     lh__igraph_end(saved);

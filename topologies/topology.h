@@ -121,6 +121,13 @@ struct lh__wan_node {
     double latitude_deg, longitude_deg;
 };
 
+/* One cable of a bundle. */
+struct lh__strand {
+    const char *duct; /* NULL: its own */
+    double bytes_per_s[2];
+    const struct lh__strand *next;
+};
+
 /* One fibre, or a bundle of fibres with equal ends, length, latency and
  * transport. */
 struct lh__fibre {
@@ -132,6 +139,7 @@ struct lh__fibre {
     double bytes_per_s[2]; /* a to b, b to a                            */
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const struct lh__strand *strands; /* n_cables */
     int n_cables;
     int ordinal; /* 1: first between its ends                 */
 };
@@ -153,11 +161,22 @@ struct lh__span {
     int a, b;
     double length_m; /* < 0: geodesic x route_factor              */
     double route_factor;
-    double equipment_latency_s;
+    double equipment_latency_s; /* < 0: from light                      */
+    const struct lh_light *light;
     double bytes_per_s[2];
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const char *duct;
     struct lh_where where;
+};
+
+/* outage.c: the fibres that each set of routes does without, and when. */
+enum { LH__SETS_MAX = 8 };
+struct lh__outages {
+    int n_sets; /* >= 1 */
+    bool *dead[LH__SETS_MAX]; /* [2 * n_fibres] */
+    int n_epochs;
+    struct lh_reroute *epochs;
 };
 
 /* Route from one gateway to another. */
@@ -208,7 +227,8 @@ struct lh_topology {
     uint64_t seed; /* of the hash */
     bool hashed;   /* lh_topology_is_hashed() */
     struct lh__wan wan;
-    struct lh__route *routes; /* [n_sites * n_sites] from, to          */
+    struct lh__outages outages;
+    struct lh__route *routes; /* [n_sets][n_sites * n_sites] from, to  */
     const struct lh__by_name *by_name;
     struct lh__graph **graph; /* *graph: NULL until the first need     */
 };
@@ -347,17 +367,54 @@ enum lh_status lh__map_add(struct lh__wan *wan,
                            const struct lh_scenario *scenario,
                            struct lh_ctx *ctx) LH_MUST_USE;
 
-/* transport.c: what one hop may move a second over a fibre, on a route of so
- * long a round trip; INFINITY: no limit of its own. */
-double lh__transport_cap(const struct lh__fibre *fibre, double rtt_s);
+/* transport.c: what one hop may move a second over a fibre on a route;
+ * INFINITY: no limit of its own. */
+struct lh__trip {
+    double rtt_s;
+    double line_bytes_per_s; /* at which it could send */
+    double library_bytes;    /* in flight by the sender's library; 0: any */
+};
+double lh__transport_cap(const struct lh__fibre *fibre,
+                         const struct lh__trip *trip);
+/* What a fibre carries whose ends can hold only so much: at most buffer / its
+ * round trip. */
+double lh__transport_lossless(const struct lh__fibre *fibre,
+                              double bytes_per_s);
 bool lh__transport_equal(const struct lh__fibre *f, const struct lh__fibre *g);
 /* Fills cap_bytes_per_s of a path that is complete but for that. */
-void lh__transport_limit(struct lh_path *path, const struct lh_topology *t);
+void lh__transport_limit(struct lh_path *path, const struct lh_topology *t,
+                         int from_site);
+
+/* outage.c; needs the fibres and their names. */
+enum lh_status lh__outages_make(struct lh__outages *out,
+                                const struct lh_topology *t,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* 2 fibre + way of a link of any set. */
+static inline lh_link lh__fibre_way(const struct lh_topology *t, lh_link link)
+{
+    return (link - t->first_wan) % (2 * t->wan.n_fibres);
+}
 
 /* route.c */
 enum lh_status lh__routes_build(struct lh_topology *t,
                                 const struct lh_scenario *scenario,
                                 struct lh_ctx *ctx) LH_MUST_USE;
+
+/* One way, gateway to gateway. */
+struct lh__route_facts {
+    int n_fibres;
+    double length_m, latency_s;
+    double bytes_per_s; /* of its fibres and both gateways */
+};
+struct lh__route_facts lh__route_facts(const struct lh_topology *t, int from,
+                                       int to);
+
+/* cut.c: maximum flow over the fibres, in bytes/s or, of a unit a cable, in
+ * cables; between begin and end of igraph's handlers, or as they are. */
+double lh__fibres_flow(const struct lh_topology *t, int a, int b, bool cables);
+/* parting.c: the fewest ducts whose loss parts two sites. */
+int lh__cuts_to_part(const struct lh_topology *t, int a, int b);
 
 /* names.c */
 const char *lh__link_name(struct lh_arena *arena, const struct lh_topology *t,

@@ -11,7 +11,12 @@
  * takes one of them (route.c).
  *
  * Place: topology.c builds sites, asks here for the WAN, then makes links.
- * Leaves out: wavelengths, protection switching, transport (transport.c).
+ * Where amplifier_spacing is given instead of equipment_latency:
+ *
+ *     equipment_latency = (ceil(length / spacing) + 1) x amplifier_latency
+ *                         + 2 x transponder_latency
+ *
+ * Leaves out: wavelengths one by one, transport (transport.c).
  */
 #include <math.h>
 
@@ -26,6 +31,18 @@ int lh__wan_node_add(struct lh__wan *wan, struct lh__wan_node node,
                          sizeof *wan->nodes);
     wan->nodes[n] = node;
     return wan->n_nodes++;
+}
+
+/* Amplifiers stand at both ends and between spans. */
+static double equipment_s(const struct lh__span *span, double length_m)
+{
+    const struct lh_light *light = span->light;
+
+    if (span->equipment_latency_s >= 0)
+        return span->equipment_latency_s;
+    double spans = fmax(1, ceil(length_m / light->amplifier_spacing_m));
+    return (spans + 1) * light->amplifier_latency_s
+           + 2 * light->transponder_latency_s;
 }
 
 /* Fills length and latency of a fibre. */
@@ -53,8 +70,8 @@ static enum lh_status fibre_measure(struct lh__fibre *fibre,
         fibre->route_factor = span->route_factor;
         fibre->length_m = fibre->geodesic_m * span->route_factor;
     }
-    fibre->latency_s =
-        fibre->length_m * wan->latency_s_per_m + span->equipment_latency_s;
+    fibre->latency_s = fibre->length_m * wan->latency_s_per_m
+                       + equipment_s(span, fibre->length_m);
     if (isfinite(fibre->latency_s) && fibre->latency_s >= 0)
         return LH_OK;
     lh_error(ctx, span->where,
@@ -76,6 +93,44 @@ static bool same_bundle(const struct lh__fibre *f, const struct lh__fibre *g)
     return f->length_m == g->length_m && f->latency_s == g->latency_s
            && lh__transport_equal(f, g)
            && (f->geodesic_m < 0) == (g->geodesic_m < 0);
+}
+
+/* RDMA without loss: what the ends cannot hold must not be sent. */
+static void buffers_apply(struct lh__fibre *fibre, const struct lh__wan *wan,
+                          const struct lh__span *span, struct lh_ctx *ctx)
+{
+    double wanted = fmax(fibre->bytes_per_s[0], fibre->bytes_per_s[1]) * 2
+                    * fibre->latency_s;
+
+    if (fibre->transport != LH_TRANSPORT_RDMA
+        || fibre->tcp.buffer_bytes >= wanted)
+        return;
+    lh_warn(ctx, span->where,
+            "the fibre between '%s' and '%s' needs buffers of %s at its ends "
+            "to lose nothing, and has %s: %s pass",
+            wan->nodes[span->a].name, wan->nodes[span->b].name,
+            lh_units_human(ctx->arena, wanted, LH_DIM_BYTES),
+            lh_units_human(ctx->arena, fibre->tcp.buffer_bytes, LH_DIM_BYTES),
+            lh_units_human(ctx->arena,
+                           lh__transport_lossless(fibre, fibre->bytes_per_s[0]),
+                           LH_DIM_BANDWIDTH));
+    for (int way = 0; way < 2; way++)
+        fibre->bytes_per_s[way] =
+            lh__transport_lossless(fibre, fibre->bytes_per_s[way]);
+}
+
+/* A cable of a bundle, which lies the same way round or is turned. */
+static void strand_add(struct lh__fibre *bundle, const struct lh__fibre *cable,
+                       const struct lh__span *span, int turned,
+                       struct lh_ctx *ctx)
+{
+    struct lh__strand *strand = LH_NEW(ctx->arena, struct lh__strand, 1);
+
+    *strand = (struct lh__strand){.duct = span->duct,
+                                  .bytes_per_s = {cable->bytes_per_s[turned],
+                                                  cable->bytes_per_s[!turned]},
+                                  .next = bundle->strands};
+    bundle->strands = strand;
 }
 
 enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
@@ -102,6 +157,7 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
     enum lh_status st = fibre_measure(&fibre, wan, span, ctx);
     if (st != LH_OK)
         return st;
+    buffers_apply(&fibre, wan, span, ctx);
     for (int i = 0; i < wan->n_fibres; i++) {
         struct lh__fibre *f = &wan->fibres[i];
         int turned = f->a != span->a;
@@ -109,13 +165,15 @@ enum lh_status lh__wan_add(struct lh__wan *wan, const struct lh__span *span,
         if (!same_ends(f, span))
             continue;
         if (same_bundle(f, &fibre)) {
-            f->bytes_per_s[0] += span->bytes_per_s[turned];
-            f->bytes_per_s[1] += span->bytes_per_s[!turned];
+            strand_add(f, &fibre, span, turned, ctx);
+            f->bytes_per_s[0] += fibre.bytes_per_s[turned];
+            f->bytes_per_s[1] += fibre.bytes_per_s[!turned];
             f->n_cables++;
             return LH_OK;
         }
         fibre.ordinal++;
     }
+    strand_add(&fibre, &fibre, span, 0, ctx);
     wan->fibres = lh_grow(ctx->arena, wan->fibres, &wan->fibre_capacity, n + 1,
                           sizeof *wan->fibres);
     wan->fibres[wan->n_fibres++] = fibre;
@@ -215,9 +273,11 @@ static enum lh_status by_hand(struct lh__wan *wan,
             .length_m = f->length_m,
             .route_factor = f->route_factor,
             .equipment_latency_s = f->equipment_latency_s,
+            .light = &f->light,
             .bytes_per_s = {f->bytes_per_s, f->bytes_per_s},
             .transport = f->transport,
             .tcp = f->tcp,
+            .duct = f->duct,
             .where = f->where,
         };
         enum lh_status one = lh__wan_add(wan, &span, ctx);

@@ -196,6 +196,7 @@ struct lh_library {
     struct lh_library_sms sms;
     double pat_member_s;   /* of a member, once, beside the log2 n hops */
     double pat_frac;       /* share of a ring's bandwidth */
+    double hop_window_bytes; /* in flight of a network hop; 0: not known */
     const char *source;
 };
 
@@ -284,12 +285,26 @@ struct lh_site {
 
 enum lh_transport { LH_TRANSPORT_IDEAL, LH_TRANSPORT_TCP, LH_TRANSPORT_RDMA };
 
-/* Of LH_TRANSPORT_TCP. */
+/* Of LH_TRANSPORT_TCP and LH_TRANSPORT_RDMA. */
 struct lh_tcp {
     int64_t streams;               /* connections of one hop, >= 1 */
-    double window_bytes;           /* of one connection */
+    double window_bytes;           /* tcp: of one connection */
     double loss;                   /* lost packets over sent ones */
-    double mtu_bytes;              /* an IP packet's */
+    double mtu_bytes;              /* an IP packet's; rdma: its data */
+    double library_bytes;          /* in flight of one hop; 0: any; -1: what
+                                      the site's collective library has */
+    double buffer_bytes;           /* rdma: at an end; INFINITY: enough */
+};
+
+/* What a fibre's bandwidth and equipment latency may be derived from. */
+struct lh_light {
+    int64_t pairs;
+    int64_t wavelengths;           /* of a pair; -1: none given */
+    double line_bytes_per_s;       /* of a wavelength */
+    double framing_frac;           /* of it that is usable */
+    double amplifier_spacing_m;    /* -1: none given */
+    double amplifier_latency_s;
+    double transponder_latency_s;  /* at each end */
 };
 
 struct lh_fibre {
@@ -297,9 +312,12 @@ struct lh_fibre {
     double length_m;               /* < 0: geodesic x route_factor */
     double route_factor;
     double bytes_per_s;            /* usable, in each direction */
-    double equipment_latency_s;    /* one way */
+    struct lh_light light;
+    double equipment_latency_s;    /* one way; -1: from light */
     enum lh_transport transport;
     struct lh_tcp tcp;
+    const char *duct;              /* fibres of one duct are cut together;
+                                      NULL: its own */
     struct lh_where where;
 };
 
@@ -322,7 +340,7 @@ struct lh_layout {
 
 /* A rank that computes more slowly, or a link (or all fibres between two
  * sites, in both directions) of another capacity.  Dates count from the
- * beginning of the step; one of rank, link and sites is given. */
+ * beginning of the step; one of rank, link, sites and duct is given. */
 struct lh_fault {
     double at_s;
     double for_s;                  /* INFINITY: from then on */
@@ -330,7 +348,11 @@ struct lh_fault {
     double slowdown;               /* >= 1; -1: none */
     const char *link;              /* name; NULL: none */
     int site_a, site_b;            /* -1: none */
+    const char *duct;              /* NULL: none */
     double bytes_per_s;            /* capacity then; -1: none */
+    bool reroute;                  /* of capacity 0: traffic takes other routes
+                                      after switch_time_s */
+    double switch_time_s;
     struct lh_where where;
 };
 
@@ -341,6 +363,10 @@ struct lh_background {
     const char *link;              /* NULL: none */
     int site_a, site_b;            /* -1: none */
     double bytes_per_s;
+    int n_day;
+    double *day;                   /* [n_day] shares of it over equal parts of
+                                      the day; none: all of it, always */
+    double level_frac;             /* the share that holds in this run */
     struct lh_where where;
 };
 
@@ -385,6 +411,7 @@ struct lh_scenario {
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
     int n_faults;
     struct lh_fault *faults;
+    double time_of_day_s;          /* -1: background has its daily mean */
     int n_background;
     struct lh_background *background;
     struct lh_reliability reliability;

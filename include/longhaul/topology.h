@@ -82,6 +82,26 @@ lh_link lh_topology_first_fibre(const struct lh_topology *t);
  * the number of sites or fibres. */
 lh_link lh_topology_link_find(const struct lh_topology *t, const char *name);
 
+/* Reroutes (topologies/outage.c).  From each date on the routes of a set hold;
+ * the first is from 0 on, and there is one at least.  A fibre is a link of its
+ * own in every set: those of sets above 0 stand at link_count() up to
+ * link_end(), and have no limit but what sim/faults.c gives them. */
+struct lh_reroute {
+    double from_s;
+    int set;
+};
+int lh_topology_reroutes(const struct lh_topology *t,
+                         const struct lh_reroute **out);
+lh_link lh_topology_link_end(const struct lh_topology *t);
+int lh_topology_link_set(const struct lh_topology *t, lh_link link);
+/* Of a fibre; set 0: as the rest of the program knows it. */
+lh_link lh_topology_link_in_set(const struct lh_topology *t, lh_link link,
+                                int set);
+/* What a fibre of set 0 has where each of its cables in a duct has at most so
+ * much; -1: none lies there. */
+double lh_topology_duct_left(const struct lh_topology *t, lh_link link,
+                             const char *duct, double each_bytes_per_s);
+
 /* A site is made of units: runs of so many consecutive accelerators (its last
  * one may be short) that are wired alike.  A path inside a site crosses only
  * links of its two ends' units and links of the site as a whole. */
@@ -124,7 +144,9 @@ int64_t lh_topology_accelerator_place(const struct lh_topology *t,
  * topologies/list.h; NULL after the last. */
 const struct lh_choice *lh_topology_kind_at(int i);
 
-/* The route of traffic from one accelerator to another (from != to): inside a
+/* Of several sets of routes the fibres of all of them, set by set; latency and
+ * cap are those of the first.
+ * The route of traffic from one accelerator to another (from != to): inside a
  * scale-up domain over its switch (in a torus x, y, z, each the shorter way
  * round); else over the NICs, up to the lowest common
  * level and down; on rails first over the scale-up domain to the peer's rail;
@@ -151,5 +173,7 @@ double lh_topology_cut(const struct lh_topology *t, int site_a, int site_b);
 enum lh_status lh_topology_check(const struct lh_topology *t,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 void lh_topology_print(struct lh_text *out, const struct lh_topology *t);
+/* Sites, fibres and routes between sites. */
+void lh_topology_print_json(struct lh_text *out, const struct lh_topology *t);
 
 #endif

@@ -1,0 +1,1 @@
+longhaul run ../tests/golden/cut.yaml --links all

@@ -1,0 +1,1 @@
+longhaul show scenario ../tests/golden/cut.yaml

@@ -1,0 +1,1 @@
+longhaul show topology -o json ../tests/golden/cut.yaml
