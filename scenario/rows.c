@@ -315,7 +315,7 @@ static const struct lh__column device_columns[] = {
     SHARE("gemm_fp8_frac", gemm_fp8_frac, "0"),
     SHARE("gemm_sustained_frac", gemm_sustained_frac, NULL),
     SHARE("gemm_sustained_fp8_frac", gemm_sustained_fp8_frac, "0"),
-    OPTIONAL_FLAG("mxfp8", mxfp8, "no"),
+    SHARE("mxfp8_frac", mxfp8_frac, "0"),
     QUANTITY("memory", memory_bytes, LH_DIM_BYTES, NULL),
     QUANTITY("memory_bandwidth", memory_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
     SHARE("memory_frac", memory_frac, NULL),

@@ -272,7 +272,7 @@ static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
         const struct lh_device *device = &s->sites[i].device;
 
         if (device->fp8_flops_per_s > 0.0 && device->gemm_fp8_frac > 0.0
-            && (!blocks || device->mxfp8))
+            && (!blocks || device->mxfp8_frac > 0.0))
             continue;
         lh_error(ctx, where,
                  "training.precision: %s is not a format of '%s', site '%s'",

@@ -140,13 +140,16 @@ static void cast(struct lh__work *work, const struct lh_device *device,
 }
 
 /* What GEMMs of the best shape reach, and a step sustains of it. */
-static double best_rate(const struct lh_device *device, bool narrow)
+static double best_rate(const struct lh_device *device,
+                        enum lh_precision precision)
 {
-    if (narrow)
-        return device->fp8_flops_per_s * device->gemm_fp8_frac
-               * device->gemm_sustained_fp8_frac;
-    return device->bf16_flops_per_s * device->gemm_bf16_frac
-           * device->gemm_sustained_frac;
+    double fp8 = device->fp8_flops_per_s * device->gemm_fp8_frac
+                 * device->gemm_sustained_fp8_frac;
+
+    if (precision == LH_BF16)
+        return device->bf16_flops_per_s * device->gemm_bf16_frac
+               * device->gemm_sustained_frac;
+    return precision == LH_MXFP8 ? fp8 * device->mxfp8_frac : fp8;
 }
 
 void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
@@ -157,7 +160,7 @@ void lh__work_gemm(struct lh__work *work, const struct lh_device *device,
     double bytes = g->batch
                    * ((narrow ? 1.0 : 2.0) * (g->m * g->k + g->k * g->n)
                       + (g->accumulate ? 8.0 : 2.0) * g->m * g->n);
-    double rate = best_rate(device, narrow) * lh__gemm_frac(device, g);
+    double rate = best_rate(device, work->precision) * lh__gemm_frac(device, g);
     double memory_s =
         bytes / (device->memory_bytes_per_s * device->memory_frac);
 

@@ -116,7 +116,8 @@ struct lh_device {
     double gemm_fp8_frac;
     double gemm_sustained_frac;   /* of that, what a training step sustains */
     double gemm_sustained_fp8_frac; /* the same in fp8; not 0 */
-    bool mxfp8;                   /* scales of blocks in the product itself */
+    double mxfp8_frac;            /* rate of products that scale blocks, of
+                                     fp8's; 0 = not supported */
     double memory_bytes;
     double memory_bytes_per_s;
     double memory_frac;           /* share of it that streaming kernels reach */
