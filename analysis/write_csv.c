@@ -81,6 +81,11 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     text(&table, "busiest_link", busiest != NULL ? busiest->name : "");
     number(&table, "busiest_link_busy_fraction",
            busiest != NULL ? busiest->busy_frac : NAN);
+    for (int i = 0; report->rl != NULL && i < LH__RL_COLUMNS; i++) {
+        double value;
+        const char *name = lh__rl_column(&value, report->rl, i);
+        number(&table, name, value);
+    }
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }

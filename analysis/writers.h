@@ -19,6 +19,12 @@ enum lh__where { LH__ANYWHERE, LH__ON_WAN, LH__IN_SITES };
 const struct lh_link_use *lh__busiest(const struct lh_result *result,
                                       enum lh__where where);
 
+/* The loop of reinforcement learning. */
+void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *rl);
+void lh__write_rl_text(struct lh_text *out, const struct lh_rl_report *rl);
+enum { LH__RL_COLUMNS = 12 };
+const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
+
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);
 

@@ -46,9 +46,10 @@ struct lh__input {
 /* Child parser; its input is a struct lh__input with ctx set. */
 extern const struct argp lh__input_argp;
 
-/* A scenario and what is built from it. */
+/* A scenario and what is built from it; with rl, that of the trainer's step. */
 struct lh__stages {
     struct lh_scenario scenario;
+    struct lh_scenario asked; /* with rl: the whole */
     struct lh_topology *topology; /* lh__stages_free() */
     struct lh_program program;
 };

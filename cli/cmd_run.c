@@ -29,6 +29,7 @@ struct simulated {
     struct lh__stages stages[POINTS];
     struct lh_trace traces[POINTS];
     struct lh_result results[POINTS];
+    struct lh_rl_report rl; /* of the loop, where there is one */
 };
 
 static const struct argp_option options[] = {
@@ -139,6 +140,21 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     return st;
 }
 
+/* The loop around the trainer's step, on the machine of all sites. */
+static enum lh_status run_loop(struct simulated *s, struct lh_ctx *ctx)
+{
+    const struct lh_scenario *asked = &s->stages[HERE].asked;
+    struct lh_topology *topology;
+    enum lh_status st = lh_topology_build(&topology, asked, ctx);
+
+    if (st != LH_OK) {
+        return st;
+    }
+    st = lh_rl_run(&s->rl, asked, topology, ctx);
+    lh_topology_free(topology);
+    return st;
+}
+
 /* On a plan that does not fit the run goes on: the figures say by how much. */
 static void warn_of_memory(const struct simulated *s, struct lh_ctx *ctx)
 {
@@ -167,6 +183,7 @@ static int write_results(const struct simulated *s, const struct run *run)
         .trace = &s->traces[HERE],
         .result = &s->results[HERE],
         .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
+        .rl = here->asked.rl.on ? &s->rl : NULL,
         .max_links =
             run->max_links == UNSAID ? run->output->max_links : run->max_links,
         .timing = run->timing,
@@ -225,6 +242,9 @@ int lh__cmd_run(int argc, char **argv)
     }
     if (st == LH_OK) {
         st = simulate(&s, &run);
+    }
+    if (st == LH_OK && s.stages[HERE].asked.rl.on) {
+        st = run_loop(&s, &ctx);
     }
     if (st == LH_OK) {
         warn_of_memory(&s, &ctx);

@@ -14,6 +14,9 @@ void lh__resolve_plan(struct lh__reader *r);
 /* The sites that faults and background name; after the plan, which says how
  * many ranks there are. */
 void lh__resolve_faults(struct lh__reader *r);
+/* rl: sites, engines, lengths, what several keys say together; before the plan,
+ * which is the trainer's. */
+void lh__resolve_rl(struct lh__reader *r);
 /* The index of the site called so; -1: none, reported. */
 int lh__find_site(struct lh__reader *r, const struct lh__value *name);
 
