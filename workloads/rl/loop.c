@@ -6,9 +6,10 @@
  *
  *   co-located, sync   batch q is issued when all replicas have version q
  *   one-step-off       when batch q - 1 is generated and they have q - 1
- *   async              whenever a replica has room and
- *                      (issued - thrown away as stale) / prompts <= its
- *                      version + max_staleness (AReaL, Fu et al. 2025,
+ *   async              whenever a replica has room and, with k = (issued -
+ *                      thrown away as stale) / prompts, k - max_staleness is
+ *                      no version to come; a replica begins it with that
+ *                      version or a newer one (AReaL, Fu et al. 2025,
  *                      arXiv:2505.24298, eq. 3)
  *
  * A group goes whole to the replica that would be done with what it has
@@ -114,20 +115,22 @@ static void issue(struct lh__loop *l, struct lh__replica *r)
     l->groups[l->n_issued++] = g;
 }
 
-/* Done soonest; NULL: async, and none may take one. */
-static struct lh__replica *soonest(struct lh__loop *l)
+/* As many may wait as run, so that none runs dry between two dates. */
+static bool has_room(const struct lh__replica *r)
 {
-    bool batches = lh__loop_batches(l);
-    int64_t quota = (l->n_issued - l->n_stale) / l->rl->prompts;
+    return r->outstanding < 2 * r->rates->concurrency;
+}
+
+/* Done soonest, of all or of those with room (NULL: there is none). */
+static struct lh__replica *soonest(struct lh__loop *l, bool with_room)
+{
     struct lh__replica *best = NULL;
     double best_s = 0;
 
     for (int i = 0; i < l->n_replicas; i++) {
         struct lh__replica *r = &l->replicas[i];
         double s = (double)(r->outstanding + l->rl->samples) / r->peak;
-        if (!batches
-            && (r->outstanding >= r->rates->concurrency
-                || quota > r->version + l->rl->max_staleness))
+        if (with_room && !has_room(r))
             continue;
         if (!best || s < best_s) {
             best = r;
@@ -137,14 +140,30 @@ static struct lh__replica *soonest(struct lh__loop *l)
     return best;
 }
 
-void lh__loop_issue_more(struct lh__loop *l)
+static void issue_what_may(void *data)
 {
+    struct lh__loop *l = data;
     struct lh__replica *r;
+    int64_t least;
 
-    while (!l->ended && (r = soonest(l))) {
+    l->issues = false;
+    while (!l->ended
+           && (least = (l->n_issued - l->n_stale) / l->rl->prompts
+                       - l->rl->max_staleness)
+                  <= l->version
+           && (r = soonest(l, true))) {
         issue(l, r);
+        l->groups[l->n_issued - 1]->least_version = least;
         lh__replica_poke(r);
     }
+}
+
+/* When all that happens at this instant has happened. */
+void lh__loop_issue_more(struct lh__loop *l)
+{
+    if (!l->issues)
+        lh__loop_at(l, lh__loop_now(l), issue_what_may, l);
+    l->issues = true;
 }
 
 static bool all_have(const struct lh__loop *l, int64_t version)
@@ -155,31 +174,42 @@ static bool all_have(const struct lh__loop *l, int64_t version)
     return true;
 }
 
-static void issue_batch(struct lh__loop *l)
+/* By the next batch. */
+static int64_t needed_version(const struct lh__loop *l)
 {
     int64_t q = l->n_issued / l->rl->prompts;
-    int64_t needed = l->rl->mode == LH_RL_ONE_STEP_OFF && q > 0 ? q - 1 : q;
+
+    return l->rl->mode == LH_RL_ONE_STEP_OFF && q > 0 ? q - 1 : q;
+}
+
+static void issue_batch(struct lh__loop *l)
+{
+    int64_t q = l->n_issued / l->rl->prompts, needed = needed_version(l);
     double now_s = lh__loop_now(l);
 
     if (l->batch_left > 0 || q == l->rl->steps || !all_have(l, needed))
         return;
     if (needed > 0)
-        l->exposed_s += now_s - fmax(l->generated_until_s, l->trained_until_s);
+        l->exposed_s +=
+            now_s - fmax(l->generated_until_s, l->version_s[needed]);
     l->batch_left = l->rl->prompts * l->rl->samples;
     for (int64_t i = 0; i < l->rl->prompts; i++)
-        issue(l, soonest(l));
+        issue(l, soonest(l, false));
     for (int i = 0; i < l->n_replicas; i++)
         lh__replica_poke(&l->replicas[i]);
 }
 
 void lh__loop_offer(struct lh__loop *l)
 {
-    if (lh__loop_batches(l) && l->batch_left > 0)
+    bool batches = lh__loop_batches(l);
+
+    if (batches && l->batch_left > 0)
         return;
     for (int i = 0; i < l->n_replicas; i++) {
         struct lh__replica *r = &l->replicas[i];
         int64_t there = l->fleet_arrived[r->fleet];
-        if (there > r->version && there > r->coming)
+        if (there > r->version && there > r->coming && !r->loading
+            && !(batches && r->version >= needed_version(l)))
             lh__replica_offer(r, there);
     }
 }
@@ -188,10 +218,11 @@ void lh__loop_updated(struct lh__replica *r)
 {
     struct lh__loop *l = r->loop;
 
-    if (lh__loop_batches(l))
+    if (lh__loop_batches(l)) {
         issue_batch(l);
-    else
-        lh__loop_issue_more(l);
+        return;
+    }
+    lh__loop_offer(l); /* newer ones that came beside the load */
 }
 
 static void batch_sample(struct lh__loop *l)
@@ -218,7 +249,7 @@ void lh__loop_generated(struct lh__replica *r, struct lh__sample *sample)
         lh__loop_at(l, date_s, group_ready, g);
     if (lh__loop_batches(l))
         batch_sample(l);
-    else if (r->outstanding < r->rates->concurrency)
+    else if (has_room(r))
         lh__loop_issue_more(l);
 }
 
@@ -234,13 +265,15 @@ static int64_t generated(const struct lh__loop *l)
     return sum;
 }
 
-/* What a replica booked and has not done yet. */
+/* What a replica has booked and not done yet. */
 static void ahead(const struct lh__replica *r, double *generate_s,
                   double *update_s)
 {
     double now_s = lh__loop_now(r->loop);
 
-    *generate_s = r->loading ? 0 : fmax(0, r->since_s - now_s);
+    *generate_s = 0; /* less than 0: of an iteration that runs */
+    if (!r->loading && (r->n_running > 0 || r->since_s > now_s))
+        *generate_s = r->since_s - now_s;
     *update_s = r->loading ? r->due_s - now_s : 0;
 }
 
@@ -407,6 +440,7 @@ enum lh_status lh_rl_loop(struct lh_rl_result *out,
                          .status = LH_OK};
 
     memset(out, 0, sizeof *out);
+    l.version_s = LH_NEW(ctx->arena, double, input->rl->steps + 1);
     replicas_make(&l);
     verifiers_make(&l);
     lh__trainer_begin(&l);

@@ -30,8 +30,9 @@ struct lh__group {
     int64_t prompt;
     int64_t left; /* samples not yet generated */
     const struct lh__replica *replica;
-    bool prefilled; /* its replica holds the prompt */
-    bool used;      /* trained on or thrown away */
+    int64_t least_version; /* of the weights that it may begin with */
+    bool prefilled;        /* its replica holds the prompt */
+    bool used;             /* trained on or thrown away */
 };
 
 struct lh__replica {
@@ -90,11 +91,14 @@ struct lh__loop {
     double exposed_s; /* since the reset, as all sums below */
 
     int64_t version;            /* of the trainer: steps done */
+    int64_t ticks;              /* of the interval, in this step */
     int64_t pushed;             /* version on its way or there */
     int pushing;                /* entries that it has not reached */
     bool busy;                  /* the trainer */
     struct lh__group *training; /* list */
     double free_since_s, trained_until_s, push_begin_s;
+    double *version_s;          /* [steps + 1] when the trainer had it */
+    bool issues;                /* at the end of this instant */
     double log_prob_s, train_s; /* of the step that runs */
     double push_sum_s;
 

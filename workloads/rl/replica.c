@@ -159,7 +159,8 @@ static double admit(struct lh__replica *r)
     const struct lh_rl *rl = r->loop->rl;
     double seconds = 0;
 
-    while (r->first && r->n_running < r->rates->concurrency) {
+    while (r->first && r->n_running < r->rates->concurrency
+           && r->version >= r->first->group->least_version) {
         struct lh__sample *sample = r->first;
         r->first = sample->next;
         sample->version = r->version;
@@ -220,9 +221,8 @@ static void loaded(struct lh__replica *r)
     r->loading = false;
     r->version = r->coming;
     r->coming = -1;
-    double stall_s = renew(r);
+    go_on(r, renew(r));
     lh__loop_updated(r);
-    go_on(r, stall_s);
 }
 
 static void due(void *data)
@@ -267,7 +267,7 @@ void lh__replica_poke(struct lh__replica *r)
 
 void lh__replica_offer(struct lh__replica *r, int64_t version)
 {
-    r->coming = version; /* one that loads already takes the newer */
+    r->coming = version;
     lh__replica_poke(r);
 }
 

@@ -13,6 +13,9 @@
  */
 #include "loop.h"
 
+/* Dates of pushes in one step after which the loop is said to stand still. */
+enum { TICKS_MAX = 1000000 };
+
 static void push_if_due(struct lh__loop *l);
 
 /* ---- pushes ---------------------------------------------------------------
@@ -89,6 +92,10 @@ static void at_interval(void *data)
         return;
     if (l->pushing == 0 && l->version > l->pushed)
         push(l);
+    if (++l->ticks > TICKS_MAX) { /* nothing else happens */
+        l->engine->stop(l->engine->self);
+        return;
+    }
     lh__loop_at(l, lh__loop_now(l) + l->rl->push_interval_s, at_interval, l);
 }
 
@@ -174,7 +181,8 @@ static void trained(void *data)
     l->out->trainer.log_prob_s += l->log_prob_s;
     l->out->trainer.train_s += l->train_s;
     l->out->trainer.switch_s += l->in->switch_s;
-    l->version++;
+    l->version_s[++l->version] = now_s;
+    l->ticks = 0;
     l->busy = false;
     l->free_since_s = l->trained_until_s = now_s;
     if (l->version == l->rl->steps) {
