@@ -188,7 +188,8 @@ static void begin(struct fixture *f)
     fill_results(f);
     f->report =
         (struct lh_report){&f->scenario, &f->program,  f->topology, &f->trace,
-                           &f->result,   &f->one_site, -1,          false};
+                           &f->result,   &f->one_site, -1,          false,
+                           NULL};
 }
 
 static void end(struct fixture *f)

@@ -89,11 +89,11 @@ struct lh_report {
     const struct lh_trace *trace;
     const struct lh_result *result;
     const struct lh_result *one_site;
-    const struct lh_rl_report *rl; /* NULL: plain training; else all above is
-                                      the trainer's step */
     int max_links;               /* rows of links; < 0: all */
     bool timing;                 /* adds engine.wall_s, which no result else
                                     holds: it is never the same twice */
+    const struct lh_rl_report *rl; /* NULL: plain training; else all above is
+                                      the trainer's step */
 };
 
 /* The fullest accelerators: of the stage, and on the device of it, whose need

@@ -115,10 +115,13 @@ static void issue(struct lh__loop *l, struct lh__replica *r)
     l->groups[l->n_issued++] = g;
 }
 
-/* As many may wait as run, so that none runs dry between two dates. */
+/* As many may wait as run, and two groups in any case, so that none runs dry
+ * between two dates. */
 static bool has_room(const struct lh__replica *r)
 {
-    return r->outstanding < 2 * r->rates->concurrency;
+    int64_t most = r->rates->concurrency, samples = r->loop->rl->samples;
+
+    return r->outstanding < 2 * (most > samples ? most : samples);
 }
 
 /* Done soonest, of all or of those with room (NULL: there is none). */
@@ -144,6 +147,7 @@ static void issue_what_may(void *data)
 {
     struct lh__loop *l = data;
     struct lh__replica *r;
+    bool ahead_of_room = l->rl->max_staleness == 0; /* as a batch, at once */
     int64_t least;
 
     l->issues = false;
@@ -151,7 +155,7 @@ static void issue_what_may(void *data)
            && (least = (l->n_issued - l->n_stale) / l->rl->prompts
                        - l->rl->max_staleness)
                   <= l->version
-           && (r = soonest(l, true))) {
+           && (r = soonest(l, !ahead_of_room))) {
         issue(l, r);
         l->groups[l->n_issued - 1]->least_version = least;
         lh__replica_poke(r);
