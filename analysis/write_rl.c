@@ -144,7 +144,7 @@ void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
 static void role(struct lh_text *out, const struct lh_rl_result *r,
                  const char *name, double seconds)
 {
-    if (seconds > 0)
+    if (seconds > 1e-9 * r->step_time_s) /* else rounding */
         lh_text_printf(out, "  %-26s%10.4g s  %5.1f %%\n", name, seconds,
                        100 * seconds / r->step_time_s);
 }

@@ -314,6 +314,12 @@ static int64_t in_flight(const struct lh__loop *l)
     return sum;
 }
 
+/* 0 where no time passes: steps of which nothing is kept. */
+static double share(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
 static void account_replicas(struct lh__loop *l, double window_s)
 {
     struct lh_rl_result *out = l->out;
@@ -331,7 +337,7 @@ static void account_replicas(struct lh__loop *l, double window_s)
         }
         busy_s /= end - first;
         update_s /= end - first;
-        out->fleet_busy_frac[f] = busy_s / window_s;
+        out->fleet_busy_frac[f] = share(busy_s, window_s);
         out->generators.generate_s += busy_s / steps * (double)fleet->gpus;
         out->generators.update_s += update_s / steps * (double)fleet->gpus;
         gpus += (double)fleet->gpus;
@@ -370,11 +376,11 @@ static void account(struct lh__loop *l)
     out->tokens_generated = generated(l);
     out->tokens_in_flight = in_flight(l);
     out->tokens_trained_per_s =
-        (double)(out->tokens_trained - l->trained_before) / window_s;
+        share((double)(out->tokens_trained - l->trained_before), window_s);
     out->samples_per_s =
-        (double)(out->samples_trained - l->samples_before) / window_s;
+        share((double)(out->samples_trained - l->samples_before), window_s);
     out->tokens_generated_per_s =
-        (double)(out->tokens_generated - l->generated_before) / window_s;
+        share((double)(out->tokens_generated - l->generated_before), window_s);
 }
 
 /* ---- all ------------------------------------------------------------------
