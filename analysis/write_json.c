@@ -207,7 +207,8 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
 
     string(out, "{\n  ", "schema", "longhaul.result/1");
     key(out, ",\n  ", "scenario");
-    lh_scenario_print_json(out, report->scenario, 2);
+    lh_scenario_print_json(
+        out, report->rl ? report->rl->scenario : report->scenario, 2);
     model(out, &report->scenario->model);
     number(out, ",\n  ", "step_time_s", r->step_time_s);
     number(out, ",\n  ", "tokens_per_s", r->tokens_per_s);
@@ -223,6 +224,9 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     one_site(out, report);
     validation(out, report->validation);
     goodput(out, report);
+    if (report->rl != NULL) {
+        lh__write_rl_json(out, report->rl);
+    }
     engine(out, report);
     lh_text_add(out, "\n}\n");
 }

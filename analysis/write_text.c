@@ -495,6 +495,10 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_model(out, &report->scenario->model);
     write_plan(out, report);
     write_fibres(out, report->topology);
+    if (report->rl != NULL) {
+        lh__write_rl_text(out, report->rl);
+        lh_text_add(out, "\ntrainer, one optimizer step:");
+    }
     lh_text_add(out, "\n");
     write_step(out, report);
     write_breakdown(out, report->result);

@@ -27,6 +27,11 @@ const char *lh__cause_text(const struct lh_result *more,
 
 /* A category for people: "WAN, exposed". */
 const char *lh__category_label(enum lh_category category);
+/* The loop of reinforcement learning. */
+void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *rl);
+void lh__write_rl_text(struct lh_text *out, const struct lh_rl_report *rl);
+enum { LH__RL_COLUMNS = 12 };
+const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
 
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);

@@ -58,9 +58,10 @@ enum lh_status lh__input_load(struct lh__input *input) LH_MUST_USE;
 struct lh__input lh__input_with(const struct lh__input *input, const char *path,
                                 const char *value);
 
-/* A scenario and what is built from it. */
+/* A scenario and what is built from it; with rl, that of the trainer's step. */
 struct lh__stages {
     struct lh_scenario scenario;
+    struct lh_scenario asked; /* with rl: the whole */
     struct lh_topology *topology; /* lh__stages_free() */
     struct lh_program program;
 };

@@ -30,6 +30,7 @@ struct simulated {
     struct lh_trace traces[POINTS];
     struct lh_result results[POINTS];
     struct lh_family_error validation;
+    struct lh_rl_report rl; /* of the loop, where there is one */
 };
 
 static const struct argp_option options[] = {
@@ -123,6 +124,21 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     return st;
 }
 
+/* The loop around the trainer's step, on the machine of all sites. */
+static enum lh_status run_loop(struct simulated *s, struct lh_ctx *ctx)
+{
+    const struct lh_scenario *asked = &s->stages[HERE].asked;
+    struct lh_topology *topology;
+    enum lh_status st = lh_topology_build(&topology, asked, ctx);
+
+    if (st != LH_OK) {
+        return st;
+    }
+    st = lh_rl_run(&s->rl, asked, topology, ctx);
+    lh_topology_free(topology);
+    return st;
+}
+
 static int write_results(const struct simulated *s, const struct run *run)
 {
     struct lh_arena *arena = run->input.ctx->arena;
@@ -135,6 +151,7 @@ static int write_results(const struct simulated *s, const struct run *run)
         .result = &s->results[HERE],
         .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
         .validation = &s->validation,
+        .rl = here->asked.rl.on ? &s->rl : NULL,
         .max_links =
             run->max_links == UNSAID ? run->output->max_links : run->max_links,
         .timing = run->timing,
@@ -193,6 +210,9 @@ int lh__cmd_run(int argc, char **argv)
     }
     if (st == LH_OK) {
         st = simulate(&s, &run);
+    }
+    if (st == LH_OK && s.stages[HERE].asked.rl.on) {
+        st = run_loop(&s, &ctx);
     }
     if (st == LH_OK) {
         st = lh_family_error_read(&s.validation, &s.stages[HERE].scenario,

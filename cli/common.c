@@ -143,6 +143,10 @@ enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
     enum lh_status st;
     enum lh_status program_st;
 
+    stages->asked = stages->scenario;
+    if (stages->asked.rl.on) {
+        lh_rl_trainer(&stages->scenario, &stages->asked, ctx);
+    }
     /* Both, so that the faults of both are said at once. */
     st = lh_topology_build(&stages->topology, &stages->scenario, ctx);
     if (st != LH_OK) {

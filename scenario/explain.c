@@ -319,8 +319,10 @@ static void put_type(struct schema_out *s, const struct lh__key *key)
     switch (key->type) {
     case LH__COUNT:
     case LH__NUMBER:
-        lh_text_printf(s->out, "\"type\": \"%s\"",
-                       counts ? "integer" : "number");
+        lh_text_printf(s->out, "\"type\": %s",
+                       key->flags & LH__AUTO ? "[\"integer\", \"string\"]"
+                       : counts              ? "\"integer\""
+                                             : "\"number\"");
         put_bounds(s, key);
         break;
     case LH__QUANTITY:

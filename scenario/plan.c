@@ -48,8 +48,25 @@ static bool gpus_known(const struct lh__reader *r)
     return true;
 }
 
+/* Where the accelerators of the plan stand: all sites; of rl the trainer's. */
+static int plan_sites(const struct lh__reader *r, struct lh_site *trainer,
+                      const struct lh_site **sites)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    *sites = s->sites;
+    if (!s->rl.on)
+        return s->n_sites;
+    *trainer = s->sites[s->rl.trainer_site > 0 ? s->rl.trainer_site : 0];
+    trainer->gpus = s->rl.trainer_gpus;
+    *sites = trainer;
+    return 1;
+}
+
 static struct lh_where gpus_where(const struct lh__reader *r, int i)
 {
+    if (r->root->s.rl.on)
+        return lh__where_at(r, "rl.trainer.gpus");
     return lh__where_at(r, lh_format(r->ctx->arena, "sites[%d].gpus", i));
 }
 
@@ -63,23 +80,26 @@ static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
     int64_t group = replica * s->plan.expert;
     int64_t data = 0;
     bool good = true;
+    struct lh_site trainer;
+    const struct lh_site *sites;
+    int n_sites = plan_sites(r, &trainer, &sites);
 
-    for (int i = 0; i < s->n_sites; i++) {
-        int64_t here = s->sites[i].gpus / group;
-        int64_t idle = s->sites[i].gpus % group;
+    for (int i = 0; i < n_sites; i++) {
+        int64_t here = sites[i].gpus / group;
+        int64_t idle = sites[i].gpus % group;
         data += here * s->plan.expert;
         if (here == 0) {
             lh_error(r->ctx, gpus_where(r, i),
                      "site '%s' has %" PRId64 " accelerators; %s %s "
                      "%" PRId64,
-                     s->sites[i].name, s->sites[i].gpus, axes,
+                     sites[i].name, sites[i].gpus, axes,
                      s->plan.expert > 1 ? "need" : "needs", group);
             good = false;
         } else if (idle > 0) {
             lh_warn(r->ctx, gpus_where(r, i),
                     "%" PRId64 " of the %" PRId64 " accelerators of site '%s' "
                     "are idle: %s %" PRId64,
-                    idle, s->sites[i].gpus, s->sites[i].name,
+                    idle, sites[i].gpus, sites[i].name,
                     s->plan.expert > 1 ? "expert replicas need"
                                        : "a replica needs",
                     group);

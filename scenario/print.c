@@ -125,6 +125,9 @@ static bool is_shown(const struct emitter *e, const struct lh__key *key,
 
     if (key->flags & LH__SILENT)
         return false;
+    if (key->type == LH__GROUP && key->count
+        && !*((const bool *)object + key->count))
+        return false;
     if (key->type == LH__GROUP) {
         while ((child = lh__key_next(key, child))) {
             if (is_shown(e, child, object))

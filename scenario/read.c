@@ -143,6 +143,10 @@ static bool read_count(int64_t *out, struct lh__reader *r,
 
     if (!check_scalar(r, key, value, shown))
         return false;
+    if ((key->flags & LH__AUTO) && strcmp(value->text, "auto") == 0) {
+        *out = 0;
+        return true;
+    }
     if (!parse_count(&count, value->text)) {
         FAULT(r, value,
               "'%s' is not a whole number; %s is written in digits alone",
@@ -579,6 +583,8 @@ static void read_group(struct lh__reader *r, const struct lh__key *group,
     value = group_mapping(r, group, value, shown);
     if (group && group->enter)
         group->enter(r, value, object);
+    if (group && group->type == LH__GROUP && group->count)
+        *((bool *)object + group->count) = value != NULL;
     while ((key = lh__key_next(group, key))) {
         const char *name = lh__key_name(key);
         struct lh__value *item = lh__value_get(value, name);

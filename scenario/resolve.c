@@ -496,7 +496,10 @@ void lh__resolve(struct lh__reader *r)
         resolve_site(r, i);
     if (s->n_sites > 0) {
         resolve_fibres(r);
+        lh__resolve_rl(r);
         lh__resolve_plan(r);
+        if (s->rl.on) /* rl says what a step trains on */
+            r->root->s.training.global_batch = 0;
         lh__resolve_faults(r);
         lh__check_caps(r);
     }

@@ -18,6 +18,9 @@ void lh__resolve_faults(struct lh__reader *r);
 void lh__check_caps(struct lh__reader *r);
 /* Defaults of what fails; where nothing does, none. */
 void lh__resolve_reliability(struct lh__reader *r);
+/* rl: sites, engines, lengths, what several keys say together; before the plan,
+ * which is the trainer's. */
+void lh__resolve_rl(struct lh__reader *r);
 /* The index of the site called so; -1: none, reported. */
 int lh__find_site(struct lh__reader *r, const struct lh__value *name);
 

@@ -575,6 +575,42 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     return LH_OK;
 }
 
+#define ROW lh_serving
+static const struct lh__column serving_columns[] = {
+    TEXT("name", name),
+    QUANTITY("iteration", iteration_s, LH_DIM_TIME, NULL),
+    QUANTITY("sequence", sequence_s, LH_DIM_TIME, NULL),
+    SHARE("memory_frac", memory_frac, NULL),
+    COUNT("max_sequences", max_sequences, NULL),
+    QUANTITY("load", load_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
+    QUANTITY("gather", gather_s_per_byte, LH_DIM_NONE, NULL),
+    QUANTITY("host", host_bytes_per_s, LH_DIM_BANDWIDTH, NULL),
+    TEXT("source", source),
+};
+#undef ROW
+
+enum lh_status lh_serving_by_name(struct lh_serving *out, const char *name,
+                                  struct lh_where where, struct lh_ctx *ctx)
+{
+    static const struct lh__table table = {
+        "engines", "engine", serving_columns, N(serving_columns)};
+    struct lh_serving serving = {0};
+    struct lh_where row;
+    enum lh_status st = lh__row_read(&serving, &table, name, &row, where, ctx);
+
+    if (st != LH_OK) {
+        return st;
+    }
+    if (serving.load_bytes_per_s <= 0 || serving.host_bytes_per_s <= 0
+        || serving.max_sequences < 1) {
+        lh_error(ctx, row, "'%s': load, host and max_sequences must be above 0",
+                 name);
+        return LH_BAD_INPUT;
+    }
+    *out = serving;
+    return LH_OK;
+}
+
 #define ROW lh_stack
 static const struct lh__column stack_columns[] = {
     TEXT("name", name),

@@ -96,7 +96,9 @@ const char *lh__key_domain(const struct lh__key *key, struct lh_arena *arena)
     switch (key->type) {
     case LH__GROUP: return "a mapping";
     case LH__GROUPS: return "a list of mappings";
-    case LH__COUNT: return "a whole number";
+    case LH__COUNT:
+        return key->flags & LH__AUTO ? "a whole number, or auto"
+                                     : "a whole number";
     case LH__NUMBER: return "a number";
     case LH__QUANTITY:
         return lh_format(arena, "%s, e.g. '%s'",

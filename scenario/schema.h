@@ -17,7 +17,8 @@
 #include "values.h"
 
 enum lh__type {
-    LH__GROUP,    /* a mapping; its keys are the rows below it           */
+    LH__GROUP,    /* a mapping; its keys are the rows below it; with a bool
+                     at count it is told there and echoed if present     */
     LH__GROUPS,   /* a list of mappings: pointer at offset, int at count */
     LH__COUNT,    /* int64_t: a whole number                             */
     LH__NUMBER,   /* double without unit                                 */
@@ -43,6 +44,7 @@ enum {
     LH__INLINE = 8,   /* the list is an array inside the struct          */
     LH__SILENT = 16,  /* read, never echoed (what it makes is echoed)    */
     LH__ZERO = 32,    /* 0 may stand without a unit                      */
+    LH__AUTO = 64,    /* COUNT: "auto" may stand, stored as 0            */
 };
 
 /* What the keys say and struct lh_scenario does not keep. */
@@ -51,6 +53,8 @@ struct lh__extra {
     const char *model_name;
     const char *model_config;
     const char *sites_file, *fibres_file;
+    int64_t rl_turns;
+    double rl_tool_s;
 };
 
 struct lh__root {

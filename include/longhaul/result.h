@@ -8,6 +8,7 @@
 #ifndef LONGHAUL_RESULT_H
 #define LONGHAUL_RESULT_H
 
+#include <longhaul/rl.h>
 #include <longhaul/trace.h>
 
 /* Links that cannot be told apart: kind, sites, capacity, latency and bytes. */
@@ -64,6 +65,33 @@ struct lh_family_error {
 enum lh_status lh_family_error_read(struct lh_family_error *out,
                                     const struct lh_scenario *scenario,
                                     struct lh_ctx *ctx) LH_MUST_USE;
+/* ---- the loop of reinforcement learning ------------------------------------ */
+
+struct lh_rl_report {
+    const struct lh_scenario *scenario; /* the whole, not the trainer's alone */
+    struct lh_rl_fleet_input *fleets;   /* [rl.n_fleets] */
+    double weight_bytes;                /* of a push, one copy */
+    double gather_s, switch_s;
+    double *wan_bytes;                  /* [rl.n_fleets] of a push over each
+                                           fibre of the way to an entry */
+    int64_t train_shapes;               /* trainer steps simulated */
+    struct lh_rl_result result;
+};
+
+/* The trainer's step on as many tokens as are expected, as a scenario. */
+void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
+                   struct lh_ctx *ctx);
+/* Simulates the loop of a scenario on the topology of all its sites. */
+enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
+                         const struct lh_topology *topology,
+                         struct lh_ctx *ctx) LH_MUST_USE;
+/* Gathering, transfer and load of new weights: sets weight_bytes, gather_s,
+ * switch_s, wan_bytes and the fleets' push. */
+void lh_rl_push_make(struct lh_rl_report *out, const struct lh_scenario *s,
+                     const struct lh_topology *topology, double state_bytes,
+                     struct lh_ctx *ctx);
+/* The first accelerator of an entry, in the numbers of the topology. */
+int64_t lh_rl_first_gpu(const struct lh_scenario *s, int fleet);
 
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
 struct lh_report {
@@ -77,6 +105,8 @@ struct lh_report {
     int max_links;               /* rows of links; < 0: all */
     bool timing;                 /* adds engine.wall_s, which no result else
                                     holds: it is never the same twice */
+    const struct lh_rl_report *rl; /* NULL: plain training; else all above is
+                                      the trainer's step */
 };
 
 /* The fullest accelerators: of the stage, and on the device of it, whose need

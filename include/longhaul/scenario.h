@@ -394,6 +394,85 @@ enum lh_collectives { LH_COUPLED, LH_MESSAGES };
 /* Over the parallel cables of an uplink. */
 enum lh_routing { LH_SPRAY, LH_ECMP };
 
+/* ---- the loop of reinforcement learning (docs/model.md, "RL loop") --------- */
+
+enum lh_rl_mode { LH_RL_CO_LOCATED, LH_RL_SYNC, LH_RL_ONE_STEP_OFF, LH_RL_ASYNC };
+enum lh_rl_lengths { LH_LENGTHS_FIXED, LH_LENGTHS_LOGNORMAL, LH_LENGTHS_PARETO,
+                     LH_LENGTHS_FILE };
+enum lh_rl_route { LH_ROUTE_DIRECT, LH_ROUTE_RELAY };
+enum lh_rl_apply { LH_APPLY_AT_ONCE, LH_APPLY_BETWEEN_REQUESTS, LH_APPLY_DRAIN };
+enum { LH_RL_FLEETS = 64 };    /* entries of rl.generators at most */
+
+/* One row of data/engines.csv: the software that generates. */
+struct lh_serving {
+    const char *name;
+    double iteration_s;            /* CPU and scheduler, once an iteration */
+    double sequence_s;             /* and for each sequence that runs */
+    double memory_frac;            /* of the device, for weights and KV */
+    int64_t max_sequences;         /* that run in a replica at most */
+    double load_bytes_per_s;       /* of new weights into a replica, in all */
+    double gather_s_per_byte;      /* of weights, before they leave */
+    double host_bytes_per_s;       /* device to host and back, each */
+    const char *source;
+};
+
+/* Generators of one kind at one site. */
+struct lh_rl_fleet {
+    const char *site_name;
+    int site;
+    int64_t gpus;
+    bool shared;                   /* the trainer's accelerators */
+    int64_t tensor, pipeline, expert; /* of a replica of the engine */
+    int64_t max_concurrency;       /* sequences of a replica; 0: auto */
+    int kv_fp8;                    /* bf16 | fp8 */
+    const char *engine_name;
+    struct lh_serving engine;
+    struct lh_where where;
+};
+
+struct lh_rl_verifier {
+    int kind;                      /* rule */
+    const char *site_name;
+    int site;
+    int64_t workers;
+    double time_s;                 /* of one sample on one worker */
+    double keep_frac;              /* of prompts, whose samples are trained on */
+};
+
+struct lh_rl {
+    bool on;                       /* the scenario has a key `rl` */
+    enum lh_rl_mode mode;
+    int64_t steps, warmup_steps;
+    int64_t prompts, samples;      /* prompts a step, samples a prompt */
+    int64_t mini_batches;          /* optimiser steps a loop step */
+    int64_t log_prob_passes;       /* forward passes over what is trained on */
+    int64_t max_staleness;         /* trainer steps */
+    bool partial_rollouts;
+    int64_t prompt_length;
+    enum lh_rl_lengths lengths;
+    double length_median;
+    double length_sigma;
+    double length_shape;
+    int64_t length_max;
+    const char *length_file;
+    int n_length_rows;             /* of the file */
+    double *length_rows;
+    const char *trainer_site_name;
+    int trainer_site;
+    int64_t trainer_gpus;
+    int n_fleets;
+    struct lh_rl_fleet *fleets;
+    int n_verifiers;
+    struct lh_rl_verifier *verifiers;
+    int64_t push_every;
+    double push_interval_s;        /* < 0: every so many steps */
+    int push_fp8;                  /* bf16 | fp8 */
+    enum lh_rl_route route;
+    double bucket_bytes;
+    enum lh_rl_apply apply;
+    bool keep_kv;                  /* over an update */
+};
+
 struct lh_scenario {
     const char *file;
     const char *name;
@@ -419,6 +498,7 @@ struct lh_scenario {
     enum lh_collectives collectives;
     enum lh_routing routing;
     bool fold;                     /* auto | off */
+    struct lh_rl rl;
     struct lh_values *values;      /* private to scenario/: key -> value, place */
 };
 
@@ -491,6 +571,11 @@ int lh_scenario_differences(struct lh_difference **out,
                             const struct lh_scenario *a,
                             const struct lh_scenario *b,
                             struct lh_arena *arena);
+/* The trainer of an RL scenario as a scenario of its own: its accelerators in
+ * one site, a step of `batch` packed sequences, whose tokens see on average as
+ * much as in a window of `window` tokens (0: all). */
+void lh_scenario_trainer(struct lh_scenario *out, const struct lh_scenario *s,
+                         int64_t batch, int64_t window, struct lh_ctx *ctx);
 
 /* Help from the schema table. */
 enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
@@ -520,6 +605,9 @@ enum lh_status lh_fabric_by_name(struct lh_fabric *out, const char *name,
     LH_MUST_USE;
 enum lh_status lh_stack_by_name(struct lh_stack *out, const char *name,
                                 struct lh_where where, struct lh_ctx *ctx)
+    LH_MUST_USE;
+enum lh_status lh_serving_by_name(struct lh_serving *out, const char *name,
+                                  struct lh_where where, struct lh_ctx *ctx)
     LH_MUST_USE;
 
 #endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The loop of a scenario, end to end: rates of the engines with their
+ * communication timed on the topology, pushes (rl_push.c), the trainer's step
+ * simulated once a batch shape, and the state machines of workloads/rl/.
+ *
+ *   rows of a step     ceil(tokens / sequence_length / mini_batches), up to
+ *                      data x micro_batch x k (interleaved: pipeline) of them
+ *   window             s - sqrt(s (s - L)), L = mean of l^2 over mean of l:
+ *                      packed samples of l tokens see in all what a window of
+ *                      so many tokens sees in a row of s (docs/model.md)
+ *   log-probabilities  passes x step x forward FLOPs / FLOPs with recomputation
+ *
+ * Leaves out: rows that do not pack to the last token, and the exchange of
+ * gradients beside pushes.
+ */
+#include <longhaul/result.h>
+
+#include <math.h>
+
+struct shape {
+    int64_t batch;
+    double step_s, forward_frac;
+};
+
+struct trainer {
+    const struct lh_scenario *asked;
+    struct lh_topology *topology;
+    struct lh_ctx *ctx;
+    int64_t window;
+    struct shape *shapes;
+    size_t capacity;
+    int64_t n_shapes;
+};
+
+static int64_t window_of(const struct lh_scenario *s)
+{
+    double row = (double)s->training.sequence_length;
+    double length = lh_rl_moments(&s->rl, s->seed).weighted;
+
+    if (length >= row)
+        return 0;
+    return (int64_t)fmax(1.0, round(row - sqrt(row * (row - length))));
+}
+
+/* Rows of a mini-batch of a step on so many tokens. */
+static int64_t batch_of(const struct lh_scenario *s, double tokens)
+{
+    double unit = (double)(s->plan.data * s->training.micro_batch);
+    double rows = ceil(tokens / (double)s->training.sequence_length
+                       / (double)s->rl.mini_batches);
+
+    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED)
+        unit *= (double)s->plan.pipeline;
+    return (int64_t)(unit * fmax(1.0, ceil(rows / unit)));
+}
+
+void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
+                   struct lh_ctx *ctx)
+{
+    const struct lh_rl *rl = &s->rl;
+    double keep = 1.0;
+    double sample = (double)rl->prompt_length + lh_rl_moments(rl, s->seed).mean;
+
+    for (int i = 0; i < rl->n_verifiers; i++)
+        keep *= rl->verifiers[i].keep_frac;
+    lh_scenario_trainer(
+        out, s,
+        batch_of(s, keep * sample * (double)(rl->prompts * rl->samples)),
+        window_of(s), ctx);
+}
+
+/* ---- the trainer's step ----------------------------------------------------
+ */
+
+/* In a context of its own, which a program of many micro-batches would fill. */
+static enum lh_status simulate(struct shape *out, const struct trainer *t)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_program program;
+    struct lh_trace trace;
+    enum lh_status st;
+
+    ctx.data_dir = t->ctx->data_dir;
+    lh_scenario_trainer(&s, t->asked, out->batch, t->window, &ctx);
+    st = lh_program_build(&program, &s, &ctx);
+    if (st == LH_OK) {
+        struct lh_sim_point point = {&s, &program, t->topology};
+        st = lh_sim_run(&trace, &point, &ctx);
+    }
+    if (st == LH_OK) {
+        out->step_s = trace.step_time_s;
+        out->forward_frac = program.model_flops / 3.0 / program.hardware_flops;
+    }
+    for (int i = 0; st != LH_OK && i < lh_diag_total(&ctx); i++)
+        lh_error(t->ctx, lh_diag_at(&ctx, i)->where, "%s",
+                 lh_diag_at(&ctx, i)->text);
+    lh_ctx_end(&ctx);
+    return st;
+}
+
+static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
+                            double *train_s)
+{
+    struct trainer *t = self;
+    struct shape *shape;
+    int64_t batch = batch_of(t->asked, (double)tokens), i = 0;
+
+    while (i < t->n_shapes && t->shapes[i].batch != batch)
+        i++;
+    if (i == t->n_shapes) {
+        struct shape fresh = {.batch = batch};
+        enum lh_status st = simulate(&fresh, t);
+        if (st != LH_OK)
+            return st;
+        t->shapes = lh_grow(t->ctx->arena, t->shapes, &t->capacity,
+                            (size_t)++t->n_shapes, sizeof *t->shapes);
+        t->shapes[i] = fresh;
+    }
+    shape = &t->shapes[i];
+    *train_s = shape->step_s * (double)t->asked->rl.mini_batches;
+    *log_prob_s =
+        *train_s * shape->forward_frac * (double)t->asked->rl.log_prob_passes;
+    return LH_OK;
+}
+
+/* ---- communication of an iteration ------------------------------------------
+ */
+
+struct ring {
+    enum lh_collective collective;
+    int64_t first, n, stride; /* members */
+    double bytes;
+};
+
+static enum lh_status timed(double *sum_s, double times, struct ring ring,
+                            const struct lh_scenario *s,
+                            const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    int64_t *members = LH_NEW(ctx->arena, int64_t, ring.n);
+    struct lh_collective_case one = {
+        .collective = ring.collective,
+        .algorithm = "auto",
+        .n = ring.n,
+        .accelerators = members,
+        .bytes = ring.bytes,
+        .base_s = s->stack.collective_base_s,
+    };
+    double seconds;
+
+    for (int64_t i = 0; i < ring.n; i++)
+        members[i] = ring.first + i * ring.stride;
+    enum lh_status st = lh_sim_collective(&seconds, &one, t, ctx);
+    if (st == LH_OK)
+        *sum_s += times * seconds;
+    return st;
+}
+
+/* Of `sequences` in a replica: sums over tensor, tokens to experts and back,
+ * and from stage to stage. */
+static enum lh_status comm_of(double *sum_s, double sequences,
+                              const struct lh_scenario *s, int fleet,
+                              const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
+    const struct lh_model *m = &s->model;
+    int64_t first = lh_rl_first_gpu(s, fleet);
+    double tokens =
+        fmax(1.0, ceil(sequences / (double)(f->pipeline * f->expert)));
+    double bytes = 2.0 * tokens * (double)m->hidden;
+    double sparse = (double)(m->layers - m->dense_layers);
+    enum lh_status st = LH_OK;
+
+    *sum_s = 0;
+    if (f->tensor > 1)
+        st = timed(sum_s, 2.0 * (double)m->layers,
+                   (struct ring){LH_ALL_REDUCE, first, f->tensor, 1, bytes}, s,
+                   t, ctx);
+    if (st == LH_OK && f->expert > 1)
+        st = timed(sum_s, 2.0 * sparse,
+                   (struct ring){LH_ALL_TO_ALL, first, f->expert, f->tensor,
+                                 bytes * (double)m->experts_per_token},
+                   s, t, ctx);
+    if (st == LH_OK && f->pipeline > 1)
+        st = timed(
+            sum_s, (double)f->pipeline,
+            (struct ring){LH_SEND, first, 2, f->tensor * f->expert, bytes}, s,
+            t, ctx);
+    return st;
+}
+
+static enum lh_status rates_make(struct lh_rl_rates *out,
+                                 const struct lh_scenario *s, int fleet,
+                                 const struct lh_topology *t,
+                                 struct lh_ctx *ctx)
+{
+    static const double sizes[] = {1, 8, 32, 128, 512, 2048};
+    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
+    enum lh_status st = lh_rl_rates_make(out, s, fleet, ctx);
+
+    if (f->tensor * f->pipeline * f->expert == 1)
+        return st;
+    for (int i = 0; i < 6 && st == LH_OK; i++) {
+        out->comm.tokens[i] = sizes[i];
+        st = comm_of(&out->comm.seconds[i], sizes[i], s, fleet, t, ctx);
+        out->comm.n = i + 1;
+    }
+    return st;
+}
+
+/* ---- all -------------------------------------------------------------------
+ */
+
+/* What leaves an accelerator of the trainer while it generates. */
+static double state_bytes(const struct lh_program *program)
+{
+    double most = 0;
+
+    for (int i = 0; i < program->n_stages; i++) {
+        const struct lh_memory *m = &program->memory[i];
+        most = fmax(most, m->optimizer + m->gradients);
+    }
+    return most;
+}
+
+static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
+                              const struct lh_scenario *s,
+                              const struct lh_topology *topology,
+                              struct lh_ctx *ctx)
+{
+    struct lh_scenario step;
+    struct lh_program program;
+    enum lh_status st;
+
+    lh_rl_trainer(&step, s, ctx);
+    st = lh_topology_build(&t->topology, &step, ctx);
+    if (st != LH_OK) {
+        t->topology = NULL;
+        return st;
+    }
+    st = lh_program_build(&program, &step, ctx);
+    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++) {
+        const struct lh_rl_fleet *f = &s->rl.fleets[i];
+        out->fleets[i].replicas =
+            f->gpus / (f->tensor * f->pipeline * f->expert);
+        st = rates_make(&out->fleets[i].rates, s, i, topology, ctx);
+    }
+    if (st == LH_OK)
+        lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
+    return st;
+}
+
+enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
+                         const struct lh_topology *topology, struct lh_ctx *ctx)
+{
+    struct trainer trainer = {.asked = s, .ctx = ctx, .window = window_of(s)};
+    struct lh_engine clock;
+    enum lh_status st;
+
+    *out = (struct lh_rl_report){.scenario = s};
+    out->fleets = LH_NEW(ctx->arena, struct lh_rl_fleet_input, s->rl.n_fleets);
+    st = prepare(out, &trainer, s, topology, ctx);
+    if (st == LH_OK) {
+        struct lh_rl_input input = {
+            .rl = &s->rl,
+            .seed = s->seed,
+            .n_fleets = s->rl.n_fleets,
+            .fleets = out->fleets,
+            .gather_s = out->gather_s,
+            .switch_s = out->switch_s,
+            .train = train,
+            .self = &trainer,
+        };
+        lh_rl_clock(&clock, ctx);
+        st = lh_rl_loop(&out->result, &input, &clock, ctx);
+    }
+    out->train_shapes = trainer.n_shapes;
+    lh_topology_free(trainer.topology);
+    return st;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The loop of online reinforcement learning: what its state machines are
+ * handed, and what they find.  Equations and limits: docs/model.md, "RL loop".
+ *
+ * Ownership: the context's arena.
+ */
+#ifndef LONGHAUL_RL_H
+#define LONGHAUL_RL_H
+
+#include <longhaul/engine.h>
+#include <longhaul/scenario.h>
+
+/* ---- one replica of an engine -------------------------------------------- */
+
+enum { LH_RL_SIZES = 8 };
+
+/* Time of communication of an iteration by the tokens in it: straight lines
+ * between points, the last one continued. */
+struct lh_rl_comm {
+    int n;                         /* 0: there is none */
+    double tokens[LH_RL_SIZES];    /* ascending */
+    double seconds[LH_RL_SIZES];
+};
+
+/* A decode iteration of B sequences with K tokens of context in all takes
+ * lh_rl_iteration_s(B) + K kv_s. */
+struct lh_rl_rates {
+    double cpu_s;                  /* once an iteration */
+    double sequence_s;             /* CPU, a sequence */
+    double dense_s;                /* reading all weights but routed experts */
+    double experts_s;              /* reading all routed experts */
+    double visit_frac;             /* of routed experts, that a token visits */
+    double flops_s;                /* a sequence's matrix products */
+    double kv_s;                   /* reading a token of context */
+    struct lh_rl_comm comm;
+    double prefill_s;              /* a token's matrix products */
+    double prefill_core_s;         /* and for each token before it */
+    int64_t concurrency;           /* sequences that run at once */
+    double kv_tokens;              /* that memory holds beside the weights */
+    double weight_bytes;           /* of an accelerator */
+};
+
+/* Leaves out comm.  LH_BAD_INPUT where weights leave no room for a sample. */
+enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
+                                const struct lh_scenario *s, int fleet,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+double lh_rl_comm_s(const struct lh_rl_comm *comm, double tokens);
+double lh_rl_iteration_s(const struct lh_rl_rates *r, double sequences);
+/* n iterations in a row, from `context` tokens on. */
+double lh_rl_decode_s(const struct lh_rl_rates *r, double sequences,
+                      double context, double n);
+/* Of a sequence of so many tokens, from the first on. */
+double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens);
+
+/* Tokens of a response, keyed by seed, prompt and sample. */
+int64_t lh_rl_length(const struct lh_rl *rl, int64_t seed, int64_t prompt,
+                     int64_t sample);
+/* Are the samples of a prompt trained on? */
+bool lh_rl_kept(const struct lh_rl *rl, int64_t seed, int64_t prompt);
+
+/* Mean over the prompts of the first steps, and mean of squares / mean. */
+struct lh_rl_moments {
+    double mean, weighted;
+};
+struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed);
+
+/* ---- the loop -------------------------------------------------------------- */
+
+/* Weights on their way to the generators of an entry. */
+struct lh_rl_push {
+    double transfer_s;             /* until the last byte is there */
+    double load_s;                 /* a replica stands still for them */
+};
+
+struct lh_rl_fleet_input {
+    int64_t replicas;
+    struct lh_rl_rates rates;
+    struct lh_rl_push push;
+};
+
+struct lh_rl_input {
+    const struct lh_rl *rl;
+    int64_t seed;
+    int n_fleets;
+    const struct lh_rl_fleet_input *fleets;
+    double gather_s;               /* the trainer stands still before a push */
+    double switch_s;               /* co-located: before training */
+    /* Seconds of the forward passes and of training on so many tokens, prompts
+     * included, that see each other as lh_rl_moments() says. */
+    enum lh_status (*train)(void *self, int64_t tokens, double *log_prob_s,
+                            double *train_s);
+    void *self;
+};
+
+enum { LH_RL_STALENESS_MAX = 1024 };
+
+/* Seconds are means of a loop step after warm-up. */
+struct lh_rl_result {
+    double step_time_s;
+    double wall_s;                 /* simulated, of all steps */
+    int64_t steps;
+    struct {
+        double log_prob_s, train_s, gather_s, switch_s, wait_s;
+    } trainer;                     /* sum to the step */
+    struct {
+        double generate_s, update_s, wait_s;
+    } generators;                  /* mean over accelerators, sum to the step */
+    double fleet_busy_frac[LH_RL_FLEETS];
+    double tail_s;                 /* not async: from nine tenths of a batch's
+                                      samples to the last */
+    double verify_s;               /* mean of a sample, queue included */
+    double weight_sync_exposed_s;  /* somebody stands still for weights */
+    double weight_sync_s;          /* gathering to the last replica's arrival,
+                                      mean of a push */
+    int64_t pushes;
+    int64_t tokens_generated, tokens_trained, tokens_discarded,
+        tokens_in_flight;
+    int64_t samples_trained, samples_discarded;
+    double tokens_trained_per_s;   /* after warm-up */
+    double tokens_generated_per_s;
+    double samples_per_s;          /* trained on */
+    int staleness_n;               /* largest + 1 */
+    int64_t staleness[LH_RL_STALENESS_MAX]; /* trained samples */
+    int64_t events;
+};
+
+/* Runs rl->steps steps.  LH_FAILED if a response token is lost. */
+enum lh_status lh_rl_loop(struct lh_rl_result *out,
+                          const struct lh_rl_input *input,
+                          const struct lh_engine *engine, struct lh_ctx *ctx)
+    LH_MUST_USE;
+
+/* An engine that has dates and no flows; calls of one instant come in the order
+ * in which they were asked for. */
+void lh_rl_clock(struct lh_engine *out, struct lh_ctx *ctx);
+
+#endif

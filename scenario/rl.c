@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the keys of rl say together: sites and engines by name, the file of
+ * lengths, whether roles fit their sites and replicas their accelerators; and
+ * the trainer as a scenario of its own.
+ * Pipeline: in resolve.c, before plan.c, whose accelerators are the trainer's.
+ *
+ * Source: docs/model.md, "RL loop".  Left out: faults and background, which
+ * would be those of one step.
+ */
+#include "resolve.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* The index of the site a key names; the first where it names none; -1: said.
+ */
+static int site_of(struct lh__reader *r, const char *path, const char *name)
+{
+    struct lh__value *value = lh__value_at(r->values, path);
+
+    return name && value ? lh__find_site(r, value) : 0;
+}
+
+static void resolve_fleet(struct lh__reader *r, int i)
+{
+    struct lh_rl_fleet *f = &r->root->s.rl.fleets[i];
+    const char *path = lh_format(r->ctx->arena, "rl.generators[%d]", i);
+    int64_t replica = f->tensor * f->pipeline * f->expert;
+    const char *engine = lh_format(r->ctx->arena, "%s.engine", path);
+
+    f->where = lh__where_at(r, path);
+    if (!lh__value_ok(lh__value_at(r->values, path)))
+        return;
+    f->site =
+        site_of(r, lh_format(r->ctx->arena, "%s.site", path), f->site_name);
+    if (lh_serving_by_name(&f->engine, f->engine_name, lh__where_at(r, engine),
+                           r->ctx)
+        != LH_OK)
+        lh__mark_bad(r, path);
+    if (f->gpus % replica != 0)
+        lh_error(r->ctx, f->where,
+                 "%s.gpus is %" PRId64 ", no whole number of replicas of "
+                 "%" PRId64 " (tensor x pipeline x expert)",
+                 path, f->gpus, replica);
+    if (f->expert > 1
+        && (r->root->s.model.experts == 0
+            || r->root->s.model.experts % f->expert != 0))
+        lh_error(r->ctx, f->where,
+                 "%s.plan.expert is %" PRId64 ", which does not divide the "
+                 "model's %" PRId64 " routed experts",
+                 path, f->expert, r->root->s.model.experts);
+    if (f->site >= 0)
+        f->site_name = r->root->s.sites[f->site].name;
+}
+
+/* Of a site, what the generators take; shared ones take nothing. */
+static int64_t taken(const struct lh_rl *rl, int site)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < rl->n_fleets; i++)
+        if (rl->fleets[i].site == site && !rl->fleets[i].shared)
+            sum += rl->fleets[i].gpus;
+    return sum;
+}
+
+static void check_roles(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_rl *rl = &s->rl;
+
+    for (int i = 0; i < s->n_sites; i++) {
+        int64_t trainer = i == rl->trainer_site ? rl->trainer_gpus : 0;
+        if (taken(rl, i) + trainer <= s->sites[i].gpus)
+            continue;
+        lh_error(r->ctx, lh__where_at(r, "rl.generators"),
+                 "the roles at site '%s' take %" PRId64 " accelerators; it has "
+                 "%" PRId64,
+                 s->sites[i].name, taken(rl, i) + trainer, s->sites[i].gpus);
+    }
+}
+
+/* Shared generators stand where the trainer does, in mode co-located alone. */
+static void check_shared(struct lh__reader *r)
+{
+    struct lh_rl *rl = &r->root->s.rl;
+    bool together = rl->mode == LH_RL_CO_LOCATED;
+    int64_t shared = 0;
+
+    for (int i = 0; i < rl->n_fleets; i++) {
+        const struct lh_rl_fleet *f = &rl->fleets[i];
+        if (f->shared != together)
+            lh_error(r->ctx, f->where,
+                     "rl.generators[%d]: mode %s needs 'shared: %s'", i,
+                     together ? "co-located" : "other than co-located",
+                     together ? "true" : "false");
+        else if (together && f->site != rl->trainer_site)
+            lh_error(r->ctx, f->where,
+                     "rl.generators[%d] shares the trainer's accelerators, "
+                     "but stands at another site",
+                     i);
+        shared += f->shared ? f->gpus : 0;
+    }
+    if (together && shared > rl->trainer_gpus)
+        lh_error(r->ctx, lh__where_at(r, "rl.generators"),
+                 "the generators share %" PRId64 " accelerators; the trainer "
+                 "has %" PRId64,
+                 shared, rl->trainer_gpus);
+}
+
+static void resolve_lengths(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_rl *rl = &s->rl;
+    int64_t room = s->training.sequence_length - rl->prompt_length;
+    struct lh_where where = lh__where_at(r, "rl.output_length");
+
+    if (room < 1 || rl->length_max > room) {
+        lh_error(r->ctx, where,
+                 "prompt_length %" PRId64 " and responses of up to %" PRId64
+                 " tokens do not fit training.sequence_length %" PRId64,
+                 rl->prompt_length, rl->length_max > 0 ? rl->length_max : 1,
+                 s->training.sequence_length);
+        return;
+    }
+    if (rl->length_max == 0)
+        rl->length_max = room;
+    if ((rl->lengths == LH_LENGTHS_FILE) != (rl->length_file != NULL)
+        && rl->lengths == LH_LENGTHS_FILE)
+        lh_error(r->ctx, where,
+                 "missing key 'file' in rl.output_length: the lengths that "
+                 "kind file reads");
+}
+
+/* Rows of the column `tokens`. */
+static void read_lengths(struct lh__reader *r)
+{
+    struct lh_rl *rl = &r->root->s.rl;
+    struct lh_csv csv;
+
+    if (rl->lengths != LH_LENGTHS_FILE || !rl->length_file
+        || lh_csv_read_file(&csv, rl->length_file, r->ctx) != LH_OK)
+        return;
+    int column = lh_csv_column(&csv, "tokens");
+    if (column < 0 || csv.n_rows == 0) {
+        lh_error(r->ctx, (struct lh_where){rl->length_file, 1, 0},
+                 "it needs a column 'tokens' with a row or more");
+        return;
+    }
+    rl->length_rows = LH_NEW(r->ctx->arena, double, csv.n_rows);
+    for (int i = 0; i < csv.n_rows; i++) {
+        const char *cell = lh_csv_cell(&csv, i, column);
+        char *end;
+        double tokens = strtod(cell, &end);
+        if (!*cell || *end || !(tokens >= 1 && tokens <= 1e8)) {
+            lh_error(r->ctx,
+                     (struct lh_where){rl->length_file, csv.lines[i], 0},
+                     "'%s' is no number of tokens, 1 or more", cell);
+            return;
+        }
+        rl->length_rows[i] = tokens;
+    }
+    rl->n_length_rows = csv.n_rows;
+}
+
+static void resolve_verifiers(struct lh__reader *r)
+{
+    struct lh_rl *rl = &r->root->s.rl;
+
+    for (int i = 0; i < rl->n_verifiers; i++) {
+        struct lh_rl_verifier *v = &rl->verifiers[i];
+        v->site =
+            site_of(r, lh_format(r->ctx->arena, "rl.verifiers[%d].site", i),
+                    v->site_name);
+        if (v->site >= 0)
+            v->site_name = r->root->s.sites[v->site].name;
+    }
+}
+
+static void check_steps(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_rl *rl = &s->rl;
+
+    if (rl->warmup_steps >= rl->steps)
+        lh_error(r->ctx, lh__where_at(r, "rl.warmup_steps"),
+                 "rl.warmup_steps is %" PRId64 " of %" PRId64 " steps; at "
+                 "least one must be left to take means of",
+                 rl->warmup_steps, rl->steps);
+    if (rl->mode == LH_RL_ASYNC && rl->push_interval_s < 0
+        && rl->max_staleness < rl->push_every - 1)
+        lh_error(r->ctx, lh__where_at(r, "rl.max_staleness"),
+                 "rl.max_staleness is %" PRId64 ", but weights are pushed "
+                 "every %" PRId64 " steps; no sample would be fresh enough",
+                 rl->max_staleness, rl->push_every);
+    if (s->n_faults > 0 || s->n_background > 0)
+        lh_error(r->ctx,
+                 lh__where_at(r, s->n_faults > 0 ? "faults" : "background"),
+                 "faults and background are not supported with rl");
+    if (s->across_sites == LH_ACROSS_PIPELINE)
+        lh_error(r->ctx, lh__where_at(r, "placement.across_sites"),
+                 "the trainer of rl stands at one site; stages across sites "
+                 "are not supported");
+    if (lh__value_at(r->values, "training.global_batch"))
+        lh_warn(r->ctx, lh__key_where(r, "training.global_batch"),
+                "training.global_batch has no effect because rl says what a "
+                "step trains on");
+    s->training.global_batch = 0;
+}
+
+void lh__resolve_rl(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_rl *rl = &s->rl;
+    const struct lh__value *value = lh__value_get(r->values, "rl");
+
+    if (!rl->on || !lh__value_ok(value))
+        return;
+    rl->trainer_site = site_of(r, "rl.trainer.site", rl->trainer_site_name);
+    for (int i = 0; i < rl->n_fleets; i++)
+        resolve_fleet(r, i);
+    resolve_verifiers(r);
+    resolve_lengths(r);
+    read_lengths(r);
+    check_steps(r);
+    if (rl->trainer_site < 0 || !lh__value_ok(value))
+        return;
+    rl->trainer_site_name = s->sites[rl->trainer_site].name;
+    if (rl->trainer_gpus == 0)
+        rl->trainer_gpus =
+            s->sites[rl->trainer_site].gpus - taken(rl, rl->trainer_site);
+    if (rl->trainer_gpus < 1)
+        rl->trainer_gpus = 1; /* said below */
+    check_roles(r);
+    check_shared(r);
+}
+
+void lh_scenario_trainer(struct lh_scenario *out, const struct lh_scenario *s,
+                         int64_t batch, int64_t window, struct lh_ctx *ctx)
+{
+    struct lh_scenario at_site = *s;
+
+    at_site.sites = LH_NEW(ctx->arena, struct lh_site, 1);
+    at_site.sites[0] = s->sites[s->rl.trainer_site];
+    lh_scenario_one_site(out, &at_site, ctx);
+    out->sync_algorithm = s->sync_algorithm;
+    out->training.global_batch = batch;
+    out->rl.on = false;
+    if (window > 0
+        && (out->model.attention_window == 0
+            || window < out->model.attention_window))
+        out->model.attention_window = window;
+}

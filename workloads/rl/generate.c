@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Rates of one replica of an engine that generates: t x p x e accelerators
+ * (tensor, pipeline, expert) on one device.
+ *
+ *   iteration = CPU + B x CPU of a sequence
+ *               + max(weights / (t M), B x 2 N / (t p e F)) + communication
+ *               + K x kv / (min(t, kv heads) p e M)
+ *
+ * B sequences, K tokens of context, M = memory bandwidth x memory_frac, F =
+ * peak x best-shape share x sustained share of GEMMs, N active parameters
+ * without the look-up of the embedding; kv = 2 layers x kv heads x head_dim
+ * values a token, MLA layers x (latent + positions), which every accelerator of
+ * t holds.  Of routed experts those are read that B tokens visit, 1 - (1 -
+ * k/E)^B of them, and each accelerator has 1/e.  A pipeline's stages take a
+ * token in turn, so that weights are read p times a p-th; context and products
+ * are those of B/p sequences at a time.  Attention of a decode is bound by
+ * memory: its FLOPs are left out.
+ *
+ *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
+ *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
+ *                         length)), KV tokens = (memory_frac x memory -
+ *                         weights) / kv
+ *
+ * Sources: roofline of decoding, Pope et al. 2022 (arXiv:2211.05102); paged KV
+ * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180).
+ * Leaves out: preemption when contexts outgrow memory, chunked prefill (an
+ * iteration waits for a prefill), speculative decoding, skewed experts.
+ */
+#include <longhaul/rl.h>
+
+#include <math.h>
+
+/* Parameters: what a token meets, and what an iteration reads. */
+struct sizes {
+    double active; /* without the embedding's look-up */
+    double dense;  /* likewise, without routed experts */
+    double routed;
+    double kv_bytes;   /* of a token */
+    double core_flops; /* of a token and one that it sees */
+};
+
+static struct sizes sizes_of(const struct lh_model *m, bool kv_fp8)
+{
+    double look_up =
+        m->tied_embeddings ? 0.0 : (double)m->vocab * (double)m->hidden;
+    double sparse =
+        m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0.0;
+    double routed = sparse * (double)m->experts * (m->gated_mlp ? 3.0 : 2.0)
+                    * (double)m->hidden * (double)m->expert_ffn;
+    bool latent = m->attention == LH_ATTENTION_MLA;
+    double values = latent ? (double)(m->kv_lora_rank + m->qk_rope_head_dim)
+                           : 2.0 * (double)m->kv_heads * (double)m->head_dim;
+    double core = latent ? 2.0 * (double)m->heads
+                               * (double)(m->qk_nope_head_dim
+                                          + m->qk_rope_head_dim + m->v_head_dim)
+                         : 4.0 * (double)m->heads * (double)m->head_dim;
+
+    return (struct sizes){
+        .active = (double)m->active_parameters - look_up,
+        .dense = (double)m->parameters - look_up - routed,
+        .routed = routed,
+        .kv_bytes = (double)m->layers * values * (kv_fp8 ? 1.0 : 2.0),
+        .core_flops = (double)m->layers * core,
+    };
+}
+
+static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
+                        const struct lh_rl_fleet *f, const struct sizes *z,
+                        double weight, double kv_parts)
+{
+    const struct lh_device *d = &s->sites[f->site].device;
+    double stages = (double)(f->tensor * f->pipeline);
+    double look_up = (double)s->model.parameters - z->dense - z->routed;
+    double mean =
+        (double)s->rl.prompt_length + lh_rl_moments(&s->rl, s->seed).mean;
+
+    out->weight_bytes = weight
+                        * ((z->dense + look_up) / stages
+                           + z->routed / stages / (double)f->expert);
+    out->kv_tokens =
+        (f->engine.memory_frac * d->memory_bytes - out->weight_bytes) * kv_parts
+        / z->kv_bytes;
+    out->concurrency = f->max_concurrency;
+    if (out->concurrency == 0)
+        out->concurrency = (int64_t)fmin(
+            (double)f->engine.max_sequences * (double)(f->pipeline * f->expert),
+            floor(fmax(0.0, out->kv_tokens) / mean));
+}
+
+enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
+                                const struct lh_scenario *s, int fleet,
+                                struct lh_ctx *ctx)
+{
+    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
+    const struct lh_device *d = &s->sites[f->site].device;
+    struct sizes z = sizes_of(&s->model, f->kv_fp8);
+    bool fp8 = s->rl.push_fp8 && d->fp8_flops_per_s > 0;
+    double weight = s->rl.push_fp8 ? 1.0 : 2.0, t = (double)f->tensor;
+    double gpus = t * (double)(f->pipeline * f->expert);
+    double memory = d->memory_bytes_per_s * d->memory_frac;
+    double rate = (fp8 ? d->fp8_flops_per_s * d->gemm_fp8_frac
+                       : d->bf16_flops_per_s * d->gemm_bf16_frac)
+                  * d->gemm_sustained_frac * gpus;
+    double heads = s->model.attention == LH_ATTENTION_MLA
+                       ? 1.0
+                       : fmin(t, (double)s->model.kv_heads);
+    double kv_parts = heads * (double)(f->pipeline * f->expert);
+
+    *out = (struct lh_rl_rates){
+        .cpu_s = f->engine.iteration_s,
+        .sequence_s = f->engine.sequence_s,
+        .dense_s = weight * z.dense / (t * memory),
+        .experts_s = weight * z.routed / (t * (double)f->expert * memory),
+        .visit_frac = s->model.experts > 0 ? (double)s->model.experts_per_token
+                                                 / (double)s->model.experts
+                                           : 0.0,
+        .flops_s = 2.0 * z.active / rate,
+        .kv_s = z.kv_bytes / (kv_parts * memory),
+        .prefill_s = 2.0 * z.active / rate,
+        .prefill_core_s = z.core_flops / rate,
+    };
+    memory_make(out, s, f, &z, weight, kv_parts);
+    if (out->concurrency >= 1)
+        return LH_OK;
+    lh_error(ctx, f->where,
+             "a replica of rl.generators[%d] has no room for one sample: "
+             "weights take %.1f GiB of %.1f GiB",
+             fleet, out->weight_bytes / 1073741824.0,
+             f->engine.memory_frac * d->memory_bytes / 1073741824.0);
+    return LH_BAD_INPUT;
+}
+
+double lh_rl_comm_s(const struct lh_rl_comm *comm, double tokens)
+{
+    int i = 1;
+
+    if (comm->n == 0)
+        return 0.0;
+    if (comm->n == 1 || tokens <= comm->tokens[0])
+        return comm->seconds[0];
+    while (i < comm->n - 1 && tokens > comm->tokens[i])
+        i++;
+    double slope = (comm->seconds[i] - comm->seconds[i - 1])
+                   / (comm->tokens[i] - comm->tokens[i - 1]);
+    return comm->seconds[i] + slope * (tokens - comm->tokens[i]);
+}
+
+double lh_rl_iteration_s(const struct lh_rl_rates *r, double sequences)
+{
+    double visited = 1.0 - pow(1.0 - r->visit_frac, sequences);
+
+    return r->cpu_s + sequences * r->sequence_s
+           + fmax(r->dense_s + visited * r->experts_s, sequences * r->flops_s)
+           + lh_rl_comm_s(&r->comm, sequences);
+}
+
+double lh_rl_decode_s(const struct lh_rl_rates *r, double sequences,
+                      double context, double n)
+{
+    return n * lh_rl_iteration_s(r, sequences)
+           + r->kv_s * (n * context + sequences * n * (n - 1.0) / 2.0);
+}
+
+double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens)
+{
+    return tokens * (r->prefill_s + r->prefill_core_s * (tokens - 1.0) / 2.0);
+}

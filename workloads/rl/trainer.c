@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The trainer of the loop: takes a batch of verified groups, first come first
+ * served, runs forward passes for log-probabilities and trains, and pushes its
+ * weights.
+ *
+ * Groups whose first token is older than max_staleness are thrown away when a
+ * step would take them; so the bound holds whatever the order of completion.
+ * A push begins where the trainer's step ends (it stands still while weights
+ * are gathered) or, by interval, at its date (gathered beside a step that
+ * runs); not before the push before it has reached all generators, the newest
+ * version then follows at once.
+ */
+#include "loop.h"
+
+/* Dates of pushes in one step after which the loop is said to stand still. */
+enum { TICKS_MAX = 1000000 };
+
+static void push_if_due(struct lh__loop *l);
+
+/* ---- pushes ---------------------------------------------------------------
+ */
+
+struct arrival {
+    struct lh__loop *loop;
+    int fleet;
+    int64_t version;
+};
+
+static void arrive(void *data)
+{
+    struct arrival *a = data;
+    struct lh__loop *l = a->loop;
+
+    if (l->ended)
+        return;
+    l->fleet_arrived[a->fleet] = a->version;
+    if (--l->pushing == 0) {
+        l->push_sum_s += lh__loop_now(l) - l->push_begin_s;
+        l->out->pushes++;
+    }
+    lh__loop_offer(l);
+    if (l->pushing == 0 && l->rl->push_interval_s < 0)
+        push_if_due(l);
+}
+
+static void gathered(void *data)
+{
+    struct lh__loop *l = data;
+
+    l->busy = false;
+    l->free_since_s = lh__loop_now(l);
+    lh__trainer_try(l);
+}
+
+static void push(struct lh__loop *l)
+{
+    double now_s = lh__loop_now(l), gather_s = l->in->gather_s;
+
+    l->pushed = l->version;
+    l->pushing = l->in->n_fleets;
+    l->push_begin_s = now_s;
+    for (int f = 0; f < l->in->n_fleets; f++) {
+        struct arrival *a = LH_NEW(l->ctx->arena, struct arrival, 1);
+        *a = (struct arrival){l, f, l->version};
+        lh__loop_at(l, now_s + gather_s + l->in->fleets[f].push.transfer_s,
+                    arrive, a);
+    }
+    if (l->busy)
+        return; /* beside a step */
+    l->busy = true;
+    l->out->trainer.wait_s += now_s - l->free_since_s;
+    l->out->trainer.gather_s += gather_s;
+    if (!lh__loop_batches(l))
+        l->exposed_s += gather_s;
+    lh__loop_at(l, now_s + gather_s, gathered, l);
+}
+
+static void push_if_due(struct lh__loop *l)
+{
+    int64_t every = lh__loop_batches(l) ? 1 : l->rl->push_every;
+
+    if (l->pushing == 0 && l->version - l->pushed >= every)
+        push(l);
+}
+
+static void at_interval(void *data)
+{
+    struct lh__loop *l = data;
+
+    if (l->ended)
+        return;
+    if (l->pushing == 0 && l->version > l->pushed)
+        push(l);
+    if (++l->ticks > TICKS_MAX) { /* nothing else happens */
+        l->engine->stop(l->engine->self);
+        return;
+    }
+    lh__loop_at(l, lh__loop_now(l) + l->rl->push_interval_s, at_interval, l);
+}
+
+void lh__trainer_begin(struct lh__loop *l)
+{
+    if (l->rl->push_interval_s > 0)
+        lh__loop_at(l, l->rl->push_interval_s, at_interval, l);
+}
+
+/* ---- steps ----------------------------------------------------------------
+ */
+
+static void discard(struct lh__loop *l, struct lh__group *g)
+{
+    g->used = true;
+    l->out->tokens_discarded += lh__group_tokens(g, l->rl->samples);
+    l->out->samples_discarded += l->rl->samples;
+}
+
+static struct lh__group *take_first(struct lh__loop *l)
+{
+    struct lh__group *g = l->buffer;
+
+    l->buffer = g->next;
+    l->n_buffer--;
+    return g;
+}
+
+/* Throws away what is too old for this step. */
+static void purge(struct lh__loop *l)
+{
+    struct lh__group *g = l->buffer, *next;
+
+    l->buffer = l->buffer_last = NULL;
+    l->n_buffer = 0;
+    for (; g; g = next) {
+        next = g->next;
+        g->next = NULL;
+        if (l->version - lh__group_version(g, l->rl->samples)
+            > l->rl->max_staleness) {
+            discard(l, g);
+            l->n_stale++;
+            continue;
+        }
+        if (l->buffer)
+            l->buffer_last->next = g;
+        else
+            l->buffer = g;
+        l->buffer_last = g;
+        l->n_buffer++;
+    }
+}
+
+/* A group goes into the step; its tokens, prompts included. */
+static int64_t use(struct lh__loop *l, struct lh__group *g)
+{
+    int64_t samples = l->rl->samples, tokens = lh__group_tokens(g, samples);
+    struct lh_rl_result *out = l->out;
+
+    if (!lh_rl_kept(l->rl, l->in->seed, g->prompt)) {
+        discard(l, g);
+        return 0;
+    }
+    for (int64_t i = 0; i < samples; i++) {
+        int64_t stale = l->version - g->samples[i].version;
+        if (stale >= LH_RL_STALENESS_MAX)
+            stale = LH_RL_STALENESS_MAX - 1;
+        out->staleness[stale]++;
+        if (stale >= out->staleness_n)
+            out->staleness_n = (int)stale + 1;
+    }
+    g->used = true;
+    out->tokens_trained += tokens;
+    out->samples_trained += samples;
+    return tokens + samples * l->rl->prompt_length;
+}
+
+static void trained(void *data)
+{
+    struct lh__loop *l = data;
+    double now_s = lh__loop_now(l);
+
+    l->out->trainer.log_prob_s += l->log_prob_s;
+    l->out->trainer.train_s += l->train_s;
+    l->out->trainer.switch_s += l->in->switch_s;
+    l->version_s[++l->version] = now_s;
+    l->ticks = 0;
+    l->busy = false;
+    l->free_since_s = l->trained_until_s = now_s;
+    if (l->version == l->rl->steps) {
+        l->ended = true;
+        l->engine->stop(l->engine->self);
+        return;
+    }
+    if (l->version == l->rl->warmup_steps)
+        lh__loop_reset(l);
+    if (l->rl->push_interval_s < 0)
+        push_if_due(l);
+    if (!lh__loop_batches(l))
+        lh__loop_issue_more(l);
+    lh__trainer_try(l);
+}
+
+static void train(struct lh__loop *l)
+{
+    double now_s = lh__loop_now(l);
+    int64_t tokens = 0;
+
+    for (int64_t i = 0; i < l->rl->prompts; i++)
+        tokens += use(l, take_first(l));
+    l->out->trainer.wait_s += now_s - l->free_since_s;
+    l->busy = true;
+    l->log_prob_s = l->train_s = 0;
+    if (tokens > 0 && l->status == LH_OK)
+        l->status =
+            l->in->train(l->in->self, tokens, &l->log_prob_s, &l->train_s);
+    if (l->status != LH_OK) {
+        l->ended = true;
+        l->engine->stop(l->engine->self);
+        return;
+    }
+    lh__loop_at(l, now_s + l->in->switch_s + l->log_prob_s + l->train_s,
+                trained, l);
+}
+
+void lh__trainer_try(struct lh__loop *l)
+{
+    int64_t stale = l->n_stale;
+
+    if (l->busy || l->ended || l->n_buffer < l->rl->prompts)
+        return;
+    if (!lh__loop_batches(l))
+        purge(l);
+    if (l->n_buffer >= l->rl->prompts)
+        train(l);
+    if (l->n_stale > stale)
+        lh__loop_issue_more(l);
+}
