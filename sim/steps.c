@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Steps and cycles of the executor.
+ *
+ * Without cycles a step is compared with the one before it, and the run stops
+ * where they agree.  With cycles (ops that run in one step of every
+ * cycle_steps) it stops where two cycles agree: the last step of each, and all
+ * ops with turns.
+ *
+ * Folding in time.  Let step k and the one before it agree, in every end of
+ * every class, up to one interval a class; let no op with a turn run in them,
+ * nor in the steps begun since, and all before them have ended.  Then the
+ * state at their ends is the same but for the time, and so is what follows,
+ * until the next op with a turn: those steps are not run, and what the last
+ * step in hand hands on comes their number x the interval of its class later.
+ * Where classes have different intervals (sites that do not wait for each
+ * other) the same holds if no link carries flows of two of them.
+ *
+ * Left out: steps that repeat every second or third time only; they are run.
+ */
+#include "steps.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double same = 1e-12; /* of a time: one instant */
+
+static const struct lh_op *op_of(const struct lh__steps *s, int64_t r)
+{
+    int32_t c = s->record_class[r];
+    return &lh__steps_template(s, c)->ops[r - s->p->class_first[c]];
+}
+
+/* ---- making -------------------------------------------------------------- */
+
+static bool *busy_find(const struct lh__steps *s)
+{
+    const struct lh_program *program = s->p->program;
+    bool *busy = LH_NEW(s->ctx->arena, bool, s->cycle);
+    for (int t = 0; t < program->n_templates; t++) {
+        const struct lh_template *template = &program->templates[t];
+        for (int32_t o = 0; o < template->n_ops; o++) {
+            if (template->ops[o].turn > 0)
+                busy[template->ops[o].turn - 1] = true;
+        }
+    }
+    return busy;
+}
+
+static struct lh__step *step_new(struct lh__steps *s)
+{
+    const struct lh__placed *p = s->p;
+    struct lh_arena *arena = s->ctx->arena;
+    size_t n = (size_t)p->n_records;
+    if (s->n_spare > 0) {
+        struct lh__step *step = s->spare[--s->n_spare];
+        memset(step->arrived, 0, (size_t)p->n_groups * sizeof *step->arrived);
+        memset(step->posted_s, 0, n * sizeof *step->posted_s);
+        memset(step->class_end_s, 0,
+               (size_t)p->n_classes * sizeof *step->class_end_s);
+        if (step->runs)
+            memset(step->runs, 0, (size_t)p->n_groups * sizeof(void *));
+        step->repeats = step->n_running = step->n_done = 0;
+        return step;
+    }
+    struct lh__step *step = LH_NEW(arena, struct lh__step, 1);
+    step->waits = LH_NEW(arena, uint16_t, n);
+    step->arrived = LH_NEW(arena, int32_t, p->n_groups);
+    if (s->has_messages)
+        step->runs = LH_NEW(arena, struct lh__messages_run *, p->n_groups);
+    step->posted_s = LH_NEW(arena, double, n);
+    step->start_s = LH_NEW(arena, double, n);
+    step->end_s = LH_NEW(arena, double, n);
+    step->late = LH_NEW(arena, int64_t, n);
+    step->class_end_s = LH_NEW(arena, double, p->n_classes);
+    return step;
+}
+
+/* What was known of the step's ops with turns before it was made. */
+static void take_early(struct lh__steps *s, struct lh__step *step, int64_t r)
+{
+    if (s->early == NULL || s->early[r] == 0)
+        return;
+    step->waits[r] = (uint16_t)(step->waits[r] - s->early[r]);
+    step->posted_s[r] = s->early_s[r];
+    s->early[r] = 0;
+    s->early_s[r] = 0;
+}
+
+static int32_t step_add(struct lh__steps *s, int64_t number)
+{
+    const struct lh__placed *p = s->p;
+    struct lh__step *step = step_new(s);
+    step->number = number;
+    for (int32_t c = 0; c < p->n_classes; c++)
+        lh__followers_waits(step->waits + p->class_first[c],
+                            &s->followers[p->class_template[c]],
+                            lh__steps_template(s, c), number, s->cycle);
+    for (int64_t r = 0; r < p->n_records; r++) {
+        step->start_s[r] = step->end_s[r] = -1.0;
+        step->late[r] = -1;
+        if (step->waits[r] == UINT16_MAX)
+            continue;
+        step->n_running++;
+        take_early(s, step, r);
+    }
+    s->at = lh_grow(s->ctx->arena, s->at, &s->capacity, (size_t)s->n + 1,
+                    sizeof *s->at);
+    s->at[s->n] = step;
+    return s->n++;
+}
+
+void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
+                     const struct lh__exec_options *options, struct lh_ctx *ctx)
+{
+    struct lh_arena *arena = ctx->arena;
+    int n_templates = p->program->n_templates;
+    s->p = p;
+    s->ctx = ctx;
+    s->has_messages = options->plans != NULL;
+    s->from_rest = p->incidence.faults && p->incidence.faults->dated;
+    s->cycles_max = s->from_rest ? 1 : options->steps_max;
+    s->cycle = lh_cycle_steps(p->program);
+    s->finished = -1;
+    s->followers = LH_NEW(arena, struct lh__followers, n_templates);
+    for (int t = 0; t < n_templates; t++)
+        lh__followers_make(&s->followers[t], &p->program->templates[t],
+                           s->cycle, arena);
+    s->record_class = LH_NEW(arena, int32_t, p->n_records);
+    for (int32_t c = 0; c < p->n_classes; c++) {
+        for (int64_t r = p->class_first[c]; r < p->class_first[c + 1]; r++)
+            s->record_class[r] = c;
+    }
+    if (s->cycle > 1) {
+        s->busy = busy_find(s);
+        s->early = LH_NEW(arena, uint16_t, p->n_records);
+        s->early_s = LH_NEW(arena, double, p->n_records);
+    }
+    step_add(s, 0);
+}
+
+/* ---- from step to step --------------------------------------------------- */
+
+static bool is_over(const struct lh__steps *s, int64_t number)
+{
+    return number >= s->cycles_max * s->cycle;
+}
+
+/* The slot of a step; one that follows the last in hand is made; -1: later. */
+static int32_t slot_of(struct lh__steps *s, int64_t number)
+{
+    const struct lh__step *last = s->at[s->n - 1];
+    if (number > last->number + last->repeats)
+        return number == last->number + last->repeats + 1 ? step_add(s, number)
+                                                          : -1;
+    int32_t slot = s->n - 1;
+    while (s->at[slot]->number > number)
+        slot--;
+    return slot;
+}
+
+static struct lh__landing land_early(struct lh__steps *s, int64_t to,
+                                     double end_s)
+{
+    s->early[to]++;
+    s->early_s[to] = fmax(s->early_s[to], end_s);
+    return (struct lh__landing){.slot = -1};
+}
+
+struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
+                                  int32_t slot, int32_t k, double end_s)
+{
+    int32_t c = s->record_class[record];
+    int64_t first = s->p->class_first[c];
+    const struct lh__followers *f = &s->followers[s->p->class_template[c]];
+    const struct lh_op *ops = lh__steps_template(s, c)->ops;
+    const struct lh__step *from = s->at[slot];
+    struct lh__landing to = {.slot = -1, .record = first + f->op[k]};
+    int64_t number = from->number + f->lag[k];
+
+    if (f->lag[k] == 1 && from->repeats > 0) {
+        number += from->repeats;
+        end_s += (double)from->repeats * from->repeat_s[c];
+    }
+    if (is_over(s, number) || !lh_op_runs(&ops[f->op[k]], number, s->cycle))
+        return to;
+    to.slot = f->lag[k] == 0 ? slot : slot_of(s, number);
+    if (to.slot < 0)
+        return land_early(s, to.record, end_s);
+    struct lh__step *step = s->at[to.slot];
+    if (step->posted_s[to.record] < end_s)
+        step->posted_s[to.record] = end_s;
+    to.is_ready = --step->waits[to.record] == 0;
+    return to;
+}
+
+/* ---- does the state repeat? ---------------------------------------------- */
+
+/* After the first step or cycle it does if all classes end it at one instant
+ * with nothing in flight and nothing carried over. */
+static bool ends_agree(const struct lh__steps *s, int32_t slot)
+{
+    double e = s->at[slot]->class_end_s[0];
+    for (int32_t c = 1; c < s->p->n_classes; c++) {
+        if (fabs(s->at[slot]->class_end_s[c] - e) > same * e)
+            return false;
+    }
+    for (int32_t i = 0; i <= slot; i++) {
+        for (int64_t r = 0; r < s->p->n_records; r++) {
+            if (s->at[i]->end_s[r] > e * (1 + same))
+                return false;
+        }
+    }
+    for (int t = 0; t < s->p->program->n_templates; t++) {
+        if (s->followers[t].any_carried)
+            return false;
+    }
+    return true;
+}
+
+/* Later it does if every operation of a class ended one interval, the class's
+ * own, after the same operation of the step (or cycle) before. */
+static bool records_agree(const struct lh__steps *s, int32_t slot,
+                          int32_t early, const double *class_s,
+                          const double *class_early_s, bool turned_only)
+{
+    const struct lh__step *now = s->at[slot], *before = s->at[early];
+    for (int32_t c = 0; c < s->p->n_classes; c++) {
+        double interval_s = class_s[c] - class_early_s[c];
+        for (int64_t r = s->p->class_first[c]; r < s->p->class_first[c + 1];
+             r++) {
+            double shift_s = now->end_s[r] - before->end_s[r];
+            if (now->end_s[r] < 0 || (turned_only && op_of(s, r)->turn == 0))
+                continue;
+            if (fabs(shift_s - interval_s) > same * now->end_s[r])
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool steps_agree(const struct lh__steps *s, int32_t slot, int32_t early)
+{
+    return records_agree(s, slot, early, s->at[slot]->class_end_s,
+                         s->at[early]->class_end_s, false);
+}
+
+/* ---- cycles -------------------------------------------------------------- */
+
+static bool is_busy(const struct lh__steps *s, int64_t number)
+{
+    return s->busy[number % s->cycle];
+}
+
+static bool is_last(const struct lh__steps *s, int64_t number)
+{
+    return number % s->cycle == s->cycle - 1;
+}
+
+/* The last step of the cycle, and every op with a turn, against those of the
+ * cycle before. */
+static bool cycles_agree(const struct lh__steps *s, int32_t slot)
+{
+    int32_t last = s->first - 1, early = last;
+    const double *end_s = s->at[slot]->class_end_s;
+    const double *before_s = s->at[last]->class_end_s;
+    if (!steps_agree(s, slot, last))
+        return false;
+    for (int32_t i = slot; i >= s->first; i--) {
+        if (!is_busy(s, s->at[i]->number))
+            continue;
+        while (s->at[early]->number > s->at[i]->number - s->cycle)
+            early--;
+        if (!records_agree(s, i, early, end_s, before_s, true))
+            return false;
+    }
+    return true;
+}
+
+/* Gives up the steps of the cycle before the one that has ended, but for its
+ * last. */
+static void give_up(struct lh__steps *s)
+{
+    for (int32_t i = s->first - 2; i >= 0 && s->at[i]; i--) {
+        s->spare = lh_grow(s->ctx->arena, s->spare, &s->spare_capacity,
+                           (size_t)s->n_spare + 1, sizeof *s->spare);
+        s->spare[s->n_spare++] = s->at[i];
+        s->at[i] = NULL;
+    }
+}
+
+static void cycle_ended(struct lh__steps *s, int32_t slot)
+{
+    int64_t cycle = s->at[slot]->number / s->cycle;
+    s->steady = !s->from_rest
+                && (cycle == 0 ? ends_agree(s, slot) : cycles_agree(s, slot));
+    if (s->steady || cycle + 1 == s->cycles_max) {
+        s->finished = slot;
+        return;
+    }
+    give_up(s);
+    s->first = slot + 1;
+}
+
+/* Where intervals differ: does any link carry flows of two of them? */
+static bool is_apart(const struct lh__steps *s, const double *interval_s)
+{
+    const struct lh__placed *p = s->p;
+    double *link_s = LH_NEW(s->ctx->arena, double, p->n_engine_links);
+    for (int32_t g = 0; g < p->n_groups; g++) {
+        int64_t r = p->group_record[p->group_first[g]];
+        const struct lh_channel_spec *channel = &p->channels[p->group_shape[g]];
+        double own_s = interval_s[s->record_class[r]];
+        if (op_of(s, r)->turn > 0)
+            continue;
+        for (int32_t k = 0; k < channel->n_links; k++) {
+            double *other_s = &link_s[channel->links[k]];
+            if (*other_s > 0 && fabs(*other_s - own_s) > same * own_s)
+                return false;
+            *other_s = own_s;
+        }
+    }
+    return true;
+}
+
+static bool are_equal(const struct lh__steps *s, const double *interval_s)
+{
+    for (int32_t c = 1; c < s->p->n_classes; c++) {
+        if (fabs(interval_s[c] - interval_s[0]) > same * interval_s[0])
+            return false;
+    }
+    return true;
+}
+
+/* Steps after `number` that are neither busy nor the last of a cycle. */
+static int64_t idle_after(const struct lh__steps *s, int64_t number)
+{
+    int64_t n = 0;
+    while (!is_busy(s, number + n + 1) && !is_last(s, number + n + 1))
+        n++;
+    return n;
+}
+
+/* Leaves steps out after the last in hand, once `slot` repeats the one
+ * before. */
+static void leave_out(struct lh__steps *s, int32_t slot)
+{
+    struct lh__step *last = s->at[s->n - 1];
+    const struct lh__step *now = s->at[slot];
+    int64_t n;
+
+    if (s->from_rest || slot == 0 || s->at[slot - 1] == NULL
+        || s->at[slot - 1]->number + 1 != now->number)
+        return;
+    for (int32_t i = slot - 1; i < s->n; i++) {
+        if (is_busy(s, s->at[i]->number))
+            return;
+    }
+    n = is_last(s, last->number) || last->repeats > 0
+            ? 0
+            : idle_after(s, last->number);
+    if (n == 0 || !steps_agree(s, slot, slot - 1))
+        return;
+    double *interval_s = LH_NEW(s->ctx->arena, double, s->p->n_classes);
+    for (int32_t c = 0; c < s->p->n_classes; c++)
+        interval_s[c] = now->class_end_s[c] - s->at[slot - 1]->class_end_s[c];
+    if (!are_equal(s, interval_s) && !is_apart(s, interval_s))
+        return;
+    last->repeats = n;
+    last->repeat_s = interval_s;
+}
+
+/* ---- ends ---------------------------------------------------------------- */
+
+static void step_ended(struct lh__steps *s, int32_t slot)
+{
+    if (s->cycle > 1) {
+        if (is_last(s, s->at[slot]->number))
+            cycle_ended(s, slot);
+        else
+            leave_out(s, slot);
+        return;
+    }
+    s->steady =
+        !s->from_rest
+        && (slot == 0 ? ends_agree(s, slot) : steps_agree(s, slot, slot - 1));
+    if (s->steady || slot + 1 == s->cycles_max) {
+        s->finished = slot;
+        s->first = slot;
+    }
+}
+
+bool lh__steps_ended(struct lh__steps *s, int32_t slot)
+{
+    s->at[slot]->n_done++;
+    while (s->finished < 0 && s->n_complete < s->n
+           && s->at[s->n_complete]->n_done == s->at[s->n_complete]->n_running)
+        step_ended(s, s->n_complete++);
+    return s->finished >= 0;
+}
