@@ -70,6 +70,11 @@ struct lh_trace {
     double wall_s;            /* of the child; never in a result              */
 };
 
+static inline int32_t lh_trace_steps(const struct lh_trace *t)
+{
+    return t->n_steps > 1 ? t->n_steps : 1;
+}
+
 struct lh_sim_point {
     const struct lh_scenario *scenario;
     const struct lh_program *program;
