@@ -57,6 +57,7 @@ static const char *const task_names[] = {
     [LH_TASK_DISPATCH] = "dispatch",
     [LH_TASK_COMBINE] = "combine",
     [LH_TASK_WEIGHT_GRADIENTS] = "weight gradients",
+    [LH_TASK_OUTER] = "islands",
 };
 
 struct writer {

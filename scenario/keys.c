@@ -35,6 +35,8 @@
  * tests/test_scenario.c holds the two against each other. */
 #define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian"
 
+#define ISLANDS      "sync.kind=local-sgd|diloco|streaming-diloco"
+
 enum { AXIS_MAX = 65536 };
 
 static const struct lh__key keys[] = {
@@ -407,12 +409,55 @@ static const struct lh__key keys[] = {
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
     {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
-     .choices = "every-step|diloco", .n_supported = 1, .fallback = "every-step",
-     .help = "every-step: gradients are reduced in every step."},
+     .choices = "every-step|local-sgd|diloco|streaming-diloco",
+     .fallback = "every-step",
+     .help = "every-step: gradients are reduced in every step.  The others do "
+             "so inside islands of replicas, which agree with each other once "
+             "in 'every' steps: by the mean of their weights (local-sgd), by "
+             "an outer optimizer (diloco), by one fragment of the model after "
+             "the other (streaming-diloco)."},
     {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
      .choices = ALGORITHMS, .fallback = "auto",
-     .help = "Collective of the gradients (longhaul list collectives); auto "
-             "takes the fastest."},
+     .help = "Collective of the gradients, or between islands (longhaul list "
+             "collectives); auto takes the fastest."},
+    {"sync.every", LH__COUNT, .offset = ROOT(s.outer.every), .min = 1,
+     .max = 100000, .fallback = "100", .unit = "steps", .when = ISLANDS,
+     .help = "Steps from one agreement of the islands to the next (H)."},
+    {"sync.island", LH__COUNT, .offset = ROOT(s.outer.island), .min = 1,
+     .max = 16777216, .unit = "replicas", .when = ISLANDS, .example = "8",
+     .derived = "the replicas of a site, where all have as many",
+     .help = "Neighbouring replicas that agree in every step, of one site."},
+    {"sync.fragments", LH__COUNT, .offset = ROOT(s.outer.fragments), .min = 1,
+     .max = 100000, .when = "sync.kind=streaming-diloco", .example = "8",
+     .derived = "one for every three layers",
+     .help = "Parts of the model, of which each is sent in a step of its own."},
+    {"sync.pattern", LH__CHOICE, .offset = ROOT(s.outer.pattern),
+     .choices = "strided|sequential", .fallback = "strided",
+     .when = "sync.kind=streaming-diloco",
+     .help = "Layers of a fragment: every fragments-th one, or neighbours."},
+    {"sync.overlap", LH__COUNT, .offset = ROOT(s.outer.overlap), .min = 0,
+     .max = 100000, .unit = "steps", .when = ISLANDS, .example = "1",
+     .absent = -1, .derived = "0; 1 of streaming-diloco",
+     .help = "Steps that go on while it is on the way, until it is merged; 0: "
+             "all wait."},
+    {"sync.payload", LH__CHOICE, .offset = ROOT(s.outer.payload),
+     .choices = "32|16|8|4", .fallback = "32", .when = ISLANDS,
+     .help = "Bits of a parameter on the way between islands."},
+    {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),
+     .choices = "all-reduce|exchange", .fallback = "all-reduce",
+     .when = ISLANDS,
+     .help = "all-reduce: partial sums travel in the payload's format.  "
+             "exchange: an all-to-all, sums in fp32 and an all-gather."},
+    {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
+     .fallback = "false",
+     .when = "sync.kind=diloco|streaming-diloco",
+     .help = "Outer parameters and momentum are in the memory of the host, "
+             "and updated there."},
+    {"sync.host_bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = ROOT(s.outer.host_bytes_per_s), .max = 1e18,
+     .fallback = "50 GB/s", .when = "sync.on_host=true",
+     .help = "Of an accelerator to the memory of its host, in each "
+             "direction."},
 
     {"rl", LH__LATER, .help = "Reinforcement learning."},
     {"faults", LH__GROUPS, .offset = ROOT(s.faults), .count = ROOT(s.n_faults),

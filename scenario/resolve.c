@@ -387,6 +387,7 @@ void lh__resolve(struct lh__reader *r)
     if (s->n_sites > 0) {
         resolve_fibres(r);
         lh__resolve_plan(r);
+        lh__resolve_sync(r);
         lh__resolve_faults(r);
     }
 }

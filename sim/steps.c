@@ -24,6 +24,8 @@
 #include <string.h>
 
 static const double same = 1e-12; /* of a time: one instant */
+/* Of a cycle, over which the rounding of its many events adds up. */
+static const double same_cycle = 1e-10;
 
 static const struct lh_op *op_of(const struct lh__steps *s, int64_t r)
 {
@@ -218,21 +220,29 @@ static bool ends_agree(const struct lh__steps *s, int32_t slot)
     return true;
 }
 
+/* Of two slots: the intervals of classes, and what is compared. */
+struct agreement {
+    const double *class_s, *class_early_s;
+    bool is_cycle;
+    bool turned_only;
+};
+
 /* Later it does if every operation of a class ended one interval, the class's
  * own, after the same operation of the step (or cycle) before. */
 static bool records_agree(const struct lh__steps *s, int32_t slot,
-                          int32_t early, const double *class_s,
-                          const double *class_early_s, bool turned_only)
+                          int32_t early, const struct agreement *a)
 {
     const struct lh__step *now = s->at[slot], *before = s->at[early];
     for (int32_t c = 0; c < s->p->n_classes; c++) {
-        double interval_s = class_s[c] - class_early_s[c];
+        double interval_s = a->class_s[c] - a->class_early_s[c];
+        double cycle_s = a->is_cycle ? same_cycle * interval_s : 0.0;
         for (int64_t r = s->p->class_first[c]; r < s->p->class_first[c + 1];
              r++) {
             double shift_s = now->end_s[r] - before->end_s[r];
-            if (now->end_s[r] < 0 || (turned_only && op_of(s, r)->turn == 0))
+            if (now->end_s[r] < 0 || (a->turned_only && op_of(s, r)->turn == 0))
                 continue;
-            if (fabs(shift_s - interval_s) > same * now->end_s[r])
+            if (fabs(shift_s - interval_s)
+                > fmax(cycle_s, same * now->end_s[r]))
                 return false;
         }
     }
@@ -241,8 +251,9 @@ static bool records_agree(const struct lh__steps *s, int32_t slot,
 
 static bool steps_agree(const struct lh__steps *s, int32_t slot, int32_t early)
 {
-    return records_agree(s, slot, early, s->at[slot]->class_end_s,
-                         s->at[early]->class_end_s, false);
+    struct agreement a = {.class_s = s->at[slot]->class_end_s,
+                          .class_early_s = s->at[early]->class_end_s};
+    return records_agree(s, slot, early, &a);
 }
 
 /* ---- cycles -------------------------------------------------------------- */
@@ -262,16 +273,18 @@ static bool is_last(const struct lh__steps *s, int64_t number)
 static bool cycles_agree(const struct lh__steps *s, int32_t slot)
 {
     int32_t last = s->first - 1, early = last;
-    const double *end_s = s->at[slot]->class_end_s;
-    const double *before_s = s->at[last]->class_end_s;
-    if (!steps_agree(s, slot, last))
+    struct agreement a = {.class_s = s->at[slot]->class_end_s,
+                          .class_early_s = s->at[last]->class_end_s,
+                          .is_cycle = true};
+    if (!records_agree(s, slot, last, &a))
         return false;
+    a.turned_only = true;
     for (int32_t i = slot; i >= s->first; i--) {
         if (!is_busy(s, s->at[i]->number))
             continue;
         while (s->at[early]->number > s->at[i]->number - s->cycle)
             early--;
-        if (!records_agree(s, i, early, end_s, before_s, true))
+        if (!records_agree(s, i, early, &a))
             return false;
     }
     return true;

@@ -419,6 +419,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     int errors = lh_diag_count(ctx, LH_ERROR);
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
     int64_t data = plan->data > 0 ? plan->data : accelerators(s) / replica;
+    int64_t islands;
 
     check_supported(s, ctx);
     check_precision(s, ctx);
@@ -439,6 +440,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     if (lh_diag_count(ctx, LH_ERROR) > errors)
         return LH_BAD_INPUT;
 
+    islands = s->sync == LH_SYNC_EVERY_STEP ? 1 : data / s->outer.island;
     *out = (struct lh__fit){
         .scenario = s,
         .n_stages = (int)plan->pipeline,
@@ -446,11 +448,15 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .replicas = data,
-        .data = data * plan->context,
-        .shard = plan->zero >= 1 && plan->shard > 0 ? plan->shard
-                                                    : data * plan->context,
-        .data_axes = LH_AXIS_BIT(LH_AXIS_DATA),
+        .islands = islands,
+        .data = data * plan->context / islands,
+        .shard = plan->zero >= 1 && plan->shard > 0
+                     ? plan->shard
+                     : data * plan->context / islands,
+        .routed_axes = LH_AXIS_BIT(
+            s->sync == LH_SYNC_EVERY_STEP ? LH_AXIS_DATA : LH_AXIS_SHARD),
     };
+    out->data_axes = out->routed_axes;
     if (plan->context > 1)
         out->data_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
     if (plan->expert > 1)

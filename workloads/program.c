@@ -9,7 +9,8 @@
  * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
  * that the accelerators of an all-to-all stand as near as they can.  Data is
  * two axes where groups of plan.shard replicas share their state: shard within,
- * data over the groups.
+ * data over the groups; and where islands of replicas agree now and then: shard
+ * within an island, data over the islands.
  *
  * Pipeline transfers: boundary k lies between the k-th and the next of the
  * p v chunks; one row for each boundary, micro-batch and direction, shared by
@@ -84,6 +85,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
     out->size[LH_AXIS_EXPERT] = s->plan.expert;
     out->size[LH_AXIS_SHARD] = lh__fit_is_hybrid(fit) ? fit->shard : 1;
+    if (s->sync != LH_SYNC_EVERY_STEP)
+        out->size[LH_AXIS_SHARD] = s->outer.island / s->plan.expert;
     out->size[LH_AXIS_DATA] =
         fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
@@ -175,7 +178,7 @@ static void template_make(struct lh_template *out,
 
     b.stage = stage;
     b.device = device;
-    b.flow = b.last_compute = LH__NO_OP;
+    b.flow = b.last_compute = b.first_compute = LH__NO_OP;
     b.gate = -1;
     b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0
               && b.fit->scenario->plan.expert == 1;
@@ -246,6 +249,8 @@ enum lh_status lh_program_build(struct lh_program *out,
     program.n_comms = rows.n;
     program.comms = rows.at;
     program.micro_batches = fit.n_micro_batches;
+    program.cycle_steps =
+        scenario->sync == LH_SYNC_EVERY_STEP ? 1 : scenario->outer.every;
     program.tokens =
         scenario->training.global_batch * scenario->training.sequence_length;
     lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);

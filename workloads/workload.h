@@ -73,10 +73,13 @@ struct lh__fit {
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
     int64_t replicas;
-    int64_t data;             /* that hold the same weights, experts aside:
-                                 replicas x context */
+    int64_t data;             /* that hold the same weights in every step, experts
+                                 aside: replicas x context / islands */
+    int64_t islands;          /* that agree once in sync.every steps only; data
+                                 and below are of one */
     int64_t shard;            /* of these, that share what plan.zero says */
     unsigned data_axes;       /* the axes that data stands on */
+    unsigned routed_axes;     /* those of them that routed experts stand on */
     struct lh__chunk *chunks; /* [v x p] in order of the model: chunk c of
                                  stage s is c x p + s */
 };
@@ -273,6 +276,10 @@ struct lh__builder {
     struct lh__work pending_work;
 
     int micro_batch; /* of the pass being emitted */
+    int32_t turn;    /* of the ops being emitted */
+    int32_t first_compute; /* op, LH__NO_OP */
+    int32_t n_merges;      /* of islands' fragments */
+    int32_t *merges;       /* [n_merges] ops, LH__NO_OP: none */
     enum lh__half half;
 
     struct lh__rows *rows; /* of the program */
@@ -375,6 +382,16 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
                                     enum lh_task task);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
+
+/* ---- sync/outer.c: islands; nothing is done where there are none --------- */
+
+/* Of a parameter, on the way between islands. */
+double lh__payload_bytes(const struct lh_outer *outer);
+double lh__outer_memory_bytes(const struct lh__fit *fit, int stage);
+/* After the optimiser: what islands send each other, and merge. */
+void lh__outer_emit(struct lh__builder *b);
+/* An op waits for what is merged in its step (carried: in the one before). */
+void lh__outer_await(struct lh__builder *b, int32_t op, bool carried);
 
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 

@@ -80,6 +80,7 @@ enum lh_task {
     LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
     LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS, LH_TASK_DISPATCH, LH_TASK_COMBINE,
     LH_TASK_WEIGHT_GRADIENTS, /* where backward is split */
+    LH_TASK_OUTER,            /* agreement of islands */
 };
 
 struct lh_op {

@@ -289,7 +289,25 @@ struct lh_background {
 };
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
-enum lh_sync_kind { LH_SYNC_EVERY_STEP };
+enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
+                    LH_SYNC_STREAMING_DILOCO };
+enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
+enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE };
+enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL };
+
+/* Of islands (neighbouring replicas that agree in every step) with each other,
+ * once in `every` steps. */
+struct lh_outer {
+    int64_t every;
+    int64_t island;           /* replicas of one */
+    int64_t fragments;        /* of the model, each sent in a step of its own */
+    enum lh_pattern pattern;  /* layers of a fragment */
+    int64_t overlap;          /* steps from sending to merging */
+    enum lh_payload payload;  /* bits of a parameter on the way */
+    enum lh_reduction reduction;
+    bool on_host;             /* outer parameters and momentum */
+    double host_bytes_per_s;  /* of an accelerator to its host, each way */
+};
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
 /* Over the parallel cables of an uplink. */
 enum lh_routing { LH_SPRAY, LH_ECMP };
@@ -309,6 +327,7 @@ struct lh_scenario {
     struct lh_layout layout;
     enum lh_across across_sites;
     enum lh_sync_kind sync;
+    struct lh_outer outer;         /* where sync is not every-step */
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
     int n_faults;
     struct lh_fault *faults;

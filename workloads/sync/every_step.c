@@ -180,8 +180,10 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
                                     enum lh_collective collective, double bytes,
                                     enum lh_task task)
 {
-    /* What sync.algorithm names is for all replicas, or for the groups. */
-    bool part = lh__fit_is_hybrid(b->fit);
+    /* What sync.algorithm names is for all replicas, for the groups, or
+     * for islands. */
+    bool part = lh__fit_is_hybrid(b->fit)
+                || b->fit->scenario->sync != LH_SYNC_EVERY_STEP;
 
     return (struct lh__comm_spec){
         .comm =
@@ -214,7 +216,7 @@ static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
 
     if (expert > 1 && bucket->routed > 0.0 && b->fit->data > expert) {
         spec = lh__shard_comm(b, collective, bytes * bucket->routed, task);
-        spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
+        spec.comm.axes = b->fit->routed_axes;
         op = lh__emit_comm(b, &spec);
     }
     return op;
@@ -345,7 +347,7 @@ static void gather_weights(struct lh__builder *b)
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied;
+    int32_t reduction, tied, update;
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -372,9 +374,17 @@ void lh__sync_finish(struct lh__builder *b)
         lh__emit_wait(b, tied);
     }
     optimizer(b);
-    if (b->fit->scenario->plan.zero == 3)
-        lh__weights_finish(b, b->last_compute);
-    else if (b->fit->scenario->plan.zero >= 1)
+    update = b->last_compute;
+    lh__outer_emit(b);
+    b->flow = update;
+    if (b->fit->scenario->plan.zero == 3) {
+        lh__weights_finish(b, update);
+        lh__outer_await(b, b->first_gather, true);
+    } else if (b->fit->scenario->plan.zero >= 1 && b->n_buckets > 0) {
+        int32_t first = b->n_ops;
+
         gather_weights(b);
+        lh__outer_await(b, first, false);
+    }
     lh__emit_cut(b);
 }
