@@ -29,7 +29,8 @@ struct analysis {
     int64_t cycle;    /* steps */
     int32_t **before; /* [template][op] previous op of every step on its stream;
                          ~op: of the step before; INT32_MIN: none */
-    int32_t **turned; /* [template][n, then n ops with turns] */
+    int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
+                         turns] */
 };
 
 /* A run of an op of a class: of step `number`, counted from the first of the
@@ -153,12 +154,15 @@ static int32_t *before_build(const struct lh_template *t,
     return before;
 }
 
-static int32_t *turned_build(const struct lh_template *t,
+static int32_t *turned_build(const struct lh_template *t, int stream,
                              struct lh_arena *arena)
 {
-    int32_t *turned = LH_NEW(arena, int32_t, t->n_ops + 1);
-    for (int32_t o = 0; o < t->n_ops; o++) {
-        if (t->ops[o].turn > 0)
+    int32_t n = 0;
+    for (int32_t o = 0; o < t->n_ops; o++)
+        n += t->ops[o].turn > 0 && (int)t->ops[o].stream == stream;
+    int32_t *turned = LH_NEW(arena, int32_t, n + 1);
+    for (int32_t o = 0; o < t->n_ops && turned[0] < n; o++) {
+        if (t->ops[o].turn > 0 && (int)t->ops[o].stream == stream)
             turned[++turned[0]] = o;
     }
     return turned;
@@ -190,10 +194,11 @@ static struct cursor stream_before(const struct analysis *a, struct cursor at)
     if (before != INT32_MIN)
         best = (struct cursor){at.c, before >= 0 ? before : ~before,
                                at.number - (before < 0)};
-    for (int32_t k = 1; k <= a->turned[index][0]; k++) {
-        int32_t op = a->turned[index][k];
-        struct cursor run = last_turn(a, at, op);
-        if (t->ops[op].stream == t->ops[at.op].stream && is_later(run, best))
+    const int32_t *turned =
+        a->turned[index * LH_STREAMS + (int32_t)t->ops[at.op].stream];
+    for (int32_t k = 1; k <= turned[0]; k++) {
+        struct cursor run = last_turn(a, at, turned[k]);
+        if (is_later(run, best))
             best = run;
     }
     return best;
@@ -496,10 +501,12 @@ enum lh_status lh__breakdown(struct lh_result *out,
     struct analysis a = {
         .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
-    a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates);
+    a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
     for (int t = 0; t < program->n_templates; t++) {
         a.before[t] = before_build(&program->templates[t], ctx->arena);
-        a.turned[t] = turned_build(&program->templates[t], ctx->arena);
+        for (int s = 0; s < LH_STREAMS; s++)
+            a.turned[t * LH_STREAMS + s] =
+                turned_build(&program->templates[t], s, ctx->arena);
     }
     for (int32_t i = 0; i < lh_trace_steps(trace); i++) {
         double times =

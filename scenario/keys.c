@@ -440,7 +440,7 @@ static const struct lh__key keys[] = {
      .absent = -1, .derived = "0; 1 of streaming-diloco",
      .help = "Steps that go on while it is on the way, until it is merged; 0: "
              "all wait."},
-    {"sync.payload", LH__CHOICE, .offset = ROOT(s.outer.payload),
+    {"sync.payload_bits", LH__CHOICE, .offset = ROOT(s.outer.payload),
      .choices = "32|16|8|4", .fallback = "32", .when = ISLANDS,
      .help = "Bits of a parameter on the way between islands."},
     {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),

@@ -13,8 +13,8 @@
  * state at their ends is the same but for the time, and so is what follows,
  * until the next op with a turn: those steps are not run, and what the last
  * step in hand hands on comes their number x the interval of its class later.
- * Where classes have different intervals (sites that do not wait for each
- * other) the same holds if no link carries flows of two of them.
+ * Classes have intervals of their own where they do not wait for each other
+ * (sites); the same holds if they share no link.
  *
  * Left out: steps that repeat every second or third time only; they are run.
  */
@@ -315,32 +315,38 @@ static void cycle_ended(struct lh__steps *s, int32_t slot)
     s->first = slot + 1;
 }
 
-/* Where intervals differ: does any link carry flows of two of them? */
-static bool is_apart(const struct lh__steps *s, const double *interval_s)
+/* On a link that flows of several classes cross: their interval, and when the
+ * first and the last of them end the step. */
+struct crossing {
+    double interval_s, first_s, last_s;
+};
+
+/* May classes go on by themselves?  Where they share a link they have one
+ * interval, and are less than that apart, so that what was compared is what
+ * they did side by side. */
+static bool are_in_step(const struct lh__steps *s, const double *interval_s,
+                        const double *end_s)
 {
     const struct lh__placed *p = s->p;
-    double *link_s = LH_NEW(s->ctx->arena, double, p->n_engine_links);
-    for (int32_t g = 0; g < p->n_groups; g++) {
-        int64_t r = p->group_record[p->group_first[g]];
-        const struct lh_channel_spec *channel = &p->channels[p->group_shape[g]];
-        double own_s = interval_s[s->record_class[r]];
+    struct crossing *links =
+        LH_NEW(s->ctx->arena, struct crossing, p->n_engine_links);
+    for (int64_t i = 0; i < p->group_first[p->n_groups]; i++) {
+        int64_t r = p->group_record[i];
+        int32_t c = s->record_class[r];
+        const struct lh_channel_spec *channel =
+            &p->channels[p->group_shape[p->record_group[r]]];
         if (op_of(s, r)->turn > 0)
             continue;
         for (int32_t k = 0; k < channel->n_links; k++) {
-            double *other_s = &link_s[channel->links[k]];
-            if (*other_s > 0 && fabs(*other_s - own_s) > same * own_s)
+            struct crossing *x = &links[channel->links[k]];
+            if (x->interval_s == 0)
+                *x = (struct crossing){interval_s[c], end_s[c], end_s[c]};
+            x->first_s = fmin(x->first_s, end_s[c]);
+            x->last_s = fmax(x->last_s, end_s[c]);
+            if (fabs(x->interval_s - interval_s[c]) > same * interval_s[c]
+                || x->last_s - x->first_s > interval_s[c])
                 return false;
-            *other_s = own_s;
         }
-    }
-    return true;
-}
-
-static bool are_equal(const struct lh__steps *s, const double *interval_s)
-{
-    for (int32_t c = 1; c < s->p->n_classes; c++) {
-        if (fabs(interval_s[c] - interval_s[0]) > same * interval_s[0])
-            return false;
     }
     return true;
 }
@@ -377,7 +383,7 @@ static void leave_out(struct lh__steps *s, int32_t slot)
     double *interval_s = LH_NEW(s->ctx->arena, double, s->p->n_classes);
     for (int32_t c = 0; c < s->p->n_classes; c++)
         interval_s[c] = now->class_end_s[c] - s->at[slot - 1]->class_end_s[c];
-    if (!are_equal(s, interval_s) && !is_apart(s, interval_s))
+    if (!are_in_step(s, interval_s, now->class_end_s))
         return;
     last->repeats = n;
     last->repeat_s = interval_s;

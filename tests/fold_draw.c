@@ -108,12 +108,13 @@ static void settle_ranks(struct draw *d)
         d->sites[0].parts += 3;
 }
 
-static bool shards_fit(const struct draw *d)
+/* Are groups of so many replicas whole at each site? */
+static bool groups_fit(const struct draw *d, int n)
 {
     if (d->stages_across)
-        return draw_data(d) % d->shard == 0;
+        return draw_data(d) % n == 0;
     for (int i = 0; i < d->n_sites; i++) {
-        if (d->sites[i].parts % d->shard != 0)
+        if (d->sites[i].parts % n != 0)
             return false;
     }
     return true;
@@ -123,7 +124,7 @@ static void settle_shards(struct draw *d)
 {
     if (d->pipeline > 1 && d->zero >= 2)
         d->zero -= 2;
-    if (d->zero == 0 || d->shard < 2 || !shards_fit(d))
+    if (d->zero == 0 || d->shard < 2 || !groups_fit(d, d->shard))
         d->shard = 0;
     if (d->zero < 3) {
         d->prefetch = 1;
@@ -151,6 +152,35 @@ static void settle_experts(struct draw *d)
     }
     d->zipf = d->zipf && d->expert > 1;
     d->relay = d->relay && d->expert > 1;
+}
+
+/* Not with hashed routes: islands that collide on cables and do not wait for
+ * each other amplify the rounding that tells the engines apart. */
+static void settle_islands(struct draw *d)
+{
+    struct islands *s = &d->islands;
+    if (s->kind == LH_SYNC_EVERY_STEP) {
+        *s = (struct islands){0};
+        return;
+    }
+    d->shard = 0;
+    d->hashed = false;
+    while (s->size > 1 && !groups_fit(d, s->size))
+        s->size--;
+    if (d->expert > 1 && s->size % d->expert != 0)
+        s->size = d->expert;
+    if (s->every < 1)
+        s->every = 1;
+    if (s->kind != LH_SYNC_STREAMING_DILOCO) {
+        s->fragments = 1;
+        s->sequential = false;
+    }
+    if (s->kind == LH_SYNC_LOCAL_SGD)
+        s->on_host = false;
+    if (s->fragments > s->every)
+        s->fragments = s->every;
+    if (s->overlap >= s->every)
+        s->overlap = s->every - 1;
 }
 
 /* What one part of a plan leaves of another. */
@@ -198,6 +228,7 @@ static void settle(struct draw *d)
         d->zero %= 2;
         d->shard = 0;
     }
+    settle_islands(d);
     settle_shards(d);
     if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
@@ -344,6 +375,25 @@ static void draw_shards(struct draw *d)
     }
 }
 
+static void draw_islands(struct draw *d)
+{
+    static const enum lh_sync_kind kinds[] = {LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO};
+    uint64_t state = mix(d->seed + 7), *r = &state;
+    if (!one_in(r, 3))
+        return;
+    d->islands = (struct islands){.kind = kinds[below(r, LH_COUNT(kinds))],
+                                  .size = 1 + below(r, 4),
+                                  .every = 1 + below(r, 24),
+                                  .fragments = 2 + below(r, 4),
+                                  .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
+                                  .payload = below(r, 4),
+                                  .sequential = one_in(r, 2),
+                                  .exchanges = one_in(r, 3),
+                                  .on_host = one_in(r, 4)};
+}
+
 /* Groups of one or two nodes. */
 static void draw_dragonfly(struct site *s, uint64_t *r)
 {
@@ -402,6 +452,7 @@ struct draw draw_make(uint64_t seed)
         d.relay = one_in(r, 2);
     }
     draw_shards(&d);
+    draw_islands(&d);
     draw_in_network(&d, r);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
@@ -486,7 +537,15 @@ void draw_shrink(struct draw *d, int way)
             d->fault.kind = STRAGGLER;
         break;
     case 13: d->hashed = false; break;
-    default: shrink_plan(d, way - 14);
+    case 14: d->islands = (struct islands){0}; break;
+    case 15: d->islands.every /= 2; break;
+    case 16:
+        d->islands.fragments = 1;
+        d->islands.overlap = 0;
+        d->islands.payload = 0;
+        d->islands.exchanges = d->islands.on_host = false;
+        break;
+    default: shrink_plan(d, way - 17);
     }
     settle(d);
 }
@@ -504,6 +563,9 @@ static int extras_cost(const struct draw *d)
         n += 32;
     if (d->hashed)
         n += 32;
+    if (d->islands.kind != LH_SYNC_EVERY_STEP)
+        n += 32 + d->islands.every + d->islands.fragments + d->islands.overlap
+             + d->islands.payload + d->islands.exchanges + d->islands.on_host;
     return n;
 }
 

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 32 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 35 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -21,7 +21,7 @@ struct site {
     int cables;         /* of an uplink that is hashed over; 0: derived */
     bool valiant;       /* of a dragonfly */
     bool a100;
-    bool in_network; /* reductions in the scale-up switch */
+    bool in_network;  /* reductions in the scale-up switch */
     int gateway_gbit; /* 0: no limit */
 };
 
@@ -52,6 +52,14 @@ struct window {
     int kib;
 };
 
+/* Islands of replicas that agree once in some steps. */
+struct islands {
+    enum lh_sync_kind kind; /* every-step: there are none */
+    int size;               /* replicas */
+    int every, fragments, overlap, payload;
+    bool sequential, exchanges, on_host;
+};
+
 struct draw {
     uint64_t seed;
     int n_sites;
@@ -68,14 +76,15 @@ struct draw {
     int shard; /* replicas of a group; 0: all */
     int prefetch;
     bool keep_weights; /* from forward to backward */
-    int expert; /* replicas that share experts; 0: a dense model */
-    bool zipf;  /* routing */
-    bool relay; /* dispatch, once a node */
+    int expert;        /* replicas that share experts; 0: a dense model */
+    bool zipf;         /* routing */
+    bool relay;        /* dispatch, once a node */
     bool fp8, hides_tensor;
     bool sequence_parallel, overlap;
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;
+    struct islands islands;
     struct exchange exchange;
     struct fault fault;
     struct window window;

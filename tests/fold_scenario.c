@@ -170,6 +170,26 @@ static void put_exchange(struct lh_text *t, const struct draw *d)
     lh_text_add(t, "\n");
 }
 
+static void put_islands(struct lh_text *t, const struct islands *s)
+{
+    static const char *const kinds[] = {[LH_SYNC_LOCAL_SGD] = "local-sgd",
+                                        [LH_SYNC_DILOCO] = "diloco",
+                                        [LH_SYNC_STREAMING_DILOCO] =
+                                            "streaming-diloco"};
+    if (s->kind == LH_SYNC_EVERY_STEP)
+        return;
+    lh_text_printf(t,
+                   ", kind: %s,\n  island: %d, every: %d, overlap: %d, "
+                   "payload_bits: %d, reduction: %s",
+                   kinds[s->kind], s->size, s->every, s->overlap,
+                   32 >> s->payload, s->exchanges ? "exchange" : "all-reduce");
+    if (s->kind == LH_SYNC_STREAMING_DILOCO)
+        lh_text_printf(t, ",\n  fragments: %d, pattern: %s", s->fragments,
+                       s->sequential ? "sequential" : "strided");
+    if (s->kind != LH_SYNC_LOCAL_SGD)
+        lh_text_printf(t, ", on_host: %s", s->on_host ? "true" : "false");
+}
+
 void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
 {
     static const char *const algorithms[] = {"auto", "flat-ring",
@@ -187,8 +207,11 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     put_fibres(t, d);
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
-    else if (d->n_sites > 1)
-        lh_text_printf(t, "sync: {algorithm: %s}\n", algorithms[d->algorithm]);
+    bool named = d->n_sites > 1 && !d->stages_across;
+    lh_text_printf(t, "sync: {algorithm: %s",
+                   algorithms[named ? d->algorithm : 0]);
+    put_islands(t, &d->islands);
+    lh_text_add(t, "}\n");
     if (d->hashed)
         lh_text_printf(t, "seed: %d\nengine: {routing: ecmp}\n",
                        (int)(d->seed % 1000));
