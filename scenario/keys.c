@@ -62,6 +62,27 @@ static const struct lh__key keys[] = {
      .example = "path/to/config.json",
      .help = "A HuggingFace config.json, from which the shape is read."},
 
+    {"model.ideal", LH__GROUP,
+     .help = "Instead of a model one of which only this is known: equal layers "
+             "and the time of computing.  No device, kernels or memory."},
+    {"model.ideal.layers", LH__COUNT, .offset = ROOT(s.ideal.layers), .min = 1,
+     .max = 100000, .derived = "none; an ideal model needs it", .example = "24",
+     .help = "Layers, of which each is reduced by itself."},
+    {"model.ideal.parameters", LH__NUMBER, LH__POSITIVE,
+     .offset = ROOT(s.ideal.parameters), .max = 1e18, .example = "1e9",
+     .derived = "none; an ideal model needs it", .help = "Of all layers."},
+    {"model.ideal.step_time", .flags = LH__POSITIVE, SECONDS,
+     .offset = ROOT(s.ideal.step_s), .absent = -1, .max = 1e9,
+     .derived = "none; an ideal model needs it", .example = "100 ms",
+     .help = "What a replica computes in a step."},
+    {"model.ideal.backward", LH__NUMBER, LH__POSITIVE,
+     .offset = ROOT(s.ideal.backward_frac), .absent = -1, .max = 1,
+     .unit = "share", .example = "0.6667",
+     .derived = "(2 layers - 1) / (3 layers - 1): forward, gradient of inputs "
+                "(but of the first layer) and of weights of a layer are "
+                "equally long",
+     .help = "Share of step_time, the same in every layer."},
+
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,
      .offset = ROOT(s.training.global_batch), .min = 1, .max = 1e9,
@@ -185,6 +206,10 @@ static const struct lh__key keys[] = {
      .fallback = "false",
      .help = "Tensor communication is hidden behind matrix products, chunk by "
              "chunk; needs sequence_parallel."},
+    {"plan.overlap.forward", LH__FLAG, .offset = ROOT(s.plan.overlap_forward),
+     .fallback = "false",
+     .help = "A layer of the next step's forward waits for its own reduction "
+             "only, not for all (model.ideal)."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",
@@ -432,9 +457,10 @@ static const struct lh__key keys[] = {
      .derived = "one for every three layers",
      .help = "Parts of the model, of which each is sent in a step of its own."},
     {"sync.pattern", LH__CHOICE, .offset = ROOT(s.outer.pattern),
-     .choices = "strided|sequential", .fallback = "strided",
+     .choices = "strided|sequential|slices", .fallback = "strided",
      .when = "sync.kind=streaming-diloco",
-     .help = "Layers of a fragment: every fragments-th one, or neighbours."},
+     .help = "Layers of a fragment: every fragments-th one, or neighbours; "
+             "or a slice of every layer."},
     {"sync.overlap", LH__COUNT, .offset = ROOT(s.outer.overlap), .min = 0,
      .max = 100000, .unit = "steps", .when = ISLANDS, .example = "1",
      .absent = -1, .derived = "0; 1 of streaming-diloco",
@@ -444,10 +470,12 @@ static const struct lh__key keys[] = {
      .choices = "32|16|8|4", .fallback = "32", .when = ISLANDS,
      .help = "Bits of a parameter on the way between islands."},
     {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),
-     .choices = "all-reduce|exchange", .fallback = "all-reduce",
+     .choices = "all-reduce|exchange|flat", .fallback = "all-reduce",
      .when = ISLANDS,
      .help = "all-reduce: partial sums travel in the payload's format.  "
-             "exchange: an all-to-all, sums in fp32 and an all-gather."},
+             "exchange: an all-to-all, sums in fp32 and an all-gather.  flat: "
+             "one all-reduce of everything over all accelerators of all "
+             "islands, instead of parts of it side by side."},
     {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
      .fallback = "false",
      .when = "sync.kind=diloco|streaming-diloco",

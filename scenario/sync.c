@@ -92,6 +92,16 @@ static void check_steps(struct lh__reader *r)
                  outer->overlap, outer->every);
 }
 
+/* Everything in one all-reduce, where everybody has everything. */
+static void check_flat(struct lh__reader *r)
+{
+    if (r->root->s.outer.reduction == LH_REDUCTION_FLAT
+        && r->root->s.plan.zero > 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.reduction"),
+                 "sync.reduction: flat needs plan.zero 0: shards are reduced "
+                 "side by side");
+}
+
 /* A scenario of every-step keeps the defaults. */
 void lh__resolve_sync(struct lh__reader *r)
 {
@@ -110,4 +120,5 @@ void lh__resolve_sync(struct lh__reader *r)
     if (s->outer.island > 0)
         check_island(r);
     check_steps(r);
+    check_flat(r);
 }

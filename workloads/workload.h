@@ -10,6 +10,7 @@
  *   builder.c      ops, dependencies and rows of a template   <- lh__builder
  *   context.c      attention of a sequence that accelerators share
  *   overlap.c      matrix products that hide tensor communication
+ *   ideal.c        a model of equal layers, instead of what is above and pass.c
  *   pass.c         one micro-batch through one chunk
  *   sync/          gradients, optimiser, weights
  *   program.c      all of it in order
@@ -387,11 +388,28 @@ void lh__sync_finish(struct lh__builder *b);
 
 /* Of a parameter, on the way between islands. */
 double lh__payload_bytes(const struct lh_outer *outer);
+int64_t lh__fragments(const struct lh_outer *outer);
+/* Share of a layer that is of a fragment. */
+double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
+                          int64_t fragment);
+/* Steps of the cycle, from 1, in which a fragment is sent and merged. */
+int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment);
+int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment);
+/* Is there anybody to agree with? */
+bool lh__outer_sends(const struct lh__fit *fit);
+/* A reduction over the islands; returns the op. */
+int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
+                         double bytes);
 double lh__outer_memory_bytes(const struct lh__fit *fit, int stage);
 /* After the optimiser: what islands send each other, and merge. */
 void lh__outer_emit(struct lh__builder *b);
 /* An op waits for what is merged in its step (carried: in the one before). */
 void lh__outer_await(struct lh__builder *b, int32_t op, bool carried);
+
+/* ---- ideal.c: a model of equal layers, instead of pass.c ----------------- */
+
+void lh__ideal_fit(struct lh__fit *out, const struct lh_scenario *scenario);
+void lh__ideal_emit(struct lh__builder *b);
 
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 

@@ -45,6 +45,14 @@ struct lh_model {
     int64_t active_parameters; /* used by one token */
 };
 
+/* A model of which no more is known than this; layers 0: there is none. */
+struct lh_ideal {
+    int64_t layers;           /* equal ones */
+    double parameters;
+    double step_s;            /* of computing, of one replica */
+    double backward_frac;     /* of it; < 0: derived */
+};
+
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
 enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
 enum lh_recompute { LH_RECOMPUTE_NONE, LH_RECOMPUTE_SELECTIVE,
@@ -88,6 +96,7 @@ struct lh_plan {
     bool sequence_parallel;
     bool overlap_gradients;
     bool overlap_tensor;
+    bool overlap_forward;     /* of the next step, with reductions */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
@@ -292,8 +301,10 @@ enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
                     LH_SYNC_STREAMING_DILOCO };
 enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
-enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE };
-enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL };
+enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE,
+                    LH_REDUCTION_FLAT };
+enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL,
+                  LH_PATTERN_SLICES };
 
 /* Of islands (neighbouring replicas that agree in every step) with each other,
  * once in `every` steps. */
@@ -317,6 +328,7 @@ struct lh_scenario {
     const char *name;
     int64_t seed;
     struct lh_model model;
+    struct lh_ideal ideal;         /* instead of a transformer */
     struct lh_training training;
     struct lh_stack stack;
     struct lh_plan plan;

@@ -15,8 +15,8 @@
  *
  * Fragment f = 0 .. P - 1 is sent at the end of step (f + 1) H / P - 1, rounded
  * down, of a cycle, and merged at the end of the step tau later.  Layers go to
- * fragments l mod P (strided) or l P / L (sequential); the embedding with the
- * first layer, the head with the last.
+ * fragments l mod P (strided) or l P / L (sequential), or 1 / P of each to all
+ * (slices); the embedding with the first layer, the head with the last.
  *
  * An island's n accelerators that hold the same weights each take 1 / n of a
  * fragment, the shard that ZeRO gives them, and reduce it with the same of the
@@ -24,13 +24,13 @@
  *
  *   send    memory 12 bytes a parameter (outer and inner fp32 in, difference
  *           out); local-sgd 4 (the weights)
- *   reduce  all-reduce of the payload; or an all-to-all of it and an all-gather
- *   merge   memory 26 (difference, momentum and outer parameters in; momentum,
- *           outer, inner and bf16 weights out); local-sgd 10; outer state on
- *           the host: 10, and 4 in and 4 out over the link to the host, one
- *           after the other
- *   then    all-gather of the bf16 weights in the island, where they are whole
- *           (zero 0); under ZeRO the step's own gather has them
+ *   reduce  all-reduce of the payload; or an all-to-all of it and an
+ * all-gather; or (flat) one all-reduce of all of it over all accelerators merge
+ * memory 26 (difference, momentum and outer parameters in; momentum, outer,
+ * inner and bf16 weights out); local-sgd 10; outer state on the host: 10, and 4
+ * in and 4 out over the link to the host, one after the other then all-gather
+ * of the bf16 weights in the island, where they are whole (zero 0); under ZeRO
+ * the step's own gather has them
  *
  * A send computes behind the step's optimiser, a merge before the next step.
  *
@@ -62,25 +62,31 @@ static bool is_mean(const struct lh__fit *fit)
 
 /* ---- fragments ----------------------------------------------------------- */
 
-static int64_t fragments_of(const struct lh_outer *outer)
+int64_t lh__fragments(const struct lh_outer *outer)
 {
     return outer->fragments > 1 ? outer->fragments : 1;
 }
 
-static int64_t fragment_of(const struct lh__fit *fit,
-                           const struct lh__chunk *chunk, int unit)
+double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
+                          int64_t fragment)
 {
-    const struct lh_outer *outer = &fit->scenario->outer;
-    int64_t n = fragments_of(outer);
-    int64_t layers = fit->scenario->model.layers;
-    int64_t layer = lh__unit_layer(chunk, unit);
+    int64_t n = lh__fragments(&s->outer);
 
+    switch (s->outer.pattern) {
+    case LH_PATTERN_STRIDED: return layer % n == fragment;
+    case LH_PATTERN_SEQUENTIAL: return layer * n / s->model.layers == fragment;
+    case LH_PATTERN_SLICES: break;
+    }
+    return 1.0 / (double)n;
+}
+
+/* The layer with which a unit goes. */
+static int64_t layer_of(const struct lh__fit *fit,
+                        const struct lh__chunk *chunk, int unit)
+{
     if (lh__unit_is_head(chunk, unit))
-        layer = layers - 1;
-    else if (lh__unit_is_embedding(chunk, unit))
-        layer = 0;
-    return outer->pattern == LH_PATTERN_STRIDED ? layer % n
-                                                : layer * n / layers;
+        return fit->scenario->model.layers - 1;
+    return lh__unit_is_embedding(chunk, unit) ? 0 : lh__unit_layer(chunk, unit);
 }
 
 /* Parameters of a stage that an accelerator holds, of a fragment. */
@@ -97,10 +103,11 @@ static struct share share_of(const struct lh__fit *fit, int stage,
         const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
 
         for (int u = 0; u < lh__chunk_units(chunk); u++) {
-            if (fragment_of(fit, chunk, u) != fragment)
-                continue;
-            sum.all += lh__unit_parameters(fit, chunk, u);
-            sum.routed += lh__unit_routed(fit, chunk, u);
+            double part = lh__fragment_share(fit->scenario,
+                                             layer_of(fit, chunk, u), fragment);
+
+            sum.all += part * lh__unit_parameters(fit, chunk, u);
+            sum.routed += part * lh__unit_routed(fit, chunk, u);
         }
     }
     return sum;
@@ -111,19 +118,21 @@ static double shard_parameters(const struct lh__fit *fit, struct share share)
 {
     double expert = (double)fit->scenario->plan.expert;
 
+    if (fit->scenario->outer.reduction == LH_REDUCTION_FLAT)
+        return share.all;
     return (share.all - share.routed + share.routed * expert)
            / (double)fit->data;
 }
 
 /* The step of the cycle, from 1, in which it is sent, or merged. */
-static int32_t send_turn(const struct lh_outer *outer, int64_t fragment)
+int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment)
 {
-    return (int32_t)((fragment + 1) * outer->every / fragments_of(outer));
+    return (int32_t)((fragment + 1) * outer->every / lh__fragments(outer));
 }
 
-static int32_t merge_turn(const struct lh_outer *outer, int64_t fragment)
+int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment)
 {
-    int64_t turn = send_turn(outer, fragment) + outer->overlap;
+    int64_t turn = lh__send_turn(outer, fragment) + outer->overlap;
 
     return (int32_t)((turn - 1) % outer->every + 1);
 }
@@ -134,11 +143,11 @@ double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
 {
     const struct lh_outer *outer = &fit->scenario->outer;
     double most = 0.0, sum = 0.0, state = is_mean(fit) ? 0.0 : 8.0;
-    int64_t flying = 1 + outer->overlap * fragments_of(outer) / outer->every;
+    int64_t flying = 1 + outer->overlap * lh__fragments(outer) / outer->every;
 
     if (fit->scenario->sync == LH_SYNC_EVERY_STEP)
         return 0.0;
-    for (int64_t f = 0; f < fragments_of(outer); f++) {
+    for (int64_t f = 0; f < lh__fragments(outer); f++) {
         double n = shard_parameters(fit, share_of(fit, stage, f));
 
         sum += n;
@@ -162,13 +171,22 @@ static int32_t compute(struct lh__builder *b, double bytes, double host_bytes)
     return b->last_compute;
 }
 
-static int32_t reduce(struct lh__builder *b, enum lh_collective collective,
-                      double bytes)
+bool lh__outer_sends(const struct lh__fit *fit)
+{
+    bool flat = fit->scenario->outer.reduction == LH_REDUCTION_FLAT;
+
+    return fit->islands > 1 || (flat && fit->data > 1);
+}
+
+int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
+                         double bytes)
 {
     struct lh__comm_spec spec =
         lh__shard_comm(b, collective, bytes, LH_TASK_OUTER);
 
     spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
+    if (b->fit->scenario->outer.reduction == LH_REDUCTION_FLAT)
+        spec.comm.axes |= b->fit->data_axes;
     spec.comm.algorithm =
         collective == LH_ALL_REDUCE ? b->fit->scenario->sync_algorithm : "auto";
     spec.stream = LH_STREAM_REPLICAS;
@@ -184,14 +202,14 @@ static int32_t send(struct lh__builder *b, int64_t fragment)
     int32_t op;
 
     lh__emit_cut(b);
-    b->turn = send_turn(outer, fragment);
+    b->turn = lh__send_turn(outer, fragment);
     op = compute(b, n * (is_mean(b->fit) ? mean_send_bytes : send_bytes), 0.0);
-    if (b->fit->islands == 1)
+    if (!lh__outer_sends(b->fit))
         return op;
-    if (outer->reduction == LH_REDUCTION_ALL_REDUCE)
-        return reduce(b, LH_ALL_REDUCE, bytes);
-    reduce(b, LH_ALL_TO_ALL, bytes);
-    return reduce(b, LH_ALL_GATHER, bytes);
+    if (outer->reduction != LH_REDUCTION_EXCHANGE)
+        return lh__outer_reduce(b, LH_ALL_REDUCE, bytes);
+    lh__outer_reduce(b, LH_ALL_TO_ALL, bytes);
+    return lh__outer_reduce(b, LH_ALL_GATHER, bytes);
 }
 
 /* The island's weights whole again; the next step waits for them. */
@@ -225,9 +243,10 @@ static int32_t merge(struct lh__builder *b, int64_t fragment)
     int32_t op;
 
     lh__emit_cut(b);
-    b->turn = merge_turn(&s->outer, fragment);
+    b->turn = lh__merge_turn(&s->outer, fragment);
     op = compute(b, n * bytes, s->outer.on_host ? n * host_link_bytes : 0.0);
-    if (s->plan.zero == 0 && b->fit->data > 1)
+    if (s->plan.zero == 0 && b->fit->data > 1
+        && s->outer.reduction != LH_REDUCTION_FLAT)
         gather(b, share);
     return op;
 }
@@ -237,7 +256,7 @@ static int32_t merge(struct lh__builder *b, int64_t fragment)
 static void for_fragments(struct lh__builder *b, int32_t *ops,
                           int32_t (*each)(struct lh__builder *, int64_t))
 {
-    for (int64_t f = 0; f < fragments_of(&b->fit->scenario->outer); f++)
+    for (int64_t f = 0; f < lh__fragments(&b->fit->scenario->outer); f++)
         ops[f] =
             share_of(b->fit, b->stage, f).all > 0.0 ? each(b, f) : LH__NO_OP;
     lh__emit_cut(b);
@@ -249,7 +268,7 @@ static void for_fragments(struct lh__builder *b, int32_t *ops,
 static void send_and_merge(struct lh__builder *b, int32_t *merges)
 {
     const struct lh_outer *outer = &b->fit->scenario->outer;
-    int64_t n = fragments_of(outer);
+    int64_t n = lh__fragments(outer);
     int32_t *sent = LH_NEW(b->ctx->arena, int32_t, (size_t)n);
 
     if (outer->overlap == 0) {
@@ -269,7 +288,7 @@ void lh__outer_emit(struct lh__builder *b)
 {
     if (b->fit->scenario->sync == LH_SYNC_EVERY_STEP)
         return;
-    b->n_merges = (int32_t)fragments_of(&b->fit->scenario->outer);
+    b->n_merges = (int32_t)lh__fragments(&b->fit->scenario->outer);
     b->merges = LH_NEW(b->ctx->arena, int32_t, (size_t)b->n_merges);
     send_and_merge(b, b->merges);
 }
