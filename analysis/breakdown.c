@@ -41,6 +41,13 @@ struct cursor {
     int64_t number;
 };
 
+/* Does the op run in a step of the trace, 0 .. cycle - 1? */
+static bool runs(const struct analysis *a, const struct lh_op *op,
+                 int64_t number)
+{
+    return lh_op_runs(op, a->trace->phase + number, a->cycle);
+}
+
 static const struct lh_template *template_of(const struct analysis *a,
                                              int32_t c)
 {
@@ -178,7 +185,8 @@ static struct cursor last_turn(const struct analysis *a, struct cursor at,
                                int32_t op)
 {
     int64_t turn = template_of(a, at.c)->ops[op].turn - 1;
-    int64_t back = ((at.number - turn) % a->cycle + a->cycle) % a->cycle;
+    int64_t back =
+        ((at.number + a->trace->phase - turn) % a->cycle + a->cycle) % a->cycle;
     if (back == 0 && op >= at.op)
         back = a->cycle;
     return (struct cursor){at.c, op, at.number - back};
@@ -214,7 +222,7 @@ static bool dependency(const struct analysis *a, struct cursor at, int32_t d,
         at.number - lh_op_lag(&ops[op], &ops[at.op], d < 0, a->cycle);
     int64_t m = (number % a->cycle + a->cycle) % a->cycle;
     *out = (struct cursor){at.c, op, number};
-    return lh_op_runs(&ops[op], m, a->cycle);
+    return runs(a, &ops[op], m);
 }
 
 /* Ends that differ by no more than this are one instant, so that rounding does
@@ -319,8 +327,7 @@ static struct cursor last_of(const struct analysis *a, int32_t c)
     for (int64_t m = 0; m < a->cycle; m++) {
         for (int32_t o = 0; o < t->n_ops; o++) {
             struct cursor at = {c, o, m};
-            double end_s =
-                lh_op_runs(&t->ops[o], m, a->cycle) ? end_of(a, at) : -1;
+            double end_s = runs(a, &t->ops[o], m) ? end_of(a, at) : -1;
             if (end_s > last_s + same_instant_s(end_s)) {
                 last = at;
                 last_s = end_s;
@@ -351,7 +358,7 @@ static void class_breakdown(const struct analysis *a, int32_t c, int32_t step,
     double now_s = trace->class_begin_s[i];
     for (int32_t o = 0; o < t->n_ops; o++) {
         if (t->ops[o].stream != LH_STREAM_COMPUTE
-            || !lh_op_runs(&t->ops[o], number, a->cycle))
+            || !runs(a, &t->ops[o], number))
             continue;
         struct cursor at = {c, o, number};
         double start_s = start_of(a, at), end_s = end_of(a, at);
@@ -391,7 +398,7 @@ static struct cursor last_to_end(const struct analysis *a, int32_t step)
     const struct lh_template *t = template_of(a, last);
     for (int32_t o = 0; o < t->n_ops; o++) {
         if (t->ops[o].stream == LH_STREAM_COMPUTE
-            && lh_op_runs(&t->ops[o], number, a->cycle))
+            && runs(a, &t->ops[o], number))
             at.op = o;
     }
     return at;

@@ -402,16 +402,22 @@ static void output_fill(struct lh__exec_output *out, const struct exec *x)
     const struct lh__steps *s = &x->steps;
     int32_t n_classes = x->p->n_classes;
     out->n_kept = s->finished - s->first + 1;
+    out->phase = s->at[s->first]->number % s->cycle;
     out->kept = LH_NEW(x->ctx->arena, struct lh__kept_step, out->n_kept);
     for (int32_t i = s->first; i <= s->finished; i++) {
         const struct lh__step *step = s->at[i];
         double *class_begin_s = LH_NEW(x->ctx->arena, double, n_classes);
         for (int32_t c = 0; c < n_classes; c++)
             class_begin_s[c] = begin_s(x, i, c);
-        out->kept[i - s->first] = (struct lh__kept_step){
-            step->number % s->cycle, step->repeats,    step->posted_s,
-            step->start_s,           step->end_s,      step->late,
-            class_begin_s,           step->class_end_s};
+        out->kept[i - s->first] =
+            (struct lh__kept_step){step->number - s->at[s->first]->number,
+                                   step->repeats,
+                                   step->posted_s,
+                                   step->start_s,
+                                   step->end_s,
+                                   step->late,
+                                   class_begin_s,
+                                   step->class_end_s};
     }
     struct lh__kept_step *last = &out->kept[out->n_kept - 1];
     double all_end_s = s->from_rest ? last_end_s(x) : 0;

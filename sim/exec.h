@@ -17,7 +17,7 @@ enum { LH__STEPS_MAX = 8 };
 
 /* One step of the last cycle; times of the simulation, from its begin. */
 struct lh__kept_step {
-    int64_t number;  /* in the cycle */
+    int64_t number;  /* counted from the first that is kept */
     int64_t repeats; /* steps after it that were left out, being like it */
     double *posted_s, *start_s, *end_s;  /* [n_records] < 0: does not run */
     int64_t *late;                       /* [n_records] */
@@ -28,6 +28,7 @@ struct lh__kept_step {
  * The other arrays are the caller's, for the last step; all NULL: unwanted. */
 struct lh__exec_output {
     int32_t n_kept;
+    int64_t phase; /* of the cycle, in which the first kept step is */
     struct lh__kept_step *kept;
     double *posted_s, *start_s, *end_s;  /* [n_records] */
     int64_t *late;                       /* [n_records], -1: compute */

@@ -147,6 +147,7 @@ static void steps_put(struct head *head, const struct lh__exec_output *out)
     int32_t n = out->n_kept;
     int64_t records = t->n_records;
     t->n_steps = n;
+    t->phase = out->phase;
     t->step_number = room(head, n, sizeof *t->step_number);
     t->step_repeats = room(head, n, sizeof *t->step_repeats);
     t->class_begin_s =

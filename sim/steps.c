@@ -4,8 +4,8 @@
  *
  * Without cycles a step is compared with the one before it, and the run stops
  * where they agree.  With cycles (ops that run in one step of every
- * cycle_steps) it stops where two cycles agree: the last step of each, and all
- * ops with turns.
+ * cycle_steps) it is compared with the one a cycle before it, together with the
+ * ops with turns of so many steps as one may keep another waiting.
  *
  * Folding in time.  Let step k and the one before it agree, in every end of
  * every class, up to one interval a class; let no op with a turn run in them,
@@ -47,6 +47,18 @@ static bool *busy_find(const struct lh__steps *s)
         }
     }
     return busy;
+}
+
+/* The longest that an op with a turn keeps another waiting. */
+static int64_t reach_find(const struct lh__steps *s)
+{
+    int64_t most = 1;
+    for (int t = 0; t < s->p->program->n_templates; t++) {
+        const struct lh__followers *f = &s->followers[t];
+        for (int32_t i = 0; i < f->n_turned; i++)
+            most = f->turned[i].lag > most ? f->turned[i].lag : most;
+    }
+    return most < s->cycle ? most : s->cycle;
 }
 
 static struct lh__step *step_new(struct lh__steps *s)
@@ -135,6 +147,7 @@ void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
     }
     if (s->cycle > 1) {
         s->busy = busy_find(s);
+        s->reach = reach_find(s);
         s->early = LH_NEW(arena, uint16_t, p->n_records);
         s->early_s = LH_NEW(arena, double, p->n_records);
     }
@@ -220,29 +233,21 @@ static bool ends_agree(const struct lh__steps *s, int32_t slot)
     return true;
 }
 
-/* Of two slots: the intervals of classes, and what is compared. */
-struct agreement {
-    const double *class_s, *class_early_s;
-    bool is_cycle;
-    bool turned_only;
-};
-
 /* Later it does if every operation of a class ended one interval, the class's
- * own, after the same operation of the step (or cycle) before. */
+ * own, after the same operation of the step before, to 1e-12 of the time; or of
+ * the cycle before, to so much of the interval. */
 static bool records_agree(const struct lh__steps *s, int32_t slot,
-                          int32_t early, const struct agreement *a)
+                          int32_t early, double tolerance)
 {
     const struct lh__step *now = s->at[slot], *before = s->at[early];
     for (int32_t c = 0; c < s->p->n_classes; c++) {
-        double interval_s = a->class_s[c] - a->class_early_s[c];
-        double cycle_s = a->is_cycle ? same_cycle * interval_s : 0.0;
+        double interval_s = now->class_end_s[c] - before->class_end_s[c];
         for (int64_t r = s->p->class_first[c]; r < s->p->class_first[c + 1];
              r++) {
             double shift_s = now->end_s[r] - before->end_s[r];
-            if (now->end_s[r] < 0 || (a->turned_only && op_of(s, r)->turn == 0))
-                continue;
-            if (fabs(shift_s - interval_s)
-                > fmax(cycle_s, same * now->end_s[r]))
+            if (now->end_s[r] >= 0
+                && fabs(shift_s - interval_s)
+                       > fmax(tolerance * interval_s, same * now->end_s[r]))
                 return false;
         }
     }
@@ -251,10 +256,13 @@ static bool records_agree(const struct lh__steps *s, int32_t slot,
 
 static bool steps_agree(const struct lh__steps *s, int32_t slot, int32_t early)
 {
-    struct agreement a = {.class_s = s->at[slot]->class_end_s,
-                          .class_early_s = s->at[early]->class_end_s};
-    return records_agree(s, slot, early, &a);
+    return records_agree(s, slot, early, 0.0);
 }
+
+/* Two slots a cycle apart. */
+struct cycle {
+    int32_t slot, early;
+};
 
 /* ---- cycles -------------------------------------------------------------- */
 
@@ -268,51 +276,117 @@ static bool is_last(const struct lh__steps *s, int64_t number)
     return number % s->cycle == s->cycle - 1;
 }
 
-/* The last step of the cycle, and every op with a turn, against those of the
- * cycle before. */
-static bool cycles_agree(const struct lh__steps *s, int32_t slot)
+/* The slot of a step, -1: left out or given up. */
+static int32_t slot_at(const struct lh__steps *s, int32_t from, int64_t number)
 {
-    int32_t last = s->first - 1, early = last;
-    struct agreement a = {.class_s = s->at[slot]->class_end_s,
-                          .class_early_s = s->at[last]->class_end_s,
-                          .is_cycle = true};
-    if (!records_agree(s, slot, last, &a))
-        return false;
-    a.turned_only = true;
-    for (int32_t i = slot; i >= s->first; i--) {
-        if (!is_busy(s, s->at[i]->number))
+    while (from >= 0 && s->at[from] && s->at[from]->number > number)
+        from--;
+    return from >= 0 && s->at[from] && s->at[from]->number == number ? from
+                                                                     : -1;
+}
+
+/* Is an op with a turn, of a slot, still under way when its class ends the step
+ * of `slot`?  If not nobody waits for it any more: what does runs after an
+ * operation of its own step, which is later. */
+static bool is_under_way(const struct lh__steps *s, int32_t i, int32_t slot,
+                         int64_t r)
+{
+    return s->at[i]->end_s[r] > s->at[slot]->class_end_s[s->record_class[r]];
+}
+
+/* The ops with turns of slot i, and of `before` (-1: none), which are under way
+ * at the ends of slot and early. */
+static bool turns_agree(const struct lh__steps *s, const struct cycle *c,
+                        int32_t i, int32_t before)
+{
+    for (int64_t r = 0; r < s->p->n_records; r++) {
+        int32_t k = s->record_class[r];
+        if (s->at[i]->end_s[r] < 0 || op_of(s, r)->turn == 0)
             continue;
-        while (s->at[early]->number > s->at[i]->number - s->cycle)
-            early--;
-        if (!records_agree(s, i, early, &a))
+        bool now = is_under_way(s, i, c->slot, r);
+        bool then = before >= 0 && is_under_way(s, before, c->early, r);
+        if (!now && !then)
+            continue;
+        if (!now || !then)
+            return false;
+        double interval_s =
+            s->at[c->slot]->class_end_s[k] - s->at[c->early]->class_end_s[k];
+        double shift_s = s->at[i]->end_s[r] - s->at[before]->end_s[r];
+        if (fabs(shift_s - interval_s) > same_cycle * interval_s)
             return false;
     }
     return true;
 }
 
-/* Gives up the steps of the cycle before the one that has ended, but for its
- * last. */
-static void give_up(struct lh__steps *s)
+/* Over a cycle all have waited for each other. */
+static bool have_one_interval(const struct lh__steps *s, int32_t slot,
+                              int32_t early)
 {
-    for (int32_t i = s->first - 2; i >= 0 && s->at[i]; i--) {
+    const double *now_s = s->at[slot]->class_end_s;
+    const double *then_s = s->at[early]->class_end_s;
+    double first_s = now_s[0] - then_s[0];
+    for (int32_t c = 1; c < s->p->n_classes; c++) {
+        if (fabs(now_s[c] - then_s[c] - first_s) > same_cycle * first_s)
+            return false;
+    }
+    return true;
+}
+
+/* A step, and every op with a turn that something may still wait for, against
+ * those of the cycle before. */
+static bool cycles_agree(const struct lh__steps *s, int32_t slot, int32_t early)
+{
+    int64_t oldest = s->at[slot]->number - s->reach;
+    struct cycle c = {slot, early};
+    if (!have_one_interval(s, slot, early)
+        || !records_agree(s, slot, early, same_cycle))
+        return false;
+    for (int32_t i = slot; i >= 0 && s->at[i] && s->at[i]->number > oldest;
+         i--) {
+        if (is_busy(s, s->at[i]->number)
+            && !turns_agree(s, &c, i,
+                            slot_at(s, early, s->at[i]->number - s->cycle)))
+            return false;
+    }
+    return true;
+}
+
+/* Gives up the steps that no later one is compared with. */
+static void give_up(struct lh__steps *s, int64_t number)
+{
+    int64_t oldest = number - s->cycle - s->reach - 1;
+    for (; s->at[s->n_given_up]->number < oldest; s->n_given_up++) {
         s->spare = lh_grow(s->ctx->arena, s->spare, &s->spare_capacity,
                            (size_t)s->n_spare + 1, sizeof *s->spare);
-        s->spare[s->n_spare++] = s->at[i];
-        s->at[i] = NULL;
+        s->spare[s->n_spare++] = s->at[s->n_given_up];
+        s->at[s->n_given_up] = NULL;
     }
 }
 
-static void cycle_ended(struct lh__steps *s, int32_t slot)
+static void finish(struct lh__steps *s, int32_t first, int32_t last,
+                   bool steady)
 {
-    int64_t cycle = s->at[slot]->number / s->cycle;
-    s->steady = !s->from_rest
-                && (cycle == 0 ? ends_agree(s, slot) : cycles_agree(s, slot));
-    if (s->steady || cycle + 1 == s->cycles_max) {
-        s->finished = slot;
-        return;
-    }
-    give_up(s);
-    s->first = slot + 1;
+    s->first = first;
+    s->finished = last;
+    s->steady = steady;
+}
+
+/* A cycle lies between two steps that agree, whichever they are. */
+static void check_cycle(struct lh__steps *s, int32_t slot)
+{
+    int64_t number = s->at[slot]->number;
+    int32_t early = slot_at(s, slot, number - s->cycle);
+    bool is_end = is_last(s, number) && early >= 0;
+
+    if (number == s->cycle - 1 && (s->from_rest || ends_agree(s, slot)))
+        finish(s, 0, slot, !s->from_rest);
+    else if (early >= 0 && s->at[early]->repeats == 0
+             && s->at[slot]->repeats == 0 && cycles_agree(s, slot, early))
+        finish(s, early + 1, slot, true);
+    else if (is_end && is_over(s, number + 1))
+        finish(s, early + 1, slot, false);
+    else
+        give_up(s, number);
 }
 
 /* On a link that flows of several classes cross: their interval, and when the
@@ -394,9 +468,8 @@ static void leave_out(struct lh__steps *s, int32_t slot)
 static void step_ended(struct lh__steps *s, int32_t slot)
 {
     if (s->cycle > 1) {
-        if (is_last(s, s->at[slot]->number))
-            cycle_ended(s, slot);
-        else
+        check_cycle(s, slot);
+        if (s->finished < 0)
             leave_out(s, slot);
         return;
     }

@@ -36,10 +36,12 @@ struct lh__steps {
     int cycles_max; /* of one step each, where all are alike */
     int64_t cycle;  /* steps */
     bool *busy;     /* [cycle] an op with a turn runs; NULL: no cycles */
+    int64_t reach;  /* steps that an op with a turn may keep others waiting */
 
     struct lh__step **at; /* [n]; NULL: given up */
     size_t capacity;
     int32_t n;
+    int32_t n_given_up; /* slots below are NULL */
     int32_t n_complete; /* slots below have ended, and been looked at */
     struct lh__step **spare;
     size_t spare_capacity;

@@ -55,7 +55,8 @@ void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
     for (int32_t i = 0; i < lh_trace_steps(trace); i++) {
         if (lh_cycle_steps(program) > 1)
             lh_text_printf(out, "step %lld of the cycle, and %lld like it\n",
-                           (long long)trace->step_number[i],
+                           (long long)((trace->phase + trace->step_number[i])
+                                       % lh_cycle_steps(program)),
                            (long long)trace->step_repeats[i]);
         for (int32_t c = 0; c < trace->n_classes; c++)
             print_class(out, trace, program, i, c);

@@ -154,8 +154,19 @@ static void settle_experts(struct draw *d)
     d->relay = d->relay && d->expert > 1;
 }
 
+/* Are there several islands in a site? */
+static bool has_several(const struct draw *d)
+{
+    for (int i = 0; !d->stages_across && i < d->n_sites; i++) {
+        if (d->sites[i].parts > d->islands.size)
+            return true;
+    }
+    return d->stages_across;
+}
+
 /* Not with hashed routes: islands that collide on cables and do not wait for
- * each other amplify the rounding that tells the engines apart. */
+ * each other amplify the rounding that tells the engines apart; so do several
+ * of a site, and take few steps. */
 static void settle_islands(struct draw *d)
 {
     struct islands *s = &d->islands;
@@ -171,6 +182,8 @@ static void settle_islands(struct draw *d)
         s->size = d->expert;
     if (s->every < 1)
         s->every = 1;
+    if (s->every > 4 && has_several(d))
+        s->every = 4;
     if (s->kind != LH_SYNC_STREAMING_DILOCO) {
         s->fragments = 1;
         s->sequential = false;
@@ -384,7 +397,7 @@ static void draw_islands(struct draw *d)
     if (!one_in(r, 3))
         return;
     d->islands = (struct islands){.kind = kinds[below(r, LH_COUNT(kinds))],
-                                  .size = 1 + below(r, 4),
+                                  .size = one_in(r, 3) ? 1 + below(r, 4) : 64,
                                   .every = 1 + below(r, 24),
                                   .fragments = 2 + below(r, 4),
                                   .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),

@@ -31,7 +31,8 @@ struct lh_trace {
     double *class_speed;      /* [n_classes] of compute, 1 = nominal; where it
                                  changes in the step the highest             */
     int32_t n_steps;          /* kept; 0 is 1                                */
-    int64_t *step_number;     /* [n_steps] in the cycle, from 0; NULL: 0     */
+    int64_t phase;            /* step of the cycle that the first of them is */
+    int64_t *step_number;     /* [n_steps] counted from the first; NULL: 0   */
     int64_t *step_repeats;    /* [n_steps] steps after it that are like it;
                                  NULL: none                                  */
     double *class_begin_s;    /* [n_steps x n_classes] end of the step before */
