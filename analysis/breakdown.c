@@ -23,7 +23,16 @@
 
 #include <math.h>
 
+/* Where a step is in the trace: `repeats` steps after one of it, `cycles`
+ * cycles later. */
+struct found {
+    bool is_known;
+    int32_t step;
+    int64_t number, cycles, repeats;
+};
+
 struct analysis {
+    struct found *found; /* [2] of the last even and odd number looked for */
     const struct lh_trace *trace;
     const struct lh_program *program;
     int64_t cycle;    /* steps */
@@ -89,21 +98,38 @@ struct place {
     double later_s;
 };
 
-static struct place place_of(const struct analysis *a, struct cursor at)
+/* Found again and again for a step and the one before it. */
+static const struct found *find_step(const struct analysis *a, int64_t number)
 {
-    const struct lh_trace *t = a->trace;
-    int64_t cycles = at.number / a->cycle, m = at.number % a->cycle;
+    struct found *f = &a->found[number & 1];
+    if (f->is_known && f->number == number)
+        return f;
+    int64_t cycles = number / a->cycle, m = number % a->cycle;
     if (m < 0) {
         m += a->cycle;
         cycles--;
     }
-    int32_t step = step_at(t, m);
-    struct place p = {step * t->n_records + t->class_first[at.c] + at.op, 0.0};
-    int64_t repeats = m - (t->step_number ? t->step_number[step] : 0);
-    if (cycles != 0)
-        p.later_s += (double)cycles * cycle_of(a, at.c);
-    if (repeats > 0)
-        p.later_s += (double)repeats * step_of(a, step, at.c);
+    int32_t step = step_at(a->trace, m);
+    *f = (struct found){
+        .is_known = true,
+        .number = number,
+        .step = step,
+        .cycles = cycles,
+        .repeats =
+            m - (a->trace->step_number ? a->trace->step_number[step] : 0)};
+    return f;
+}
+
+static struct place place_of(const struct analysis *a, struct cursor at)
+{
+    const struct lh_trace *t = a->trace;
+    const struct found *f = find_step(a, at.number);
+    struct place p = {f->step * t->n_records + t->class_first[at.c] + at.op,
+                      0.0};
+    if (f->cycles != 0)
+        p.later_s += (double)f->cycles * cycle_of(a, at.c);
+    if (f->repeats > 0)
+        p.later_s += (double)f->repeats * step_of(a, f->step, at.c);
     return p;
 }
 
@@ -507,6 +533,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
 {
     struct analysis a = {
         .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
+    a.found = LH_NEW(ctx->arena, struct found, 2);
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
     a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
     for (int t = 0; t < program->n_templates; t++) {

@@ -176,6 +176,7 @@ static void settle_islands(struct draw *d)
     }
     d->shard = 0;
     d->hashed = false;
+    s->flat = s->flat && d->zero == 0 && !s->exchanges;
     while (s->size > 1 && !groups_fit(d, s->size))
         s->size--;
     if (d->expert > 1 && s->size % d->expert != 0)
@@ -217,6 +218,12 @@ static void settle_pairs(struct draw *d)
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
+    if (d->ideal) {
+        d->tensor = d->context = d->pipeline = 1;
+        d->expert = d->zero = 0;
+        d->stages_across = d->fp8 = d->hides_tensor = false;
+        d->schedule = LH_SCHEDULE_1F1B;
+    }
     if (d->n_sites == 1 || d->pipeline < d->n_sites)
         d->stages_across = false;
     if (d->pipeline == 1 && d->schedule == LH_SCHEDULE_INTERLEAVED)
@@ -404,7 +411,8 @@ static void draw_islands(struct draw *d)
                                   .payload = below(r, 4),
                                   .sequential = one_in(r, 2),
                                   .exchanges = one_in(r, 3),
-                                  .on_host = one_in(r, 4)};
+                                  .on_host = one_in(r, 4),
+                                  .flat = one_in(r, 3)};
 }
 
 /* Groups of one or two nodes. */
@@ -467,6 +475,8 @@ struct draw draw_make(uint64_t seed)
     draw_shards(&d);
     draw_islands(&d);
     draw_in_network(&d, r);
+    uint64_t other = mix(seed + 11);
+    d.ideal = one_in(&other, 12);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
     settle(&d);
@@ -550,13 +560,17 @@ void draw_shrink(struct draw *d, int way)
             d->fault.kind = STRAGGLER;
         break;
     case 13: d->hashed = false; break;
-    case 14: d->islands = (struct islands){0}; break;
+    case 14:
+        d->islands = (struct islands){0};
+        d->ideal = false;
+        break;
     case 15: d->islands.every /= 2; break;
     case 16:
         d->islands.fragments = 1;
         d->islands.overlap = 0;
         d->islands.payload = 0;
         d->islands.exchanges = d->islands.on_host = false;
+        d->islands.flat = false;
         break;
     default: shrink_plan(d, way - 17);
     }
@@ -576,6 +590,7 @@ static int extras_cost(const struct draw *d)
         n += 32;
     if (d->hashed)
         n += 32;
+    n += 32 * d->ideal + d->islands.flat;
     if (d->islands.kind != LH_SYNC_EVERY_STEP)
         n += 32 + d->islands.every + d->islands.fragments + d->islands.overlap
              + d->islands.payload + d->islands.exchanges + d->islands.on_host;

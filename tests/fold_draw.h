@@ -58,6 +58,7 @@ struct islands {
     int size;               /* replicas */
     int every, fragments, overlap, payload;
     bool sequential, exchanges, on_host;
+    bool flat; /* one reduction of everything */
 };
 
 struct draw {
@@ -85,6 +86,7 @@ struct draw {
     enum fibres fibres;
     int gbit, km;
     struct islands islands;
+    bool ideal; /* no model, but a time */
     struct exchange exchange;
     struct fault fault;
     struct window window;

@@ -52,6 +52,8 @@ enum feature {
     RECOMPUTE,
     NO_SEQUENCE,
     ISLANDS,
+    FLAT_ISLANDS,
+    IDEAL,
     STREAMS_LAYERS,
     MERGES_LATER,
     LEAVES_OUT,
@@ -114,6 +116,8 @@ static const char *const feature_names[N_FEATURES] = {
     [RECOMPUTE] = "full recomputation",
     [NO_SEQUENCE] = "no sequence parallelism",
     [ISLANDS] = "islands that agree now and then",
+    [FLAT_ISLANDS] = "islands, all in one reduction",
+    [IDEAL] = "ideal models",
     [STREAMS_LAYERS] = "fragments, one after the other",
     [MERGES_LATER] = "fragments merged steps later",
     [LEAVES_OUT] = "steps of a cycle left out",
@@ -370,6 +374,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[ISLANDS] =
         d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
+    has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
+    has[IDEAL] = d->ideal;
     has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
     has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;
     has[EXPERTS] = d->expert > 1;

@@ -64,9 +64,10 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s}",
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s, forward: %s}",
                    d->overlap ? "true" : "false",
-                   d->hides_tensor ? "true" : "false");
+                   d->hides_tensor ? "true" : "false",
+                   d->ideal && d->recompute > 0 ? "true" : "false");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");
@@ -182,7 +183,10 @@ static void put_islands(struct lh_text *t, const struct islands *s)
                    ", kind: %s,\n  island: %d, every: %d, overlap: %d, "
                    "payload_bits: %d, reduction: %s",
                    kinds[s->kind], s->size, s->every, s->overlap,
-                   32 >> s->payload, s->exchanges ? "exchange" : "all-reduce");
+                   32 >> s->payload,
+                   s->exchanges ? "exchange"
+                   : s->flat    ? "flat"
+                                : "all-reduce");
     if (s->kind == LH_SYNC_STREAMING_DILOCO)
         lh_text_printf(t, ",\n  fragments: %d, pattern: %s", s->fragments,
                        s->sequential ? "sequential" : "strided");
@@ -195,9 +199,12 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     static const char *const algorithms[] = {"auto", "flat-ring",
                                              "hierarchical"};
     lh_text_printf(t,
-                   "longhaul: 1\nname: drawn\nmodel: {config: c.json}\n"
+                   "longhaul: 1\nname: drawn\nmodel: %s\n"
                    "training: {global_batch: %d, sequence_length: 2048, "
                    "precision: %s%s}\n",
+                   d->ideal ? "{ideal: {layers: 5, parameters: 1e8, "
+                              "step_time: 10 ms}}"
+                            : "{config: c.json}",
                    d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
                    d->zipf ? ", routing: zipf" : "");
     put_plan(t, d);
