@@ -476,6 +476,15 @@ static const struct lh__key keys[] = {
              "exchange: an all-to-all, sums in fp32 and an all-gather.  flat: "
              "one all-reduce of everything over all accelerators of all "
              "islands, instead of parts of it side by side."},
+    {"sync.compression", LH__CHOICE, .offset = ROOT(s.outer.compression),
+     .choices = "none|top-k|demo|low-rank", .fallback = "none",
+     .when = ISLANDS,
+     .help = "Of what islands send: the largest numbers, the largest "
+             "coefficients of a transform, or two thin factors."},
+    {"sync.keep", LH__NUMBER, LH__POSITIVE, .offset = ROOT(s.outer.keep_frac),
+     .max = 1, .fallback = "0.01", .unit = "share",
+     .when = "sync.compression=top-k|demo|low-rank",
+     .help = "Numbers sent, of the parameters."},
     {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
      .fallback = "false",
      .when = "sync.kind=diloco|streaming-diloco",

@@ -102,6 +102,17 @@ static void check_flat(struct lh__reader *r)
                  "side by side");
 }
 
+static void check_compression(struct lh__reader *r)
+{
+    const struct lh_outer *outer = &r->root->s.outer;
+
+    if (outer->compression != LH_COMPRESSION_NONE
+        && outer->reduction != LH_REDUCTION_ALL_REDUCE)
+        lh_error(r->ctx, lh__where_at(r, "sync.reduction"),
+                 "sync.reduction does not go with sync.compression, which says "
+                 "how it is reduced");
+}
+
 /* A scenario of every-step keeps the defaults. */
 void lh__resolve_sync(struct lh__reader *r)
 {
@@ -121,4 +132,5 @@ void lh__resolve_sync(struct lh__reader *r)
         check_island(r);
     check_steps(r);
     check_flat(r);
+    check_compression(r);
 }

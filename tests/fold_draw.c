@@ -177,6 +177,8 @@ static void settle_islands(struct draw *d)
     d->shard = 0;
     d->hashed = false;
     s->flat = s->flat && d->zero == 0 && !s->exchanges;
+    if (s->flat || s->exchanges)
+        s->compression = 0;
     while (s->size > 1 && !groups_fit(d, s->size))
         s->size--;
     if (d->expert > 1 && s->size % d->expert != 0)
@@ -401,18 +403,23 @@ static void draw_islands(struct draw *d)
                                               LH_SYNC_STREAMING_DILOCO,
                                               LH_SYNC_STREAMING_DILOCO};
     uint64_t state = mix(d->seed + 7), *r = &state;
-    if (!one_in(r, 3))
+    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
         return;
-    d->islands = (struct islands){.kind = kinds[below(r, LH_COUNT(kinds))],
-                                  .size = one_in(r, 3) ? 1 + below(r, 4) : 64,
-                                  .every = 1 + below(r, 24),
-                                  .fragments = 2 + below(r, 4),
-                                  .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
-                                  .payload = below(r, 4),
-                                  .sequential = one_in(r, 2),
-                                  .exchanges = one_in(r, 3),
-                                  .on_host = one_in(r, 4),
-                                  .flat = one_in(r, 3)};
+    d->islands =
+        (struct islands){.kind = kinds[below(r, LH_COUNT(kinds))],
+                         .size = one_in(r, 3) ? 1 + below(r, 4) : 64,
+                         .every = 1 + below(r, 24),
+                         .fragments = 2 + below(r, 4),
+                         .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
+                         .payload = below(r, 4),
+                         .sequential = one_in(r, 2),
+                         .exchanges = one_in(r, 3),
+                         .on_host = one_in(r, 4),
+
+                         .flat = one_in(r, 2),
+                         .compression = one_in(r, 2) ? 1 + below(r, 3) : 0};
+    if (d->islands.flat && d->zero == 1)
+        d->zero = 0;
 }
 
 /* Groups of one or two nodes. */
@@ -476,7 +483,7 @@ struct draw draw_make(uint64_t seed)
     draw_islands(&d);
     draw_in_network(&d, r);
     uint64_t other = mix(seed + 11);
-    d.ideal = one_in(&other, 12);
+    d.ideal = d.zero == 0 && one_in(&other, 4);
     d.fp8 = one_in(r, 5);
     d.hides_tensor = one_in(r, 3);
     settle(&d);
@@ -571,6 +578,7 @@ void draw_shrink(struct draw *d, int way)
         d->islands.payload = 0;
         d->islands.exchanges = d->islands.on_host = false;
         d->islands.flat = false;
+        d->islands.compression = 0;
         break;
     default: shrink_plan(d, way - 17);
     }
@@ -590,7 +598,7 @@ static int extras_cost(const struct draw *d)
         n += 32;
     if (d->hashed)
         n += 32;
-    n += 32 * d->ideal + d->islands.flat;
+    n += 32 * d->ideal + d->islands.flat + d->islands.compression;
     if (d->islands.kind != LH_SYNC_EVERY_STEP)
         n += 32 + d->islands.every + d->islands.fragments + d->islands.overlap
              + d->islands.payload + d->islands.exchanges + d->islands.on_host;

@@ -58,6 +58,7 @@ struct islands {
     int size;               /* replicas */
     int every, fragments, overlap, payload;
     bool sequential, exchanges, on_host;
+    int compression;
     bool flat; /* one reduction of everything */
 };
 

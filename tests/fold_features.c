@@ -53,6 +53,7 @@ enum feature {
     NO_SEQUENCE,
     ISLANDS,
     FLAT_ISLANDS,
+    COMPRESSED,
     IDEAL,
     STREAMS_LAYERS,
     MERGES_LATER,
@@ -117,6 +118,7 @@ static const char *const feature_names[N_FEATURES] = {
     [NO_SEQUENCE] = "no sequence parallelism",
     [ISLANDS] = "islands that agree now and then",
     [FLAT_ISLANDS] = "islands, all in one reduction",
+    [COMPRESSED] = "islands that compress",
     [IDEAL] = "ideal models",
     [STREAMS_LAYERS] = "fragments, one after the other",
     [MERGES_LATER] = "fragments merged steps later",
@@ -375,6 +377,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[ISLANDS] =
         d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
     has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
+    has[COMPRESSED] = has[ISLANDS] && d->islands.compression > 0;
     has[IDEAL] = d->ideal;
     has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
     has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;

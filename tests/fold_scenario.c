@@ -187,6 +187,9 @@ static void put_islands(struct lh_text *t, const struct islands *s)
                    s->exchanges ? "exchange"
                    : s->flat    ? "flat"
                                 : "all-reduce");
+    static const char *const compressions[] = {"none", "top-k", "demo",
+                                               "low-rank"};
+    lh_text_printf(t, ", compression: %s", compressions[s->compression]);
     if (s->kind == LH_SYNC_STREAMING_DILOCO)
         lh_text_printf(t, ",\n  fragments: %d, pattern: %s", s->fragments,
                        s->sequential ? "sequential" : "strided");

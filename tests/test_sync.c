@@ -239,6 +239,35 @@ static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
     }
 }
 
+/* One number of a hundred: with its place, or two factors summed in a ring. */
+static void what_is_compressed_takes_its_bytes(void)
+{
+    static const struct {
+        const char *sync;
+        double bytes; /* a parameter, each way */
+    } cases[] = {
+        {"compression: top-k, keep: 0.01, payload_bits: 16", 0.06},
+        {"compression: demo, keep: 0.01, payload_bits: 32", 0.06},
+        {"compression: low-rank, keep: 0.02, payload_bits: 16", 0.04},
+    };
+    double n = parameters();
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        char rest[1024];
+        struct run r;
+        snprintf(rest, sizeof rest, "%ssync: {kind: local-sgd, every: 1, %s}\n",
+                 thin, cases[i].sync);
+        run_it(&r, rest, NULL, 0);
+        LH_CHECK_NEAR(r.result.links[0].bytes, cases[i].bytes * n, 1e-9);
+        LH_CHECK(r.result.links[0].kind == LH_LINK_WAN);
+        run_end(&r);
+    }
+    double all_s = cycle_s(thin, "local-sgd", 1, ", compression: low-rank");
+    double half_s =
+        cycle_s(thin, "local-sgd", 1, ", compression: low-rank, keep: 0.005");
+    LH_CHECK_NEAR(all_s - half_s,
+                  0.005 * 4 * n / (1e9 / 8) + memory_s(0.005 * 4 * n, 0), 1e-9);
+}
+
 /* 8 bytes a parameter of an accelerator's quarter, and the payload of the
  * largest fragment. */
 static void outer_state_counts_in_memory(void)
@@ -286,6 +315,8 @@ int main(void)
          a_cut_delays_the_cycle_by_its_length},
         {"bytes on the fibre are the payload once a cycle",
          bytes_on_the_fibre_are_the_payload_once_a_cycle},
+        {"what is compressed takes its bytes",
+         what_is_compressed_takes_its_bytes},
         {"outer state counts in memory", outer_state_counts_in_memory},
     };
     return lh_unit_run("sync", tests, LH_COUNT(tests));

@@ -107,15 +107,17 @@ static void send(struct lh__builder *b, int64_t fragment, double layers,
     const struct lh_scenario *s = b->fit->scenario;
     bool flat = s->outer.reduction == LH_REDUCTION_FLAT;
     double n = layers * s->ideal.parameters / (double)s->ideal.layers;
-    double bytes =
-        n * lh__payload_bytes(&s->outer) / (flat ? 1.0 : (double)b->fit->data);
+    double parts = flat ? 1.0 : (double)b->fit->data;
+    double bytes = lh__wire_bytes(&s->outer, n / parts, b->fit->islands);
     int32_t op;
 
     lh__emit_cut(b);
     b->turn = lh__send_turn(&s->outer, fragment);
     lh__emit_wait(b, b->last_compute);
     lh__emit_wait(b, inner);
-    if (s->outer.reduction == LH_REDUCTION_EXCHANGE) {
+    if (lh__is_gathered(&s->outer)) {
+        op = lh__outer_reduce(b, LH_ALL_GATHER, bytes);
+    } else if (s->outer.reduction == LH_REDUCTION_EXCHANGE) {
         lh__outer_reduce(b, LH_ALL_TO_ALL, bytes);
         op = lh__outer_reduce(b, LH_ALL_GATHER, bytes);
     } else {

@@ -395,6 +395,15 @@ double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
 /* Steps of the cycle, from 1, in which a fragment is sent and merged. */
 int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment);
 int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment);
+/* compression.c: bytes of n parameters on the way (of an all-gather: its
+ * output); through memory, a parameter, before they are sent; at the merge; in
+ * memory, a parameter. */
+double lh__wire_bytes(const struct lh_outer *outer, double n, int64_t islands);
+bool lh__is_gathered(const struct lh_outer *outer);
+double lh__compressed_send_bytes(const struct lh_outer *outer);
+double lh__compressed_merge_bytes(const struct lh_outer *outer, double n,
+                                  int64_t islands);
+double lh__compressed_state_bytes(const struct lh_outer *outer);
 /* Is there anybody to agree with? */
 bool lh__outer_sends(const struct lh__fit *fit);
 /* A reduction over the islands; returns the op. */

@@ -306,6 +306,9 @@ enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE,
 enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL,
                   LH_PATTERN_SLICES };
 
+enum lh_compression { LH_COMPRESSION_NONE, LH_COMPRESSION_TOP_K,
+                      LH_COMPRESSION_DEMO, LH_COMPRESSION_LOW_RANK };
+
 /* Of islands (neighbouring replicas that agree in every step) with each other,
  * once in `every` steps. */
 struct lh_outer {
@@ -316,6 +319,8 @@ struct lh_outer {
     int64_t overlap;          /* steps from sending to merging */
     enum lh_payload payload;  /* bits of a parameter on the way */
     enum lh_reduction reduction;
+    enum lh_compression compression;
+    double keep_frac;         /* numbers sent over parameters */
     bool on_host;             /* outer parameters and momentum */
     double host_bytes_per_s;  /* of an accelerator to its host, each way */
 };

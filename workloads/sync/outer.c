@@ -155,7 +155,8 @@ double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
             most = n;
     }
     return (outer->on_host ? 0.0 : state) * sum
-           + (double)flying * lh__payload_bytes(outer) * most;
+           + lh__compressed_state_bytes(outer) * sum
+           + (double)flying * lh__wire_bytes(outer, most, fit->islands);
 }
 
 /* ---- ops ----------------------------------------------------------------- */
@@ -198,14 +199,18 @@ static int32_t send(struct lh__builder *b, int64_t fragment)
 {
     const struct lh_outer *outer = &b->fit->scenario->outer;
     double n = shard_parameters(b->fit, share_of(b->fit, b->stage, fragment));
-    double bytes = n * lh__payload_bytes(outer);
+    double bytes = lh__wire_bytes(outer, n, b->fit->islands);
+    double memory = (is_mean(b->fit) ? mean_send_bytes : send_bytes)
+                    + lh__compressed_send_bytes(outer);
     int32_t op;
 
     lh__emit_cut(b);
     b->turn = lh__send_turn(outer, fragment);
-    op = compute(b, n * (is_mean(b->fit) ? mean_send_bytes : send_bytes), 0.0);
+    op = compute(b, n * memory, 0.0);
     if (!lh__outer_sends(b->fit))
         return op;
+    if (lh__is_gathered(outer))
+        return lh__outer_reduce(b, LH_ALL_GATHER, bytes);
     if (outer->reduction != LH_REDUCTION_EXCHANGE)
         return lh__outer_reduce(b, LH_ALL_REDUCE, bytes);
     lh__outer_reduce(b, LH_ALL_TO_ALL, bytes);
@@ -244,7 +249,10 @@ static int32_t merge(struct lh__builder *b, int64_t fragment)
 
     lh__emit_cut(b);
     b->turn = lh__merge_turn(&s->outer, fragment);
-    op = compute(b, n * bytes, s->outer.on_host ? n * host_link_bytes : 0.0);
+    op = compute(
+        b,
+        n * bytes + lh__compressed_merge_bytes(&s->outer, n, b->fit->islands),
+        s->outer.on_host ? n * host_link_bytes : 0.0);
     if (s->plan.zero == 0 && b->fit->data > 1
         && s->outer.reduction != LH_REDUCTION_FLAT)
         gather(b, share);
