@@ -526,6 +526,18 @@ static void critical_paths(struct lh_result *out, const struct analysis *a)
     }
 }
 
+/* Times of a long cycle are sums of many: what is next to nothing is nothing.
+ */
+static void drop_rounding(struct lh_result *out, double step_s)
+{
+    for (int i = 0; i < LH_CATEGORIES; i++) {
+        if (out->breakdown_s[i] < 1e-10 * step_s)
+            out->breakdown_s[i] = 0;
+        if (out->critical_path_s[i] < 1e-10 * step_s)
+            out->critical_path_s[i] = 0;
+    }
+}
+
 enum lh_status lh__breakdown(struct lh_result *out,
                              const struct lh_trace *trace,
                              const struct lh_program *program,
@@ -550,6 +562,8 @@ enum lh_status lh__breakdown(struct lh_result *out,
             return st;
     }
     critical_paths(out, &a);
+    if (a.cycle > 1)
+        drop_rounding(out, trace->step_time_s);
     enum lh_status st =
         sum_check(out->breakdown_s, trace->step_time_s, "breakdown", ctx);
     if (st != LH_OK)

@@ -182,6 +182,30 @@ static void add_shards(struct lh_text *text, const struct lh_scenario *s)
         lh_text_printf(text, " in shards of %" PRId64, s->plan.shard);
 }
 
+/* Who agrees how often. */
+static void write_islands(struct lh_text *out, const struct lh_report *report)
+{
+    static const char *const kinds[] = {
+        [LH_SYNC_LOCAL_SGD] = "local SGD",
+        [LH_SYNC_DILOCO] = "DiLoCo",
+        [LH_SYNC_STREAMING_DILOCO] = "Streaming DiLoCo",
+    };
+    const struct lh_scenario *s = report->scenario;
+    const struct lh_outer *outer = &s->outer;
+    struct lh_text text = lh_text_new(out->arena);
+
+    lh_text_printf(&text,
+                   "%s: %" PRId64 " islands of DP %" PRId64
+                   " agree every %" PRId64 " steps",
+                   kinds[s->sync], s->plan.data / outer->island, outer->island,
+                   outer->every);
+    if (outer->fragments > 1)
+        lh_text_printf(&text, ", in %" PRId64 " fragments", outer->fragments);
+    if (outer->overlap > 0)
+        lh_text_printf(&text, ", merged %" PRId64 " later", outer->overlap);
+    line(out, text.s);
+}
+
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
     static const char *const schedules[] = {"gpipe", "1f1b", "interleaved",
@@ -207,6 +231,8 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
                                                              : "replicas");
     }
     line(out, text.s);
+    if (s->sync != LH_SYNC_EVERY_STEP)
+        write_islands(out, report);
 
     text = lh_text_new(out->arena);
     lh_text_printf(&text, "%s sequence%s of %s tokens a step",

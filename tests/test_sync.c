@@ -212,6 +212,23 @@ static void a_cut_delays_the_cycle_by_its_length(void)
     LH_CHECK_NEAR(cut_s - healthy_s, 90, 1e-9);
 }
 
+/* A fault in vain makes a cycle from rest of which every step is simulated; it
+ * is the steady one, where a cycle leaves nothing to the next. */
+static void what_is_left_out_is_what_would_have_been(void)
+{
+    static const char sites[] =
+        "longhaul: 1\nmodel: mpt-125m\n"
+        "training: {global_batch: 32, sequence_length: 2048}\n"
+        "plan: {tensor: 2, pipeline: 2}\n"
+        "sites:\n  - {name: a, gpus: 16, device: h100-sxm}\n"
+        "  - {name: b, gpus: 16, device: h100-sxm}\n" FIBRE("10");
+    char in_vain[1024];
+    snprintf(in_vain, sizeof in_vain,
+             "%sfaults: [{rank: 0, slowdown: 1, at: 1 ms}]\n", sites);
+    LH_CHECK_NEAR(cycle_s(sites, "diloco", 40, ""),
+                  cycle_s(in_vain, "diloco", 40, ""), 1e-10);
+}
+
 /* Two sites of four: a quarter of the weights each, S = N in all. */
 static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
 {
@@ -313,6 +330,8 @@ int main(void)
         {"the slower island is waited for", the_slower_island_is_waited_for},
         {"a cut delays the cycle by its length",
          a_cut_delays_the_cycle_by_its_length},
+        {"what is left out is what would have been",
+         what_is_left_out_is_what_would_have_been},
         {"bytes on the fibre are the payload once a cycle",
          bytes_on_the_fibre_are_the_payload_once_a_cycle},
         {"what is compressed takes its bytes",

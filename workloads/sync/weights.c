@@ -13,9 +13,9 @@
  *   before its pass before has ended.
  *
  * Not gathered again for its backward: the head, where its backward follows its
- * forward at once; anything without plan.reshard_after_forward.  The first
- * gather of a step waits for the optimiser of the step before.  A head whose
- * matrix is the embedding's gathers it once more.
+ * forward at once; anything without plan.reshard_after_forward.  The first gather of a
+ * step waits for the optimiser of the step before.  A head whose matrix is the
+ * embedding's gathers it once more.
  *
  * Left out: the copies into and out of a gather's buffer; shards that do not
  * divide, which are padded.
