@@ -53,7 +53,7 @@ _longhaul_value() { # COMMAND OPTION WORD
     --links) _longhaul_words "$3" all ;;
     --algorithm)
         _longhaul_words "$3" \
-            'auto ring tree hierarchical pairwise torus hamiltonian nvls'
+            'auto ring tree hierarchical pairwise torus hamiltonian nvls server'
         ;;
     -j | --jobs | --set | --sizes | -n | --ranks) ;;
     *) return 1 ;;

@@ -33,7 +33,8 @@
 
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
-#define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian"
+#define ALGORITHMS                                                            \
+    "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian|server"
 
 #define ISLANDS      "sync.kind=local-sgd|diloco|streaming-diloco"
 

@@ -257,6 +257,7 @@ struct lh_pipes {
 struct lh_algorithm {
     const char *name;
     const char *help;
+    bool by_name; /* never taken by "auto" */
     /* Is the collective defined by this algorithm for these members? */
     bool (*defined)(enum lh_collective collective,
                     const struct lh_members *members);

@@ -16,6 +16,7 @@ LH_ALGORITHM(relay)
 LH_ALGORITHM(torus)
 LH_ALGORITHM(hamiltonian)
 LH_ALGORITHM(nvls)
+LH_ALGORITHM(server)
 #else
 #ifndef LH_COLLECTIVES_LIST_H
 #define LH_COLLECTIVES_LIST_H
