@@ -452,7 +452,8 @@ static const struct lh__key keys[] = {
     {"sync.island", LH__COUNT, .offset = ROOT(s.outer.island), .min = 1,
      .max = 16777216, .unit = "replicas", .when = ISLANDS, .example = "8",
      .derived = "the replicas of a site, where all have as many",
-     .help = "Neighbouring replicas that agree in every step, of one site."},
+     .help = "Neighbouring replicas that agree in every step: a part of a "
+             "site, or whole sites (a campus)."},
     {"sync.fragments", LH__COUNT, .offset = ROOT(s.outer.fragments), .min = 1,
      .max = 100000, .when = "sync.kind=streaming-diloco", .example = "8",
      .derived = "one for every three layers",

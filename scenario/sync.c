@@ -8,8 +8,8 @@
  *               al. 2025, arXiv:2501.18512); 1 where the model goes as a whole
  *   overlap   = 1 of streaming-diloco, else 0
  *
- * Islands are whole at each site.  Of streaming-diloco every fragment has a
- * step of its own, and is merged before it is sent again.
+ * A site holds whole islands, or an island whole sites.  Of streaming-diloco
+ * every fragment has a step of its own, and is merged before it is sent again.
  */
 #include "resolve.h"
 
@@ -48,25 +48,48 @@ static void derive_island(struct lh__reader *r)
     s->outer.island = island;
 }
 
+/* Sites that hold replicas; where stages are across sites, all of them. */
+static int n_parts(const struct lh_scenario *s)
+{
+    return s->across_sites == LH_ACROSS_PIPELINE ? 1 : s->n_sites;
+}
+
+/* Of `here` replicas of a site, the first of which is number `begin`: whole
+ * islands, or a part of one that ends where a site does. */
+static bool is_whole(int64_t island, int64_t begin, int64_t here)
+{
+    bool within = begin % island == 0 && here % island == 0;
+
+    return within || begin / island == (begin + here - 1) / island;
+}
+
 static void check_island(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
+    int64_t begin = 0;
 
     if (s->outer.island % s->plan.expert != 0)
         lh_error(r->ctx, lh__where_at(r, "sync.island"),
                  "sync.island is %" PRId64 ", no multiple of plan.expert "
                  "(%" PRId64 ")",
                  s->outer.island, s->plan.expert);
-    for (int i = 0; i < s->n_sites; i++) {
+    for (int i = 0; i < n_parts(s); i++) {
         int64_t here = replicas_at(s, i);
-        if (here % s->outer.island == 0)
+        if (is_whole(s->outer.island, begin, here)) {
+            begin += here;
             continue;
+        }
         lh_error(r->ctx, lh__where_at(r, "sync.island"),
                  "the %" PRId64 " replicas of site '%s' are no whole number of "
-                 "islands of %" PRId64,
+                 "islands of %" PRId64 ", nor are islands whole sites",
                  here, s->sites[i].name, s->outer.island);
         return;
     }
+    if (begin % s->outer.island != 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.island"),
+                 "the %" PRId64 " replicas are no whole number of islands of "
+                 "%" PRId64,
+                 begin, s->outer.island);
 }
 
 static void check_steps(struct lh__reader *r)

@@ -164,6 +164,22 @@ static bool has_several(const struct draw *d)
     return d->stages_across;
 }
 
+/* Do islands end where sites do, or divide them? */
+static bool islands_fit(const struct draw *d, int size)
+{
+    int begin = 0;
+    if (d->stages_across)
+        return draw_data(d) % size == 0;
+    for (int i = 0; i < d->n_sites; i++) {
+        int here = d->sites[i].parts;
+        bool within = begin % size == 0 && here % size == 0;
+        if (!within && begin / size != (begin + here - 1) / size)
+            return false;
+        begin += here;
+    }
+    return begin % size == 0;
+}
+
 /* Not with hashed routes: islands that collide on cables and do not wait for
  * each other amplify the rounding that tells the engines apart; so do several
  * of a site, and take few steps. */
@@ -179,7 +195,7 @@ static void settle_islands(struct draw *d)
     s->flat = s->flat && d->zero == 0 && !s->exchanges;
     if (s->flat || s->exchanges)
         s->compression = 0;
-    while (s->size > 1 && !groups_fit(d, s->size))
+    while (s->size > 1 && !islands_fit(d, s->size))
         s->size--;
     if (d->expert > 1 && s->size % d->expert != 0)
         s->size = d->expert;
@@ -405,19 +421,25 @@ static void draw_islands(struct draw *d)
     uint64_t state = mix(d->seed + 7), *r = &state;
     if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
         return;
-    d->islands =
-        (struct islands){.kind = kinds[below(r, LH_COUNT(kinds))],
-                         .size = one_in(r, 3) ? 1 + below(r, 4) : 64,
-                         .every = 1 + below(r, 24),
-                         .fragments = 2 + below(r, 4),
-                         .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
-                         .payload = below(r, 4),
-                         .sequential = one_in(r, 2),
-                         .exchanges = one_in(r, 3),
-                         .on_host = one_in(r, 4),
+    d->islands = (struct islands){
+        .kind = kinds[below(r, LH_COUNT(kinds))],
+        .size = one_in(r, 3) ? 1 + below(r, 4) : d->sites[0].parts,
+        .every = 1 + below(r, 24),
+        .fragments = 2 + below(r, 4),
+        .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
+        .payload = below(r, 4),
+        .sequential = one_in(r, 2),
+        .exchanges = one_in(r, 3),
+        .on_host = one_in(r, 4),
 
-                         .flat = one_in(r, 2),
-                         .compression = one_in(r, 2) ? 1 + below(r, 3) : 0};
+        .flat = !one_in(r, 3),
+        .compression = one_in(r, 2) ? 1 + below(r, 3) : 0};
+    if (one_in(r, 3)) { /* a campus of two */
+        d->n_sites = 3;
+        d->stages_across = false;
+        d->sites[2].parts = d->sites[0].parts + d->sites[1].parts;
+        d->islands.size = d->sites[2].parts;
+    }
     if (d->islands.flat && d->zero == 1)
         d->zero = 0;
 }

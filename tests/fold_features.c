@@ -53,6 +53,7 @@ enum feature {
     NO_SEQUENCE,
     ISLANDS,
     FLAT_ISLANDS,
+    CAMPUSES,
     COMPRESSED,
     IDEAL,
     STREAMS_LAYERS,
@@ -117,6 +118,7 @@ static const char *const feature_names[N_FEATURES] = {
     [RECOMPUTE] = "full recomputation",
     [NO_SEQUENCE] = "no sequence parallelism",
     [ISLANDS] = "islands that agree now and then",
+    [CAMPUSES] = "islands of several sites",
     [FLAT_ISLANDS] = "islands, all in one reduction",
     [COMPRESSED] = "islands that compress",
     [IDEAL] = "ideal models",
@@ -376,6 +378,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[ISLANDS] =
         d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
+    has[CAMPUSES] = has[ISLANDS] && !d->stages_across
+                    && d->islands.size > d->sites[0].parts;
     has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
     has[COMPRESSED] = has[ISLANDS] && d->islands.compression > 0;
     has[IDEAL] = d->ideal;

@@ -256,6 +256,39 @@ static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
     }
 }
 
+static double bytes_of(const struct run *r, const char *link)
+{
+    for (int i = 0; i < r->result.n_links; i++) {
+        if (strcmp(r->result.links[i].name, link) == 0)
+            return r->result.links[i].bytes;
+    }
+    return NAN;
+}
+
+/* Campuses a-b and c-d.  A cycle of 10: fibre b-c has the payload, 4 N in two
+ * halves, of which that of a and c is on a-b as well; there every step has its
+ * gradients, 4 N, and the cycle the other half of its merged weights, N. */
+static void an_island_may_be_a_campus(void)
+{
+    struct run r;
+    double n = parameters();
+    run_it(&r,
+           "longhaul: 1\nmodel: mpt-125m\n"
+           "training: {global_batch: 16, sequence_length: 2048}\n"
+           "sites:\n  - {name: a, gpus: 1, device: h100-sxm}\n"
+           "  - {name: b, gpus: 1, device: h100-sxm}\n"
+           "  - {name: c, gpus: 1, device: h100-sxm}\n"
+           "  - {name: d, gpus: 1, device: h100-sxm}\n"
+           "fibres:\n  - {between: [a, b], length: 1 km}\n"
+           "  - {between: [b, c], length: 1000 km}\n"
+           "  - {between: [c, d], length: 1 km}\n"
+           "sync: {kind: diloco, every: 10, island: 2}\n",
+           NULL, 0);
+    LH_CHECK_NEAR(bytes_of(&r, "fibre b->c"), 4 * n / 10, 1e-9);
+    LH_CHECK_NEAR(bytes_of(&r, "fibre a->b"), 4 * n + (2 * n + n) / 10, 1e-9);
+    run_end(&r);
+}
+
 /* One number of a hundred: with its place, or two factors summed in a ring. */
 static void what_is_compressed_takes_its_bytes(void)
 {
@@ -334,6 +367,7 @@ int main(void)
          what_is_left_out_is_what_would_have_been},
         {"bytes on the fibre are the payload once a cycle",
          bytes_on_the_fibre_are_the_payload_once_a_cycle},
+        {"an island may be a campus", an_island_may_be_a_campus},
         {"what is compressed takes its bytes",
          what_is_compressed_takes_its_bytes},
         {"outer state counts in memory", outer_state_counts_in_memory},
