@@ -75,6 +75,15 @@ struct lh__landing {
 struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
                                   int32_t slot, int32_t k, double end_s);
 
+/* Is the step one that is not run any more? */
+static inline bool lh__steps_over(const struct lh__steps *s, int64_t number)
+{
+    return number >= s->cycles_max * s->cycle;
+}
+
+/* repeat.c: all of a slot has ended, and of those before it.  Finishes the run
+ * where the state repeats, leaves out what would repeat. */
+void lh__steps_check(struct lh__steps *s, int32_t slot);
 /* An op of the slot has ended; true: the run is over. */
 bool lh__steps_ended(struct lh__steps *s, int32_t slot);
 
