@@ -192,15 +192,15 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
     };
     const struct lh_scenario *s = report->scenario;
     const struct lh_outer *outer = &s->outer;
+    int64_t n = s->plan.data / outer->island;
     struct lh_text text = lh_text_new(out->arena);
 
-    lh_text_printf(&text,
-                   "%s: %" PRId64 " islands of DP %" PRId64
-                   " agree every %" PRId64 " steps",
-                   kinds[s->sync], s->plan.data / outer->island, outer->island,
-                   outer->every);
+    lh_text_printf(
+        &text,
+        "%s every %" PRId64 " steps, %" PRId64 " island%s of DP %" PRId64,
+        kinds[s->sync], outer->every, n, n == 1 ? "" : "s", outer->island);
     if (outer->fragments > 1)
-        lh_text_printf(&text, ", in %" PRId64 " fragments", outer->fragments);
+        lh_text_printf(&text, ", %" PRId64 " fragments", outer->fragments);
     if (outer->overlap > 0)
         lh_text_printf(&text, ", merged %" PRId64 " later", outer->overlap);
     line(out, text.s);
