@@ -353,6 +353,11 @@ static double step_seconds(const struct lh_program *p, struct lh_ctx *ctx)
     return step_with(p, LH_STREAM_TENSOR, 0.0, ctx);
 }
 
+static bool launches_alone(const struct lh_op *op)
+{
+    return op->seconds - op->slowest_s <= op->gap_s * (1 + 1e-9);
+}
+
 /* Every pass of a chunk takes 1 s forward and 2 s backward, launches and
  * meetings alone nothing. */
 static void set_seconds(struct lh_program *p)
@@ -362,10 +367,10 @@ static void set_seconds(struct lh_program *p)
             struct lh_op *op = &p->templates[k].ops[i];
 
             if (op->kind == LH_OP_COMPUTE)
-                op->seconds = op->seconds - op->slowest_s <= op->gap_s ? 0.0
-                              : op->task == LH_TASK_FORWARD            ? 1.0
-                              : op->task == LH_TASK_BACKWARD           ? 2.0
-                                                                       : 0.0;
+                op->seconds = launches_alone(op)             ? 0.0
+                              : op->task == LH_TASK_FORWARD  ? 1.0
+                              : op->task == LH_TASK_BACKWARD ? 2.0
+                                                             : 0.0;
         }
 }
 
