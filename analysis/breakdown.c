@@ -13,27 +13,49 @@
  * at a communication it goes on at the member that was ready last.
  *
  * Operations of the step before are those of this step, one step earlier: the
- * trace is of a steady step.  A step from rest (dated faults) has none before
- * it, and ends for all ranks when the last operation does: what follows a
- * rank's own last operation is its wait.
+ * trace is of a steady step.  Of a steady cycle it has the steps that differ;
+ * each counts as often as it is repeated, and steps are found by their number
+ * in the cycle, those before its first in the cycle before.  A step from rest
+ * (dated faults) has none before it, and ends for all ranks when the last
+ * operation does: what follows a rank's own last operation is its wait.
  */
 #include "breakdown.h"
 
 #include <math.h>
 
-struct analysis {
-    const struct lh_trace *trace;
-    const struct lh_program *program;
-    int32_t **before; /* [template][op] previous op on its stream; ~op: of the
-                         step before */
+/* Where a step is in the trace: `repeats` steps after one of it, `cycles`
+ * cycles later. */
+struct found {
+    bool is_known;
+    int32_t step;
+    int64_t number, cycles, repeats;
 };
 
-/* An op of a class, `shift_s` earlier than its record says. */
+struct analysis {
+    struct found *found; /* [2] of the last even and odd number looked for */
+    const struct lh_trace *trace;
+    const struct lh_program *program;
+    int64_t cycle;    /* steps */
+    int32_t **before; /* [template][op] previous op of every step on its stream;
+                         ~op: of the step before; INT32_MIN: none */
+    int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
+                         turns] */
+};
+
+/* A run of an op of a class: of step `number`, counted from the first of the
+ * trace, before which numbers are negative. */
 struct cursor {
     int32_t c;
     int32_t op;
-    double shift_s;
+    int64_t number;
 };
+
+/* Does the op run in a step of the trace, 0 .. cycle - 1? */
+static bool runs(const struct analysis *a, const struct lh_op *op,
+                 int64_t number)
+{
+    return lh_op_runs(op, a->trace->phase + number, a->cycle);
+}
 
 static const struct lh_template *template_of(const struct analysis *a,
                                              int32_t c)
@@ -41,15 +63,105 @@ static const struct lh_template *template_of(const struct analysis *a,
     return &a->program->templates[a->trace->class_template[c]];
 }
 
+/* ---- steps by number ----------------------------------------------------- */
+
+/* The step of the trace that holds step m >= 0 of the cycle. */
+static int32_t step_at(const struct lh_trace *t, int64_t m)
+{
+    int32_t low = 0, high = lh_trace_steps(t) - 1;
+    while (low < high) {
+        int32_t middle = low + (high - low + 1) / 2;
+        if (t->step_number[middle] <= m)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static double step_of(const struct analysis *a, int32_t step, int32_t c)
+{
+    int64_t i = (int64_t)step * a->trace->n_classes + c;
+    return a->trace->class_end_s[i] - a->trace->class_begin_s[i];
+}
+
+static double cycle_of(const struct analysis *a, int32_t c)
+{
+    int64_t last =
+        (int64_t)(lh_trace_steps(a->trace) - 1) * a->trace->n_classes + c;
+    return a->trace->class_end_s[last] - a->trace->class_begin_s[c];
+}
+
+/* Where a run is recorded, and how much later it was. */
+struct place {
+    int64_t record; /* in the arrays of all steps */
+    double later_s;
+};
+
+/* Found again and again for a step and the one before it. */
+static const struct found *find_step(const struct analysis *a, int64_t number)
+{
+    struct found *f = &a->found[number & 1];
+    if (f->is_known && f->number == number)
+        return f;
+    int64_t cycles = number / a->cycle, m = number % a->cycle;
+    if (m < 0) {
+        m += a->cycle;
+        cycles--;
+    }
+    int32_t step = step_at(a->trace, m);
+    *f = (struct found){
+        .is_known = true,
+        .number = number,
+        .step = step,
+        .cycles = cycles,
+        .repeats =
+            m - (a->trace->step_number ? a->trace->step_number[step] : 0)};
+    return f;
+}
+
+static struct place place_of(const struct analysis *a, struct cursor at)
+{
+    const struct lh_trace *t = a->trace;
+    const struct found *f = find_step(a, at.number);
+    struct place p = {f->step * t->n_records + t->class_first[at.c] + at.op,
+                      0.0};
+    if (f->cycles != 0)
+        p.later_s += (double)f->cycles * cycle_of(a, at.c);
+    if (f->repeats > 0)
+        p.later_s += (double)f->repeats * step_of(a, f->step, at.c);
+    return p;
+}
+
+static double end_of(const struct analysis *a, struct cursor at)
+{
+    struct place p = place_of(a, at);
+    return a->trace->end_s[p.record] + p.later_s;
+}
+
+static double start_of(const struct analysis *a, struct cursor at)
+{
+    struct place p = place_of(a, at);
+    return a->trace->start_s[p.record] + p.later_s;
+}
+
+static double posted_of(const struct analysis *a, struct cursor at)
+{
+    struct place p = place_of(a, at);
+    return a->trace->posted_s[p.record] + p.later_s;
+}
+
 static int64_t record_of(const struct analysis *a, struct cursor at)
 {
     return a->trace->class_first[at.c] + at.op;
 }
 
-static double step_of(const struct analysis *a, int32_t c)
+static int64_t late_of(const struct analysis *a, struct cursor at)
 {
-    return a->trace->class_end_s[c] - a->trace->class_begin_s[c];
+    return a->trace->late[place_of(a, at).record];
 }
+
+/* ---- what an op waited for ----------------------------------------------- */
 
 static int32_t *before_build(const struct lh_template *t,
                              struct lh_arena *arena)
@@ -61,31 +173,82 @@ static int32_t *before_build(const struct lh_template *t,
     for (int32_t o = 0; o < t->n_ops; o++) {
         int s = t->ops[o].stream;
         before[o] = last[s];
+        if (t->ops[o].turn > 0)
+            continue;
         if (last[s] < 0)
             head[s] = o;
         last[s] = o;
     }
-    for (int s = 0; s < LH_STREAMS; s++) {
-        if (head[s] >= 0)
-            before[head[s]] = ~last[s];
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        int s = t->ops[o].stream;
+        if (before[o] < 0)
+            before[o] = head[s] >= 0 ? ~last[s] : INT32_MIN;
     }
     return before;
 }
 
-/* The op `reference` (>= 0 of the same step, ~op of the one before). */
-static struct cursor cursor_at(const struct analysis *a, struct cursor from,
-                               int32_t reference)
+static int32_t *turned_build(const struct lh_template *t, int stream,
+                             struct lh_arena *arena)
 {
-    struct cursor to = from;
-    to.op = reference >= 0 ? reference : ~reference;
-    if (reference < 0)
-        to.shift_s += step_of(a, from.c);
-    return to;
+    int32_t n = 0;
+    for (int32_t o = 0; o < t->n_ops; o++)
+        n += t->ops[o].turn > 0 && (int)t->ops[o].stream == stream;
+    int32_t *turned = LH_NEW(arena, int32_t, n + 1);
+    for (int32_t o = 0; o < t->n_ops && turned[0] < n; o++) {
+        if (t->ops[o].turn > 0 && (int)t->ops[o].stream == stream)
+            turned[++turned[0]] = o;
+    }
+    return turned;
 }
 
-static double end_of(const struct analysis *a, struct cursor at)
+static bool is_later(struct cursor a, struct cursor b)
 {
-    return a->trace->end_s[record_of(a, at)] - at.shift_s;
+    return a.number != b.number ? a.number > b.number : a.op > b.op;
+}
+
+/* The last run of an op with a turn before a run of another op. */
+static struct cursor last_turn(const struct analysis *a, struct cursor at,
+                               int32_t op)
+{
+    int64_t turn = template_of(a, at.c)->ops[op].turn - 1;
+    int64_t back =
+        ((at.number + a->trace->phase - turn) % a->cycle + a->cycle) % a->cycle;
+    if (back == 0 && op >= at.op)
+        back = a->cycle;
+    return (struct cursor){at.c, op, at.number - back};
+}
+
+/* The run before it on its stream. */
+static struct cursor stream_before(const struct analysis *a, struct cursor at)
+{
+    const struct lh_template *t = template_of(a, at.c);
+    int32_t index = a->trace->class_template[at.c];
+    int32_t before = a->before[index][at.op];
+    struct cursor best = {at.c, -1, INT64_MIN};
+    if (before != INT32_MIN)
+        best = (struct cursor){at.c, before >= 0 ? before : ~before,
+                               at.number - (before < 0)};
+    const int32_t *turned =
+        a->turned[index * LH_STREAMS + (int32_t)t->ops[at.op].stream];
+    for (int32_t k = 1; k <= turned[0]; k++) {
+        struct cursor run = last_turn(a, at, turned[k]);
+        if (is_later(run, best))
+            best = run;
+    }
+    return best;
+}
+
+/* The run of a dependency; false: it did not run then. */
+static bool dependency(const struct analysis *a, struct cursor at, int32_t d,
+                       struct cursor *out)
+{
+    const struct lh_op *ops = template_of(a, at.c)->ops;
+    int32_t op = d >= 0 ? d : ~d;
+    int64_t number =
+        at.number - lh_op_lag(&ops[op], &ops[at.op], d < 0, a->cycle);
+    int64_t m = (number % a->cycle + a->cycle) % a->cycle;
+    *out = (struct cursor){at.c, op, number};
+    return runs(a, &ops[op], m);
 }
 
 /* Ends that differ by no more than this are one instant, so that rounding does
@@ -100,17 +263,18 @@ static double same_instant_s(double end_s)
 static struct cursor releaser(const struct analysis *a, struct cursor at)
 {
     const struct lh_template *t = template_of(a, at.c);
-    int32_t stream_before = a->before[a->trace->class_template[at.c]][at.op];
-    struct cursor first = cursor_at(a, at, stream_before), best = first;
+    struct cursor first = stream_before(a, at), best = first, next;
     int32_t from = t->dep_begin[at.op], to = t->dep_begin[at.op + 1];
     double last_s = end_of(a, first);
-    for (int32_t k = from; k < to; k++)
-        last_s = fmax(last_s, end_of(a, cursor_at(a, at, t->deps[k])));
+    for (int32_t k = from; k < to; k++) {
+        if (dependency(a, at, t->deps[k], &next))
+            last_s = fmax(last_s, end_of(a, next));
+    }
     double least_s = last_s - same_instant_s(last_s);
     bool found = end_of(a, first) >= least_s;
     for (int32_t k = from; k < to; k++) {
-        struct cursor next = cursor_at(a, at, t->deps[k]);
-        if (end_of(a, next) < least_s || (found && next.op >= best.op))
+        if (!dependency(a, at, t->deps[k], &next) || end_of(a, next) < least_s
+            || (found && next.op >= best.op))
             continue;
         best = next;
         found = true;
@@ -157,8 +321,7 @@ static int32_t class_of(const struct analysis *a, int64_t record)
 static enum lh_category waiting_category(const struct analysis *a,
                                          struct cursor at)
 {
-    int64_t late = a->trace->late[record_of(a, at)];
-    int32_t c = class_of(a, late);
+    int32_t c = class_of(a, late_of(a, at));
     return template_of(a, c)->stage == template_of(a, at.c)->stage
                ? LH_WAIT
                : LH_PIPELINE_BUBBLE;
@@ -172,11 +335,8 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
         const struct lh_op *op = op_of(a, at);
         if (op->kind == LH_OP_COMPUTE || end_of(a, at) <= low_s)
             break;
-        int64_t r = record_of(a, at);
-        double start_s = a->trace->start_s[r] - at.shift_s;
-        double posted_s = a->trace->posted_s[r] - at.shift_s;
-        double middle_s = fmax(low_s, fmin(high_s, start_s));
-        double first_s = fmax(low_s, fmin(middle_s, posted_s));
+        double middle_s = fmax(low_s, fmin(high_s, start_of(a, at)));
+        double first_s = fmax(low_s, fmin(middle_s, posted_of(a, at)));
         to[flight_category(a, at)] += high_s - middle_s;
         if (middle_s > first_s)
             to[waiting_category(a, at)] += middle_s - first_s;
@@ -186,45 +346,57 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
     to[LH_WAIT] += high_s - low_s; /* rounding only */
 }
 
-/* The op of a class that ends last, the lowest of equals. */
+/* The op of a class that ends last, the lowest of equals, of all steps. */
 static struct cursor last_of(const struct analysis *a, int32_t c)
 {
-    struct cursor last = {c, 0, 0.0};
-    int32_t n_ops = template_of(a, c)->n_ops;
-    for (struct cursor at = last; at.op < n_ops; at.op++) {
-        double end_s = end_of(a, at);
-        if (end_s > end_of(a, last) + same_instant_s(end_s))
-            last = at;
+    const struct lh_template *t = template_of(a, c);
+    struct cursor last = {c, 0, 0};
+    double last_s = -1;
+    for (int64_t m = 0; m < a->cycle; m++) {
+        for (int32_t o = 0; o < t->n_ops; o++) {
+            struct cursor at = {c, o, m};
+            double end_s = runs(a, &t->ops[o], m) ? end_of(a, at) : -1;
+            if (end_s > last_s + same_instant_s(end_s)) {
+                last = at;
+                last_s = end_s;
+            }
+        }
     }
     return last;
 }
 
 /* From the last compute op of a step from rest to its end. */
 static void add_rest(const struct analysis *a, int32_t c, double low_s,
-                     double *to)
+                     double class_end_s, double *to)
 {
     struct cursor last = last_of(a, c);
     double own_end_s = fmax(low_s, end_of(a, last));
     add_gap(a, last, low_s, own_end_s, to);
-    to[LH_WAIT] += a->trace->class_end_s[c] - own_end_s;
+    to[LH_WAIT] += class_end_s - own_end_s;
 }
 
-static void class_breakdown(const struct analysis *a, int32_t c, double *to)
+/* One step of the trace. */
+static void class_breakdown(const struct analysis *a, int32_t c, int32_t step,
+                            double *to)
 {
+    const struct lh_trace *trace = a->trace;
     const struct lh_template *t = template_of(a, c);
-    double now_s = a->trace->class_begin_s[c];
+    int64_t number = trace->step_number ? trace->step_number[step] : 0;
+    int64_t i = (int64_t)step * trace->n_classes + c;
+    double now_s = trace->class_begin_s[i];
     for (int32_t o = 0; o < t->n_ops; o++) {
-        if (t->ops[o].stream != LH_STREAM_COMPUTE)
+        if (t->ops[o].stream != LH_STREAM_COMPUTE
+            || !runs(a, &t->ops[o], number))
             continue;
-        struct cursor at = {c, o, 0.0};
-        int64_t r = record_of(a, at);
-        if (a->trace->start_s[r] > now_s)
-            add_gap(a, releaser(a, at), now_s, a->trace->start_s[r], to);
-        add_compute(&t->ops[o], a->trace->end_s[r] - a->trace->start_s[r], to);
-        now_s = a->trace->end_s[r];
+        struct cursor at = {c, o, number};
+        double start_s = start_of(a, at), end_s = end_of(a, at);
+        if (start_s > now_s)
+            add_gap(a, releaser(a, at), now_s, start_s, to);
+        add_compute(&t->ops[o], end_s - start_s, to);
+        now_s = end_s;
     }
-    if (a->trace->from_rest)
-        add_rest(a, c, now_s, to);
+    if (trace->from_rest && step == lh_trace_steps(trace) - 1)
+        add_rest(a, c, now_s, trace->class_end_s[i], to);
 }
 
 /* ---- the critical path --------------------------------------------------- */
@@ -240,19 +412,21 @@ static struct cursor last_to_end_of_rest(const struct analysis *a)
     return last;
 }
 
-static struct cursor last_to_end(const struct analysis *a)
+static struct cursor last_to_end(const struct analysis *a, int32_t step)
 {
-    if (a->trace->from_rest)
-        return last_to_end_of_rest(a);
+    const struct lh_trace *trace = a->trace;
+    const double *end_s = trace->class_end_s + (int64_t)step * trace->n_classes;
+    int64_t number = trace->step_number ? trace->step_number[step] : 0;
     int32_t last = 0;
-    for (int32_t c = 1; c < a->trace->n_classes; c++) {
-        if (a->trace->class_end_s[c] > a->trace->class_end_s[last])
+    for (int32_t c = 1; c < trace->n_classes; c++) {
+        if (end_s[c] > end_s[last])
             last = c;
     }
-    struct cursor at = {last, 0, 0.0};
+    struct cursor at = {last, 0, number};
     const struct lh_template *t = template_of(a, last);
     for (int32_t o = 0; o < t->n_ops; o++) {
-        if (t->ops[o].stream == LH_STREAM_COMPUTE)
+        if (t->ops[o].stream == LH_STREAM_COMPUTE
+            && runs(a, &t->ops[o], number))
             at.op = o;
     }
     return at;
@@ -260,22 +434,23 @@ static struct cursor last_to_end(const struct analysis *a)
 
 static struct cursor to_late_member(const struct analysis *a, struct cursor at)
 {
-    int64_t late = a->trace->late[record_of(a, at)];
+    int64_t late = late_of(a, at);
     int32_t c = class_of(a, late);
     return (struct cursor){c, (int32_t)(late - a->trace->class_first[c]),
-                           at.shift_s};
+                           at.number};
 }
 
-static void critical_path(const struct analysis *a, double step_s, double *to)
+/* Back from `at` for so long. */
+static void critical_path(const struct analysis *a, struct cursor at,
+                          double length_s, double *to)
 {
-    struct cursor at = last_to_end(a);
     double high_s = end_of(a, at);
-    double low_s = high_s - step_s;
-    int64_t steps_left = a->trace->n_records * 2;
+    double low_s = high_s - length_s;
+    int64_t steps_left =
+        a->trace->n_records * (1 + (int64_t)lh_trace_steps(a->trace));
     while (high_s > low_s && steps_left-- > 0) {
         const struct lh_op *op = op_of(a, at);
-        double start_s = a->trace->start_s[record_of(a, at)] - at.shift_s;
-        double from_s = fmax(low_s, fmin(high_s, start_s));
+        double from_s = fmax(low_s, fmin(high_s, start_of(a, at)));
         if (op->kind == LH_OP_COMPUTE) {
             add_compute(op, high_s - from_s, to);
         } else {
@@ -305,29 +480,92 @@ static enum lh_status sum_check(const double *breakdown_s, double step_s,
     return LH_FAILED;
 }
 
+static double share_of(const struct analysis *a, int32_t c)
+{
+    return (double)a->trace->class_size[c]
+           / (double)lh_axes_ranks(&a->program->axes);
+}
+
+/* Adds one step of the trace, `weight` times, to the mean over ranks. */
+static enum lh_status add_step(struct lh_result *out, const struct analysis *a,
+                               int32_t step, double weight, struct lh_ctx *ctx)
+{
+    for (int32_t c = 0; c < a->trace->n_classes; c++) {
+        double own_s[LH_CATEGORIES] = {0};
+        class_breakdown(a, c, step, own_s);
+        enum lh_status st =
+            sum_check(own_s, step_of(a, step, c), "breakdown of a rank", ctx);
+        if (st != LH_OK)
+            return st;
+        for (int i = 0; i < LH_CATEGORIES; i++)
+            out->breakdown_s[i] += own_s[i] * weight * share_of(a, c);
+    }
+    return LH_OK;
+}
+
+/* Of a cycle the path of each step, of which they stand one behind the other,
+ * over the mean length of the step; from rest one path. */
+static void critical_paths(struct lh_result *out, const struct analysis *a)
+{
+    const struct lh_trace *trace = a->trace;
+    int32_t n = lh_trace_steps(trace);
+    if (trace->from_rest || n == 1) {
+        critical_path(
+            a, trace->from_rest ? last_to_end_of_rest(a) : last_to_end(a, 0),
+            trace->step_time_s * (double)a->cycle, out->critical_path_s);
+        for (int k = 0; k < LH_CATEGORIES; k++)
+            out->critical_path_s[k] /= (double)a->cycle;
+        return;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        double own_s[LH_CATEGORIES] = {0}, length_s = 0;
+        double times = 1.0 + (double)trace->step_repeats[i];
+        for (int32_t c = 0; c < trace->n_classes; c++)
+            length_s += step_of(a, i, c) * share_of(a, c);
+        critical_path(a, last_to_end(a, i), length_s, own_s);
+        for (int k = 0; k < LH_CATEGORIES; k++)
+            out->critical_path_s[k] += own_s[k] * times / (double)a->cycle;
+    }
+}
+
+/* Times of a long cycle are sums of many: what is next to nothing is nothing.
+ */
+static void drop_rounding(struct lh_result *out, double step_s)
+{
+    for (int i = 0; i < LH_CATEGORIES; i++) {
+        if (out->breakdown_s[i] < 1e-10 * step_s)
+            out->breakdown_s[i] = 0;
+        if (out->critical_path_s[i] < 1e-10 * step_s)
+            out->critical_path_s[i] = 0;
+    }
+}
+
 enum lh_status lh__breakdown(struct lh_result *out,
                              const struct lh_trace *trace,
                              const struct lh_program *program,
                              struct lh_ctx *ctx)
 {
-    struct analysis a = {.trace = trace, .program = program};
+    struct analysis a = {
+        .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
+    a.found = LH_NEW(ctx->arena, struct found, 2);
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
-    for (int t = 0; t < program->n_templates; t++)
+    a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
+    for (int t = 0; t < program->n_templates; t++) {
         a.before[t] = before_build(&program->templates[t], ctx->arena);
-
-    double ranks = (double)lh_axes_ranks(&program->axes);
-    for (int32_t c = 0; c < trace->n_classes; c++) {
-        double own_s[LH_CATEGORIES] = {0};
-        class_breakdown(&a, c, own_s);
-        enum lh_status st =
-            sum_check(own_s, step_of(&a, c), "breakdown of a rank", ctx);
+        for (int s = 0; s < LH_STREAMS; s++)
+            a.turned[t * LH_STREAMS + s] =
+                turned_build(&program->templates[t], s, ctx->arena);
+    }
+    for (int32_t i = 0; i < lh_trace_steps(trace); i++) {
+        double times =
+            trace->step_repeats ? 1.0 + (double)trace->step_repeats[i] : 1.0;
+        enum lh_status st = add_step(out, &a, i, times / (double)a.cycle, ctx);
         if (st != LH_OK)
             return st;
-        for (int i = 0; i < LH_CATEGORIES; i++)
-            out->breakdown_s[i] +=
-                own_s[i] * (double)trace->class_size[c] / ranks;
     }
-    critical_path(&a, trace->step_time_s, out->critical_path_s);
+    critical_paths(out, &a);
+    if (a.cycle > 1)
+        drop_rounding(out, trace->step_time_s);
     enum lh_status st =
         sum_check(out->breakdown_s, trace->step_time_s, "breakdown", ctx);
     if (st != LH_OK)

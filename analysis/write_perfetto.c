@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The steady step as Chrome trace events, which ui.perfetto.dev opens.
+ * The steady step as Chrome trace events, which ui.perfetto.dev opens; of a
+ * cycle its steps, with gaps where steps that repeat the one before are left
+ * out.
  *
  * Place in the pipeline: beside the result writers; it writes what struct
  * lh_trace holds.  One process a rank class, one thread a stream, one "X"
@@ -59,6 +61,7 @@ static const char *const task_names[] = {
     [LH_TASK_DISPATCH] = "dispatch",
     [LH_TASK_COMBINE] = "combine",
     [LH_TASK_WEIGHT_GRADIENTS] = "weight gradients",
+    [LH_TASK_OUTER] = "islands",
 };
 
 struct writer {
@@ -118,10 +121,11 @@ static const char *op_name(const struct writer *w, const struct lh_op *op)
     return name.s;
 }
 
+/* record: in the arrays of all steps. */
 static void write_args(struct writer *w, int64_t record, const struct lh_op *op)
 {
     const struct lh_trace *t = w->report->trace;
-    int32_t group = t->group[record];
+    int32_t group = t->group[record % t->n_records];
     int32_t algorithm;
 
     if (op->kind != LH_OP_COMM || group < 0) {
@@ -144,7 +148,7 @@ static void write_record(struct writer *w, int64_t pid, int64_t record,
 {
     const struct lh_trace *t = w->report->trace;
     int64_t start = ns(w, t->start_s[record]);
-    int32_t group = t->group[record];
+    int32_t group = t->group[record % t->n_records];
     bool wan = group >= 0 && t->group_wan[group];
 
     begin_event(w, "X", pid, FIRST_TID + (int)op->stream);
@@ -183,7 +187,11 @@ static void write_class(struct writer *w, int32_t c)
             write_name(w, "thread_name", pid, FIRST_TID + (int)op->stream,
                        stream_names[op->stream]);
         }
-        write_record(w, pid, t->class_first[c] + o, op);
+        for (int32_t i = 0; i < lh_trace_steps(t); i++) {
+            int64_t r = i * t->n_records + t->class_first[c] + o;
+            if (t->start_s[r] >= 0)
+                write_record(w, pid, r, op);
+        }
     }
 }
 
@@ -194,6 +202,7 @@ struct change {
     double bytes_per_s; /* added from here on */
     int flows;          /* +1 or -1 */
     int32_t group;      /* keeps the order the same from run to run */
+    double over_s;      /* of the flow */
 };
 
 static int by_time(const void *a, const void *b)
@@ -225,8 +234,9 @@ static double wan_bytes(const struct lh_report *report)
     return sum;
 }
 
-/* Start and end of every group, from its records; NAN where it has none. */
-static void group_times(const struct lh_trace *t, double *start_s,
+/* Start and end of every group in a step, from its records; NAN where it has
+ * none. */
+static void group_times(const struct lh_trace *t, int32_t step, double *start_s,
                         double *end_s)
 {
     for (int32_t g = 0; g < t->n_groups; g++) {
@@ -234,44 +244,66 @@ static void group_times(const struct lh_trace *t, double *start_s,
         end_s[g] = NAN;
     }
     for (int64_t r = 0; r < t->n_records; r++) {
-        if (t->group[r] >= 0) {
-            start_s[t->group[r]] = fmin(start_s[t->group[r]], t->start_s[r]);
-            end_s[t->group[r]] = fmax(end_s[t->group[r]], t->end_s[r]);
+        int64_t i = step * t->n_records + r;
+        int32_t g = t->group[r];
+        if (g >= 0 && t->start_s[i] >= 0) {
+            start_s[g] = fmin(start_s[g], t->start_s[i]);
+            end_s[g] = fmax(end_s[g], t->end_s[i]);
         }
+    }
+}
+
+/* What crosses a fibre, with its share of the bytes as bytes_per_s at first;
+ * `sum` of the shares counts a step as often as it is repeated. */
+struct crossings {
+    struct change *at;
+    size_t n, capacity;
+    double sum;
+};
+
+static void add_crossings(const struct writer *w, struct crossings *x,
+                          int32_t step)
+{
+    const struct lh_trace *t = w->report->trace;
+    struct lh_arena *arena = w->out->arena;
+    double *start_s = LH_NEW(arena, double, t->n_groups);
+    double *end_s = LH_NEW(arena, double, t->n_groups);
+    double times = t->step_repeats ? 1.0 + (double)t->step_repeats[step] : 1.0;
+
+    group_times(t, step, start_s, end_s);
+    for (int32_t g = 0; g < t->n_groups; g++) {
+        if (!t->group_wan[g] || !(end_s[g] > start_s[g])) {
+            continue;
+        }
+        double share = (double)t->group_count[g]
+                       * w->report->program->comms[t->group_comm[g]].bytes;
+        double over_s = end_s[g] - start_s[g];
+        x->sum += times * share;
+        x->at = lh_grow(arena, x->at, &x->capacity, x->n + 2, sizeof *x->at);
+        x->at[x->n++] = (struct change){ns(w, start_s[g]), share, 1, g, over_s};
+        x->at[x->n++] = (struct change){ns(w, end_s[g]), -share, -1, g, over_s};
     }
 }
 
 /* The starts and ends of the flows that cross a fibre, in time order. */
 static struct change *wan_changes(const struct writer *w, size_t *n_out)
 {
-    const struct lh_trace *t = w->report->trace;
-    struct lh_arena *arena = w->out->arena;
-    double *start_s = LH_NEW(arena, double, t->n_groups);
-    double *end_s = LH_NEW(arena, double, t->n_groups);
-    double *share = LH_NEW(arena, double, t->n_groups);
-    struct change *changes = LH_NEW(arena, struct change, 2 * t->n_groups);
-    double total = wan_bytes(w->report);
-    double sum = 0;
-    size_t n = 0;
+    struct crossings x = {0};
+    double total =
+        wan_bytes(w->report) * (double)lh_cycle_steps(w->report->program);
 
-    group_times(t, start_s, end_s);
-    for (int32_t g = 0; g < t->n_groups; g++) {
-        if (t->group_wan[g] && end_s[g] > start_s[g]) {
-            share[g] = (double)t->group_count[g]
-                       * w->report->program->comms[t->group_comm[g]].bytes;
-            sum += share[g];
-        }
+    for (int32_t i = 0; i < lh_trace_steps(w->report->trace); i++) {
+        add_crossings(w, &x, i);
     }
-    for (int32_t g = 0; g < t->n_groups; g++) {
-        if (share[g] > 0) {
-            double rate = total * share[g] / sum / (end_s[g] - start_s[g]);
-            changes[n++] = (struct change){ns(w, start_s[g]), rate, 1, g};
-            changes[n++] = (struct change){ns(w, end_s[g]), -rate, -1, g};
-        }
+    for (size_t i = 0; i < x.n; i++) {
+        struct change *c = &x.at[i];
+        c->bytes_per_s = total * c->bytes_per_s / x.sum / c->over_s;
     }
-    qsort(changes, n, sizeof *changes, by_time);
-    *n_out = n;
-    return changes;
+    if (x.n > 0) {
+        qsort(x.at, x.n, sizeof *x.at, by_time);
+    }
+    *n_out = x.n;
+    return x.at;
 }
 
 static void write_wan(struct writer *w)
@@ -308,8 +340,9 @@ static double first_instant(const struct lh_trace *t)
 {
     double first = INFINITY;
 
-    for (int64_t r = 0; r < t->n_records; r++) {
-        first = fmin(first, fmin(t->posted_s[r], t->start_s[r]));
+    for (int64_t r = 0; r < lh_trace_steps(t) * t->n_records; r++) {
+        if (t->start_s[r] >= 0)
+            first = fmin(first, fmin(t->posted_s[r], t->start_s[r]));
     }
     return t->n_records > 0 ? first : 0;
 }

@@ -187,6 +187,30 @@ static void add_shards(struct lh_text *text, const struct lh_scenario *s)
         lh_text_printf(text, " in shards of %" PRId64, s->plan.shard);
 }
 
+/* Who agrees how often. */
+static void write_islands(struct lh_text *out, const struct lh_report *report)
+{
+    static const char *const kinds[] = {
+        [LH_SYNC_LOCAL_SGD] = "local SGD",
+        [LH_SYNC_DILOCO] = "DiLoCo",
+        [LH_SYNC_STREAMING_DILOCO] = "Streaming DiLoCo",
+    };
+    const struct lh_scenario *s = report->scenario;
+    const struct lh_outer *outer = &s->outer;
+    int64_t n = s->plan.data / outer->island;
+    struct lh_text text = lh_text_new(out->arena);
+
+    lh_text_printf(
+        &text,
+        "%s every %" PRId64 " steps, %" PRId64 " island%s of DP %" PRId64,
+        kinds[s->sync], outer->every, n, n == 1 ? "" : "s", outer->island);
+    if (outer->fragments > 1)
+        lh_text_printf(&text, ", %" PRId64 " fragments", outer->fragments);
+    if (outer->overlap > 0)
+        lh_text_printf(&text, ", merged %" PRId64 " later", outer->overlap);
+    line(out, text.s);
+}
+
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
     static const char *const schedules[] = {"gpipe",       "1f1b",
@@ -213,6 +237,8 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
                                                              : "replicas");
     }
     line(out, text.s);
+    if (s->sync != LH_SYNC_EVERY_STEP)
+        write_islands(out, report);
 
     text = lh_text_new(out->arena);
     lh_text_printf(&text, "%s sequence%s of %s tokens a step",

@@ -60,7 +60,7 @@ _longhaul_value() { # COMMAND OPTION WORD
     --links) _longhaul_words "$3" all ;;
     --algorithm)
         _longhaul_words "$3" \
-            'auto ring tree hierarchical pairwise torus hamiltonian nvls'
+            'auto ring tree hierarchical pairwise torus hamiltonian nvls server'
         ;;
     --fixed) _longhaul_words "$3" 'global-batch batch-per-gpu' ;;
     --target)

@@ -40,7 +40,9 @@
 /* The names of workloads/collectives/list.h, which is a later stage;
  * tests/test_scenario.c holds the two against each other. */
 #define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian" \
-                   "|nvls|nvls-tree|sharp"
+                   "|nvls|nvls-tree|sharp|server"
+
+#define ISLANDS      "sync.kind=local-sgd|diloco|streaming-diloco"
 
 enum { AXIS_MAX = 65536 };
 
@@ -83,6 +85,27 @@ static const struct lh__key keys[] = {
      .unit = "tokens", .example = "1024",
      .help = "Last tokens that a token sees, itself included; 0: all before "
              "it."},
+
+    {"model.ideal", LH__GROUP,
+     .help = "Instead of a model one of which only this is known: equal layers "
+             "and the time of computing.  No device, kernels or memory."},
+    {"model.ideal.layers", LH__COUNT, .offset = ROOT(s.ideal.layers), .min = 1,
+     .max = 100000, .derived = "none; an ideal model needs it", .example = "24",
+     .help = "Layers, of which each is reduced by itself."},
+    {"model.ideal.parameters", LH__NUMBER, LH__POSITIVE,
+     .offset = ROOT(s.ideal.parameters), .max = 1e18, .example = "1e9",
+     .derived = "none; an ideal model needs it", .help = "Of all layers."},
+    {"model.ideal.step_time", .flags = LH__POSITIVE, SECONDS,
+     .offset = ROOT(s.ideal.step_s), .absent = -1, .max = 1e9,
+     .derived = "none; an ideal model needs it", .example = "100 ms",
+     .help = "What a replica computes in a step."},
+    {"model.ideal.backward", LH__NUMBER, LH__POSITIVE,
+     .offset = ROOT(s.ideal.backward_frac), .absent = -1, .max = 1,
+     .unit = "share", .example = "0.6667",
+     .derived = "(2 layers - 1) / (3 layers - 1): forward, gradient of inputs "
+                "(but of the first layer) and of weights of a layer are "
+                "equally long",
+     .help = "Share of step_time, the same in every layer."},
 
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,
@@ -230,6 +253,10 @@ static const struct lh__key keys[] = {
      .help = "Transfers between stages run beside the computation; false: "
              "the next pass waits for the sends of the last one and for what "
              "it receives, which is awaited only then."},
+    {"plan.overlap.forward", LH__FLAG, .offset = ROOT(s.plan.overlap_forward),
+     .fallback = "false",
+     .help = "A layer of the next step's forward waits for its own reduction "
+             "only, not for all (model.ideal)."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",
@@ -568,12 +595,68 @@ static const struct lh__key keys[] = {
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
     {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
-     .choices = "every-step|diloco", .n_supported = 1, .fallback = "every-step",
-     .help = "every-step: gradients are reduced in every step."},
+     .choices = "every-step|local-sgd|diloco|streaming-diloco",
+     .fallback = "every-step",
+     .help = "every-step: gradients are reduced in every step.  The others do "
+             "so inside islands of replicas, which agree with each other once "
+             "in 'every' steps: by the mean of their weights (local-sgd), by "
+             "an outer optimizer (diloco), by one fragment of the model after "
+             "the other (streaming-diloco)."},
     {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
      .choices = ALGORITHMS, .fallback = "auto",
-     .help = "Collective of the gradients (longhaul list collectives); auto "
-             "takes the fastest."},
+     .help = "Collective of the gradients, or between islands (longhaul list "
+             "collectives); auto takes the fastest."},
+    {"sync.every", LH__COUNT, .offset = ROOT(s.outer.every), .min = 1,
+     .max = 100000, .fallback = "100", .unit = "steps", .when = ISLANDS,
+     .help = "Steps from one agreement of the islands to the next (H)."},
+    {"sync.island", LH__COUNT, .offset = ROOT(s.outer.island), .min = 1,
+     .max = 16777216, .unit = "replicas", .when = ISLANDS, .example = "8",
+     .derived = "the replicas of a site, where all have as many",
+     .help = "Neighbouring replicas that agree in every step: a part of a "
+             "site, or whole sites (a campus)."},
+    {"sync.fragments", LH__COUNT, .offset = ROOT(s.outer.fragments), .min = 1,
+     .max = 100000, .when = "sync.kind=streaming-diloco", .example = "8",
+     .derived = "one for every three layers",
+     .help = "Parts of the model, of which each is sent in a step of its own."},
+    {"sync.pattern", LH__CHOICE, .offset = ROOT(s.outer.pattern),
+     .choices = "strided|sequential|slices", .fallback = "strided",
+     .when = "sync.kind=streaming-diloco",
+     .help = "Layers of a fragment: every fragments-th one, or neighbours; "
+             "or a slice of every layer."},
+    {"sync.overlap", LH__COUNT, .offset = ROOT(s.outer.overlap), .min = 0,
+     .max = 100000, .unit = "steps", .when = ISLANDS, .example = "1",
+     .absent = -1, .derived = "0; 1 of streaming-diloco",
+     .help = "Steps that go on while it is on the way, until it is merged; 0: "
+             "all wait."},
+    {"sync.payload_bits", LH__CHOICE, .offset = ROOT(s.outer.payload),
+     .choices = "32|16|8|4", .fallback = "32", .when = ISLANDS,
+     .help = "Bits of a parameter on the way between islands."},
+    {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),
+     .choices = "all-reduce|exchange|flat", .fallback = "all-reduce",
+     .when = ISLANDS,
+     .help = "all-reduce: partial sums travel in the payload's format.  "
+             "exchange: an all-to-all, sums in fp32 and an all-gather.  flat: "
+             "one all-reduce of everything over all accelerators of all "
+             "islands, instead of parts of it side by side."},
+    {"sync.compression", LH__CHOICE, .offset = ROOT(s.outer.compression),
+     .choices = "none|top-k|demo|low-rank", .fallback = "none",
+     .when = ISLANDS,
+     .help = "Of what islands send: the largest numbers, the largest "
+             "coefficients of a transform, or two thin factors."},
+    {"sync.keep", LH__NUMBER, LH__POSITIVE, .offset = ROOT(s.outer.keep_frac),
+     .max = 1, .fallback = "0.01", .unit = "share",
+     .when = "sync.compression=top-k|demo|low-rank",
+     .help = "Numbers sent, of the parameters."},
+    {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
+     .fallback = "false",
+     .when = "sync.kind=diloco|streaming-diloco",
+     .help = "Outer parameters and momentum are in the memory of the host, "
+             "and updated there."},
+    {"sync.host_bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = ROOT(s.outer.host_bytes_per_s), .max = 1e18,
+     .fallback = "50 GB/s", .when = "sync.on_host=true",
+     .help = "Of an accelerator to the memory of its host, in each "
+             "direction."},
 
     {"rl", LH__GROUP, .count = ROOT(s.rl.on), .derived = "none: plain training",
      .help = "The loop of online reinforcement learning: generators, "

@@ -37,31 +37,61 @@ static void override_model(struct lh__reader *r, const struct lh_model *asked)
     lh_model_count(model);
 }
 
+/* All of it, and nothing of a transformer's plan. */
+static void resolve_ideal(struct lh__reader *r, struct lh_where where)
+{
+    struct lh_scenario *s = &r->root->s;
+    const struct lh_plan *plan = &s->plan;
+
+    if (s->ideal.layers < 1 || s->ideal.parameters <= 0 || s->ideal.step_s < 0)
+        lh_error(r->ctx, where,
+                 "model.ideal needs 'layers', 'parameters' and 'step_time'");
+    if (plan->tensor * plan->pipeline * plan->context * plan->expert > 1
+        || plan->zero > 0)
+        lh_error(
+            r->ctx, lh__where_at(r, "plan"),
+            "an ideal model knows replicas only: tensor, pipeline, context "
+            "and expert must be 1 and zero 0");
+    s->model.name = "ideal";
+    s->model.source = "model.ideal of the scenario";
+    s->model.layers = s->ideal.layers;
+    s->model.parameters = s->model.active_parameters =
+        (int64_t)s->ideal.parameters;
+}
+
 static void resolve_model(struct lh__reader *r)
 {
     struct lh__extra *extra = &r->root->extra;
     struct lh__value *model = lh__value_get(r->values, "model");
     struct lh_model asked = r->root->s.model;
-    enum lh_status st;
+    struct lh__value *ideal = lh__value_get(model, "ideal");
+    enum lh_status st = LH_OK;
 
     if (!model || !lh__value_ok(model))
         return; /* missing or faulty: said */
-    if (!extra->model_name == !extra->model_config) {
+    if (ideal ? extra->model_name || extra->model_config
+              : !extra->model_name == !extra->model_config) {
         lh_error(r->ctx, model->where,
-                 extra->model_name
+                 ideal ? "model.ideal stands alone, without 'name' and 'config'"
+                 : extra->model_name
                      ? "model has both 'name' and 'config'; give one of them"
                      : "model needs one of 'name' and 'config'");
         model->bad = true;
         return;
     }
-    if (extra->model_name)
+    if (ideal && lh__value_ok(ideal))
+        resolve_ideal(r, ideal->where);
+    else if (extra->model_name)
         st = lh_model_by_name(&r->root->s.model, extra->model_name,
                               lh__where_at(r, "model.name"), r->ctx);
-    else
+    else if (extra->model_config)
         st = lh_model_read_config(&r->root->s.model, extra->model_config,
                                   lh__where_at(r, "model.config"), r->ctx);
+    if (!ideal && r->root->s.plan.overlap_forward)
+        lh_error(r->ctx, lh__where_at(r, "plan.overlap.forward"),
+                 "plan.overlap.forward is supported with model.ideal only");
     model->bad = st != LH_OK;
-    if (st == LH_OK)
+    if (st == LH_OK && !ideal)
         override_model(r, &asked);
 }
 
@@ -191,8 +221,8 @@ static void resolve_library(struct lh__reader *r, int i)
         return;
     if (strcmp(library->name, "none") == 0)
         *library = (struct lh_library){.name = "none"};
-    else if (lh_library_by_name(library, library->name,
-                                lh__where_at(r, path), r->ctx)
+    else if (lh_library_by_name(library, library->name, lh__where_at(r, path),
+                                r->ctx)
              != LH_OK)
         lh__mark_bad(r, path);
 }
@@ -500,6 +530,7 @@ void lh__resolve(struct lh__reader *r)
         lh__resolve_plan(r);
         if (s->rl.on) /* rl says what a step trains on */
             r->root->s.training.global_batch = 0;
+        lh__resolve_sync(r);
         lh__resolve_faults(r);
         lh__check_caps(r);
     }

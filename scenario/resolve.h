@@ -11,6 +11,8 @@
 
 /* Data-parallel size, batch, bucket, stage layers: derives and checks. */
 void lh__resolve_plan(struct lh__reader *r);
+/* What sync's keys say together; after the plan. */
+void lh__resolve_sync(struct lh__reader *r);
 /* The sites that faults and background name; after the plan, which says how
  * many ranks there are. */
 void lh__resolve_faults(struct lh__reader *r);

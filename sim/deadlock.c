@@ -9,7 +9,7 @@
 
 static const char *op_text(const struct lh__exec *x, int64_t r)
 {
-    int32_t c = x->record_class[r];
+    int32_t c = x->steps.record_class[r];
     const struct lh_template *t =
         &x->p->program->templates[x->p->class_template[c]];
     const struct lh_op *op = &t->ops[r - x->p->class_first[c]];
@@ -23,9 +23,9 @@ static const char *op_text(const struct lh__exec *x, int64_t r)
         (long long)(r - x->p->class_first[c]), what, op->micro_batch);
 }
 
-static int deadlock_report_step(const struct lh__exec *x, int k)
+static int deadlock_report_step(const struct lh__exec *x, int32_t k)
 {
-    const struct lh__step *s = &x->steps[k];
+    const struct lh__step *s = x->steps.at[k];
     int told = 0;
     for (int32_t g = 0; g < x->p->n_groups && told < 3; g++) {
         int64_t first = x->p->group_first[g], end = x->p->group_first[g + 1];
@@ -40,8 +40,8 @@ static int deadlock_report_step(const struct lh__exec *x, int k)
                 missing = r;
         }
         lh_error(x->ctx, LH_NOWHERE,
-                 "deadlock in step %d: %s waits for %s, which is not ready", k,
-                 op_text(x, here), op_text(x, missing));
+                 "deadlock in step %d: %s waits for %s, which is not ready",
+                 (int)s->number, op_text(x, here), op_text(x, missing));
         told++;
     }
     return told;
@@ -50,7 +50,7 @@ static int deadlock_report_step(const struct lh__exec *x, int k)
 void lh__exec_deadlock(const struct lh__exec *x)
 {
     int told = 0;
-    for (int k = 0; k < x->steps_max && x->steps[k].waits && told == 0; k++)
+    for (int32_t k = x->steps.n_complete; k < x->steps.n && told == 0; k++)
         told = deadlock_report_step(x, k);
     if (told == 0)
         lh_error(x->ctx, LH_NOWHERE,

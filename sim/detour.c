@@ -13,8 +13,6 @@
  */
 #include "detour.h"
 
-enum state { WAITS, FLOWS, OVER };
-
 struct change {
     struct lh__detour *d;
     int index;
@@ -25,20 +23,19 @@ struct lh__detour {
     const struct lh_engine *engine;
     int n_epochs, n_seen; /* changes that the step saw */
     const struct lh_reroute *epochs;
-    enum state *state;     /* [n_groups] */
+    bool *flows;           /* [n_groups] */
     lh_flow *flow;         /* [n_groups] */
+    double *over_bytes;    /* [n_groups] of its flows that are over */
     double *moved;         /* [n_epochs][n_groups] when epoch k began */
     struct change *change; /* [n_epochs] */
 };
 
 static double moved_by_now(const struct lh__detour *d, int32_t g)
 {
-    double bytes = d->p->group_bytes[g];
-    if (d->state[g] == WAITS)
-        return 0;
-    return d->state[g] == OVER
-               ? bytes
-               : bytes - d->engine->left(d->engine->self, d->flow[g]);
+    if (!d->flows[g])
+        return d->over_bytes[g];
+    return d->over_bytes[g] + d->p->group_bytes[g]
+           - d->engine->left(d->engine->self, d->flow[g]);
 }
 
 static void changed(void *data)
@@ -71,8 +68,9 @@ enum lh_status lh__detour_begin(struct lh__detour **out,
         .n_epochs = n,
         .n_seen = 1,
         .epochs = epochs,
-        .state = LH_NEW(ctx->arena, enum state, n_groups),
+        .flows = LH_NEW(ctx->arena, bool, n_groups),
         .flow = LH_NEW(ctx->arena, lh_flow, n_groups),
+        .over_bytes = LH_NEW(ctx->arena, double, n_groups),
         .moved = LH_NEW(ctx->arena, double, (size_t)n *n_groups),
         .change = LH_NEW(ctx->arena, struct change, n)};
     for (int i = 1; st == LH_OK && i < n; i++) {
@@ -87,23 +85,26 @@ lh_flow *lh__detour_flow(struct lh__detour *d, int64_t group)
 {
     if (d == NULL)
         return NULL;
-    d->state[group] = FLOWS;
+    d->flows[group] = true;
     return &d->flow[group];
 }
 
 void lh__detour_over(struct lh__detour *d, int64_t group)
 {
-    if (d != NULL)
-        d->state[group] = OVER;
+    if (d == NULL)
+        return;
+    d->flows[group] = false;
+    d->over_bytes[group] += d->p->group_bytes[group];
 }
 
-/* What a group moves from the k-th change to the next, or to the end. */
+/* What a group moves from the k-th change to the next, or to the end; of a
+ * cycle, in the mean step. */
 static double moved_in(const struct lh__detour *d, int k, int32_t g)
 {
     int64_t n = d->p->n_groups;
     double end =
-        k + 1 < d->n_seen ? d->moved[(k + 1) * n + g] : d->p->group_bytes[g];
-    return end - d->moved[k * n + g];
+        k + 1 < d->n_seen ? d->moved[(k + 1) * n + g] : d->over_bytes[g];
+    return (end - d->moved[k * n + g]) / (double)lh_cycle_steps(d->p->program);
 }
 
 void lh__detour_bytes(double *link_bytes, const struct lh__detour *d)

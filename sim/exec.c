@@ -13,9 +13,9 @@
  * the engine's clock.
  *
  * Steps follow each other without a barrier: an operation of step k + 1 waits
- * only for what it depends on.  After every completed step the intervals of
- * all classes are compared with those of the step before; when they agree the
- * state repeats and the run stops (docs/model.md, "The step").
+ * only for what it depends on.  When the state repeats the run stops (steps.c;
+ * docs/model.md, "The step").  What follows steps that are left out becomes
+ * ready later than it is known to: it is on the agenda until then.
  *
  * Where faults have dates one step is run from rest: compute follows the speed
  * of its rank piece by piece, and the engine is told of every change of a
@@ -30,36 +30,6 @@ static const struct lh_template *class_template(const struct lh__exec *x,
                                                 int32_t c)
 {
     return &x->p->program->templates[x->p->class_template[c]];
-}
-
-/* ---- state of a step ----------------------------------------------------- */
-
-static void step_init(struct lh__exec *x, int k)
-{
-    const struct lh__placed *p = x->p;
-    struct lh_arena *arena = x->ctx->arena;
-    struct lh__step *s = &x->steps[k];
-    size_t n = (size_t)p->n_records;
-    s->waits = LH_NEW(arena, uint16_t, n);
-    s->arrived = LH_NEW(arena, int32_t, p->n_groups);
-    if (x->plans)
-        s->runs = LH_NEW(arena, struct lh__messages_run *, p->n_groups);
-    s->posted_s = LH_NEW(arena, double, n);
-    s->start_s = LH_NEW(arena, double, n);
-    s->end_s = LH_NEW(arena, double, n);
-    s->late = LH_NEW(arena, int64_t, n);
-    s->class_end_s = LH_NEW(arena, double, p->n_classes);
-    for (size_t r = 0; r < n; r++) {
-        s->start_s[r] = s->end_s[r] = -1.0;
-        s->late[r] = -1;
-    }
-    for (int32_t c = 0; c < p->n_classes; c++) {
-        const struct lh__followers *f = &x->followers[p->class_template[c]];
-        int64_t first = p->class_first[c];
-        for (int64_t r = first; r < p->class_first[c + 1]; r++)
-            s->waits[r] = (uint16_t)(f->waits[r - first]
-                                     + (k > 0 ? f->carried[r - first] : 0));
-    }
 }
 
 static void fail(struct lh__exec *x, enum lh_status st)
@@ -77,58 +47,6 @@ static void push_ready(struct lh__exec *x, int64_t record, int32_t step)
     x->ready[x->n_ready++] = (struct lh__call){x, record, step};
 }
 
-/* ---- the end of the run -------------------------------------------------- */
-
-/* After the first step the state repeats if all classes end it at one instant
- * with nothing in flight and nothing carried over. */
-static bool ends_agree(const struct lh__exec *x)
-{
-    const struct lh__step *s = &x->steps[0];
-    double e = s->class_end_s[0];
-    for (int32_t c = 1; c < x->p->n_classes; c++) {
-        if (fabs(s->class_end_s[c] - e) > 1e-12 * e)
-            return false;
-    }
-    for (int64_t r = 0; r < x->p->n_records; r++) {
-        if (s->end_s[r] > e * (1 + 1e-12))
-            return false;
-    }
-    for (int t = 0; t < x->p->program->n_templates; t++) {
-        if (x->followers[t].any_carried)
-            return false;
-    }
-    return true;
-}
-
-/* Later it repeats if every operation of a class ended one interval, the
- * class's own, after the same operation of the step before. */
-static bool steps_agree(const struct lh__exec *x, int k)
-{
-    const struct lh__step *s = &x->steps[k], *before = &x->steps[k - 1];
-    for (int32_t c = 0; c < x->p->n_classes; c++) {
-        double interval_s = s->class_end_s[c] - before->class_end_s[c];
-        for (int64_t r = x->p->class_first[c]; r < x->p->class_first[c + 1];
-             r++) {
-            double shift_s = s->end_s[r] - before->end_s[r];
-            if (fabs(shift_s - interval_s) > 1e-12 * s->end_s[r])
-                return false;
-        }
-    }
-    return true;
-}
-
-static void step_finished(struct lh__exec *x, int k)
-{
-    if (x->finished_step >= 0)
-        return;
-    bool steady = !x->from_rest && (k == 0 ? ends_agree(x) : steps_agree(x, k));
-    if (!steady && k + 1 < x->steps_max)
-        return;
-    x->finished_step = k;
-    x->steady = steady;
-    x->engine->stop(x->engine->self);
-}
-
 /* ---- running ------------------------------------------------------------- */
 
 static double engine_now(const struct lh__exec *x)
@@ -136,42 +54,45 @@ static double engine_now(const struct lh__exec *x)
     return x->engine->now(x->engine->self);
 }
 
+/* Ready at once, or when it is due. */
+static void becomes_ready(struct lh__exec *x, int64_t r, int32_t step)
+{
+    double due_s = x->steps.at[step]->posted_s[r];
+    if (due_s <= x->now_s || x->due_step == NULL) {
+        push_ready(x, r, step);
+        return;
+    }
+    x->due_step[r] = step;
+    lh__agenda_put(&x->agenda, x->due_slot + (int32_t)r, due_s);
+}
+
 /* The end of an op, now. */
 static void record_end(struct lh__exec *x, int64_t r, int32_t step)
 {
     double end_s = x->now_s;
-    struct lh__step *s = &x->steps[step];
-    int32_t c = x->record_class[r];
-    const struct lh__followers *f = &x->followers[x->p->class_template[c]];
-    int64_t first = x->p->class_first[c];
-    int32_t o = (int32_t)(r - first);
+    struct lh__step *s = x->steps.at[step];
+    int32_t c = x->steps.record_class[r];
+    const struct lh__followers *f =
+        &x->steps.followers[x->p->class_template[c]];
+    int32_t o = (int32_t)(r - x->p->class_first[c]);
     s->end_s[r] = end_s;
-    if (o == f->last_compute)
-        s->class_end_s[c] = end_s;
+    if (class_template(x, c)->ops[o].stream == LH_STREAM_COMPUTE)
+        s->class_end_s[c] = end_s; /* in order: the last one stays */
     for (int32_t k = f->first[o]; k < f->first[o + 1]; k++) {
-        int32_t to = f->op[k];
-        int32_t to_step = to >= 0 ? step : step + 1;
-        if (to_step >= x->steps_max)
-            continue;
-        struct lh__step *next = &x->steps[to_step];
-        int64_t to_record = first + (to >= 0 ? to : ~to);
-        if (next->waits == NULL)
-            step_init(x, to_step);
-        if (next->posted_s[to_record] < end_s)
-            next->posted_s[to_record] = end_s;
-        if (--next->waits[to_record] == 0)
-            push_ready(x, to_record, to_step);
+        struct lh__landing to = lh__steps_land(&x->steps, r, step, k, end_s);
+        if (to.is_ready)
+            becomes_ready(x, to.record, to.slot);
     }
-    if (++s->n_done == x->p->n_records)
-        step_finished(x, step);
+    if (lh__steps_ended(&x->steps, step))
+        x->engine->stop(x->engine->self);
 }
 
 static void compute_start(struct lh__exec *x, int64_t r, int32_t step)
 {
-    int32_t c = x->record_class[r];
+    int32_t c = x->steps.record_class[r];
     const struct lh_op *op =
         &class_template(x, c)->ops[r - x->p->class_first[c]];
-    x->steps[step].start_s[r] = x->now_s;
+    x->steps.at[step]->start_s[r] = x->now_s;
     x->computes[c] = (struct lh__call){x, r, step};
     lh__pace_begin(&x->pace[c], x->now_s, op->seconds);
     lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
@@ -187,7 +108,7 @@ static void compute_end(struct lh__exec *x, int32_t c)
 static void kernel_turn(struct lh__exec *x, int64_t r, int sign)
 {
     const struct lh__placed *p = x->p;
-    int32_t c = x->record_class[r];
+    int32_t c = x->steps.record_class[r];
     int64_t sms = p->group_sms ? p->group_sms[p->record_group[r]] : 0;
     if (sms > 0 && lh__pace_take(&x->pace[c], x->now_s, sign * sms))
         lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
@@ -263,7 +184,7 @@ static void flow_start(void *data)
 static void group_start(struct lh__exec *x, int32_t g, int32_t step)
 {
     const struct lh__placed *p = x->p;
-    struct lh__step *s = &x->steps[step];
+    struct lh__step *s = x->steps.at[step];
     int64_t first = p->group_first[g], end = p->group_first[g + 1];
     int64_t late = last_ready(p, s, first, end);
     for (int64_t k = first; k < end; k++) {
@@ -297,7 +218,7 @@ static void member_join(void *data)
     const struct lh__call *call = data;
     struct lh__exec *x = call->x;
     const struct lh__placed *p = x->p;
-    struct lh__step *s = &x->steps[call->step];
+    struct lh__step *s = x->steps.at[call->step];
     int32_t g = p->record_group[call->index];
     if (s->runs[g] == NULL) {
         struct lh__call *of_group = LH_NEW(x->ctx->arena, struct lh__call, 1);
@@ -319,7 +240,7 @@ static void member_join(void *data)
 /* A member starts as it arrives. */
 static void member_start(struct lh__exec *x, int64_t r, int32_t step)
 {
-    struct lh__step *s = &x->steps[step];
+    struct lh__step *s = x->steps.at[step];
     s->start_s[r] = x->now_s;
     s->late[r] = r;
     kernel_turn(x, r, +1);
@@ -332,7 +253,7 @@ static void comm_ready(struct lh__exec *x, int64_t r, int32_t step)
     const struct lh__placed *p = x->p;
     int32_t g = p->record_group[r];
     int64_t members = p->group_first[g + 1] - p->group_first[g];
-    bool is_last = ++x->steps[step].arrived[g] == members;
+    bool is_last = ++x->steps.at[step]->arrived[g] == members;
     if (x->plans && x->plans[p->group_shape[g]])
         member_start(x, r, step);
     else if (is_last)
@@ -342,7 +263,7 @@ static void comm_ready(struct lh__exec *x, int64_t r, int32_t step)
 /* Starts whatever became ready, now. */
 static void drain(struct lh__exec *x)
 {
-    while (x->n_ready > 0 && x->st == LH_OK && x->finished_step < 0) {
+    while (x->n_ready > 0 && x->st == LH_OK && x->steps.finished < 0) {
         struct lh__call next = x->ready[--x->n_ready];
         if (x->p->record_group[next.index] >= 0)
             comm_ready(x, next.index, next.step);
@@ -360,12 +281,25 @@ static void woken(void *data)
     pump(x);
 }
 
+/* What the agenda has in a slot has come. */
+static void agenda_act(struct lh__exec *x, int32_t slot)
+{
+    int32_t first_group = x->p->n_classes;
+    if (slot < first_group)
+        compute_end(x, slot);
+    else if (slot < x->due_slot)
+        group_end(x, slot - first_group,
+                  x->group_calls[slot - first_group].step);
+    else
+        push_ready(x, slot - x->due_slot, x->due_step[slot - x->due_slot]);
+}
+
 /* Goes through what is known to come, in the order of dates.  While flows are
  * in flight their ends may come first, so the engine is asked to call. */
 static void pump(struct lh__exec *x)
 {
     drain(x);
-    while (x->agenda.n > 0 && x->st == LH_OK && x->finished_step < 0) {
+    while (x->agenda.n > 0 && x->st == LH_OK && x->steps.finished < 0) {
         double date_s = lh__agenda_first_s(&x->agenda);
         if (x->n_flows > 0 && date_s > engine_now(x)) {
             if (date_s < x->wake_s)
@@ -374,12 +308,7 @@ static void pump(struct lh__exec *x)
             return;
         }
         x->now_s = fmax(x->now_s, date_s);
-        int32_t slot = lh__agenda_pop(&x->agenda);
-        if (slot < x->p->n_classes)
-            compute_end(x, slot);
-        else
-            group_end(x, slot - x->p->n_classes,
-                      x->group_calls[slot - x->p->n_classes].step);
+        agenda_act(x, lh__agenda_pop(&x->agenda));
         drain(x);
     }
 }
@@ -416,19 +345,13 @@ static void link_changes_ask(struct lh__exec *x,
 
 /* ---- the run ------------------------------------------------------------- */
 
-static void exec_init(struct lh__exec *x)
+static void exec_init(struct lh__exec *x,
+                      const struct lh__exec_options *options)
 {
     const struct lh__placed *p = x->p;
     struct lh_arena *arena = x->ctx->arena;
-    int n_templates = p->program->n_templates;
-    x->followers = LH_NEW(arena, struct lh__followers, n_templates);
-    for (int t = 0; t < n_templates; t++)
-        lh__followers_build(&x->followers[t], &p->program->templates[t], arena);
-    x->record_class = LH_NEW(arena, int32_t, p->n_records);
-    for (int32_t c = 0; c < p->n_classes; c++) {
-        for (int64_t r = p->class_first[c]; r < p->class_first[c + 1]; r++)
-            x->record_class[r] = c;
-    }
+    int64_t n_slots = (int64_t)p->n_classes + p->n_groups;
+    lh__steps_begin(&x->steps, p, options, x->ctx);
     if (x->plans)
         x->record_calls = LH_NEW(arena, struct lh__call, p->n_records);
     x->group_calls = LH_NEW(arena, struct lh__call, p->n_groups);
@@ -439,44 +362,104 @@ static void exec_init(struct lh__exec *x)
             .schedule = p->class_schedule ? p->class_schedule[c] : NULL,
             .speed = p->class_speed[c],
             .sms = p->class_sms ? p->class_sms[c] : 0};
-    lh__agenda_make(&x->agenda, p->n_classes + p->n_groups, arena);
+    x->due_slot = (int32_t)n_slots;
+    if (x->steps.cycle > 1) {
+        x->due_step = LH_NEW(arena, int32_t, p->n_records);
+        n_slots += p->n_records;
+    }
+    lh__agenda_make(&x->agenda, (int32_t)n_slots, arena);
     x->wake_s = INFINITY;
-    step_init(x, 0);
 }
 
-/* A step from rest ends for all as its last operation does. */
-static double last_end_s(const struct lh__step *s, int64_t n_records)
+/* A step (or cycle) from rest ends for all as its last operation does. */
+static double last_end_s(const struct lh__exec *x)
 {
     double end_s = 0;
-    for (int64_t r = 0; r < n_records; r++)
-        end_s = fmax(end_s, s->end_s[r]);
+    for (int32_t i = x->steps.first; i <= x->steps.finished; i++) {
+        for (int64_t r = 0; r < x->p->n_records; r++)
+            end_s = fmax(end_s, x->steps.at[i]->end_s[r]);
+    }
     return end_s;
+}
+
+/* The end of the step before a slot, those left out included. */
+static double begin_s(const struct lh__exec *x, int32_t slot, int32_t c)
+{
+    if (slot == 0)
+        return 0.0;
+    const struct lh__step *before = x->steps.at[slot - 1];
+    double end_s = before->class_end_s[c] + before->ahead_s;
+    if (before->repeats == 0)
+        return end_s;
+    return end_s + (double)before->repeats * before->repeat_s[c];
+}
+
+/* From the clock to times that count the steps left out. */
+static void step_put_off(const struct lh__exec *x, const struct lh__step *s)
+{
+    for (int64_t r = 0; r < x->p->n_records; r++) {
+        if (s->start_s[r] < 0)
+            continue;
+        s->posted_s[r] += s->ahead_s;
+        s->start_s[r] += s->ahead_s;
+        s->end_s[r] += s->ahead_s;
+    }
+    for (int32_t c = 0; c < x->p->n_classes; c++)
+        s->class_end_s[c] += s->ahead_s;
+}
+
+/* Copies the last step to where the caller wants it. */
+static void last_copy(struct lh__exec_output *out, const struct lh__exec *x)
+{
+    const struct lh__kept_step *last = &out->kept[out->n_kept - 1];
+    size_t n = (size_t)x->p->n_records;
+    size_t n_classes = (size_t)x->p->n_classes;
+    memcpy(out->posted_s, last->posted_s, n * sizeof(double));
+    memcpy(out->start_s, last->start_s, n * sizeof(double));
+    memcpy(out->end_s, last->end_s, n * sizeof(double));
+    memcpy(out->late, last->late, n * sizeof(int64_t));
+    memcpy(out->class_begin_s, last->class_begin_s, n_classes * sizeof(double));
+    memcpy(out->class_end_s, last->class_end_s, n_classes * sizeof(double));
 }
 
 static void output_fill(struct lh__exec_output *out, const struct lh__exec *x)
 {
-    const struct lh__step *s = &x->steps[x->finished_step];
-    size_t n = (size_t)x->p->n_records;
-    memcpy(out->posted_s, s->posted_s, n * sizeof(double));
-    memcpy(out->start_s, s->start_s, n * sizeof(double));
-    memcpy(out->end_s, s->end_s, n * sizeof(double));
-    memcpy(out->late, s->late, n * sizeof(int64_t));
-    double all_end_s = x->from_rest ? last_end_s(s, x->p->n_records) : -1;
-    for (int32_t c = 0; c < x->p->n_classes; c++) {
-        out->class_end_s[c] = x->from_rest ? all_end_s : s->class_end_s[c];
-        out->class_begin_s[c] =
-            x->finished_step == 0
-                ? 0.0
-                : x->steps[x->finished_step - 1].class_end_s[c];
+    const struct lh__steps *s = &x->steps;
+    int32_t n_classes = x->p->n_classes;
+    out->n_kept = s->finished - s->first + 1;
+    out->phase = s->at[s->first]->number % s->cycle;
+    out->kept = LH_NEW(x->ctx->arena, struct lh__kept_step, out->n_kept);
+    for (int32_t i = s->finished; i >= s->first; i--) {
+        const struct lh__step *step = s->at[i];
+        double *class_begin_s = LH_NEW(x->ctx->arena, double, n_classes);
+        for (int32_t c = 0; c < n_classes; c++)
+            class_begin_s[c] = begin_s(x, i, c);
+        if (step->ahead_s > 0)
+            step_put_off(x, step);
+        out->kept[i - s->first] =
+            (struct lh__kept_step){step->number - s->at[s->first]->number,
+                                   step->repeats,
+                                   step->posted_s,
+                                   step->start_s,
+                                   step->end_s,
+                                   step->late,
+                                   class_begin_s,
+                                   step->class_end_s};
     }
-    out->steady = x->steady;
-    out->steps = x->finished_step + 1;
+    struct lh__kept_step *last = &out->kept[out->n_kept - 1];
+    double all_end_s = s->from_rest ? last_end_s(x) : 0;
+    for (int32_t c = 0; s->from_rest && c < n_classes; c++)
+        last->class_end_s[c] = all_end_s;
+    if (out->posted_s)
+        last_copy(out, x);
+    out->steady = s->steady;
+    out->steps = s->finished + 1;
 }
 
 static void begin(struct lh__exec *x)
 {
     for (int64_t r = x->p->n_records - 1; r >= 0; r--) {
-        if (x->steps[0].waits[r] == 0)
+        if (x->steps.at[0]->waits[r] == 0)
             push_ready(x, r, 0);
     }
     pump(x);
@@ -492,11 +475,8 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
     x->p = placed;
     x->engine = engine;
     x->ctx = ctx;
-    x->from_rest = placed->incidence.faults && placed->incidence.faults->dated;
-    x->steps_max = x->from_rest ? 1 : options->steps_max;
     x->plans = options->plans;
-    x->finished_step = -1;
-    exec_init(x);
+    exec_init(x, options);
     if (options->links)
         link_changes_ask(x, options->links, options->n_links);
     else
@@ -504,13 +484,13 @@ enum lh_status lh__exec_run(struct lh__exec_output *out,
     fail(x, lh__detour_begin(&x->detour, placed, engine, ctx));
     begin(x);
     enum lh_status st = LH_OK;
-    if (x->finished_step < 0 && x->st == LH_OK)
+    if (x->steps.finished < 0 && x->st == LH_OK)
         st = engine->run(engine->self);
     if (st != LH_OK)
         return st;
     if (x->st != LH_OK)
         return x->st;
-    if (x->finished_step < 0) {
+    if (x->steps.finished < 0) {
         lh__exec_deadlock(x);
         return LH_FAILED;
     }

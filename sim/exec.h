@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The executor: runs a placed program step after step on an engine until the
- * state at step boundaries repeats.
+ * state at the boundaries of steps, or of cycles of steps, repeats.
  */
 #ifndef LH_SIM_EXEC_H
 #define LH_SIM_EXEC_H
@@ -11,11 +11,25 @@
 #include "messages.h"
 #include "place.h"
 
-/* A program that has not settled by then is reported as not steady. */
+/* Steps, or cycles of them; a program that has not settled by then is reported
+ * as not steady. */
 enum { LH__STEPS_MAX = 8 };
 
-/* Of the last step simulated.  The arrays are the caller's. */
+/* One step of the last cycle; times of the simulation, from its begin. */
+struct lh__kept_step {
+    int64_t number;  /* counted from the first that is kept */
+    int64_t repeats; /* steps after it that were left out, being like it */
+    double *posted_s, *start_s, *end_s;  /* [n_records] < 0: does not run */
+    int64_t *late;                       /* [n_records] */
+    double *class_begin_s, *class_end_s; /* [n_classes] */
+};
+
+/* kept: the steps of the last cycle, which is one step where all are alike.
+ * The other arrays are the caller's, for the last step; all NULL: unwanted. */
 struct lh__exec_output {
+    int32_t n_kept;
+    int64_t phase; /* of the cycle, in which the first kept step is */
+    struct lh__kept_step *kept;
     double *posted_s, *start_s, *end_s;  /* [n_records] */
     int64_t *late;                       /* [n_records], -1: compute */
     double *class_begin_s, *class_end_s; /* [n_classes] */

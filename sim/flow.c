@@ -299,6 +299,8 @@ bool lh__flow_candidate(int i, const char *algorithm,
     const struct lh_algorithm *a = lh_algorithm_at(i);
     if (strcmp(algorithm, "auto") != 0 && lh_algorithm_find(algorithm) != a)
         return false;
+    if (strcmp(algorithm, "auto") == 0 && a->by_name)
+        return false;
     if (strcmp(algorithm, "auto") == 0 && members->has_library
         && a == lh_algorithm_find("tree") && in_one_domain(members))
         return false;

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Who waits for each operation of a template.
- *
- * Ownership: the arena's.
+ * Who waits for an operation of a template, and how many steps later.
  */
 #ifndef LH_SIM_FOLLOWERS_H
 #define LH_SIM_FOLLOWERS_H
 
 #include <longhaul/program.h>
 
-/* Who waits for an op of a template (CSR): the op itself, or ~op for that op
- * of the next step. */
+struct lh__edge {
+    int32_t from;
+    int32_t to;
+    int32_t lag; /* steps after that of `from` */
+};
+
 struct lh__followers {
-    int32_t *first; /* [n_ops + 1] */
+    int32_t *first; /* [n_ops + 1] into op and lag */
     int32_t *op;
-    uint16_t *waits;   /* [n_ops] what an op waits for in its own step */
-    uint16_t *carried; /* [n_ops] and in the step before */
-    int32_t last_compute;
+    int32_t *lag;
+    /* Of an op of every step on such ops: what it waits for in its own step,
+     * and in the step before. */
+    uint16_t *waits, *carried; /* [n_ops] */
+    int32_t n_turned;          /* edges of which an end has a turn */
+    struct lh__edge *turned;
     bool any_carried; /* by a dependency, not by the order of a stream */
 };
 
-void lh__followers_build(struct lh__followers *f, const struct lh_template *t,
-                         struct lh_arena *arena);
+void lh__followers_make(struct lh__followers *out, const struct lh_template *t,
+                        int64_t cycle, struct lh_arena *arena);
+
+/* What each op waits for in step `step`; UINT16_MAX: it does not run there. */
+void lh__followers_waits(uint16_t *waits, const struct lh__followers *f,
+                         const struct lh_template *t, int64_t step,
+                         int64_t cycle);
 
 #endif

@@ -291,15 +291,29 @@ static void shapes_make(struct placement *pl)
     }
 }
 
+/* Steps of which a group runs in one. */
+static int64_t steps_of(const struct lh__placed *p, int32_t g)
+{
+    int64_t r = p->group_record[p->group_first[g]];
+    int32_t c = 0;
+    while (p->class_first[c + 1] <= r)
+        c++;
+    const struct lh_template *t = &p->program->templates[p->class_template[c]];
+    return t->ops[r - p->class_first[c]].turn > 0 ? lh_cycle_steps(p->program)
+                                                  : 1;
+}
+
 static void bytes_count(struct lh__placed *out)
 {
+    bool cycles = lh_cycle_steps(out->program) > 1;
     for (int32_t g = 0; g < out->n_groups; g++) {
         const struct lh__shape *s = &out->shapes[out->group_shape[g]];
         out->group_bytes[g] =
             out->program->comms[out->group_comm[g]].bytes * s->unit_frac;
+        double every = cycles ? (double)steps_of(out, g) : 1.0;
         for (int32_t k = 0; k < s->n_links; k++)
             out->link_bytes[s->links[k]] +=
-                (double)s->weights[k] * out->group_bytes[g];
+                (double)s->weights[k] * out->group_bytes[g] / every;
     }
 }
 

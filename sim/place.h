@@ -73,7 +73,7 @@ struct lh__placed {
     int32_t n_links;       /* link classes */
     double *link_capacity; /* [n_links] bytes/s, at the step's begin */
     const struct lh__schedule **link_schedule; /* as class_schedule */
-    double *link_bytes; /* [n_links] of one link in one step */
+    double *link_bytes; /* [n_links] of one link in the mean step */
 
     struct lh_channel_spec *channels; /* [n_shapes] over engine links */
     int32_t n_engine_links;

@@ -13,6 +13,8 @@ static int64_t site_ranks(const struct lh_axes *axes,
     enum lh_axis outer =
         s->across_sites == LH_ACROSS_DATA ? LH_AXIS_DATA : LH_AXIS_PIPELINE;
     int64_t unit = lh_axes_ranks(axes) / axes->size[outer];
+    if (outer == LH_AXIS_DATA) /* islands may be of several sites */
+        unit /= axes->size[LH_AXIS_SHARD];
     return gpus / unit * unit;
 }
 

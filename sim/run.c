@@ -35,46 +35,18 @@ static double wall_now_s(void)
 
 /* ---- the child ----------------------------------------------------------- */
 
-static enum lh_status simulate(struct lh_trace *t, const struct lh__placed *p,
-                               const struct lh_scenario *scenario,
-                               struct lh_ctx *ctx)
-{
-    struct lh_engine engine;
-    struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
-    struct lh__exec_output out = {.posted_s = t->posted_s,
-                                  .start_s = t->start_s,
-                                  .end_s = t->end_s,
-                                  .late = t->late,
-                                  .class_begin_s = t->class_begin_s,
-                                  .class_end_s = t->class_end_s,
-                                  .link_bytes = t->link_bytes};
-    enum lh_status st;
-    if (scenario->collectives == LH_MESSAGES)
-        st = lh__wire_messages(&engine, &options, p, ctx);
-    else
-        st = lh__wire_coupled(&engine, p, ctx);
-    if (st == LH_OK)
-        st = lh__exec_run(&out, p, &engine, &options, ctx);
-    if (st != LH_OK)
-        return st;
-    t->from_rest = p->incidence.faults->dated;
-    t->steady = out.steady;
-    t->steps_simulated = out.steps;
-    t->events = lh__engine_stats(&engine).events;
-    return LH_OK;
-}
-
 /* Weighted by class size, so that the breakdown's mean sums to it; equal for
- * all classes once the step is steady. */
-static double mean_step_s(const struct lh_trace *t)
+ * all classes once the step is steady.  Of a cycle the mean over its steps. */
+static double mean_step_s(const struct lh_trace *t, int64_t cycle)
 {
+    int64_t last = (int64_t)(t->n_steps - 1) * t->n_classes;
     double sum_s = 0, ranks = 0;
     for (int32_t c = 0; c < t->n_classes; c++) {
         double size = (double)t->class_size[c];
-        sum_s += size * (t->class_end_s[c] - t->class_begin_s[c]);
+        sum_s += size * (t->class_end_s[last + c] - t->class_begin_s[c]);
         ranks += size;
     }
-    return sum_s / ranks;
+    return sum_s / ranks / (double)cycle;
 }
 
 static void *room(struct head *head, int64_t n, size_t size)
@@ -129,13 +101,7 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->class_speed = put(head, p->class_speed, c, sizeof *t->class_speed);
     for (int32_t i = 0; i < c; i++)
         t->class_speed[i] = most_of(p->class_schedule[i], p->class_speed[i]);
-    t->class_begin_s = room(head, c, sizeof *t->class_begin_s);
-    t->class_end_s = room(head, c, sizeof *t->class_end_s);
     t->n_records = n;
-    t->posted_s = room(head, n, sizeof *t->posted_s);
-    t->start_s = room(head, n, sizeof *t->start_s);
-    t->end_s = room(head, n, sizeof *t->end_s);
-    t->late = room(head, n, sizeof *t->late);
     t->group = put(head, p->record_group, n, sizeof *t->group);
     t->n_links = p->n_links;
     t->link_first = room(head, p->n_links, sizeof *t->link_first);
@@ -151,12 +117,91 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     groups_put(head, p);
 }
 
-/* Upper bound of what placed_put() takes. */
+/* Upper bound of what placed_put() takes, and of what n steps take. */
 static size_t placed_bytes(const struct lh__placed *p)
 {
-    return sizeof(struct head) + 72 * (size_t)p->n_classes
-           + 48 * (size_t)p->n_records + 40 * (size_t)p->n_links
+    return sizeof(struct head) + 48 * (size_t)p->n_classes
+           + 8 * (size_t)p->n_records + 40 * (size_t)p->n_links
            + 40 * (size_t)p->n_groups + 1024;
+}
+
+static size_t steps_bytes(const struct lh__placed *p, int32_t n)
+{
+    return (size_t)n
+           * (16 * (size_t)p->n_classes + 32 * (size_t)p->n_records + 64);
+}
+
+static enum lh_status check_room(const struct lh__placed *p, int32_t n_steps,
+                                 struct lh_ctx *ctx)
+{
+    size_t bytes = placed_bytes(p) + steps_bytes(p, n_steps);
+    if (bytes <= shared_bytes)
+        return LH_OK;
+    lh_error(ctx, LH_NOWHERE, "the trace of %d step%s takes %zu bytes",
+             (int)n_steps, n_steps == 1 ? "" : "s", bytes);
+    return LH_FAILED;
+}
+
+static void steps_put(struct head *head, const struct lh__exec_output *out)
+{
+    struct lh_trace *t = &head->trace;
+    int32_t n = out->n_kept;
+    int64_t records = t->n_records;
+    t->n_steps = n;
+    t->phase = out->phase;
+    t->step_number = room(head, n, sizeof *t->step_number);
+    t->step_repeats = room(head, n, sizeof *t->step_repeats);
+    t->class_begin_s =
+        room(head, (int64_t)n * t->n_classes, sizeof *t->class_begin_s);
+    t->class_end_s =
+        room(head, (int64_t)n * t->n_classes, sizeof *t->class_end_s);
+    t->posted_s = room(head, n * records, sizeof *t->posted_s);
+    t->start_s = room(head, n * records, sizeof *t->start_s);
+    t->end_s = room(head, n * records, sizeof *t->end_s);
+    t->late = room(head, n * records, sizeof *t->late);
+    for (int32_t i = 0; i < n; i++) {
+        const struct lh__kept_step *s = &out->kept[i];
+        size_t size = (size_t)records * sizeof(double);
+        size_t classes_size = (size_t)t->n_classes * sizeof(double);
+        t->step_number[i] = s->number;
+        t->step_repeats[i] = s->repeats;
+        memcpy(t->class_begin_s + (int64_t)i * t->n_classes, s->class_begin_s,
+               classes_size);
+        memcpy(t->class_end_s + (int64_t)i * t->n_classes, s->class_end_s,
+               classes_size);
+        memcpy(t->posted_s + i * records, s->posted_s, size);
+        memcpy(t->start_s + i * records, s->start_s, size);
+        memcpy(t->end_s + i * records, s->end_s, size);
+        memcpy(t->late + i * records, s->late, size);
+    }
+}
+
+static enum lh_status simulate(struct head *head, const struct lh__placed *p,
+                               const struct lh_scenario *scenario,
+                               struct lh_ctx *ctx)
+{
+    struct lh_trace *t = &head->trace;
+    struct lh_engine engine;
+    struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
+    struct lh__exec_output out = {.link_bytes = t->link_bytes};
+    enum lh_status st;
+    if (scenario->collectives == LH_MESSAGES)
+        st = lh__wire_messages(&engine, &options, p, ctx);
+    else
+        st = lh__wire_coupled(&engine, p, ctx);
+    if (st == LH_OK)
+        st = lh__exec_run(&out, p, &engine, &options, ctx);
+    if (st == LH_OK)
+        st = check_room(p, out.n_kept, ctx);
+    if (st != LH_OK)
+        return st;
+    steps_put(head, &out);
+    t->from_rest = p->incidence.faults->dated;
+    t->steady = out.steady;
+    t->steps_simulated = out.steps;
+    t->events = lh__engine_stats(&engine).events;
+    t->step_time_s = mean_step_s(t, lh_cycle_steps(p->program));
+    return LH_OK;
 }
 
 static enum lh_status placed_run(struct head *head,
@@ -164,16 +209,12 @@ static enum lh_status placed_run(struct head *head,
                                  const struct lh_scenario *scenario,
                                  struct lh_ctx *ctx)
 {
-    if (placed_bytes(placed) > shared_bytes) {
-        lh_error(ctx, LH_NOWHERE, "the trace of a step takes %zu bytes",
-                 placed_bytes(placed));
-        return LH_FAILED;
-    }
+    enum lh_status st = check_room(placed, 1, ctx);
+    if (st != LH_OK)
+        return st;
     head->used = sizeof *head;
     placed_put(head, placed);
-    enum lh_status st = simulate(&head->trace, placed, scenario, ctx);
-    head->trace.step_time_s = mean_step_s(&head->trace);
-    return st;
+    return simulate(head, placed, scenario, ctx);
 }
 
 static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
@@ -212,12 +253,14 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, class_template, t->n_classes);
     TAKE(t, class_first, t->n_classes + 1);
     TAKE(t, class_speed, t->n_classes);
-    TAKE(t, class_begin_s, t->n_classes);
-    TAKE(t, class_end_s, t->n_classes);
-    TAKE(t, posted_s, t->n_records);
-    TAKE(t, start_s, t->n_records);
-    TAKE(t, end_s, t->n_records);
-    TAKE(t, late, t->n_records);
+    TAKE(t, step_number, t->n_steps);
+    TAKE(t, step_repeats, t->n_steps);
+    TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
+    TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
+    TAKE(t, posted_s, t->n_steps * t->n_records);
+    TAKE(t, start_s, t->n_steps * t->n_records);
+    TAKE(t, end_s, t->n_steps * t->n_records);
+    TAKE(t, late, t->n_steps * t->n_records);
     TAKE(t, group, t->n_records);
     TAKE(t, group_wan, t->n_groups);
     TAKE(t, group_algorithm, t->n_groups);

@@ -108,14 +108,15 @@ static void settle_ranks(struct draw *d)
         d->sites[0].parts += 3;
 }
 
-static bool shards_fit(const struct draw *d)
+/* Are groups of so many replicas whole at each site? */
+static bool groups_fit(const struct draw *d, int n)
 {
-    if (d->expert > 1 && d->shard % d->expert != 0)
+    if (d->expert > 1 && n % d->expert != 0)
         return false;
     if (d->stages_across)
-        return draw_data(d) % d->shard == 0;
+        return draw_data(d) % n == 0;
     for (int i = 0; i < d->n_sites; i++) {
-        if (d->sites[i].parts % d->shard != 0)
+        if (d->sites[i].parts % n != 0)
             return false;
     }
     return true;
@@ -125,7 +126,7 @@ static void settle_shards(struct draw *d)
 {
     if (d->shard > 0 && d->expert > 1)
         d->shard = (d->shard > 4 ? 1 : 2) * d->expert;
-    if (d->zero == 0 || d->shard < 2 || !shards_fit(d))
+    if (d->zero == 0 || d->shard < 2 || !groups_fit(d, d->shard))
         d->shard = 0;
     if (d->zero < 3) {
         d->prefetch = 1;
@@ -155,6 +156,67 @@ static void settle_experts(struct draw *d)
     }
     d->zipf = d->zipf && d->expert > 1;
     d->relay = d->relay && d->expert > 1;
+}
+
+/* Are there several islands in a site? */
+static bool has_several(const struct draw *d)
+{
+    for (int i = 0; !d->stages_across && i < d->n_sites; i++) {
+        if (d->sites[i].parts > d->islands.size)
+            return true;
+    }
+    return d->stages_across;
+}
+
+/* Do islands end where sites do, or divide them? */
+static bool islands_fit(const struct draw *d, int size)
+{
+    int begin = 0;
+    if (d->stages_across)
+        return draw_data(d) % size == 0;
+    for (int i = 0; i < d->n_sites; i++) {
+        int here = d->sites[i].parts;
+        bool within = begin % size == 0 && here % size == 0;
+        if (!within && begin / size != (begin + here - 1) / size)
+            return false;
+        begin += here;
+    }
+    return begin % size == 0;
+}
+
+/* Not with hashed routes: islands that collide on cables and do not wait for
+ * each other amplify the rounding that tells the engines apart; so do several
+ * of a site, and take few steps. */
+static void settle_islands(struct draw *d)
+{
+    struct islands *s = &d->islands;
+    if (s->kind == LH_SYNC_EVERY_STEP || d->schedule >= LH_SCHEDULE_DUALPIPE) {
+        *s = (struct islands){0};
+        return;
+    }
+    d->shard = 0;
+    d->hashed = false;
+    s->flat = s->flat && d->zero == 0 && !s->exchanges;
+    if (s->flat || s->exchanges)
+        s->compression = 0;
+    while (s->size > 1 && !islands_fit(d, s->size))
+        s->size--;
+    if (d->expert > 1 && s->size % d->expert != 0)
+        s->size = d->expert;
+    if (s->every < 1)
+        s->every = 1;
+    if (s->every > 4 && has_several(d))
+        s->every = 4;
+    if (s->kind != LH_SYNC_STREAMING_DILOCO) {
+        s->fragments = 1;
+        s->sequential = false;
+    }
+    if (s->kind == LH_SYNC_LOCAL_SGD)
+        s->on_host = false;
+    if (s->fragments > s->every)
+        s->fragments = s->every;
+    if (s->overlap >= s->every)
+        s->overlap = s->every - 1;
 }
 
 /* What one part of a plan leaves of another. */
@@ -193,6 +255,14 @@ static void settle_ways(struct draw *d)
 /* Makes what was drawn (or made smaller) a plan that is allowed. */
 static void settle(struct draw *d)
 {
+    if (d->ideal) {
+        d->tensor = d->context = d->pipeline = 1;
+        d->expert = d->zero = 0;
+        d->stages_across = d->fp8 = d->hides_tensor = false;
+        d->operators = d->parallel = d->looks_near = d->old_stack = false;
+        d->rank = 0;
+        d->schedule = LH_SCHEDULE_1F1B;
+    }
     if (d->n_sites == 1 || d->pipeline < d->n_sites)
         d->stages_across = false;
     if (d->pipeline == 1 && d->schedule == LH_SCHEDULE_INTERLEAVED)
@@ -217,6 +287,7 @@ static void settle(struct draw *d)
     settle_pairs(d);
     settle_ranks(d);
     settle_experts(d);
+    settle_islands(d);
     settle_shards(d);
     if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
@@ -407,6 +478,37 @@ static void draw_library(struct draw *d)
     d->sites[0].parts = 8;
 }
 
+static void draw_islands(struct draw *d)
+{
+    static const enum lh_sync_kind kinds[] = {LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO};
+    uint64_t state = mix(d->seed + 13), *r = &state;
+    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
+        return;
+    d->islands = (struct islands){
+        .kind = kinds[below(r, LH_COUNT(kinds))],
+        .size = one_in(r, 3) ? 1 + below(r, 4) : d->sites[0].parts,
+        .every = 1 + below(r, 24),
+        .fragments = 2 + below(r, 4),
+        .overlap = one_in(r, 3) ? 0 : 1 + below(r, 3),
+        .payload = below(r, 4),
+        .sequential = one_in(r, 2),
+        .exchanges = one_in(r, 3),
+        .on_host = one_in(r, 4),
+
+        .flat = !one_in(r, 3),
+        .compression = one_in(r, 2) ? 1 + below(r, 3) : 0};
+    if (one_in(r, 3)) { /* a campus of two */
+        d->n_sites = 3;
+        d->stages_across = false;
+        d->sites[2].parts = d->sites[0].parts + d->sites[1].parts;
+        d->islands.size = d->sites[2].parts;
+    }
+    if (d->islands.flat && d->zero == 1)
+        d->zero = 0;
+}
+
 /* Groups of one or two nodes. */
 static void draw_dragonfly(struct site *s, uint64_t *r)
 {
@@ -467,8 +569,11 @@ struct draw draw_make(uint64_t seed)
     draw_detour(&d);
     draw_shards(&d);
     draw_buildings(&d);
+    draw_islands(&d);
     draw_in_network(&d, r);
     draw_library(&d);
+    uint64_t other = mix(seed + 11);
+    d.ideal = d.zero == 0 && one_in(&other, 4);
     d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
     d.hides_tensor = one_in(r, 3);
     d.operators = one_in(r, 5);
@@ -574,7 +679,20 @@ void draw_shrink(struct draw *d, int way)
             d->fault.kind = OUTAGE;
         break;
     case 13: d->hashed = false; break;
-    default: shrink_plan(d, way - 14);
+    case 14:
+        d->islands = (struct islands){0};
+        d->ideal = false;
+        break;
+    case 15: d->islands.every /= 2; break;
+    case 16:
+        d->islands.fragments = 1;
+        d->islands.overlap = 0;
+        d->islands.payload = 0;
+        d->islands.exchanges = d->islands.on_host = false;
+        d->islands.flat = false;
+        d->islands.compression = 0;
+        break;
+    default: shrink_plan(d, way - 17);
     }
     settle(d);
 }
@@ -592,6 +710,10 @@ static int extras_cost(const struct draw *d)
         n += 32;
     if (d->hashed)
         n += 32;
+    n += 32 * d->ideal + d->islands.flat + d->islands.compression;
+    if (d->islands.kind != LH_SYNC_EVERY_STEP)
+        n += 32 + d->islands.every + d->islands.fragments + d->islands.overlap
+             + d->islands.payload + d->islands.exchanges + d->islands.on_host;
     return n;
 }
 

@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 39 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 42 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -22,8 +22,8 @@ struct site {
     int building;       /* pods or leaves of one; 0: one building */
     bool valiant;       /* of a dragonfly */
     bool a100;
-    bool in_network; /* reductions in the scale-up switch */
-    bool sharp;      /* and in those of the network */
+    bool in_network;  /* reductions in the scale-up switch */
+    bool sharp;       /* and in those of the network */
     bool new_library; /* with all-gathers by trees */
     int gateway_gbit; /* 0: no limit */
 };
@@ -40,8 +40,14 @@ struct exchange {
     int period; /* members after which loads repeat; 0: never */
 };
 
-enum fault_kind { NO_FAULT, STRAGGLER, LATE_STRAGGLER, SLOW_LINK, OUTAGE,
-                  DETOUR };
+enum fault_kind {
+    NO_FAULT,
+    STRAGGLER,
+    LATE_STRAGGLER,
+    SLOW_LINK,
+    OUTAGE,
+    DETOUR
+};
 struct fault {
     enum fault_kind kind;
     uint64_t pick;    /* of a rank, or of a communication and its link */
@@ -54,6 +60,16 @@ struct fault {
 struct window {
     int streams; /* 0: ideal */
     int kib;
+};
+
+/* Islands of replicas that agree once in some steps. */
+struct islands {
+    enum lh_sync_kind kind; /* every-step: there are none */
+    int size;               /* replicas */
+    int every, fragments, overlap, payload;
+    bool sequential, exchanges, on_host;
+    int compression;
+    bool flat; /* one reduction of everything */
 };
 
 struct draw {
@@ -88,6 +104,8 @@ struct draw {
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;
+    struct islands islands;
+    bool ideal; /* no model, but a time */
     struct exchange exchange;
     struct fault fault;
     struct window window;

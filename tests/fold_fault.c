@@ -166,10 +166,13 @@ static void link_strike(struct mishap *m, const struct fault *f,
         return;
     }
     double begin_s = trace->class_begin_s[class_of(trace, r)];
-    double length_s = trace->end_s[r] - trace->start_s[r];
+    int64_t i = r; /* in the first step in which it runs */
+    while (trace->start_s[i] < 0)
+        i += trace->n_records;
+    double length_s = trace->end_s[i] - trace->start_s[i];
     m->link = link_of(healthy, shape_of(healthy, r), f->pick, f->kind);
     m->at_s =
-        fmax(0, trace->start_s[r] - begin_s + length_s * f->at_permille / 1000);
+        fmax(0, trace->start_s[i] - begin_s + length_s * f->at_permille / 1000);
     m->for_s = 1e-6 + trace->step_time_s * f->for_permille / 1000;
     put_dates(t, m);
     struct lh_link_info link = lh_topology_link_at(healthy->topology, m->link);
@@ -220,11 +223,11 @@ bool mishap_acts(const struct pair *p)
     bool is_dated = m->kind == LATE_STRAGGLER || is_cut(m->kind);
     if (m->kind == NO_FAULT)
         return false;
-    for (int64_t r = 0; r < t->n_records; r++) {
+    for (int64_t r = 0; r < lh_trace_steps(t) * t->n_records; r++) {
         bool meanwhile =
             !is_dated
             || (t->start_s[r] < m->at_s + m->for_s && t->end_s[r] > m->at_s);
-        if (meanwhile && is_hit(p, r))
+        if (t->start_s[r] >= 0 && meanwhile && is_hit(p, r % t->n_records))
             return true;
     }
     return false;

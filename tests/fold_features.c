@@ -70,6 +70,14 @@ enum feature {
     RECOMPUTE,
     OPERATORS,
     NO_SEQUENCE,
+    ISLANDS,
+    FLAT_ISLANDS,
+    CAMPUSES,
+    COMPRESSED,
+    IDEAL,
+    STREAMS_LAYERS,
+    MERGES_LATER,
+    LEAVES_OUT,
     EXPERTS,
     POPULAR_EXPERTS,
     RELAYED,
@@ -148,6 +156,14 @@ static const char *const feature_names[N_FEATURES] = {
     [RECOMPUTE] = "full recomputation",
     [OPERATORS] = "recomputation by operators, eager PyTorch",
     [NO_SEQUENCE] = "no sequence parallelism",
+    [ISLANDS] = "islands that agree now and then",
+    [CAMPUSES] = "islands of several sites",
+    [FLAT_ISLANDS] = "islands, all in one reduction",
+    [COMPRESSED] = "islands that compress",
+    [IDEAL] = "ideal models",
+    [STREAMS_LAYERS] = "fragments, one after the other",
+    [MERGES_LATER] = "fragments merged steps later",
+    [LEAVES_OUT] = "steps of a cycle left out",
     [EXPERTS] = "experts over replicas",
     [POPULAR_EXPERTS] = "popular experts",
     [RELAYED] = "relayed dispatch",
@@ -201,7 +217,7 @@ static bool has_two_streams(const struct pair *p)
         int64_t first = t->class_first[c];
         for (int64_t i = first; i < t->class_first[c + 1]; i++) {
             for (int64_t k = first; t->group[i] >= 0 && k < i; k++) {
-                if (t->group[k] >= 0
+                if (t->group[k] >= 0 && t->start_s[i] >= 0 && t->start_s[k] >= 0
                     && ops[i - first].stream != ops[k - first].stream
                     && t->start_s[i] < t->end_s[k] * (1 - 1e-9)
                     && t->start_s[k] < t->end_s[i] * (1 - 1e-9))
@@ -417,6 +433,15 @@ static void plan_tally(bool *has, const struct draw *d)
     has[RECOMPUTE] = d->recompute == 2 && !d->operators;
     has[OPERATORS] = d->operators;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
+    has[ISLANDS] =
+        d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
+    has[CAMPUSES] = has[ISLANDS] && !d->stages_across
+                    && d->islands.size > d->sites[0].parts;
+    has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
+    has[COMPRESSED] = has[ISLANDS] && d->islands.compression > 0;
+    has[IDEAL] = d->ideal;
+    has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
+    has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;
     has[EXPERTS] = d->expert > 1;
     has[POPULAR_EXPERTS] = d->zipf;
     has[RELAYED] = d->relay;
@@ -452,6 +477,8 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     has[SHARP] = has_protocol(p, LH__SHARP);
     has[PAT] = has_protocol(p, LH__PAT);
     has[BY_SIZE] = has_two_protocols(p);
+    for (int32_t i = 0; i < lh_trace_steps(t); i++)
+        has[LEAVES_OUT] |= t->step_repeats[i] > 0;
     has[UNSTEADY] = !t->steady;
     has[MULTI_STEP] = t->steps_simulated > 1;
 }

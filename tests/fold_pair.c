@@ -149,25 +149,44 @@ static const char *kind_differs(struct pair *p)
     return NULL;
 }
 
-/* Every operation of a rank at the same time as its class's; where the sides
- * simulated different numbers of steps, counted from the step's begin. */
-static const char *rank_differs(struct pair *p, lh_rank rank)
+/* A step of each side, and where its times are counted from. */
+struct sides {
+    int32_t step[SIDES];
+    bool from_begin; /* else as they are */
+};
+
+static double begin_of(const struct lh_trace *t, const struct sides *s,
+                       int side, int32_t c)
+{
+    return s->from_begin
+               ? t->class_begin_s[(int64_t)s->step[side] * t->n_classes + c]
+               : 0;
+}
+
+/* Every operation of a rank at the same time as its class's. */
+static const char *rank_differs(struct pair *p, lh_rank rank,
+                                const struct sides *s)
 {
     const struct lh_trace *a = &p->trace[FOLDED], *b = &p->trace[UNFOLDED];
     int32_t i = lh__fold_rank_class(&p->placed[FOLDED].fold, rank);
     int32_t j = lh__fold_rank_class(&p->placed[UNFOLDED].fold, rank);
-    double tol = 1e-9 * b->step_time_s;
-    bool same_step = a->steps_simulated == b->steps_simulated;
-    double from_a = same_step ? 0 : a->class_begin_s[i];
-    double from_b = same_step ? 0 : b->class_begin_s[j];
-    if (apart(a->class_end_s[i] - from_a, b->class_end_s[j] - from_b, tol))
+    double tol = 1e-9 * b->step_time_s * (double)lh_cycle_steps(&p->program);
+    double from_a = begin_of(a, s, FOLDED, i);
+    double from_b = begin_of(b, s, UNFOLDED, j);
+    double end_a = a->class_end_s[(int64_t)s->step[FOLDED] * a->n_classes + i];
+    double end_b =
+        b->class_end_s[(int64_t)s->step[UNFOLDED] * b->n_classes + j];
+    if (apart(end_a - from_a, end_b - from_b, tol))
         return lh_format(p->ctx.arena, "rank %lld ends %.17g, unfolded %.17g",
-                         (long long)rank, a->class_end_s[i], b->class_end_s[j]);
+                         (long long)rank, end_a, end_b);
     int64_t n = a->class_first[i + 1] - a->class_first[i];
     if (n != b->class_first[j + 1] - b->class_first[j])
         return "a rank has another template than its class";
     for (int64_t o = 0; o < n; o++) {
-        int64_t x = a->class_first[i] + o, y = b->class_first[j] + o;
+        int64_t x = s->step[FOLDED] * a->n_records + a->class_first[i] + o;
+        int64_t y = s->step[UNFOLDED] * b->n_records + b->class_first[j] + o;
+        if (a->start_s[x] < 0 && b->start_s[y] < 0)
+            continue;
         if (apart(a->posted_s[x] - from_a, b->posted_s[y] - from_b, tol)
             || apart(a->start_s[x] - from_a, b->start_s[y] - from_b, tol)
             || apart(a->end_s[x] - from_a, b->end_s[y] - from_b, tol))
@@ -216,12 +235,16 @@ static const char *engine_differs(struct pair *p)
         return "the fake engine fails";
     if (fake.steps != t->steps_simulated)
         return NULL;
+    double tol = lh_cycle_steps(&p->program) > 1 ? 1e-8 * t->class_end_s[0]
+                                                 : 1e-9 * t->step_time_s;
+    const double *end_s =
+        t->end_s + (lh_trace_steps(t) - 1) * t->n_records; /* the last step */
     for (int64_t r = 0; r < t->n_records; r++) {
-        if (apart(t->end_s[r], fake.end_s[r], 1e-9 * t->step_time_s))
+        if (apart(end_s[r], fake.end_s[r], tol))
             return lh_format(p->ctx.arena,
                              "record %lld ends %.17g, on the fake engine "
                              "%.17g",
-                             (long long)r, t->end_s[r], fake.end_s[r]);
+                             (long long)r, end_s[r], fake.end_s[r]);
     }
     return NULL;
 }
@@ -233,12 +256,36 @@ static const char *steadiness_differs(struct pair *p)
                : "only one of both is steady";
 }
 
+/* The step of the other side that is of that turn, or -1: it was left out. */
+static int32_t step_like(const struct lh_trace *t, int64_t turn, int64_t cycle)
+{
+    for (int32_t i = 0; i < lh_trace_steps(t); i++) {
+        if ((t->phase + t->step_number[i]) % cycle == turn)
+            return i;
+    }
+    return -1;
+}
+
+/* Where the sides simulated different numbers of steps, or left out others,
+ * times are counted from the step's begin. */
 static const char *ranks_differ(struct pair *p)
 {
+    const struct lh_trace *a = &p->trace[FOLDED], *b = &p->trace[UNFOLDED];
+    int64_t cycle = lh_cycle_steps(&p->program);
     const char *why = NULL;
-    for (lh_rank r = 0; r < lh_axes_ranks(&p->program.axes) && !why; r++)
-        why = rank_differs(p, r);
-    return why;
+    int compared = 0;
+    for (int32_t i = 0; i < lh_trace_steps(a); i++) {
+        int64_t turn = (a->phase + a->step_number[i]) % cycle;
+        struct sides s = {{i, step_like(b, turn, cycle)},
+                          a->steps_simulated != b->steps_simulated
+                              || a->phase != b->phase};
+        compared += s.step[UNFOLDED] >= 0;
+        for (lh_rank r = 0; s.step[UNFOLDED] >= 0
+                            && r < lh_axes_ranks(&p->program.axes) && !why;
+             r++)
+            why = rank_differs(p, r, &s);
+    }
+    return compared > 0 || why ? why : "no step is of both";
 }
 
 const char *pair_differs(struct pair *p)

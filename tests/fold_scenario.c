@@ -68,9 +68,10 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s}",
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s}",
                    d->overlap ? "true" : "false",
                    d->hides_tensor ? "true" : "false",
+                   d->ideal && d->recompute > 0 ? ", forward: true" : "",
                    d->blocks ? ", pipeline: false" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
@@ -201,17 +202,51 @@ static void put_exchange(struct lh_text *t, const struct draw *d)
     lh_text_add(t, "\n");
 }
 
+static void put_islands(struct lh_text *t, const struct islands *s)
+{
+    static const char *const kinds[] = {[LH_SYNC_LOCAL_SGD] = "local-sgd",
+                                        [LH_SYNC_DILOCO] = "diloco",
+                                        [LH_SYNC_STREAMING_DILOCO] =
+                                            "streaming-diloco"};
+    if (s->kind == LH_SYNC_EVERY_STEP)
+        return;
+    lh_text_printf(t,
+                   ", kind: %s,\n  island: %d, every: %d, overlap: %d, "
+                   "payload_bits: %d, reduction: %s",
+                   kinds[s->kind], s->size, s->every, s->overlap,
+                   32 >> s->payload,
+                   s->exchanges ? "exchange"
+                   : s->flat    ? "flat"
+                                : "all-reduce");
+    static const char *const compressions[] = {"none", "top-k", "demo",
+                                               "low-rank"};
+    lh_text_printf(t, ", compression: %s", compressions[s->compression]);
+    if (s->kind == LH_SYNC_STREAMING_DILOCO)
+        lh_text_printf(t, ",\n  fragments: %d, pattern: %s", s->fragments,
+                       s->sequential ? "sequential" : "strided");
+    if (s->kind != LH_SYNC_LOCAL_SGD)
+        lh_text_printf(t, ", on_host: %s", s->on_host ? "true" : "false");
+}
+
+static const char *model_text(struct lh_text *t, const struct draw *d)
+{
+    if (d->ideal)
+        return "{ideal: {layers: 5, parameters: 1e8, step_time: 10 ms}}";
+    return lh_format(t->arena, "{config: c.json%s%s}",
+                     d->parallel ? ", parallel_block: true" : "",
+                     d->looks_near ? ", attention_window: 512" : "");
+}
+
 void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
 {
     static const char *const algorithms[] = {"auto", "flat-ring",
                                              "hierarchical"};
     lh_text_printf(t,
-                   "longhaul: 1\nname: drawn\nmodel: {config: c.json%s%s}\n"
+                   "longhaul: 1\nname: drawn\nmodel: %s\n"
                    "training: {global_batch: %d, sequence_length: 2048, "
                    "precision: %s%s%s, lora_rank: %d%s}\n",
-                   d->parallel ? ", parallel_block: true" : "",
-                   d->looks_near ? ", attention_window: 512" : "",
-                   d->micro_batches * draw_data(d), d->fp8 ? "fp8" : "bf16",
+                   model_text(t, d), d->micro_batches * draw_data(d),
+                   d->fp8 ? "fp8" : "bf16",
                    d->operators   ? ", stack: pytorch-eager"
                    : d->old_stack ? ", stack: megatron-2022"
                                   : "",
@@ -224,8 +259,11 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     put_fibres(t, d);
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
-    else if (d->n_sites > 1)
-        lh_text_printf(t, "sync: {algorithm: %s}\n", algorithms[d->algorithm]);
+    bool named = d->n_sites > 1 && !d->stages_across;
+    lh_text_printf(t, "sync: {algorithm: %s",
+                   algorithms[named ? d->algorithm : 0]);
+    put_islands(t, &d->islands);
+    lh_text_add(t, "}\n");
     if (d->hashed)
         lh_text_printf(t, "seed: %d\nengine: {routing: ecmp}\n",
                        (int)(d->seed % 1000));

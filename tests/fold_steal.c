@@ -9,8 +9,9 @@
  *   own))
  *
  * and over an operation from its start to its end this adds up to the
- * operation's seconds.  In a steady step what is in flight of the steps before
- * and after is this step's, moved by whole steps.
+ * operation's seconds.  In a steady step, or cycle of them, what is in flight
+ * of the steps before and after is this one's, moved by whole steps or cycles;
+ * of a step that others repeat, which were left out, it is its own.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -19,11 +20,21 @@
 
 enum { CUTS_MAX = 4096 };
 
+/* A communication in flight, in the times of the trace. */
+struct flight {
+    double from_s, to_s, sms;
+};
+
 struct sight {
     const struct lh_trace *t;
     const struct lh__placed *placed;
+    struct lh_arena *arena;
     int32_t class;
     bool repeats;
+    int32_t step;          /* of those kept */
+    double begin_s, end_s; /* of what it computes */
+    struct flight *flights;
+    size_t capacity, n_flights;
     double cut_s[CUTS_MAX];
     int n_cuts;
 };
@@ -34,9 +45,53 @@ static void cut(struct sight *s, double date_s, double from_s, double to_s)
         s->cut_s[s->n_cuts++] = date_s;
 }
 
-static double step_s(const struct sight *s)
+static double class_begin_s(const struct sight *s, int32_t step)
 {
-    return s->t->class_end_s[s->class] - s->t->class_begin_s[s->class];
+    return s->t->class_begin_s[(int64_t)step * s->t->n_classes + s->class];
+}
+
+static double class_end_s(const struct sight *s, int32_t step)
+{
+    return s->t->class_end_s[(int64_t)step * s->t->n_classes + s->class];
+}
+
+/* The communications of a kept step, moved by so much, as far as the step in
+ * sight computes beside them. */
+static void flights_of(struct sight *s, int32_t step, double shift_s)
+{
+    const struct lh_trace *t = s->t;
+    for (int64_t r = t->class_first[s->class]; r < t->class_first[s->class + 1];
+         r++) {
+        int64_t i = step * t->n_records + r;
+        if (t->group[r] < 0 || t->start_s[i] < 0)
+            continue;
+        struct flight f = {t->start_s[i] + shift_s, t->end_s[i] + shift_s,
+                           (double)s->placed->group_sms[t->group[r]]};
+        if (f.sms == 0 || f.to_s <= s->begin_s || f.from_s >= s->end_s)
+            continue;
+        s->flights = lh_grow(s->arena, s->flights, &s->capacity,
+                             s->n_flights + 1, sizeof *s->flights);
+        s->flights[s->n_flights++] = f;
+    }
+}
+
+/* Of the cycle that is kept, and those beside it. */
+static void flights_find(struct sight *s)
+{
+    int32_t n = lh_trace_steps(s->t);
+    double cycle_s = class_end_s(s, n - 1) - class_begin_s(s, 0);
+    s->n_flights = 0;
+    for (int k = s->repeats ? -1 : 0; k <= (s->repeats ? 1 : 0); k++) {
+        for (int32_t i = 0; i < n; i++) {
+            double length_s = class_end_s(s, i) - class_begin_s(s, i);
+            int64_t more = s->t->step_repeats ? s->t->step_repeats[i] : 0;
+            flights_of(s, i, k * cycle_s);
+            if (more > 0)
+                flights_of(s, i, k * cycle_s + length_s);
+            if (more > 1)
+                flights_of(s, i, k * cycle_s + (double)more * length_s);
+        }
+    }
 }
 
 /* The dates between two others at which the rate of a class may change. */
@@ -44,15 +99,9 @@ static void cuts_find(struct sight *s, double from_s, double to_s)
 {
     const struct lh__schedule *speed = s->placed->class_schedule[s->class];
     s->n_cuts = 0;
-    for (int64_t r = s->t->class_first[s->class];
-         r < s->t->class_first[s->class + 1]; r++) {
-        for (int k = -1; s->t->group[r] >= 0 && k <= 1; k++) {
-            double shift_s = k * step_s(s);
-            if (k != 0 && !s->repeats)
-                continue;
-            cut(s, s->t->start_s[r] + shift_s, from_s, to_s);
-            cut(s, s->t->end_s[r] + shift_s, from_s, to_s);
-        }
+    for (size_t i = 0; i < s->n_flights; i++) {
+        cut(s, s->flights[i].from_s, from_s, to_s);
+        cut(s, s->flights[i].to_s, from_s, to_s);
     }
     for (int32_t i = 0; speed && i < speed->n; i++)
         cut(s, speed->changes[i].at_s, from_s, to_s);
@@ -72,14 +121,9 @@ static double speed_at(const struct sight *s, double date_s)
 static double taken_at(const struct sight *s, double date_s)
 {
     double taken = 0, own = (double)s->placed->class_sms[s->class];
-    for (int64_t r = s->t->class_first[s->class];
-         r < s->t->class_first[s->class + 1]; r++) {
-        for (int k = -1; s->t->group[r] >= 0 && k <= 1; k++) {
-            double at_s = date_s - k * step_s(s);
-            if ((k == 0 || s->repeats) && s->t->start_s[r] < at_s
-                && at_s < s->t->end_s[r])
-                taken += (double)s->placed->group_sms[s->t->group[r]];
-        }
+    for (size_t i = 0; i < s->n_flights; i++) {
+        if (s->flights[i].from_s < date_s && date_s < s->flights[i].to_s)
+            taken += s->flights[i].sms;
     }
     return own > 0 ? fmin(0.5, taken / own) : 0.0;
 }
@@ -113,27 +157,58 @@ static const struct lh_op *op_of(const struct pair *p, const struct lh_trace *t,
                 .ops[r - t->class_first[c]];
 }
 
-/* Where steps are neither one nor alike, what the steps before have in flight
- * is not in the trace: then a rank has computed no more than it seems. */
-static const char *class_differs(struct pair *p, struct sight *s)
+/* Where the trace is not all that is run, and does not repeat, what the steps
+ * before have in flight is not in it: then a rank has computed no more than it
+ * seems. */
+static const char *step_differs(struct pair *p, struct sight *s)
 {
     const struct lh_trace *t = s->t;
-    bool complete = t->steady || t->steps_simulated == 1;
+    bool complete = t->steady || t->steps_simulated == lh_trace_steps(t);
     for (int64_t r = t->class_first[s->class]; r < t->class_first[s->class + 1];
          r++) {
         const struct lh_op *op = op_of(p, t, s->class, r);
-        if (op->kind != LH_OP_COMPUTE)
+        int64_t i = s->step * t->n_records + r;
+        if (op->kind != LH_OP_COMPUTE || t->start_s[i] < 0)
             continue;
-        double seen_s = computed_s(s, t->start_s[r], t->end_s[r]);
-        double tol_s = 1e-9 * t->step_time_s;
+        double seen_s = computed_s(s, t->start_s[i], t->end_s[i]);
+        double tol_s = 1e-9 * t->step_time_s * lh_trace_steps(t);
         if (seen_s < op->seconds - tol_s
             || (complete && seen_s > op->seconds + tol_s))
             return lh_format(p->ctx.arena,
-                             "record %lld of class %d computes %.17g s, by "
-                             "what is in flight %.17g",
-                             (long long)r, s->class, op->seconds, seen_s);
+                             "record %lld of class %d in step %d computes "
+                             "%.17g s, by what is in flight %.17g",
+                             (long long)r, s->class, s->step, op->seconds,
+                             seen_s);
     }
     return NULL;
+}
+
+/* From the first to the last that the step in sight computes. */
+static void bounds_find(struct pair *p, struct sight *s)
+{
+    const struct lh_trace *t = s->t;
+    s->begin_s = INFINITY;
+    s->end_s = 0;
+    for (int64_t r = t->class_first[s->class]; r < t->class_first[s->class + 1];
+         r++) {
+        int64_t i = s->step * t->n_records + r;
+        if (op_of(p, t, s->class, r)->kind != LH_OP_COMPUTE
+            || t->start_s[i] < 0)
+            continue;
+        s->begin_s = fmin(s->begin_s, t->start_s[i]);
+        s->end_s = fmax(s->end_s, t->end_s[i]);
+    }
+}
+
+static const char *class_differs(struct pair *p, struct sight *s)
+{
+    const char *why = NULL;
+    for (s->step = 0; s->step < lh_trace_steps(s->t) && !why; s->step++) {
+        bounds_find(p, s);
+        flights_find(s);
+        why = step_differs(p, s);
+    }
+    return why;
 }
 
 const char *stealing_differs(struct pair *p)
@@ -143,6 +218,7 @@ const char *stealing_differs(struct pair *p)
     for (int side = 0; side < SIDES && !why; side++) {
         s->t = &p->trace[side];
         s->placed = &p->placed[side];
+        s->arena = p->ctx.arena;
         s->repeats = s->t->steady && s->t->steps_simulated > 1;
         for (s->class = 0; s->class < s->t->n_classes && !why; s->class ++)
             why = class_differs(p, s);

@@ -474,6 +474,7 @@ static void echo_reads_back_equal(void)
         "four-sites-ring",    "csv-tables/three-sites",
         "config-json",        "map",
         "ecmp-or-spray",
+        "three-continents",
     };
 
     for (size_t i = 0; i < LH_COUNT(examples); i++) {

@@ -60,7 +60,8 @@ static int32_t append(struct lh__builder *b, const struct lh_op *op)
 
     b->ops = lh_grow(b->ctx->arena, b->ops, &b->ops_capacity, (size_t)id + 1,
                      sizeof *b->ops);
-    b->ops[b->n_ops++] = *op;
+    b->ops[b->n_ops] = *op;
+    b->ops[b->n_ops++].turn = b->turn;
     if (b->flow != LH__NO_OP && b->ops[b->flow].stream != op->stream)
         lh__emit_dep(b, id, b->flow);
     for (int i = 0; i < b->n_waits; i++)
@@ -87,6 +88,8 @@ void lh__emit_flush(struct lh__builder *b)
     op.seconds += op.slowest_s;
     b->since_meeting_s += op.seconds;
     b->last_compute = append(b, &op);
+    if (b->first_compute == LH__NO_OP)
+        b->first_compute = b->last_compute;
     for (int i = 0; i < b->n_compute_waits; i++)
         lh__emit_dep(b, b->last_compute, b->compute_waits[i]);
     b->n_compute_waits = 0;

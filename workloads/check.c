@@ -3,8 +3,9 @@
  * Invariants of a program.  Faults here are ours, not the user's: LH_FAILED.
  *
  *   shape     CSR in range, kinds, streams and roles agree, seconds finite
- *   rows      every row is used, once a template; a send has one sending and
- *             one receiving stage, `shift` apart; loads are an all-to-all's
+ *   rows      every row is used, once a template, in the same turn by all; a
+ *             send has one sending and one receiving stage, `shift` apart;
+ *             loads are an all-to-all's
  *   devices   the templates of a stage differ in seconds only
  *   order     between two stages and streams, receives come in the order of
  *             the sends
@@ -73,6 +74,8 @@ static enum lh_status check_op(const struct lh_program *p,
         && !(isfinite(op->seconds) && op->gap_s >= 0.0 && op->slowest_s >= 0.0
              && op->seconds >= op->gap_s + op->slowest_s))
         return broken(ctx, t, i, "seconds out of range");
+    if (op->turn < 0 || op->turn > lh_cycle_steps(p))
+        return broken(ctx, t, i, "turn out of range");
     if (t->dep_begin[i] > t->dep_begin[i + 1])
         return broken(ctx, t, i, "dependencies out of order");
     for (int32_t k = t->dep_begin[i]; k < t->dep_begin[i + 1]; k++) {
@@ -89,6 +92,7 @@ static enum lh_status check_op(const struct lh_program *p,
 /* Stages of a row, by role; -1: none yet. */
 struct row_use {
     int sender, receiver, member;
+    int32_t turn;
 };
 
 static enum lh_status note_use(struct row_use *use, const struct lh_template *t,
@@ -101,6 +105,9 @@ static enum lh_status note_use(struct row_use *use, const struct lh_template *t,
 
     if (*slot == t->stage || (*slot >= 0 && op->role != LH_ROLE_MEMBER))
         return broken(ctx, t, i, "its row is used twice");
+    if (use[op->comm].turn >= 0 && use[op->comm].turn != op->turn)
+        return broken(ctx, t, i, "its row has another turn elsewhere");
+    use[op->comm].turn = op->turn;
     *slot = t->stage;
     return LH_OK;
 }
@@ -149,7 +156,7 @@ static enum lh_status check_rows(const struct lh_program *p, struct lh_ctx *ctx)
         LH_NEW(ctx->arena, struct row_use, (size_t)p->n_comms);
 
     for (int32_t r = 0; r < p->n_comms; r++)
-        use[r] = (struct row_use){-1, -1, -1};
+        use[r] = (struct row_use){-1, -1, -1, -1};
     for (int s = 0; s < p->n_stages && st == LH_OK; s++) {
         const struct lh_template *t = stage_template(p, s);
 
@@ -169,7 +176,8 @@ static bool op_equal(const struct lh_op *a, const struct lh_op *b)
     return a->kind == b->kind && a->stream == b->stream
            && a->category == b->category && a->task == b->task
            && a->role == b->role && a->comm == b->comm
-           && a->micro_batch == b->micro_batch && a->layer == b->layer;
+           && a->micro_batch == b->micro_batch && a->layer == b->layer
+           && a->turn == b->turn;
 }
 
 static enum lh_status check_devices(const struct lh_template *a,

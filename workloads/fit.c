@@ -246,6 +246,9 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
            "plan.reshard_after_forward: true with plan.zero: 3 and the "
            "schedules dualpipe and dualpipe-v");
+    refuse(ctx, s, meets_itself(plan) && s->sync != LH_SYNC_EVERY_STEP,
+           "sync.kind other than every-step with the schedules dualpipe and "
+           "dualpipe-v");
     refuse(ctx, s, meets_itself(plan) && !plan->overlap_pipeline,
            "plan.overlap.pipeline: false with the schedules dualpipe and "
            "dualpipe-v");
@@ -533,6 +536,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     int errors = lh_diag_count(ctx, LH_ERROR);
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
     int64_t data = plan->data > 0 ? plan->data : accelerators(s) / replica;
+    int64_t islands;
 
     check_supported(s, ctx);
     check_precision(s, ctx);
@@ -553,6 +557,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
     if (lh_diag_count(ctx, LH_ERROR) > errors)
         return LH_BAD_INPUT;
 
+    islands = s->sync == LH_SYNC_EVERY_STEP ? 1 : data / s->outer.island;
     *out = (struct lh__fit){
         .scenario = s,
         .n_stages = (int)plan->pipeline,
@@ -560,12 +565,15 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .n_micro_batches =
             (int)(s->training.global_batch / (data * s->training.micro_batch)),
         .replicas = data,
-        .data = data * plan->context,
-        .shard = (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data)
-                 * plan->context,
+        .islands = islands,
+        .data = data * plan->context / islands,
+        .shard =
+            (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data / islands)
+            * plan->context,
     };
-    out->shard_axes =
-        LH_AXIS_BIT(lh__fit_is_hybrid(out) ? LH_AXIS_SHARD : LH_AXIS_DATA);
+    out->shard_axes = LH_AXIS_BIT(
+        lh__fit_is_hybrid(out) || s->sync != LH_SYNC_EVERY_STEP ? LH_AXIS_SHARD
+                                                                : LH_AXIS_DATA);
     if (plan->context > 1)
         out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
     if (plan->expert > 1)

@@ -246,6 +246,7 @@ void lh__memory_make(struct lh_memory *out, const struct lh__fit *fit,
     out->gradients = lh__gradient_bytes(fit) * trained;
     out->optimizer = 12.0 * trained;
     lh__shard_memory(out, fit, stage, ctx);
+    out->optimizer += lh__outer_memory_bytes(fit, stage);
     out->activations = activation_bytes(fit, stage, ctx);
     out->reserved = s->stack.reserved_bytes;
     out->total = out->weights + out->gradients + out->optimizer

@@ -22,7 +22,7 @@ static const char *const stream_names[LH_STREAMS] = {
 static const char *const task_names[] = {
     "forward",   "backward",  "recompute",   "embedding", "head",
     "optimizer", "gradients", "norm",        "weights",   "activations",
-    "dispatch",  "combine",   "weight-grad",
+    "dispatch",  "combine",   "weight-grad", "islands",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 

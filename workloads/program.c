@@ -9,7 +9,8 @@
  * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
  * that the accelerators of an all-to-all stand as near as they can.  Data is
  * two axes where groups of plan.shard replicas share their state: shard within
- * (beside context and expert), data over the groups.
+ * (beside context and expert), data over the groups; and where islands of
+ * replicas agree now and then: shard within an island, data over the islands.
  *
  * transfer.c says when stages send to each other, routes.c what.
  */
@@ -79,6 +80,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_EXPERT] = s->plan.expert;
     out->size[LH_AXIS_SHARD] =
         lh__fit_is_hybrid(fit) ? s->plan.shard / s->plan.expert : 1;
+    if (s->sync != LH_SYNC_EVERY_STEP)
+        out->size[LH_AXIS_SHARD] = s->outer.island / s->plan.expert;
     out->size[LH_AXIS_DATA] =
         fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
@@ -186,6 +189,23 @@ static void emit_slots(struct lh__builder *b)
         lh__transfer_batch(b, &group, &next);
 }
 
+static void emit_transformer(struct lh__builder *b)
+{
+    struct lh_arena *arena = b->ctx->arena;
+
+    b->merge = b->fit->dims.tensor * b->fit->dims.context == 1.0
+               && b->fit->scenario->plan.expert == 1;
+    b->loss = LH_NEW(arena, int32_t, (size_t)b->fit->n_micro_batches);
+    b->turns =
+        lh_alloc(arena, 2 * (size_t)b->fit->n_micro_batches, sizeof *b->turns);
+    b->loads = lh__routing_loads(b->fit->scenario, arena);
+    lh__costs_make(&b->costs, b->fit, b->device);
+    lh__sync_buckets(b);
+    lh__weights_begin(b);
+    emit_slots(b);
+    lh__sync_finish(b);
+}
+
 /* `shared` has the plan, the rows and what stages share. */
 static void template_make(struct lh_template *out,
                           const struct lh__builder *shared, int stage,
@@ -196,19 +216,12 @@ static void template_make(struct lh_template *out,
 
     b.stage = stage;
     b.device = device;
-    b.flow = b.last_compute = LH__NO_OP;
+    b.flow = b.last_compute = b.first_compute = LH__NO_OP;
     b.gate = -1;
-    b.merge = b.fit->dims.tensor * b.fit->dims.context == 1.0
-              && b.fit->scenario->plan.expert == 1;
-    b.loss = LH_NEW(arena, int32_t, (size_t)b.fit->n_micro_batches);
-    b.turns =
-        lh_alloc(arena, 2 * (size_t)b.fit->n_micro_batches, sizeof *b.turns);
-    b.loads = lh__routing_loads(b.fit->scenario, arena);
-    lh__costs_make(&b.costs, b.fit, device);
-    lh__sync_buckets(&b);
-    lh__weights_begin(&b);
-    emit_slots(&b);
-    lh__sync_finish(&b);
+    if (b.fit->scenario->ideal.layers > 0)
+        lh__ideal_emit(&b);
+    else
+        emit_transformer(&b);
     lh__builder_finish(out, &b);
     out->stage = stage;
     out->name = lh_format(arena, "stage %d of %d on %s", stage, b.fit->n_stages,
@@ -242,10 +255,24 @@ static void stages_make(struct lh_program *out, const struct lh__fit *fit,
     out->memory = LH_NEW(ctx->arena, struct lh_memory, n);
     out->stage_layers = LH_NEW(ctx->arena, int64_t, n);
     for (int stage = 0; stage < fit->n_stages; stage++) {
+        if (fit->scenario->ideal.layers > 0) {
+            out->memory[stage].parameters = fit->scenario->ideal.parameters;
+            out->stage_layers[stage] = fit->scenario->ideal.layers;
+            continue;
+        }
         lh__memory_make(&out->memory[stage], fit, stage, ctx);
         for (int c = 0; c < fit->n_chunks; c++)
             out->stage_layers[stage] += lh__fit_chunk(fit, stage, c)->n_layers;
     }
+}
+
+/* Of all accelerators that wait for each other in every step. */
+static double slowest(const struct lh_axes *axes, const struct lh_scenario *s)
+{
+    int64_t islands =
+        s->sync == LH_SYNC_EVERY_STEP ? 1 : axes->size[LH_AXIS_DATA];
+
+    return lh__slowest_of((double)(lh_axes_ranks(axes) / islands));
 }
 
 enum lh_status lh_program_build(struct lh_program *out,
@@ -256,23 +283,32 @@ enum lh_status lh_program_build(struct lh_program *out,
     struct lh__rows rows = {0};
     struct lh__builder b = {.ctx = ctx, .fit = &fit, .rows = &rows};
     struct lh_program program = {0};
-    enum lh_status st = lh__fit_make(&fit, scenario, ctx);
+    bool ideal = scenario->ideal.layers > 0;
+    enum lh_status st = LH_OK;
 
+    if (ideal)
+        lh__ideal_fit(&fit, scenario);
+    else
+        st = lh__fit_make(&fit, scenario, ctx);
     if (st != LH_OK)
         return st;
     axes_make(&program.axes, &fit);
-    b.slowest = lh__slowest_of((double)lh_axes_ranks(&program.axes));
+    b.slowest = ideal ? 0.0 : slowest(&program.axes, scenario);
     devices_make(&program, scenario, ctx);
     stages_make(&program, &fit, ctx);
     b.sends = lh__route_rows(&rows, &fit, ctx);
-    lh__sync_rows(&b);
+    if (!ideal)
+        lh__sync_rows(&b);
     templates_make(&program, &b);
     program.n_comms = rows.n;
     program.comms = rows.at;
     program.micro_batches = fit.n_micro_batches;
+    program.cycle_steps =
+        scenario->sync == LH_SYNC_EVERY_STEP ? 1 : scenario->outer.every;
     program.tokens =
         scenario->training.global_batch * scenario->training.sequence_length;
-    lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);
+    if (!ideal)
+        lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);
     *out = program;
     return LH_OK;
 }

@@ -13,6 +13,7 @@
  *   overlap.c      matrix products that hide tensor communication
  *   routes.c       chunks of stages, what goes between them
  *   transfer.c     sends and receives of a pipeline
+ *   ideal.c        a model of equal layers, instead of what is above and pass.c
  *   pass.c         one micro-batch through one chunk
  *   pair.c         two passes side by side
  *   sync/          gradients, optimiser, weights
@@ -79,8 +80,10 @@ struct lh__fit {
     int n_chunks;        /* v, of a stage */
     int n_micro_batches; /* m */
     int64_t replicas;
-    int64_t data;             /* that hold the same weights, experts aside:
-                                 replicas x context */
+    int64_t data;             /* that hold the same weights in every step, experts
+                                 aside: replicas x context / islands */
+    int64_t islands;          /* that agree once in sync.every steps only; data
+                                 and below are of one */
     int64_t shard;            /* of these, that share what plan.zero says */
     unsigned shard_axes;      /* the axes that a shard group stands on; of
                                  routed experts without that of experts */
@@ -346,6 +349,10 @@ struct lh__builder {
     double since_meeting_s; /* compute since the last blocking transfers */
     double slowest;  /* deviations by which the slowest of the job is behind */
     int micro_batch; /* of the pass being emitted */
+    int32_t turn;    /* of the ops being emitted */
+    int32_t first_compute; /* op, LH__NO_OP */
+    int32_t n_merges;      /* of islands' fragments */
+    int32_t *merges;       /* [n_merges] ops, LH__NO_OP: none */
     enum lh__half half;
     bool paired;        /* the pass stands beside the next one (pair.c), */
     int32_t paired_end; /* its last communication, LH__NO_OP */
@@ -500,6 +507,41 @@ int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
 int32_t lh__mirror_weights(struct lh__builder *b);
 /* What part of its shard's optimiser an accelerator has. */
 double lh__mirror_share(const struct lh__fit *fit);
+/* ---- sync/outer.c: islands; nothing is done where there are none --------- */
+
+/* Of a parameter, on the way between islands. */
+double lh__payload_bytes(const struct lh_outer *outer);
+int64_t lh__fragments(const struct lh_outer *outer);
+/* Share of a layer that is of a fragment. */
+double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
+                          int64_t fragment);
+/* Steps of the cycle, from 1, in which a fragment is sent and merged. */
+int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment);
+int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment);
+/* compression.c: bytes of n parameters on the way (of an all-gather: its
+ * output); through memory, a parameter, before they are sent; at the merge; in
+ * memory, a parameter. */
+double lh__wire_bytes(const struct lh_outer *outer, double n, int64_t islands);
+bool lh__is_gathered(const struct lh_outer *outer);
+double lh__compressed_send_bytes(const struct lh_outer *outer);
+double lh__compressed_merge_bytes(const struct lh_outer *outer, double n,
+                                  int64_t islands);
+double lh__compressed_state_bytes(const struct lh_outer *outer);
+/* Is there anybody to agree with? */
+bool lh__outer_sends(const struct lh__fit *fit);
+/* A reduction over the islands; returns the op. */
+int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
+                         double bytes);
+double lh__outer_memory_bytes(const struct lh__fit *fit, int stage);
+/* After the optimiser: what islands send each other, and merge. */
+void lh__outer_emit(struct lh__builder *b);
+/* An op waits for what is merged in its step (carried: in the one before). */
+void lh__outer_await(struct lh__builder *b, int32_t op, bool carried);
+
+/* ---- ideal.c: a model of equal layers, instead of pass.c ----------------- */
+
+void lh__ideal_fit(struct lh__fit *out, const struct lh_scenario *scenario);
+void lh__ideal_emit(struct lh__builder *b);
 
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 

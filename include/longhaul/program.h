@@ -13,6 +13,11 @@
  * the step before (satisfied in the first step).  Ops of one stream run in
  * order, over step boundaries as well; that order is implied, not stored.
  *
+ * Cycles: an op with a `turn` runs in one step of every cycle_steps, and is
+ * absent from the others: nobody waits for it there.  Where both ends of a
+ * dependency have turns, an op waits for the last run of the other before its
+ * own (in the same step too, unless the dependency is of the step before).
+ *
  * Ownership: the context's arena.
  */
 #ifndef LONGHAUL_PROGRAM_H
@@ -79,6 +84,7 @@ enum lh_task {
     LH_TASK_HEAD, LH_TASK_OPTIMIZER, LH_TASK_GRADIENTS, LH_TASK_NORM,
     LH_TASK_WEIGHTS, LH_TASK_ACTIVATIONS, LH_TASK_DISPATCH, LH_TASK_COMBINE,
     LH_TASK_WEIGHT_GRADIENTS, /* where backward is split */
+    LH_TASK_OUTER,            /* agreement of islands */
 };
 
 struct lh_op {
@@ -94,6 +100,7 @@ struct lh_op {
                               waits for the slowest of the job */
     int32_t micro_batch;   /* -1: none */
     int32_t layer;         /* of the model, -1: none */
+    int32_t turn;          /* 0: in every step; n: in step n - 1 of a cycle */
 };
 
 struct lh_template {
@@ -162,10 +169,34 @@ struct lh_program {
     struct lh_memory *memory;  /* [n_stages] */
     int64_t *stage_layers;     /* [n_stages] */
     int64_t micro_batches;     /* of one replica a step */
+    int64_t cycle_steps;       /* after which steps repeat; 0, 1: all alike */
     int64_t tokens;            /* of a step, all replicas */
     double model_flops;        /* of a step: 6 N-like, no recomputation */
     double hardware_flops;     /* with recomputation */
 };
+
+static inline int64_t lh_cycle_steps(const struct lh_program *p)
+{
+    return p->cycle_steps > 1 ? p->cycle_steps : 1;
+}
+/* Does the op run in step `step` >= 0? */
+static inline bool lh_op_runs(const struct lh_op *op, int64_t step, int64_t cycle)
+{
+    return op->turn == 0 || step % cycle == op->turn - 1;
+}
+/* How many steps before a run of `op` that of `before` is which it waits for;
+ * there is none where `before` does not run in that step. */
+static inline int64_t lh_op_lag(const struct lh_op *before, const struct lh_op *op,
+                                bool carried, int64_t cycle)
+{
+    int64_t lag = carried;
+    if (before->turn > 0 && op->turn > 0) {
+        lag = (op->turn - before->turn + cycle) % cycle;
+        if (lag == 0 && carried)
+            lag = cycle;
+    }
+    return lag;
+}
 
 /* The step of a scenario.  LH_BAD_INPUT when the plan does not fit the model
  * or the accelerators (heads / tensor, layers / stages, batch / data ...). */
@@ -237,6 +268,7 @@ struct lh_pipes {
 struct lh_algorithm {
     const char *name;
     const char *help;
+    bool by_name; /* never taken by "auto" */
     /* Is the collective defined by this algorithm for these members? */
     bool (*defined)(enum lh_collective collective,
                     const struct lh_members *members);

@@ -51,6 +51,13 @@ struct lh_model {
 
 /* Norms before the attention and the MLP of a layer, 1 or 2. */
 int64_t lh_model_layer_norms(const struct lh_model *model);
+/* A model of which no more is known than this; layers 0: there is none. */
+struct lh_ideal {
+    int64_t layers;           /* equal ones */
+    double parameters;
+    double step_s;            /* of computing, of one replica */
+    double backward_frac;     /* of it; < 0: derived */
+};
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
 enum lh_gradient_precision { LH_GRADIENT_FP32, LH_GRADIENT_BF16 };
@@ -102,6 +109,7 @@ struct lh_plan {
     bool overlap_gradients;
     bool overlap_tensor;
     bool overlap_pipeline;    /* transfers between stages; else they block */
+    bool overlap_forward;     /* of the next step, with reductions */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
@@ -389,7 +397,32 @@ struct lh_reliability {
 bool lh_reliability_is_on(const struct lh_reliability *r);
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
-enum lh_sync_kind { LH_SYNC_EVERY_STEP };
+enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
+                    LH_SYNC_STREAMING_DILOCO };
+enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
+enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE,
+                    LH_REDUCTION_FLAT };
+enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL,
+                  LH_PATTERN_SLICES };
+
+enum lh_compression { LH_COMPRESSION_NONE, LH_COMPRESSION_TOP_K,
+                      LH_COMPRESSION_DEMO, LH_COMPRESSION_LOW_RANK };
+
+/* Of islands (neighbouring replicas that agree in every step) with each other,
+ * once in `every` steps. */
+struct lh_outer {
+    int64_t every;
+    int64_t island;           /* replicas of one */
+    int64_t fragments;        /* of the model, each sent in a step of its own */
+    enum lh_pattern pattern;  /* layers of a fragment */
+    int64_t overlap;          /* steps from sending to merging */
+    enum lh_payload payload;  /* bits of a parameter on the way */
+    enum lh_reduction reduction;
+    enum lh_compression compression;
+    double keep_frac;         /* numbers sent over parameters */
+    bool on_host;             /* outer parameters and momentum */
+    double host_bytes_per_s;  /* of an accelerator to its host, each way */
+};
 enum lh_collectives { LH_COUPLED, LH_MESSAGES };
 /* Over the parallel cables of an uplink. */
 enum lh_routing { LH_SPRAY, LH_ECMP };
@@ -478,6 +511,7 @@ struct lh_scenario {
     const char *name;
     int64_t seed;
     struct lh_model model;
+    struct lh_ideal ideal;         /* instead of a transformer */
     struct lh_training training;
     struct lh_stack stack;
     struct lh_plan plan;
@@ -488,6 +522,7 @@ struct lh_scenario {
     struct lh_layout layout;
     enum lh_across across_sites;
     enum lh_sync_kind sync;
+    struct lh_outer outer;         /* where sync is not every-step */
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
     int n_faults;
     struct lh_fault *faults;

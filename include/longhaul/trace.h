@@ -6,6 +6,10 @@
  *
  *   record of (class c, op o):  r = class_first[c] + o
  *
+ * Of a program with cycles the steps of one cycle, those left out that repeat
+ * the one before them (step_repeats).  Step i has its records at i * n_records
+ * and its classes' begin and end at i * n_classes.
+ *
  * Power states follow from the records: an accelerator computes while a
  * compute op runs, communicates while only communications are in flight, and
  * idles else.
@@ -26,11 +30,19 @@ struct lh_trace {
     int64_t *class_first;     /* [n_classes + 1] first record               */
     double *class_speed;      /* [n_classes] of compute, 1 = nominal; where it
                                  changes in the step the highest             */
-    double *class_begin_s;    /* [n_classes] end of the step before          */
-    double *class_end_s;      /* [n_classes] end of this step; of a step from
-                                 rest that of its last op, for all classes   */
+    int32_t n_steps;          /* kept; 0 is 1                                */
+    int64_t phase;            /* step of the cycle that the first of them is */
+    int64_t *step_number;     /* [n_steps] counted from the first; NULL: 0   */
+    int64_t *step_repeats;    /* [n_steps] steps after it that are like it;
+                                 NULL: none                                  */
+    double *class_begin_s;    /* [n_steps x n_classes] end of the step before */
+    double *class_end_s;      /* [n_steps x n_classes] end of this step; of a
+                                 step from rest that of its last op, for all
+                                 classes                                     */
 
     int64_t n_records;
+    /* of posted_s .. late: [n_steps x n_records]; an op that does not run in a
+     * step has start_s < 0 there */
     double *posted_s;   /* the rank had everything it needs itself           */
     double *start_s;    /* compute: runs; comm: the last member was ready     */
     double *end_s;
@@ -60,6 +72,11 @@ struct lh_trace {
     int64_t events;           /* callbacks of the engine                      */
     double wall_s;            /* of the child; never in a result              */
 };
+
+static inline int32_t lh_trace_steps(const struct lh_trace *t)
+{
+    return t->n_steps > 1 ? t->n_steps : 1;
+}
 
 struct lh_sim_point {
     const struct lh_scenario *scenario;

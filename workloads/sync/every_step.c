@@ -201,8 +201,10 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
                                     enum lh_collective collective, double bytes,
                                     enum lh_task task)
 {
-    /* What sync.algorithm names is for all replicas, or for the groups. */
-    bool part = lh__fit_is_hybrid(b->fit);
+    /* What sync.algorithm names is for all replicas, for the groups, or
+     * for islands. */
+    bool part = lh__fit_is_hybrid(b->fit)
+                || b->fit->scenario->sync != LH_SYNC_EVERY_STEP;
 
     return (struct lh__comm_spec){
         .comm =
@@ -413,7 +415,7 @@ static void gather_weights(struct lh__builder *b)
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied, mirrored;
+    int32_t reduction, tied, mirrored, update;
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -443,9 +445,18 @@ void lh__sync_finish(struct lh__builder *b)
         lh__emit_wait(b, mirrored);
     }
     optimizer(b);
-    if (b->fit->scenario->plan.zero == 3)
-        lh__weights_finish(b, b->last_compute);
-    else if (b->fit->scenario->plan.zero >= 1)
+    update = b->last_compute;
+    lh__outer_emit(b);
+    b->flow = update;
+    if (b->fit->scenario->plan.zero == 3) {
+        lh__weights_finish(b, update);
+        lh__outer_await(b, b->first_gather, true);
+    } else if (b->fit->scenario->plan.zero >= 1) {
+        int32_t first = b->n_ops;
+
         gather_weights(b);
+        if (b->n_ops > first)
+            lh__outer_await(b, first, false);
+    }
     lh__emit_cut(b);
 }

@@ -1,0 +1,1 @@
+longhaul run intellect-1-usa.yaml

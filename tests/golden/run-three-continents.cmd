@@ -1,0 +1,1 @@
+longhaul run three-continents.yaml

@@ -1,0 +1,1 @@
+longhaul show trace llama-8b-two-sites.yaml --set plan.tensor=1 --set plan.zero=1 --set training.global_batch=128 --set sync.kind=streaming-diloco --set sync.every=8 --set sync.fragments=2 | grep -E '^(trace|step|class)|wan|optimizer'
