@@ -103,7 +103,9 @@ static void put_value(struct emitter *e, const struct lh__key *key,
             lh_text_add(e->out, text);
         break;
     case LH__NUMBERS:
-        lh_text_printf(e->out, strchr(text, ',') ? "[%s]" : "%s", text);
+        lh_text_printf(e->out,
+                       strchr(text, ',') || *text == '\0' ? "[%s]" : "%s",
+                       text);
         break;
     case LH__COUNTS:
     case LH__LOCATION: lh_text_printf(e->out, "[%s]", text); break;
