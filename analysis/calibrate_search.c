@@ -17,7 +17,7 @@
 
 #include "calibrate.h"
 
-enum { ROUNDS = 5, SPREAD = 4 };
+enum { ROUNDS = 3, SPREAD = 2 };
 static const double least_gain = 1e-4, least_radius = 1.0 / 256;
 
 /* Does a row that is not left out use it? */
