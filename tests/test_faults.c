@@ -276,6 +276,7 @@ static void a_dated_straggler_is_slow_for_its_time(void)
                          "  - {rank: 2, slowdown: 2, at: 20 ms, for: 100 ms}\n"
                          "  - {rank: 3, slowdown: 2, at: 50 ms, for: 60 ms}\n"),
                   r.result.step_time_s, 1e-12);
+    end(&healthy);
     end(&r);
 }
 

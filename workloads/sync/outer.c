@@ -143,10 +143,11 @@ double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
 {
     const struct lh_outer *outer = &fit->scenario->outer;
     double most = 0.0, sum = 0.0, state = is_mean(fit) ? 0.0 : 8.0;
-    int64_t flying = 1 + outer->overlap * lh__fragments(outer) / outer->every;
+    int64_t flying;
 
     if (fit->scenario->sync == LH_SYNC_EVERY_STEP)
         return 0.0;
+    flying = 1 + outer->overlap * lh__fragments(outer) / outer->every;
     for (int64_t f = 0; f < lh__fragments(outer); f++) {
         double n = shard_parameters(fit, share_of(fit, stage, f));
 
