@@ -34,6 +34,7 @@ struct pair {
     struct lh_result result[SIDES];
     struct mishap mishap;
     int32_t exchange_row; /* of the first stage; -1: none */
+    bool is_sensitive;    /* rounding moves its ends: two engines differ */
     char *text;
 };
 

@@ -84,8 +84,8 @@ static void reads_spans(void)
 
 static void says_what_is_wrong(void)
 {
-    refused("fibres[0].lenght=1,2 km",
-            "no key 'fibres[0].lenght'; did you mean 'fibres[].length'?");
+    refused("fibres[0].lengths=1,2 km",
+            "no key 'fibres[0].lengths'; did you mean 'fibres[].length'?");
     refused("fibres[0].length=1,2",
             "'1' has no unit; a length needs m or km, e.g. '1000 km'");
     refused("plan.tensor=1,,2", "an empty value in '1,,2'");
