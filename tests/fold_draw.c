@@ -580,9 +580,9 @@ struct draw draw_make(uint64_t seed)
     d.blocks = one_in(r, 3);
     d.parallel = one_in(r, 4);
     d.looks_near = one_in(r, 8);
-    d.old_stack = one_in(r, 2);
+    d.old_stack = !one_in(r, 3);
     d.narrow_gathers = one_in(r, 2);
-    d.rank = one_in(r, 5) ? 4 << below(r, 3) : 0;
+    d.rank = one_in(r, 4) ? 4 << below(r, 3) : 0;
     d.few_adapters = one_in(r, 2);
     settle(&d);
     return d;
