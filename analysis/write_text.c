@@ -228,9 +228,10 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
         lh_text_printf(&text, "  CP %" PRId64, axes->size[LH_AXIS_CONTEXT]);
     lh_text_printf(&text, "  DP %" PRId64, lh_axes_replicas(axes));
     add_shards(&text, s);
-    if (s->plan.expert > 1) {
+    if (s->plan.expert > 1)
         lh_text_printf(&text, "  EP %" PRId64, s->plan.expert);
-    }
+    if (s->plan.whole_experts)
+        lh_text_printf(&text, "  ETP 1");
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"

@@ -175,6 +175,11 @@ static const struct lh__key keys[] = {
      .max = AXIS_MAX, .fallback = "1", .unit = "replicas",
      .help = "Expert parallelism: replicas that share the routed experts; "
              "divides plan.data and the model's experts."},
+    {"plan.whole_experts", LH__FLAG, .offset = ROOT(s.plan.whole_experts),
+     .fallback = "false",
+     .help = "Experts are not split over the tensor group (expert tensor "
+             "parallelism is 1 in place of plan.tensor), and plan.expert "
+             "counts accelerators: whole tensor groups."},
     {"plan.dispatch", LH__CHOICE, .offset = ROOT(s.plan.dispatch),
      .choices = "direct|relay", .fallback = "direct",
      .help = "How tokens travel to their experts: a copy to each; or one to "

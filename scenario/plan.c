@@ -74,10 +74,10 @@ static struct lh_where gpus_where(const struct lh__reader *r, int i)
 static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
 {
     const struct lh_scenario *s = &r->root->s;
-    const char *axes = s->plan.expert > 1
+    const char *axes = lh_expert_replicas(&s->plan) > 1
                            ? "expert replicas (tensor x pipeline x context)"
                            : "one replica (tensor x pipeline x context)";
-    int64_t group = replica * s->plan.expert;
+    int64_t group = replica * lh_expert_replicas(&s->plan);
     int64_t data = 0;
     bool good = true;
     struct lh_site trainer;
@@ -87,21 +87,22 @@ static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
     for (int i = 0; i < n_sites; i++) {
         int64_t here = sites[i].gpus / group;
         int64_t idle = sites[i].gpus % group;
-        data += here * s->plan.expert;
+        data += here * lh_expert_replicas(&s->plan);
         if (here == 0) {
             lh_error(r->ctx, gpus_where(r, i),
                      "site '%s' has %" PRId64 " accelerators; %s %s "
                      "%" PRId64,
                      sites[i].name, sites[i].gpus, axes,
-                     s->plan.expert > 1 ? "need" : "needs", group);
+                     lh_expert_replicas(&s->plan) > 1 ? "need" : "needs",
+                     group);
             good = false;
         } else if (idle > 0) {
             lh_warn(r->ctx, gpus_where(r, i),
                     "%" PRId64 " of the %" PRId64 " accelerators of site '%s' "
                     "are idle: %s %" PRId64,
                     idle, sites[i].gpus, sites[i].name,
-                    s->plan.expert > 1 ? "expert replicas need"
-                                       : "a replica needs",
+                    lh_expert_replicas(&s->plan) > 1 ? "expert replicas need"
+                                                     : "a replica needs",
                     group);
         }
     }
@@ -145,14 +146,24 @@ static int64_t derive_data(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     int64_t replica = s->plan.tensor * s->plan.pipeline * s->plan.context;
     bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
-    int64_t data =
-        stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
+    int64_t sharing = lh_expert_replicas(&s->plan);
+    int64_t data;
 
-    if (data % s->plan.expert != 0) {
+    if (s->plan.whole_experts && s->plan.expert % s->plan.tensor != 0) {
         lh_error(r->ctx, lh__where_at(r, "plan.expert"),
-                 "plan.expert is %" PRId64
-                 ", which does not divide the %" PRId64 " replicas",
-                 s->plan.expert, data);
+                 "plan.expert is %" PRId64 ", no multiple of plan.tensor "
+                 "(%" PRId64 "): with plan.whole_experts whole tensor groups "
+                 "share experts",
+                 s->plan.expert, s->plan.tensor);
+        return 0;
+    }
+    data =
+        stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
+    if (data % sharing != 0) {
+        lh_error(r->ctx, lh__where_at(r, "plan.expert"),
+                 "%" PRId64 " replicas share experts (plan.expert), which does "
+                 "not divide the %" PRId64 " replicas",
+                 sharing, data);
         return 0;
     }
     if (data > 0 && s->plan.data > 0 && s->plan.data != data
@@ -201,20 +212,20 @@ static void check_shard(struct lh__reader *r)
     const struct lh_plan *plan = &s->plan;
     bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
-    int64_t group = replica * plan->expert;
+    int64_t sharing = lh_expert_replicas(plan);
+    int64_t group = replica * sharing;
 
     if (plan->zero == 0 || plan->shard == 0)
         return;
-    if (plan->shard % plan->expert != 0) {
+    if (plan->shard % sharing != 0) {
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),
                  "shard groups of %" PRId64 " replicas are no whole number of "
                  "the %" PRId64 " replicas that share experts (plan.expert)",
-                 plan->shard, plan->expert);
+                 plan->shard, sharing);
         return;
     }
     for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
-        int64_t here =
-            stages ? plan->data : s->sites[i].gpus / group * plan->expert;
+        int64_t here = stages ? plan->data : s->sites[i].gpus / group * sharing;
         if (here % plan->shard == 0)
             continue;
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),
@@ -301,6 +312,10 @@ static void check_idle_keys(struct lh__reader *r)
         idle_key(r, "plan.dispatch", "plan.expert is 1");
         idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
     }
+    if (s->model.layers > 0 && s->model.experts == 0)
+        idle_key(r, "plan.whole_experts", "the model has no experts");
+    else if (s->plan.tensor == 1)
+        idle_key(r, "plan.whole_experts", "plan.tensor is 1");
     if (s->plan.pipeline == 1)
         idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
 }

@@ -23,7 +23,8 @@ static int64_t replicas_at(const struct lh_scenario *s, int i)
 
     if (s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1)
         return plan->data;
-    return s->sites[i].gpus / replica / plan->expert * plan->expert;
+    return s->sites[i].gpus / replica / lh_expert_replicas(plan)
+           * lh_expert_replicas(plan);
 }
 
 static void derive_island(struct lh__reader *r)
@@ -68,11 +69,11 @@ static void check_island(struct lh__reader *r)
     const struct lh_scenario *s = &r->root->s;
     int64_t begin = 0;
 
-    if (s->outer.island % s->plan.expert != 0)
+    if (s->outer.island % lh_expert_replicas(&s->plan) != 0)
         lh_error(r->ctx, lh__where_at(r, "sync.island"),
-                 "sync.island is %" PRId64 ", no multiple of plan.expert "
-                 "(%" PRId64 ")",
-                 s->outer.island, s->plan.expert);
+                 "sync.island is %" PRId64 ", no multiple of the replicas that "
+                 "share experts (%" PRId64 ", plan.expert)",
+                 s->outer.island, lh_expert_replicas(&s->plan));
     for (int i = 0; i < n_parts(s); i++) {
         int64_t here = replicas_at(s, i);
         if (is_whole(s->outer.island, begin, here)) {

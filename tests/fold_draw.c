@@ -140,8 +140,10 @@ static void settle_shards(struct draw *d)
  * more than RANKS_MAX. */
 static void settle_experts(struct draw *d)
 {
-    if (d->expert == 0)
+    if (d->expert == 0) {
+        d->whole = false;
         return;
+    }
     d->sequence_parallel = true;
     for (;; d->expert /= 2) {
         struct draw grouped = *d;
@@ -154,8 +156,9 @@ static void settle_experts(struct draw *d)
             break;
         }
     }
-    d->zipf = d->zipf && d->expert > 1;
-    d->relay = d->relay && d->expert > 1;
+    d->whole = d->whole && d->tensor > 1 && d->expert * d->tensor <= 16;
+    d->zipf = d->zipf && (d->whole || d->expert > 1);
+    d->relay = d->relay && (d->whole || d->expert > 1);
 }
 
 /* Are there several islands in a site? */
@@ -565,6 +568,7 @@ struct draw draw_make(uint64_t seed)
         d.expert = 1 << below(r, 4);
         d.zipf = one_in(r, 2);
         d.relay = one_in(r, 2);
+        d.whole = !one_in(r, 3);
     }
     draw_detour(&d);
     draw_shards(&d);
@@ -632,7 +636,7 @@ static void shrink_plan(struct draw *d, int way)
         d->keep_weights = false;
         break;
     case 12: d->expert /= 2; break;
-    case 13: d->zipf = d->relay = false; break;
+    case 13: d->zipf = d->relay = d->whole = false; break;
     case 14: d->fp8 = false; break;
     case 15: d->hides_tensor = false; break;
     case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
@@ -728,7 +732,7 @@ int draw_cost(const struct draw *d)
             + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
             + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
-            + d->relay;
+            + d->relay + d->whole;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -79,6 +79,7 @@ enum feature {
     MERGES_LATER,
     LEAVES_OUT,
     EXPERTS,
+    WHOLE_EXPERTS,
     POPULAR_EXPERTS,
     RELAYED,
     ON_RAILS,
@@ -165,6 +166,7 @@ static const char *const feature_names[N_FEATURES] = {
     [MERGES_LATER] = "fragments merged steps later",
     [LEAVES_OUT] = "steps of a cycle left out",
     [EXPERTS] = "experts over replicas",
+    [WHOLE_EXPERTS] = "experts over tensor and replicas",
     [POPULAR_EXPERTS] = "popular experts",
     [RELAYED] = "relayed dispatch",
     [ON_RAILS] = "rails",
@@ -443,6 +445,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
     has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;
     has[EXPERTS] = d->expert > 1;
+    has[WHOLE_EXPERTS] = d->whole;
     has[POPULAR_EXPERTS] = d->zipf;
     has[RELAYED] = d->relay;
     has[FLAT] = sites && !d->stages_across && d->algorithm == 1;

@@ -64,7 +64,9 @@ static void put_plan(struct lh_text *t, const struct draw *d)
         lh_text_printf(t, ",\n   prefetch: %d, reshard_after_forward: %s",
                        d->prefetch, d->keep_weights ? "false" : "true");
     if (d->expert > 0)
-        lh_text_printf(t, ", expert: %d, dispatch: %s", d->expert,
+        lh_text_printf(t, ", expert: %d%s, dispatch: %s",
+                       d->expert * (d->whole ? d->tensor : 1),
+                       d->whole ? ", whole_experts: true" : "",
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);

@@ -241,6 +241,48 @@ static void sends_what_it_says(void)
     lh_ctx_end(&ctx);
 }
 
+/* Tensor 2 and 4 replicas, 8 accelerators, share whole experts: each sends its
+ * own tokens over both axes, and nothing is gathered for the routed experts.
+ * It holds as many weights as with halves of experts on 4 replicas, of the
+ * copies half the tokens and of each the whole width. */
+static void whole_experts_take_tensor_ranks(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    static const char *const plans[] = {
+        "tensor: 2, expert: 8, whole_experts: true, recompute: none",
+        "tensor: 2, expert: 4, recompute: none"};
+    struct lh_program p[2];
+    int n_tensor[2] = {0};
+
+    for (int i = 0; i < 2; i++) {
+        struct lh_scenario s;
+        unsigned axes = LH_AXIS_BIT(LH_AXIS_EXPERT)
+                        | (i == 0 ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0);
+
+        scenario_read(&s, "mixtral-8x7b", plans[i],
+                      "sequence_length: 4096, global_batch: 16", &ctx);
+        p[i] = build(&s, &ctx);
+        LH_CHECK(p[i].axes.size[LH_AXIS_EXPERT] == 4);
+        for (int32_t o = 0; o < p[i].templates[0].n_ops; o++) {
+            const struct lh_op *op = &p[i].templates[0].ops[o];
+
+            n_tensor[i] += op->category == LH_TENSOR_COMM;
+            if (op->task != LH_TASK_DISPATCH)
+                continue;
+            LH_CHECK(p[i].comms[op->comm].axes == axes);
+            LH_CHECK_NEAR(p[i].comms[op->comm].bytes, 2 * 2 * 4096.0 * 2048,
+                          1e-15);
+        }
+    }
+    /* A gather and a reduce-scatter less, forward and backward. */
+    LH_CHECK(n_tensor[1] - n_tensor[0] == 2 * 2 * 32 * 2);
+    LH_CHECK_NEAR(p[0].memory[0].weights, p[1].memory[0].weights, 1e-15);
+    LH_CHECK_NEAR(p[0].memory[0].optimizer, p[1].memory[0].optimizer, 1e-15);
+    LH_CHECK_NEAR(p[1].memory[0].activations - p[0].memory[0].activations,
+                  4096 * 32 * 2 * (2 * 4096.0 / 2), 1e-9);
+    lh_ctx_end(&ctx);
+}
+
 static double op_seconds(const struct lh_program *p)
 {
     double sum_s = 0;
@@ -315,6 +357,38 @@ static void steps_in_closed_form(void)
                       1e-4); /* the norm */
         lh_topology_free(t);
     }
+    lh_ctx_end(&ctx);
+}
+
+/* The same 16 on one switch, tensor 2: an all-to-all of half the tokens. */
+static void whole_experts_in_closed_form(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_topology *t;
+    struct lh_trace trace;
+    struct lh_result result;
+    enum lh_status status;
+
+    scenario_read(&s, "qwen3-30b-a3b",
+                  "tensor: 2, expert: 16, whole_experts: true, recompute: "
+                  "none, overlap: {gradients: false}",
+                  "sequence_length: 4096, global_batch: 8", &ctx);
+    LH_REQUIRE(
+        lh_fabric_by_name(&s.sites[0].fabric, "switch", LH_NOWHERE, &ctx)
+        == LH_OK);
+    struct lh_program p = build(&s, &ctx);
+    LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
+    struct lh_sim_point point = {&s, &p, t};
+    LH_REQUIRE(lh_sim_run_many(&trace, &status, &point, 1, 1, &ctx) == LH_OK);
+    LH_REQUIRE(lh_result_make(&result, &trace, &p, t, &ctx) == LH_OK);
+    double nic =
+        s.sites[0].fabric.nic_bytes_per_s * s.sites[0].fabric.nic_frac;
+    double alpha_s =
+        s.stack.collective_base_s + 2 * s.sites[0].fabric.nic_latency_s;
+    double all_s = alpha_s + 15.0 / 16 * 2 * 8 * 2048.0 * 2048 / nic;
+    LH_CHECK_NEAR(result.breakdown_s[LH_EXPERT_COMM], 4 * 48 * all_s, 1e-9);
+    lh_topology_free(t);
     lh_ctx_end(&ctx);
 }
 
@@ -506,7 +580,9 @@ int main(void)
         {"launches a kernel an expert", launches_a_kernel_an_expert},
         {"exchanges expanded keys", exchanges_expanded_keys},
         {"sends what it says", sends_what_it_says},
+        {"whole experts take tensor ranks", whole_experts_take_tensor_ranks},
         {"steps in closed form", steps_in_closed_form},
+        {"whole experts in closed form", whole_experts_in_closed_form},
         {"relays in closed form", relays_in_closed_form},
         {"agrees with DeepEP", agrees_with_deepep},
         {"spreads visits", spreads_visits},

@@ -18,9 +18,9 @@
  *   leave   k h values a token weighted and added in place, residual
  *
  * (a plain MLP has e in place of 2 e).  With fp8 the products of routed and
- * shared experts are in fp8, the router's in bf16.  A group of few rows fills few tiles and
- * waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e / t; plain
- * 4), 6 or 4 e s / t, and 4 E / S of scores.
+ * shared experts are in fp8, the router's in bf16.  A group of few rows fills
+ * few tiles and waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e
+ * / t; plain 4), 6 or 4 e s / t, and 4 E / S of scores.
  *
  * Routing: balanced, or the i-th most popular expert is visited by a share of
  * the tokens in proportion to i^-exponent, capped at one visit a token; what
@@ -112,7 +112,7 @@ static void routed(struct lh__work *work, const struct lh__fit *fit,
                    const struct lh_device *device, bool backward)
 {
     const struct lh__dims *d = &fit->dims;
-    double rows = d->hottest * d->visits * d->tokens;
+    double rows = d->hottest * d->visits * d->tokens * d->own_frac;
     struct lh__gemm group = {
         .batch = d->experts, .m = rows / d->experts, .n = d->expert_ffn};
     bool spread = fit->scenario->plan.expert > 1;
@@ -145,7 +145,8 @@ double lh__sparse_kept_bytes(const struct lh__fit *fit)
     const struct lh__dims *d = &fit->dims;
     double inner = gates(fit) > 1.0 ? 6.0 : 4.0;
 
-    return d->hottest * d->visits * (2.0 * d->hidden + inner * d->expert_ffn)
+    return d->hottest * d->visits * d->own_frac
+               * (2.0 * d->hidden + inner * d->expert_ffn)
            + inner * d->shared_ffn
            + 4.0 * (double)fit->scenario->model.experts / d->shards;
 }
@@ -158,7 +159,7 @@ double lh__sparse_narrow_bytes(const struct lh__fit *fit)
     double own = d->shared_ffn > 0.0 ? d->hidden / d->shards : 0.0;
 
     return own - d->shared_ffn
-           - d->hottest * d->visits * (d->hidden + d->expert_ffn);
+           - d->hottest * d->visits * d->own_frac * (d->hidden + d->expert_ffn);
 }
 
 /* ---- routing ------------------------------------------------------------ */

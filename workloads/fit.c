@@ -158,7 +158,7 @@ bool lh__fit_scatters(const struct lh__fit *fit)
 double lh__shard_parameters(const struct lh__fit *fit, double dense,
                             double routed)
 {
-    return (dense + routed * (double)fit->scenario->plan.expert)
+    return (dense + routed * (double)lh_expert_replicas(&fit->scenario->plan))
            / (double)fit->shard;
 }
 
@@ -308,10 +308,14 @@ static void check_experts(const struct lh_scenario *s, int64_t data,
     }
     check_multiple(ctx, s, model->experts, s->plan.expert,
                    "plan.expert does not fit the model's experts");
-    check_multiple(ctx, s, data, s->plan.expert,
+    check_multiple(ctx, s, data, lh_expert_replicas(&s->plan),
                    "plan.expert does not fit the replicas");
-    check_multiple(ctx, s, model->expert_ffn, s->plan.tensor,
-                   "plan.tensor does not fit the width of an expert");
+    if (s->plan.whole_experts)
+        check_multiple(ctx, s, s->plan.expert, s->plan.tensor,
+                       "plan.expert does not fit plan.tensor");
+    else
+        check_multiple(ctx, s, model->expert_ffn, s->plan.tensor,
+                       "plan.tensor does not fit the width of an expert");
     if (s->plan.tensor > 1 && !s->plan.sequence_parallel)
         lh_error(ctx, where,
                  "plan.sequence_parallel: false: a model with experts and "
@@ -483,7 +487,7 @@ static void check_shard(const struct lh_scenario *s, int64_t data,
         return;
     check_multiple(ctx, s, data, s->plan.shard,
                    "plan.shard does not fit the replicas");
-    check_multiple(ctx, s, s->plan.shard, s->plan.expert,
+    check_multiple(ctx, s, s->plan.shard, lh_expert_replicas(&s->plan),
                    "plan.shard does not fit plan.expert");
 }
 
@@ -576,7 +580,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
                                                                 : LH_AXIS_DATA);
     if (plan->context > 1)
         out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
-    if (plan->expert > 1)
+    if (lh_expert_replicas(plan) > 1)
         out->shard_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);

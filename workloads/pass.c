@@ -281,7 +281,9 @@ static void exchange(struct lh__builder *b, const struct lap *lap,
         .comm =
             {
                 .collective = LH_ALL_TO_ALL,
-                .axes = LH_AXIS_BIT(LH_AXIS_EXPERT),
+                .axes =
+                    LH_AXIS_BIT(LH_AXIS_EXPERT)
+                    | (plan->whole_experts ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0),
                 .bytes = (fp8 ? 1.0 : 2.0) * d->visits * d->hidden * d->tokens
                          / d->shards,
                 .load = b->loads,
@@ -316,7 +318,11 @@ static void routed_experts(struct lh__builder *b, const struct lap *lap,
                            const struct lh__work *work)
 {
     exchange(b, lap, LH_TASK_DISPATCH);
-    expert_segment(b, lap, work, b->fit->dims.visits * b->fit->dims.hottest);
+    if (b->fit->scenario->plan.whole_experts)
+        compute(b, lap, work);
+    else
+        expert_segment(b, lap, work,
+                       b->fit->dims.visits * b->fit->dims.hottest);
     exchange(b, lap, LH_TASK_COMBINE);
 }
 

@@ -77,13 +77,13 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
-    out->size[LH_AXIS_EXPERT] = s->plan.expert;
+    out->size[LH_AXIS_EXPERT] = lh_expert_replicas(&s->plan);
     out->size[LH_AXIS_SHARD] =
-        lh__fit_is_hybrid(fit) ? s->plan.shard / s->plan.expert : 1;
+        lh__fit_is_hybrid(fit) ? s->plan.shard / out->size[LH_AXIS_EXPERT] : 1;
     if (s->sync != LH_SYNC_EVERY_STEP)
-        out->size[LH_AXIS_SHARD] = s->outer.island / s->plan.expert;
+        out->size[LH_AXIS_SHARD] = s->outer.island / out->size[LH_AXIS_EXPERT];
     out->size[LH_AXIS_DATA] =
-        fit->replicas / s->plan.expert / out->size[LH_AXIS_SHARD];
+        fit->replicas / out->size[LH_AXIS_EXPERT] / out->size[LH_AXIS_SHARD];
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];

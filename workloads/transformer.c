@@ -78,10 +78,12 @@ void lh__dims_make(struct lh__dims *out, const struct lh_scenario *s)
         .ffn = (double)s->model.ffn / t,
         .vocab = ceil((double)s->model.vocab / t),
         .experts = (double)s->model.experts / (double)s->plan.expert,
-        .expert_ffn = (double)s->model.expert_ffn / t,
+        .expert_ffn =
+            (double)s->model.expert_ffn / (s->plan.whole_experts ? 1.0 : t),
         .shared_ffn =
             (double)(s->model.shared_experts * s->model.expert_ffn) / t,
         .visits = (double)s->model.experts_per_token,
+        .own_frac = s->plan.whole_experts ? 1.0 / t : 1.0,
         .hottest = 1.0,
     };
     out->tokens = out->micro_batch * out->sequence / out->context;

@@ -45,6 +45,8 @@ struct lh__dims {
     double experts;                /* routed ones of one accelerator, 0: none */
     double expert_ffn, shared_ffn; /* of one accelerator */
     double visits;                 /* experts that a token visits */
+    double own_frac;               /* of the tensor group's tokens, those that
+                                      come to an accelerator's experts */
     double hottest; /* tokens of the most visited accelerator over the mean */
 };
 

@@ -93,6 +93,8 @@ enum lh_dispatch { LH_DISPATCH_DIRECT, LH_DISPATCH_RELAY };
 
 struct lh_plan {
     int64_t tensor, pipeline, context, expert;
+    bool whole_experts;       /* experts are not split over tensor, and expert
+                                 counts accelerators of tensor groups */
     enum lh_dispatch dispatch;
     enum lh_precision dispatch_precision; /* bf16 | fp8 */
     enum lh_context_kind context_kind;
@@ -114,6 +116,14 @@ struct lh_plan {
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
 };
+
+/* Replicas that share the routed experts, at least 1. */
+static inline int64_t lh_expert_replicas(const struct lh_plan *plan)
+{
+    if (!plan->whole_experts || plan->expert < plan->tensor)
+        return plan->expert;
+    return plan->expert / plan->tensor;
+}
 
 /* One row of data/accelerators.csv. */
 struct lh_device {

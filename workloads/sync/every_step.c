@@ -225,7 +225,7 @@ struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
 
 bool lh__shards_routed(const struct lh__fit *fit, double routed)
 {
-    int64_t expert = fit->scenario->plan.expert;
+    int64_t expert = lh_expert_replicas(&fit->scenario->plan);
 
     return expert > 1 && routed > 0.0 && fit->shard > expert;
 }
@@ -236,7 +236,7 @@ static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
                          enum lh_collective collective, enum lh_task task)
 {
     bool weights = task == LH_TASK_WEIGHTS;
-    bool alike = b->fit->scenario->plan.expert == 1;
+    bool alike = lh_expert_replicas(&b->fit->scenario->plan) == 1;
     double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
     double bytes =
         weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;

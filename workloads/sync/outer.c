@@ -116,7 +116,7 @@ static struct share share_of(const struct lh__fit *fit, int stage,
 /* Those that one accelerator of an island agrees on with the other islands. */
 static double shard_parameters(const struct lh__fit *fit, struct share share)
 {
-    double expert = (double)fit->scenario->plan.expert;
+    double expert = (double)lh_expert_replicas(&fit->scenario->plan);
 
     if (fit->scenario->outer.reduction == LH_REDUCTION_FLAT)
         return share.all;
@@ -223,7 +223,7 @@ static void gather(struct lh__builder *b, struct share share)
 {
     struct lh__comm_spec spec = lh__shard_comm(
         b, LH_ALL_GATHER, 2.0 * (share.all - share.routed), LH_TASK_WEIGHTS);
-    int64_t expert = b->fit->scenario->plan.expert;
+    int64_t expert = lh_expert_replicas(&b->fit->scenario->plan);
     int32_t op;
 
     if (expert == 1)

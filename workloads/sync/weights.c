@@ -189,7 +189,7 @@ static void gather_unit(struct lh__builder *b, const struct lh__chunk *c,
     int layer = is_layer(c, unit) ? lh__unit_layer(c, unit) : -1;
     int32_t last;
 
-    if (b->fit->scenario->plan.expert > 1)
+    if (lh_expert_replicas(&b->fit->scenario->plan) > 1)
         n -= routed;
     last = gather(b, bytes * n, axes, layer, room_for(b, id));
     if (b->first_gather == LH__NO_OP)
