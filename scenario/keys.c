@@ -253,6 +253,12 @@ static const struct lh__key keys[] = {
      .fallback = "false",
      .help = "Tensor communication is hidden behind matrix products, chunk by "
              "chunk; needs sequence_parallel."},
+    {"plan.overlap.expert", LH__FLAG, .offset = ROOT(s.plan.overlap_expert),
+     .fallback = "false",
+     .help = "A stage runs a forward beside the backward of another "
+             "micro-batch, so that dispatch and combine of one hide behind "
+             "the computation of the other; the interleaved schedule then "
+             "warms up with one forward more.  DualPipe's always do."},
     {"plan.overlap.pipeline", LH__FLAG,
      .offset = ROOT(s.plan.overlap_pipeline), .fallback = "true",
      .help = "Transfers between stages run beside the computation; false: "

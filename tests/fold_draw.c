@@ -240,6 +240,10 @@ static void settle_pairs(struct draw *d)
     if (!d->fp8 || d->zero == 0)
         d->narrow_gathers = false;
     d->few_adapters = d->few_adapters && d->rank > 0;
+    if (d->schedule != LH_SCHEDULE_INTERLEAVED || d->zero > 1 || d->ideal
+        || d->islands.kind != LH_SYNC_EVERY_STEP)
+        d->pairs = false;
+    d->blocks = d->blocks && !d->pairs;
 }
 
 /* Stages in pairs, and enough micro-batches to fill them. */
@@ -539,6 +543,16 @@ static void draw_in_network(struct draw *d, uint64_t *r)
     d->sequence_parallel = false;
 }
 
+static void draw_pairs(struct draw *d, uint64_t *r)
+{
+    d->pairs = true;
+    d->schedule = LH_SCHEDULE_INTERLEAVED;
+    d->pipeline = d->pipeline > 1 ? d->pipeline : 2;
+    d->zero = below(r, 2);
+    d->ideal = false;
+    d->islands.kind = LH_SYNC_EVERY_STEP;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -588,6 +602,8 @@ struct draw draw_make(uint64_t seed)
     d.narrow_gathers = one_in(r, 2);
     d.rank = one_in(r, 4) ? 4 << below(r, 3) : 0;
     d.few_adapters = one_in(r, 2);
+    if (one_in(r, 8))
+        draw_pairs(&d, r);
     settle(&d);
     return d;
 }
@@ -636,7 +652,7 @@ static void shrink_plan(struct draw *d, int way)
         d->keep_weights = false;
         break;
     case 12: d->expert /= 2; break;
-    case 13: d->zipf = d->relay = d->whole = false; break;
+    case 13: d->zipf = d->relay = d->whole = d->pairs = false; break;
     case 14: d->fp8 = false; break;
     case 15: d->hides_tensor = false; break;
     case 16: d->context = d->context > 1 ? d->context / 2 : 1; break;
@@ -732,7 +748,7 @@ int draw_cost(const struct draw *d)
             + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
             + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
-            + d->relay + d->whole;
+            + d->relay + d->whole + d->pairs;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -90,6 +90,7 @@ struct draw {
     bool keep_weights; /* from forward to backward */
     int expert;        /* replicas that share experts; 0: a dense model */
     bool whole;        /* experts are not split over tensor */
+    bool pairs;        /* forwards stand beside backwards, interleaved */
     bool zipf;         /* routing */
     bool relay;        /* dispatch, once a node */
     bool fp8, hides_tensor;

@@ -70,11 +70,12 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s}",
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s}",
                    d->overlap ? "true" : "false",
                    d->hides_tensor ? "true" : "false",
                    d->ideal && d->recompute > 0 ? ", forward: true" : "",
-                   d->blocks ? ", pipeline: false" : "");
+                   d->blocks ? ", pipeline: false" : "",
+                   d->pairs ? ", expert: true" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");

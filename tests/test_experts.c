@@ -374,21 +374,75 @@ static void whole_experts_in_closed_form(void)
                   "tensor: 2, expert: 16, whole_experts: true, recompute: "
                   "none, overlap: {gradients: false}",
                   "sequence_length: 4096, global_batch: 8", &ctx);
-    LH_REQUIRE(
-        lh_fabric_by_name(&s.sites[0].fabric, "switch", LH_NOWHERE, &ctx)
-        == LH_OK);
+    LH_REQUIRE(lh_fabric_by_name(&s.sites[0].fabric, "switch", LH_NOWHERE, &ctx)
+               == LH_OK);
     struct lh_program p = build(&s, &ctx);
     LH_REQUIRE(lh_topology_build(&t, &s, &ctx) == LH_OK);
     struct lh_sim_point point = {&s, &p, t};
     LH_REQUIRE(lh_sim_run_many(&trace, &status, &point, 1, 1, &ctx) == LH_OK);
     LH_REQUIRE(lh_result_make(&result, &trace, &p, t, &ctx) == LH_OK);
-    double nic =
-        s.sites[0].fabric.nic_bytes_per_s * s.sites[0].fabric.nic_frac;
+    double nic = s.sites[0].fabric.nic_bytes_per_s * s.sites[0].fabric.nic_frac;
     double alpha_s =
         s.stack.collective_base_s + 2 * s.sites[0].fabric.nic_latency_s;
     double all_s = alpha_s + 15.0 / 16 * 2 * 8 * 2048.0 * 2048 / nic;
     LH_CHECK_NEAR(result.breakdown_s[LH_EXPERT_COMM], 4 * 48 * all_s, 1e-9);
     lh_topology_free(t);
+    lh_ctx_end(&ctx);
+}
+
+/* Simulates one run on a switch. */
+static struct lh_result run_on_switch(struct lh_scenario *s,
+                                      struct lh_program *p, struct lh_ctx *ctx)
+{
+    struct lh_topology *t;
+    struct lh_trace trace;
+    struct lh_result result;
+    enum lh_status status;
+
+    LH_REQUIRE(lh_fabric_by_name(&s->sites[0].fabric, "switch", LH_NOWHERE, ctx)
+               == LH_OK);
+    *p = build(s, ctx);
+    LH_REQUIRE(lh_topology_build(&t, s, ctx) == LH_OK);
+    struct lh_sim_point point = {s, p, t};
+    LH_REQUIRE(lh_sim_run_many(&trace, &status, &point, 1, 1, ctx) == LH_OK);
+    LH_REQUIRE(lh_result_make(&result, &trace, p, t, ctx) == LH_OK);
+    lh_topology_free(t);
+    return result;
+}
+
+/* A stage of p = 2 with v = 2 chunks warms up with 2 (p - s - 1) + (v - 1) p
+ * forwards, beside backwards with one more, each of which keeps the activations
+ * of a chunk: 1 + 2, 3 and 4 of them are 1/4 of the layers.  All that is
+ * computed and sent stays, and less of it is seen. */
+static void forwards_hide_behind_backwards(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    static const char *const plans[] = {
+        "pipeline: 2, schedule: interleaved, interleave: 2, expert: 8, "
+        "recompute: none",
+        "pipeline: 2, schedule: interleaved, interleave: 2, expert: 8, "
+        "recompute: none, overlap: {expert: true}"};
+    struct lh_program p[2];
+    struct lh_result r[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct lh_scenario s;
+
+        scenario_read(&s, "qwen3-30b-a3b", plans[i],
+                      "sequence_length: 4096, global_batch: 128", &ctx);
+        r[i] = run_on_switch(&s, &p[i], &ctx);
+    }
+    double layer = 8 * 2048.0 + 4 * 4096 + 4 * 512 + 4 * 32
+                   + 8 * (2 * 2048.0 + 6 * 768) + 4 * 128
+                   + 2 * (4096.0 + 512); /* norms of queries and keys */
+    LH_CHECK_NEAR(p[1].memory[0].activations - p[0].memory[0].activations,
+                  4096 * 12 * layer, 1e-12);
+    LH_CHECK(p[0].templates[0].n_ops == p[1].templates[0].n_ops);
+    LH_CHECK_NEAR(op_seconds(&p[0]), op_seconds(&p[1]), 1e-12);
+    LH_CHECK(r[1].step_time_s > op_seconds(&p[1]));
+    LH_CHECK(r[1].breakdown_s[LH_EXPERT_COMM]
+             < 0.6 * r[0].breakdown_s[LH_EXPERT_COMM]);
+    LH_CHECK(r[1].step_time_s < r[0].step_time_s);
     lh_ctx_end(&ctx);
 }
 
@@ -583,6 +637,7 @@ int main(void)
         {"whole experts take tensor ranks", whole_experts_take_tensor_ranks},
         {"steps in closed form", steps_in_closed_form},
         {"whole experts in closed form", whole_experts_in_closed_form},
+        {"forwards hide behind backwards", forwards_hide_behind_backwards},
         {"relays in closed form", relays_in_closed_form},
         {"agrees with DeepEP", agrees_with_deepep},
         {"spreads visits", spreads_visits},

@@ -237,6 +237,25 @@ static void check_lora(const struct lh_scenario *s, struct lh_ctx *ctx)
            "training.lora_rank with plan.recompute: operators");
 }
 
+/* Forwards beside backwards in the interleaved schedule. */
+static void check_pairs(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+
+    if (!plan->overlap_expert || meets_itself(plan))
+        return;
+    refuse(ctx, s,
+           plan->schedule != LH_SCHEDULE_INTERLEAVED || plan->interleave < 2,
+           "plan.overlap.expert with another schedule than interleaved of two "
+           "chunks or more");
+    refuse(ctx, s, plan->zero >= 2,
+           "plan.overlap.expert with plan.zero: 2 or 3");
+    refuse(ctx, s, !plan->overlap_pipeline,
+           "plan.overlap.expert with plan.overlap.pipeline: false");
+    refuse(ctx, s, s->sync != LH_SYNC_EVERY_STEP,
+           "plan.overlap.expert with sync.kind other than every-step");
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
@@ -252,6 +271,7 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
     refuse(ctx, s, meets_itself(plan) && !plan->overlap_pipeline,
            "plan.overlap.pipeline: false with the schedules dualpipe and "
            "dualpipe-v");
+    check_pairs(s, ctx);
     refuse(ctx, s, plan->overlap_tensor && is_other(&s->model),
            "plan.overlap.tensor with experts or latent attention");
     refuse(ctx, s,

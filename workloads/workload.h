@@ -268,6 +268,7 @@ struct lh__slots {
 /* What a schedule may know. */
 struct lh__pipeline {
     int n_stages, stage, n_chunks, n_micro_batches;
+    bool pairs; /* forwards stand beside backwards */
 };
 
 typedef void (*lh__schedule_fn)(struct lh__slots *slots,

@@ -111,6 +111,7 @@ struct lh_plan {
     bool overlap_gradients;
     bool overlap_tensor;
     bool overlap_pipeline;    /* transfers between stages; else they block */
+    bool overlap_expert;      /* a forward beside another's backward */
     bool overlap_forward;     /* of the next step, with reductions */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */

@@ -6,6 +6,8 @@
  * number of micro-batches is a multiple of p.  With one chunk it is 1F1B.
  * Transfers that block come once a forward and backward, since stages in a ring
  * would wait for each other between the two.
+ * Where a forward stands beside a backward (pair.c) a stage warms up with one
+ * forward more, so that the last one's are of different micro-batches.
  * Source: Narayanan et al. 2021, arXiv:2104.04473, section 2.2.2.
  */
 #include "schedules.h"
@@ -26,7 +28,7 @@ void lh__schedule_interleaved(struct lh__slots *slots,
 {
     int p = pipeline->n_stages, v = pipeline->n_chunks;
     int total = pipeline->n_micro_batches * v;
-    int warmup = 2 * (p - pipeline->stage - 1) + (v - 1) * p;
+    int warmup = 2 * (p - pipeline->stage - 1) + (v - 1) * p + pipeline->pairs;
 
     if (v == 1) {
         lh__schedule_one_f_one_b(slots, pipeline);
@@ -39,6 +41,7 @@ void lh__schedule_interleaved(struct lh__slots *slots,
     for (int k = warmup; k < total; k++) {
         add_kth(slots, false, k, pipeline);
         slots->at[slots->n - 1].joined = true;
+        slots->at[slots->n - 1].paired = pipeline->pairs;
         add_kth(slots, true, k - warmup, pipeline);
     }
     for (int k = total - warmup; k < total; k++)

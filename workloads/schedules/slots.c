@@ -56,6 +56,7 @@ void lh__slots_make(struct lh__slots *out, const struct lh__fit *fit, int stage,
         .stage = stage,
         .n_chunks = fit->n_chunks,
         .n_micro_batches = lh__fit_passes(fit),
+        .pairs = fit->scenario->plan.overlap_expert,
     };
     enum lh_schedule kind = fit->scenario->plan.schedule;
     int n = 3 * fit->n_chunks * pipeline.n_micro_batches;
