@@ -55,7 +55,7 @@ void lh__legend_end(struct lh__page *p);
 const char *lh__seconds(struct lh_arena *arena, double seconds);
 const char *lh__share_text(struct lh_arena *arena, double frac);
 const char *lh__gib(struct lh_arena *arena, double bytes);
-/* The first n characters of s, and dots where there are more. */
+/* At most n characters of s, dots in the middle where there are more. */
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n);
 
 /* ---- report_style.c
@@ -142,6 +142,9 @@ struct lh__view {
 };
 bool lh__view_find(struct lh__view *out, struct lh__places *places);
 void lh__view_land(struct lh__page *p, const struct lh__view *view);
+/* The middle of the way from a to b. */
+void lh__view_middle(double at[2], const struct lh__view *view,
+                     const struct lh__place *a, const struct lh__place *b);
 /* The great circle from a to b, as a path. */
 void lh__view_way(struct lh__page *p, const struct lh__view *view,
                   const struct lh__place *a, const struct lh__place *b,
@@ -166,6 +169,7 @@ struct lh__lanes {
     struct lh__lane *lanes;
     int64_t step; /* in the trace */
     double begin_s, end_s;
+    bool cut;     /* something goes on after the step */
     int left_out; /* classes of ranks without a lane */
 };
 void lh__lanes_find(struct lh__lanes *out, const struct lh_report *report,

@@ -217,6 +217,8 @@ static const char *caption(struct lh__page *p, const struct lh__lanes *lanes)
                     % lh_cycle_steps(p->in->report->program)
                 + 1,
             lh_cycle_steps(p->in->report->program));
+    if (lanes->cut)
+        lh_text_add(&text, "  What goes on after the step is cut off.");
     if (lanes->left_out > 0)
         lh_text_printf(&text, "  %d more kinds are left out (--trace has all).",
                        lanes->left_out);

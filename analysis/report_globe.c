@@ -129,11 +129,16 @@ static void put_ring(struct lh__page *p, const struct lh__view *view,
 {
     struct lh_text path = lh_text_new(p->arena);
     double west = INFINITY, east = -INFINITY, top = INFINITY, low = -INFINITY;
+    double before = NAN;
     char *at = (char *)points;
 
     while (*at != '\0') {
         double longitude = (double)strtol(at, &at, 10) / 10;
         double latitude = (double)strtol(at, &at, 10) / 10;
+        /* over the date line; Antarctica's ring runs along it */
+        if (isfinite(before) && latitude > -60)
+            longitude = east_of(before - 180, longitude);
+        before = longitude;
         double x = (longitude + by_deg - view->west_deg) * view->x_per_deg;
         double y = (view->north_deg - latitude) * view->y_per_deg;
         lh_text_printf(&path, "%s%.0f %.0f", path.n > 0 ? "L" : "M", x, y);
@@ -206,6 +211,17 @@ static void put_way(struct lh_text *path, const struct lh__view *view,
                        (longitude - view->west_deg) * view->x_per_deg,
                        (view->north_deg - latitude) * view->y_per_deg);
     }
+}
+
+void lh__view_middle(double at[2], const struct lh__view *view,
+                     const struct lh__place *a, const struct lh__place *b)
+{
+    struct vector v = between(vector_of(a), vector_of(b), 0.5);
+    double longitude = east_of(view->west_deg, atan2(v.y, v.x) * 180 / M_PI);
+
+    at[0] = (longitude - view->west_deg) * view->x_per_deg;
+    at[1] = (view->north_deg - atan2(v.z, hypot(v.x, v.y)) * 180 / M_PI)
+            * view->y_per_deg;
 }
 
 void lh__view_way(struct lh__page *p, const struct lh__view *view,

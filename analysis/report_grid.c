@@ -64,21 +64,32 @@ static const char *over(struct lh_arena *arena, double x)
 static void put_cells(struct lh__page *p)
 {
     const struct lh_report_grid *g = p->in->grid;
+    double width = cell_width(g);
 
     for (int k = 0; k < g->n_lengths; k++) {
         for (int i = 0; i < g->n_bandwidths; i++) {
             double x = ratio(p, i, k);
-            double width = cell_width(g);
-            int h = isfinite(x) ? shade(x) : 0;
             lh__svg_rect(p,
                          (double[]){centre_x(g, i) - width / 2,
                                     centre_y(g, k) - CELL / 2.0, width, CELL},
-                         isfinite(x) ? lh_format(p->arena, "h%d", h) : "panel",
+                         isfinite(x) ? lh_format(p->arena, "h%d", shade(x))
+                                     : "panel",
                          NULL);
+        }
+    }
+}
+
+static void put_figures(struct lh__page *p)
+{
+    const struct lh_report_grid *g = p->in->grid;
+
+    for (int k = 0; k < g->n_lengths; k++) {
+        for (int i = 0; i < g->n_bandwidths; i++) {
+            double x = ratio(p, i, k);
             lh__svg_text(p, centre_x(g, i), centre_y(g, k) + 5,
-                         !isfinite(x) ? "dim middle"
-                         : h >= 4     ? "on-dark middle"
-                                      : "on-light middle",
+                         !isfinite(x)   ? "dim middle"
+                         : shade(x) > 3 ? "on-dark middle"
+                                        : "on-light middle",
                          over(p->arena, x));
         }
     }
@@ -158,20 +169,27 @@ static double place_among(const double *values, int n, double value)
     return n - 1;
 }
 
+/* Dark on light, to be seen on any shade. */
+static void put_oval(struct lh__page *p, double x, double y,
+                     const char *classes)
+{
+    lh_text_printf(p->out,
+                   "<rect x=\"%.1f\" y=\"%.1f\" width=\"80\" height=\"30\" "
+                   "rx=\"15\" class=\"%s\"/>\n",
+                   x - 40, y - 15, classes);
+}
+
 static void put_own(struct lh__page *p)
 {
     const struct lh_report_grid *g = p->in->grid;
-    double i = place_among(g->bandwidths_bytes_per_s, g->n_bandwidths,
-                           g->own_bytes_per_s);
-    double k = place_among(g->lengths_m, g->n_lengths, g->own_m);
+    double x = centre_x(g, place_among(g->bandwidths_bytes_per_s,
+                                       g->n_bandwidths, g->own_bytes_per_s));
+    double y = centre_y(g, place_among(g->lengths_m, g->n_lengths, g->own_m));
 
     if (!(g->own_m > 0))
         return;
-    lh_text_printf(p->out,
-                   "<rect x=\"%.1f\" y=\"%.1f\" width=\"76\" height=\"26\" "
-                   "rx=\"13\" class=\"mark\"><title>the scenario</title>"
-                   "</rect>\n",
-                   centre_x(g, i) - 38, centre_y(g, k) - 13);
+    put_oval(p, x, y, "ring-back");
+    put_oval(p, x, y, "ring");
 }
 
 /* ---- table and section --------------------------------------------------- */
@@ -228,6 +246,7 @@ void lh__report_grid(struct lh__page *p)
     put_cells(p);
     put_axes(p);
     lines = put_contour(p);
+    put_figures(p);
     put_own(p);
     lh__svg_end(p);
     lh_text_add(p->out, "<p>");

@@ -9,6 +9,7 @@
  * picture needs: the bound, the critical path, the scenario in full.
  */
 #include <inttypes.h>
+#include <math.h>
 
 #include "report.h"
 
@@ -41,6 +42,16 @@ static void put_headline(struct lh__page *p)
     lh_text_add(p->out, "</h1>\n");
 }
 
+static const char *count_text(struct lh_arena *arena, double n)
+{
+    if (n >= 1e6)
+        return lh_format(arena, "%.4g million", n / 1e6);
+    if (n >= 1e4)
+        return lh_format(arena, "%.0f,%03.0f", floor(n / 1e3),
+                         floor(fmod(n, 1e3)));
+    return lh_format(arena, "%.4g", n);
+}
+
 static int64_t accelerators(const struct lh_scenario *s)
 {
     int64_t n = 0;
@@ -59,12 +70,13 @@ static void put_facts(struct lh__page *p)
     struct lh_text text = lh_text_new(p->arena);
 
     lh_text_printf(&text,
-                   "%s: %s on %" PRId64 " accelerators in %d site%s.  Step %s, "
-                   "%.4g tokens/s, MFU %.1f %%",
+                   "%s: %s on %" PRId64 " accelerators in %d site%s.  %s %s, "
+                   "%s tokens/s, MFU %.1f %%",
                    s->name, s->model.name, accelerators(s), s->n_sites,
                    s->n_sites == 1 ? "" : "s",
-                   lh__seconds(p->arena, r->step_time_s), r->tokens_per_s,
-                   100 * r->mfu);
+                   report->rl != NULL ? "The trainer's optimizer step" : "Step",
+                   lh__seconds(p->arena, r->step_time_s),
+                   count_text(p->arena, r->tokens_per_s), 100 * r->mfu);
     if (report->one_site != NULL)
         lh_text_printf(
             &text,

@@ -8,37 +8,50 @@
  *     on fibre by the sites that it joins.
  *
  * A column holds the seconds of each kind in it.  Of a cycle the longest step
- * is taken.  Leaves out: which of several links a communication runs over (the
- * trace does not say), and of stages beyond 20 classes of ranks the rest.
+ * that uses fibre is taken.  Leaves out: which of several links a communication
+ * runs over (the trace does not say), and of stages beyond 20 classes of ranks
+ * the rest.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report.h"
 
 enum { CLASSES_MAX = 20, FIBRE_LANES = 6 };
 
-static int64_t longest_step(const struct lh_trace *t, double *begin_s,
-                            double *end_s)
+static bool uses_fibre(const struct lh_trace *t, int64_t step)
 {
-    int64_t best = 0;
+    for (int64_t r = 0; r < t->n_records; r++) {
+        if (t->group[r] >= 0 && t->group_wan[t->group[r]]
+            && t->start_s[step * t->n_records + r] >= 0)
+            return true;
+    }
+    return false;
+}
 
-    *begin_s = 0;
-    *end_s = 0;
+/* The longest step, of those that use fibre if there are any. */
+static void choose_step(struct lh__lanes *out, const struct lh_trace *t)
+{
+    bool fibre = false;
+
     for (int64_t i = 0; i < lh_trace_steps(t); i++) {
         double begin = INFINITY, end = -INFINITY;
+        bool uses = uses_fibre(t, i);
         for (int32_t c = 0; c < t->n_classes; c++) {
             begin = fmin(begin, t->class_begin_s[i * t->n_classes + c]);
             end = fmax(end, t->class_end_s[i * t->n_classes + c]);
         }
-        if (i > 0 && !(end - begin > (*end_s - *begin_s) * (1 + 1e-9)))
+        if (fibre > uses
+            || (fibre == uses && i > 0
+                && !(end - begin > (out->end_s - out->begin_s) * (1 + 1e-9))))
             continue;
-        best = i;
-        *begin_s = begin;
-        *end_s = end;
+        fibre = uses;
+        out->step = i;
+        out->begin_s = begin;
+        out->end_s = end;
     }
-    return best;
 }
 
 static struct lh__lane *lane_add(struct lh__lanes *lanes, const char *label,
@@ -55,14 +68,15 @@ static struct lh__lane *lane_add(struct lh__lanes *lanes, const char *label,
 }
 
 /* Adds from begin to end to the columns that it lies in. */
-static void lane_busy(struct lh__lane *lane, const struct lh__lanes *lanes,
-                      int kind, const double span_s[2])
+static void lane_busy(struct lh__lane *lane, struct lh__lanes *lanes, int kind,
+                      const double span_s[2])
 {
     double column_s = (lanes->end_s - lanes->begin_s) / LH__LANE_COLUMNS;
     double begin = (span_s[0] - lanes->begin_s) / column_s;
     double end = (span_s[1] - lanes->begin_s) / column_s;
     int first = (int)fmax(0, floor(fmin(begin, LH__LANE_COLUMNS)));
 
+    lanes->cut = lanes->cut || end > LH__LANE_COLUMNS + 1;
     for (int i = first; i < LH__LANE_COLUMNS && i < end; i++) {
         double part = fmin(end, i + 1) - fmax(begin, i);
         lane->busy_s[i * LH__LANE_KINDS + kind] += part * column_s;
@@ -112,13 +126,25 @@ static int by_lane_and_size(const void *x, const void *y)
     return d != 0 ? d : (a->c > b->c) - (a->c < b->c);
 }
 
-/* The first `CLASSES_MAX` lanes of *out. */
+/* Too many lanes: the first of each stage. */
+static int one_a_stage(struct rank_class *at, int n)
+{
+    int kept = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (kept == 0 || at[kept - 1].stage != at[i].stage)
+            at[kept++] = at[i];
+    }
+    return kept < CLASSES_MAX ? kept : CLASSES_MAX;
+}
+
+/* At most CLASSES_MAX, in *out. */
 static int classes_find(struct rank_class **out, struct lh__lanes *lanes,
                         const struct lh_report *report, struct lh_arena *arena)
 {
     int32_t all = report->trace->n_classes;
     struct rank_class *at = LH_NEW(arena, struct rank_class, all);
-    int n = 0;
+    int n = 0, kept;
 
     for (int32_t c = 0; c < all; c++)
         at[c] = class_at(report, c);
@@ -130,8 +156,9 @@ static int classes_find(struct rank_class **out, struct lh__lanes *lanes,
             at[n++] = at[c];
     }
     *out = at;
-    lanes->left_out = n > CLASSES_MAX ? n - CLASSES_MAX : 0;
-    return n > CLASSES_MAX ? CLASSES_MAX : n;
+    kept = n > CLASSES_MAX ? one_a_stage(at, n) : n;
+    lanes->left_out = n - kept;
+    return kept;
 }
 
 /* ---- records ------------------------------------------------------------- */
@@ -233,7 +260,7 @@ static const char *fibre_label(const struct network *n, uint64_t sites)
         }
     }
     if (count != 2 || sites >> 63)
-        return "fibres";
+        return "all fibres";
     return lh_format(n->arena, "%s – %s", s->sites[ends[0]].name,
                      s->sites[ends[1]].name);
 }
@@ -250,7 +277,7 @@ static int fibre_lane(struct network *n, uint64_t sites)
              n->n_fibre == FIBRE_LANES - 1 ? "other fibres"
                                            : fibre_label(n, sites),
              n->arena)
-        ->more = "fibre";
+        ->more = "between sites";
     return n->fibre_lane[n->n_fibre++];
 }
 
@@ -259,18 +286,20 @@ static int site_lane(struct network *n, enum lh_category category)
     if (n->by_category[category] == 0) {
         n->by_category[category] = n->lanes->n + 1;
         lane_add(n->lanes,
-                 lh_format(n->arena, "links: %s", lh_category_name(category)),
+                 lh_format(n->arena, "links: %.*s",
+                           (int)strcspn(lh__category_label(category), ","),
+                           lh__category_label(category)),
                  n->arena)
             ->more = "inside the sites";
     }
     return n->by_category[category] - 1;
 }
 
-static void add_network(struct network *n)
+/* wan: what crosses fibre, else what does not. */
+static void add_network(struct network *n, bool wan)
 {
     const struct lh_trace *t = n->report->trace;
 
-    find_group_sites(n);
     for (int32_t c = 0; c < t->n_classes; c++) {
         const struct lh_template *template =
             &n->report->program->templates[t->class_template[c]];
@@ -280,10 +309,10 @@ static void add_network(struct network *n)
             double span_s[2];
             int lane;
             if (op->kind != LH_OP_COMM || t->group[record] < 0
+                || crosses_wan(t, record) != wan
                 || !span_of(span_s, n->lanes, t, record))
                 continue;
-            lane = crosses_wan(t, record)
-                       ? fibre_lane(n, n->group_sites[t->group[record]])
+            lane = wan ? fibre_lane(n, n->group_sites[t->group[record]])
                        : site_lane(n, op->category);
             lane_busy(&n->lanes->lanes[lane], n->lanes, kind_of(t, record, op),
                       span_s);
@@ -299,11 +328,13 @@ void lh__lanes_find(struct lh__lanes *out, const struct lh_report *report,
     int n;
 
     *out = (struct lh__lanes){.n = 0};
-    out->step = longest_step(report->trace, &out->begin_s, &out->end_s);
+    choose_step(out, report->trace);
     if (!(out->end_s > out->begin_s))
         return;
     n = classes_find(&classes, out, report, arena);
     for (int i = 0; i < n; i++)
         add_class(out, report, &classes[i], arena);
-    add_network(&network);
+    find_group_sites(&network);
+    add_network(&network, false);
+    add_network(&network, true);
 }

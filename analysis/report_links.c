@@ -118,7 +118,8 @@ static struct lh__bar memory_bar(struct lh__page *p, const struct holder *h)
         parts[i] = all[i];
     return (struct lh__bar){
         .label = lh_format(p->arena, "stage %d, %s", h->stage, h->device->name),
-        .figure = lh__gib(p->arena, m->total),
+        .figure = lh_format(p->arena, "%.1f of %s", m->total / 1073741824.0,
+                            lh__gib(p->arena, h->device->memory_bytes)),
         .n = N,
         .parts = parts,
         .mark = h->device->memory_bytes,

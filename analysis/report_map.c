@@ -5,6 +5,7 @@
  * cable is as thick as it is fast (a step a decade), and says how busy it is.
  */
 #include <math.h>
+#include <string.h>
 
 #include "report.h"
 
@@ -36,13 +37,15 @@ static void put_cable(struct lh__page *p, const struct lh__view *view,
                       const struct lh__cable *c)
 {
     const struct lh__place *a = &places->at[c->a], *b = &places->at[c->b];
+    const char *classes = c->busy_frac == 0 ? "way idle" : "way";
 
     lh_text_printf(p->out, "<g stroke-width=\"%.1f\">",
                    thickness(c->capacity_bytes_per_s));
     if (view != NULL)
-        lh__view_way(p, view, a, b, "way");
+        lh__view_way(p, view, a, b, classes);
     else
-        lh__svg_line(p, (double[]){a->x, a->y}, (double[]){b->x, b->y}, "way");
+        lh__svg_line(p, (double[]){a->x, a->y}, (double[]){b->x, b->y},
+                     classes);
     lh_text_add(p->out, "</g>\n");
 }
 
@@ -61,17 +64,42 @@ static const char *cable_says(const struct lh__cable *c, struct lh_arena *arena)
     return text.s;
 }
 
-/* Of few cables; of many the table says it. */
-static void put_cable_words(struct lh__page *p, const struct lh__places *places)
+/* Of few cables all, of more how busy they are, of many the table says it. */
+static const char *cable_label(const struct lh__places *places, int i,
+                               struct lh_arena *arena)
 {
-    for (int i = 0; i < places->n_cables && places->n_cables <= 8; i++) {
+    const struct lh__cable *c = &places->cables[i];
+
+    if (places->n_cables <= 3)
+        return cable_says(c, arena);
+    if (places->n_cables > 40 || !(c->busy_frac > 0))
+        return "";
+    return lh_format(arena, "%.0f %%", 100 * c->busy_frac);
+}
+
+/* So high above the middle of a way that the way does not cross it. */
+static double above(const struct lh__place *a, const struct lh__place *b,
+                    const char *label)
+{
+    double slope = fabs(a->y - b->y) / fmax(fabs(a->x - b->x), 1);
+
+    return 10 + fmin(3.4 * (double)strlen(label) * slope, 60);
+}
+
+static void put_cable_words(struct lh__page *p, const struct lh__view *view,
+                            const struct lh__places *places)
+{
+    for (int i = 0; i < places->n_cables; i++) {
         const struct lh__cable *c = &places->cables[i];
         const struct lh__place *a = &places->at[c->a], *b = &places->at[c->b];
-        double across = fabs(a->x - b->x);
-        /* the way bends to the north where it is long */
-        lh__svg_text(p, (a->x + b->x) / 2,
-                     (a->y + b->y) / 2 - 10 - fmin(0.12 * across, 40),
-                     "dim middle halo", cable_says(c, p->arena));
+        const char *label = cable_label(places, i, p->arena);
+        double at[2] = {(a->x + b->x) / 2, (a->y + b->y) / 2};
+        if (view != NULL)
+            lh__view_middle(at, view, a, b);
+        at[0] = fmin(fmax(at[0], 120), LH__WIDTH - 120);
+        at[1] = fmax(at[1] - above(a, b, label), 14);
+        if (*label != '\0')
+            lh__svg_text(p, at[0], at[1], "dim middle halo", label);
     }
 }
 
@@ -166,8 +194,9 @@ void lh__report_map(struct lh__page *p)
     lh__section_begin(
         p, "map", places.n_cables > 0 ? "Sites and fibres" : "Sites",
         map ? "Land by Natural Earth.  A fibre is drawn along the great "
-              "circle, as thick as it is fast."
-            : "Not to scale.  A fibre is as thick as it is fast.");
+              "circle, as thick as it is fast, grey where nothing crosses it."
+            : "Not to scale.  A fibre is as thick as it is fast, grey where "
+              "nothing crosses it.");
     lh__svg_begin(p, "Sites and the fibres between them",
                   map ? view.height : CIRCLE_HEIGHT);
     lh__svg_rect(p,
@@ -177,7 +206,7 @@ void lh__report_map(struct lh__page *p)
         lh__view_land(p, &view);
     for (int i = 0; i < places.n_cables; i++)
         put_cable(p, map ? &view : NULL, &places, &places.cables[i]);
-    put_cable_words(p, &places);
+    put_cable_words(p, map ? &view : NULL, &places);
     put_places(p, &places);
     lh__svg_end(p);
     put_table(p, &places);

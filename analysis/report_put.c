@@ -99,16 +99,28 @@ const char *lh__gib(struct lh_arena *arena, double bytes)
     return lh_format(arena, "%.1f GiB", bytes / (1024.0 * 1024.0 * 1024.0));
 }
 
+/* Where the i-th character begins. */
+static size_t offset_of(const char *s, int i)
+{
+    size_t at = 0;
+
+    for (int seen = 0; s[at] != '\0'; at++) {
+        if (((unsigned char)s[at] & 0xc0) != 0x80 && seen++ == i)
+            break;
+    }
+    return at;
+}
+
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n)
 {
-    size_t i = 0;
-    int seen = 0;
+    int length = 0;
 
-    for (; s[i] != '\0'; i++) {
-        if (((unsigned char)s[i] & 0xc0) != 0x80 && seen++ == n)
-            return lh_format(arena, "%.*s…", (int)i, s);
-    }
-    return s;
+    for (size_t i = 0; s[i] != '\0'; i++)
+        length += ((unsigned char)s[i] & 0xc0) != 0x80;
+    if (length <= n)
+        return s;
+    return lh_format(arena, "%.*s…%s", (int)offset_of(s, n / 2), s,
+                     s + offset_of(s, length - (n - n / 2 - 1)));
 }
 
 /* ---- sections and tables ------------------------------------------------- */

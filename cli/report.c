@@ -5,8 +5,9 @@
  * the files.
  *
  * The grid has bandwidths around the scenario's, each four times the one
- * before, and lengths from 1 km to 20,000 km; it is run where there is one
- * fibre, or one rule that makes all.  A point that is refused is empty.
+ * before, and lengths from 1 km to 20,000 km with the scenario's own among
+ * them; it is run where there is one fibre, or one rule that makes all.  A
+ * point that is refused is empty.
  */
 #include <math.h>
 #include <string.h>
@@ -264,6 +265,19 @@ static double length_at(int i, int n)
     return digit * round(m / digit);
 }
 
+/* The one that is nearest to the scenario's becomes it. */
+static void take_own_length(struct lh_report_grid *g)
+{
+    int nearest = 0;
+
+    for (int k = 1; k < g->n_lengths; k++) {
+        if (fabs(log(g->lengths_m[k] / g->own_m))
+            < fabs(log(g->lengths_m[nearest] / g->own_m)))
+            nearest = k;
+    }
+    g->lengths_m[nearest] = g->own_m;
+}
+
 static void grid_values(struct lh__pictures *p, struct lh_arena *arena)
 {
     struct lh_report_grid *g = &p->grid;
@@ -279,6 +293,8 @@ static void grid_values(struct lh__pictures *p, struct lh_arena *arena)
             g->own_bytes_per_s * pow(4, i - g->n_bandwidths / 2);
     for (int k = 0; k < g->n_lengths; k++)
         g->lengths_m[k] = length_at(k, g->n_lengths);
+    if (g->own_m > 0)
+        take_own_length(g);
 }
 
 /* All bandwidths of one length; messages are dropped with their context. */
