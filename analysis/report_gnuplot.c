@@ -103,7 +103,22 @@ static bool write_grid(struct lh_text *out, const struct lh_report_page *page,
 
 /* ---- the script ---------------------------------------------------------- */
 
-static void script_parts(struct lh_text *out, const char *name)
+/* In any bar. */
+static bool is_used(const struct lh_report_page *page, int category)
+{
+    if (page->report->result->breakdown_s[category] > 0
+        || (page->report->one_site != NULL
+            && page->report->one_site->breakdown_s[category] > 0))
+        return true;
+    for (int i = 0; i < page->n_bars; i++) {
+        if (page->bars[i].result->breakdown_s[category] > 0)
+            return true;
+    }
+    return false;
+}
+
+static void script_parts(struct lh_text *out, const struct lh_report_page *page,
+                         const char *name)
 {
     static const char *const colours[LH_CATEGORIES] = {
         [LH_COMPUTE] = "#0072b2",
@@ -118,24 +133,29 @@ static void script_parts(struct lh_text *out, const char *name)
         [LH_OPTIMIZER] = "#000000",
         [LH_WAIT] = "#8a8a8a",
         [LH_OTHER] = "#bcbcbc"};
+    const char *before = "";
 
-    lh_text_printf(
-        out,
-        "set output '%s-parts.'.ending\n"
-        "set style data histograms\n"
-        "set style histogram rowstacked\n"
-        "set style fill solid noborder\nset boxwidth 0.7\n"
-        "set ylabel 'seconds of a step'\nset yrange [0:*]\n"
-        "set xtics rotate by -20 noenhanced\nset key outside right invert\n"
-        "plot \\\n",
-        name);
-    for (int i = 0; i < LH_CATEGORIES; i++)
+    lh_text_printf(out,
+                   "set output '%s-parts.'.ending\n"
+                   "set style data histograms\n"
+                   "set style histogram rowstacked\n"
+                   "set style fill solid noborder\nset boxwidth 0.7\n"
+                   "set ylabel 'seconds of a step'\nset yrange [0:*]\n"
+                   "set tics nomirror out\n"
+                   "set xtics rotate by -20 noenhanced\n"
+                   "set key outside right invert\nplot \\\n",
+                   name);
+    for (int i = 0; i < LH_CATEGORIES; i++) {
+        if (!is_used(page, i))
+            continue;
         lh_text_printf(out,
-                       "    '%s-parts.csv' using %d%s title '%s' "
-                       "linecolor rgb '%s'%s\n",
-                       name, i + 3, i == 0 ? ":xtic(1)" : "",
-                       lh__category_label((enum lh_category)i), colours[i],
-                       i + 1 < LH_CATEGORIES ? ", \\" : "");
+                       "%s    '%s-parts.csv' using %d:xtic(1) title '%s' "
+                       "linecolor rgb '%s'",
+                       before, name, i + 3,
+                       lh__category_label((enum lh_category)i), colours[i]);
+        before = ", \\\n";
+    }
+    lh_text_add(out, "\n");
 }
 
 static void script_links(struct lh_text *out, const char *name)
@@ -146,7 +166,8 @@ static void script_links(struct lh_text *out, const char *name)
                    "set output '%s-links.'.ending\n"
                    "set style data histograms\nset style fill solid noborder\n"
                    "set boxwidth 0.7\nset ylabel 'busy share'\n"
-                   "set yrange [0:1]\nset xtics rotate by -30 noenhanced\n"
+                   "set yrange [0:1]\nset tics nomirror out\nset xtics rotate "
+                   "by -30 noenhanced\n"
                    "unset key\n"
                    "plot '%s-links.csv' every ::0::11 using 6:xtic(1) "
                    "linecolor rgb '#d55e00'\n",
@@ -160,7 +181,8 @@ static void script_grid(struct lh_text *out, const struct lh_report_page *page,
 {
     const struct lh_report_grid *g = page->grid;
 
-    lh_text_add(out, "\nreset\nset datafile separator ','\n$grid << EOD\n");
+    lh_text_add(out, "\nreset\nset datafile separator ','\n"
+                     "unset datafile columnheaders\n$grid << EOD\n");
     for (int k = 0; k < g->n_lengths; k++) {
         for (int i = 0; i < g->n_bandwidths; i++) {
             double step_s = g->step_s[k * g->n_bandwidths + i];
@@ -176,11 +198,13 @@ static void script_grid(struct lh_text *out, const struct lh_report_page *page,
         "EOD\nset output '%s-grid.'.ending\nset logscale xy\n"
         "set xlabel 'bandwidth of a fibre, Gbit/s each way'\n"
         "set ylabel 'length, km'\nset cblabel 'step over one site'\n"
-        "set logscale cb\nset view map\n"
+        "set logscale cb\nset view map\nset autoscale fix\n"
+        "set tics nomirror out\nset lmargin at screen 0.12\n"
         "set palette defined (0 '#f7fbff', 0.4 '#7fb6da', 1 '#08306b')\n"
-        "set contour base\nset cntrparam levels discrete 1.05\nunset key\n"
+        "set contour base\nset cntrparam levels discrete 1.05\n"
+        "set cntrlabel onecolor\nunset key\n"
         "splot $grid with pm3d, \\\n"
-        "    $grid with lines nosurface linecolor rgb 'black' linewidth 3\n",
+        "    $grid with lines nosurface linecolor rgb '#d55e00' linewidth 3\n",
         name);
 }
 
@@ -210,7 +234,7 @@ static bool write_script(struct lh_text *out, const struct lh_report_page *page,
                      "16cm,10cm\n"
                      "set datafile separator ','\n"
                      "set datafile columnheaders\n");
-    script_parts(out, base);
+    script_parts(out, page, base);
     script_links(out, base);
     if (page->grid != NULL)
         script_grid(out, page, base);

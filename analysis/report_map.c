@@ -70,7 +70,7 @@ static const char *cable_label(const struct lh__places *places, int i,
 {
     const struct lh__cable *c = &places->cables[i];
 
-    if (places->n_cables <= 3)
+    if (places->n_cables <= 2)
         return cable_says(c, arena);
     if (places->n_cables > 40 || !(c->busy_frac > 0))
         return "";
