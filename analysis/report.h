@@ -169,8 +169,8 @@ struct lh__lanes {
     struct lh__lane *lanes;
     int64_t step; /* in the trace */
     double begin_s, end_s;
-    bool cut;     /* something goes on after the step */
-    int left_out; /* classes of ranks without a lane */
+    double period_s; /* of a cycle; 0: it does not repeat */
+    int left_out;    /* classes of ranks without a lane */
 };
 void lh__lanes_find(struct lh__lanes *out, const struct lh_report *report,
                     struct lh_arena *arena);

@@ -118,9 +118,9 @@ static void put_label(struct lh__page *p, const struct lh__lanes *lanes, int i)
     if (lane->thin)
         return;
     lh__svg_text(p, LABEL - 8, y + 10, "end",
-                 lh__clipped(p->arena, lane->label, 22));
+                 lh__clipped(p->arena, lane->label, 18));
     lh__svg_text(p, LABEL - 8, y + 23, "end dim",
-                 lh__clipped(p->arena, lane->more, 24));
+                 lh__clipped(p->arena, lane->more, 21));
 }
 
 static void put_ticks(struct lh__page *p, const struct lh__lanes *lanes,
@@ -217,8 +217,7 @@ static const char *caption(struct lh__page *p, const struct lh__lanes *lanes)
                     % lh_cycle_steps(p->in->report->program)
                 + 1,
             lh_cycle_steps(p->in->report->program));
-    if (lanes->cut)
-        lh_text_add(&text, "  What goes on after the step is cut off.");
+
     if (lanes->left_out > 0)
         lh_text_printf(&text, "  %d more kinds are left out (--trace has all).",
                        lanes->left_out);

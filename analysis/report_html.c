@@ -71,12 +71,14 @@ static void put_facts(struct lh__page *p)
 
     lh_text_printf(&text,
                    "%s: %s on %" PRId64 " accelerators in %d site%s.  %s %s, "
-                   "%s tokens/s, MFU %.1f %%",
+                   "%s tokens/s",
                    s->name, s->model.name, accelerators(s), s->n_sites,
                    s->n_sites == 1 ? "" : "s",
                    report->rl != NULL ? "The trainer's optimizer step" : "Step",
                    lh__seconds(p->arena, r->step_time_s),
-                   count_text(p->arena, r->tokens_per_s), 100 * r->mfu);
+                   count_text(p->arena, r->tokens_per_s));
+    if (r->mfu > 0)
+        lh_text_printf(&text, ", MFU %.1f %%", 100 * r->mfu);
     if (report->one_site != NULL)
         lh_text_printf(
             &text,

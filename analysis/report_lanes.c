@@ -7,10 +7,11 @@
  *   - of the network what is in flight: inside the sites by what it is for,
  *     on fibre by the sites that it joins.
  *
- * A column holds the seconds of each kind in it.  Of a cycle the longest step
- * that uses fibre is taken.  Leaves out: which of several links a communication
- * runs over (the trace does not say), and of stages beyond 20 classes of ranks
- * the rest.
+ * A column holds the seconds of each kind in it.  Of a cycle the step in
+ * which most crosses fibre is taken.  A column outside the step before or after
+ * is not shown, but what goes on from there is.  Leaves out: which of several
+ * links a communication runs over (the trace does not say), and of stages
+ * beyond 20 classes of ranks the rest.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -21,38 +22,92 @@
 
 enum { CLASSES_MAX = 20, FIBRE_LANES = 6 };
 
-static bool uses_fibre(const struct lh_trace *t, int64_t step)
+/* ---- the step ------------------------------------------------------------ */
+
+/* When a record runs in a step, `turn` cycles later: what a step begins may go
+ * on in the next, and so in the first of the next cycle.  False: it does not
+ * run there. */
+static bool span_at(double span_s[2], const struct lh__lanes *lanes,
+                    const struct lh_trace *t, int64_t i, int turn)
 {
-    for (int64_t r = 0; r < t->n_records; r++) {
-        if (t->group[r] >= 0 && t->group_wan[t->group[r]]
-            && t->start_s[step * t->n_records + r] >= 0)
-            return true;
-    }
-    return false;
+    span_s[0] = t->start_s[i] + turn * lanes->period_s;
+    span_s[1] = t->end_s[i] + turn * lanes->period_s;
+    return t->start_s[i] >= 0 && span_s[1] > span_s[0]
+           && (turn == 0 || lanes->period_s > 0);
 }
 
-/* The longest step, of those that use fibre if there are any. */
-static void choose_step(struct lh__lanes *out, const struct lh_trace *t)
+static double overlap_s(const double a[2], const double b[2])
 {
-    bool fibre = false;
+    return fmax(fmin(a[1], b[1]) - fmax(a[0], b[0]), 0);
+}
+
+struct spans {
+    double (*at)[2];
+    size_t n, capacity;
+};
+
+/* All that crosses fibre, in the steps that are kept. */
+static struct spans fibre_spans(const struct lh__lanes *lanes,
+                                const struct lh_trace *t,
+                                struct lh_arena *arena)
+{
+    struct spans spans = {0};
+
+    for (int64_t i = 0; i < lh_trace_steps(t) * t->n_records; i++) {
+        int32_t group = t->group[i % t->n_records];
+        if (group < 0 || !t->group_wan[group])
+            continue;
+        for (int turn = -1; turn <= 1; turn++) {
+            double span_s[2];
+            if (!span_at(span_s, lanes, t, i, turn))
+                continue;
+            spans.at = lh_grow(arena, spans.at, &spans.capacity, spans.n + 1,
+                               sizeof *spans.at);
+            spans.at[spans.n][0] = span_s[0];
+            spans.at[spans.n++][1] = span_s[1];
+        }
+    }
+    return spans;
+}
+
+static void step_window(double window_s[2], const struct lh_trace *t,
+                        int64_t step)
+{
+    window_s[0] = INFINITY;
+    window_s[1] = -INFINITY;
+    for (int32_t c = 0; c < t->n_classes; c++) {
+        int64_t i = step * t->n_classes + c;
+        window_s[0] = fmin(window_s[0], t->class_begin_s[i]);
+        window_s[1] = fmax(window_s[1], t->class_end_s[i]);
+    }
+}
+
+/* The step in which most is on its way over fibre; of equals the longest, then
+ * the first. */
+static void choose_step(struct lh__lanes *out, const struct lh_trace *t,
+                        struct lh_arena *arena)
+{
+    struct spans spans = fibre_spans(out, t, arena);
+    double most_s = -1;
 
     for (int64_t i = 0; i < lh_trace_steps(t); i++) {
-        double begin = INFINITY, end = -INFINITY;
-        bool uses = uses_fibre(t, i);
-        for (int32_t c = 0; c < t->n_classes; c++) {
-            begin = fmin(begin, t->class_begin_s[i * t->n_classes + c]);
-            end = fmax(end, t->class_end_s[i * t->n_classes + c]);
-        }
-        if (fibre > uses
-            || (fibre == uses && i > 0
-                && !(end - begin > (out->end_s - out->begin_s) * (1 + 1e-9))))
+        double window_s[2], fibre_s = 0;
+        step_window(window_s, t, i);
+        for (size_t k = 0; k < spans.n; k++)
+            fibre_s += overlap_s(spans.at[k], window_s);
+        if (fibre_s < most_s
+            || (fibre_s == most_s
+                && window_s[1] - window_s[0]
+                       <= (out->end_s - out->begin_s) * (1 + 1e-9)))
             continue;
-        fibre = uses;
+        most_s = fibre_s;
         out->step = i;
-        out->begin_s = begin;
-        out->end_s = end;
+        out->begin_s = window_s[0];
+        out->end_s = window_s[1];
     }
 }
+
+/* ---- lanes --------------------------------------------------------------- */
 
 static struct lh__lane *lane_add(struct lh__lanes *lanes, const char *label,
                                  struct lh_arena *arena)
@@ -68,15 +123,13 @@ static struct lh__lane *lane_add(struct lh__lanes *lanes, const char *label,
 }
 
 /* Adds from begin to end to the columns that it lies in. */
-static void lane_busy(struct lh__lane *lane, struct lh__lanes *lanes, int kind,
-                      const double span_s[2])
+static void lane_busy(struct lh__lane *lane, const struct lh__lanes *lanes,
+                      int kind, const double span_s[2])
 {
     double column_s = (lanes->end_s - lanes->begin_s) / LH__LANE_COLUMNS;
     double begin = (span_s[0] - lanes->begin_s) / column_s;
     double end = (span_s[1] - lanes->begin_s) / column_s;
     int first = (int)fmax(0, floor(fmin(begin, LH__LANE_COLUMNS)));
-
-    lanes->cut = lanes->cut || end > LH__LANE_COLUMNS + 1;
     for (int i = first; i < LH__LANE_COLUMNS && i < end; i++) {
         double part = fmin(end, i + 1) - fmax(begin, i);
         lane->busy_s[i * LH__LANE_KINDS + kind] += part * column_s;
@@ -182,15 +235,26 @@ static int kind_of(const struct lh_trace *t, int64_t record,
     return (int)op->category;
 }
 
-/* Of the step that is shown; false: the op does not run in it. */
-static bool span_of(double span_s[2], const struct lh__lanes *lanes,
-                    const struct lh_trace *t, int64_t record)
+/* Adds what of a record lies in the step that is shown; with no lane (-1) only
+ * says whether there is any. */
+static bool add_record(struct lh__lanes *lanes, int lane,
+                       const struct lh_trace *t, int64_t record, int kind)
 {
-    int64_t i = lanes->step * t->n_records + record;
+    const double window_s[2] = {lanes->begin_s, lanes->end_s};
+    bool any = false;
 
-    span_s[0] = t->start_s[i];
-    span_s[1] = t->end_s[i];
-    return span_s[0] >= 0 && span_s[1] > span_s[0];
+    for (int64_t step = 0; step < lh_trace_steps(t); step++) {
+        for (int turn = -1; turn <= 1; turn++) {
+            double span_s[2];
+            if (!span_at(span_s, lanes, t, step * t->n_records + record, turn)
+                || !(overlap_s(span_s, window_s) > 0))
+                continue;
+            any = true;
+            if (lane >= 0)
+                lane_busy(&lanes->lanes[lane], lanes, kind, span_s);
+        }
+    }
+    return any;
 }
 
 static void add_class(struct lh__lanes *lanes, const struct lh_report *report,
@@ -212,10 +276,8 @@ static void add_class(struct lh__lanes *lanes, const struct lh_report *report,
     for (int32_t o = 0; o < template->n_ops; o++) {
         const struct lh_op *op = &template->ops[o];
         int64_t record = t->class_first[at->c] + o;
-        double span_s[2];
-        if (span_of(span_s, lanes, t, record))
-            lane_busy(&lanes->lanes[first + (op->kind == LH_OP_COMM)], lanes,
-                      kind_of(t, record, op), span_s);
+        add_record(lanes, first + (op->kind == LH_OP_COMM), t, record,
+                   kind_of(t, record, op));
     }
 }
 
@@ -306,16 +368,14 @@ static void add_network(struct network *n, bool wan)
         for (int32_t o = 0; o < template->n_ops; o++) {
             const struct lh_op *op = &template->ops[o];
             int64_t record = t->class_first[c] + o;
-            double span_s[2];
             int lane;
             if (op->kind != LH_OP_COMM || t->group[record] < 0
                 || crosses_wan(t, record) != wan
-                || !span_of(span_s, n->lanes, t, record))
+                || !add_record(n->lanes, -1, t, record, 0))
                 continue;
             lane = wan ? fibre_lane(n, n->group_sites[t->group[record]])
                        : site_lane(n, op->category);
-            lane_busy(&n->lanes->lanes[lane], n->lanes, kind_of(t, record, op),
-                      span_s);
+            add_record(n->lanes, lane, t, record, kind_of(t, record, op));
         }
     }
 }
@@ -328,7 +388,10 @@ void lh__lanes_find(struct lh__lanes *out, const struct lh_report *report,
     int n;
 
     *out = (struct lh__lanes){.n = 0};
-    choose_step(out, report->trace);
+    if (report->trace->steady && !report->trace->from_rest)
+        out->period_s = report->trace->step_time_s
+                        * (double)lh_cycle_steps(report->program);
+    choose_step(out, report->trace, arena);
     if (!(out->end_s > out->begin_s))
         return;
     n = classes_find(&classes, out, report, arena);

@@ -9,7 +9,7 @@
 
 #include "report.h"
 
-enum { CIRCLE_HEIGHT = 340, LABELS = 40 };
+enum { CIRCLE_HEIGHT = 340, LONE_HEIGHT = 90, LABELS = 40 };
 
 /* Sites first (they are); on an ellipse, two of them side by side. */
 static void put_around(struct lh__places *places)
@@ -20,8 +20,10 @@ static void put_around(struct lh__places *places)
         places->at[i].y =
             CIRCLE_HEIGHT / 2.0 + 0.36 * CIRCLE_HEIGHT * sin(turn);
     }
-    if (places->n == 1)
+    if (places->n == 1) {
         places->at[0].x = LH__WIDTH / 2.0;
+        places->at[0].y = LONE_HEIGHT / 2.0;
+    }
 }
 
 static double thickness(double bytes_per_s)
@@ -125,15 +127,41 @@ static double free_y(const struct label *before, int n, struct label at)
     return at.y;
 }
 
-static void put_places(struct lh__page *p, const struct lh__places *places)
+/* Beside the place, on the left where it is far on the right; without a map
+ * outside the circle. */
+static struct label label_of(const struct lh__place *at, bool map)
 {
+    double width =
+        8.5 * fmax((double)strlen(at->name), (double)strlen(at->words));
+    bool left = at->x > 0.75 * LH__WIDTH;
+    bool above =
+        !map && at->y < CIRCLE_HEIGHT / 2.0 - 20 && at->y > LONE_HEIGHT / 2.0;
+
+    return (struct label){left ? at->x - 10 - width : at->x + 10,
+                          above ? at->y - 22 : at->y + 18, width};
+}
+
+static void put_label(struct lh__page *p, const struct lh__place *at,
+                      const struct label *label)
+{
+    bool left = label->x < at->x;
+    double x = left ? at->x - 10 : at->x + 10;
+
+    lh__svg_text(p, x, label->y, left ? "strong halo end" : "strong halo",
+                 lh__clipped(p->arena, at->name, 24));
+    lh__svg_text(p, x, label->y + 14, left ? "dim halo end" : "dim halo",
+                 lh__clipped(p->arena, at->words, 26));
+}
+
+static void put_places(struct lh__page *p, const struct lh__places *places,
+                       const struct lh__view *view)
+{
+    double height = view != NULL ? view->height : CIRCLE_HEIGHT;
     struct label labels[LABELS];
     int n = 0;
 
     for (int i = 0; i < places->n; i++) {
         const struct lh__place *at = &places->at[i];
-        bool left = at->x > 0.75 * LH__WIDTH;
-        struct label label = {left ? at->x - 170 : at->x + 10, at->y + 18, 160};
         lh_text_printf(p->out,
                        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" "
                        "class=\"%s\"/>\n",
@@ -141,14 +169,10 @@ static void put_places(struct lh__page *p, const struct lh__places *places)
                        at->is_site ? "site" : "node");
         if (n == LABELS)
             continue;
-        label.y = free_y(labels, n, label);
-        lh__svg_text(p, left ? at->x - 10 : at->x + 10, label.y,
-                     left ? "strong halo end" : "strong halo",
-                     lh__clipped(p->arena, at->name, 24));
-        lh__svg_text(p, left ? at->x - 10 : at->x + 10, label.y + 14,
-                     left ? "dim halo end" : "dim halo",
-                     lh__clipped(p->arena, at->words, 26));
-        labels[n++] = label;
+        labels[n] = label_of(at, view != NULL);
+        labels[n].y = free_y(labels, n, labels[n]);
+        if (labels[n].y < height - 20)
+            put_label(p, at, &labels[n++]);
     }
 }
 
@@ -185,29 +209,28 @@ void lh__report_map(struct lh__page *p)
 {
     struct lh__places places;
     struct lh__view view;
+    double height;
     bool map;
 
     lh__places_find(&places, p->in->report, p->arena);
     map = places.located && lh__view_find(&view, &places);
     if (!map)
         put_around(&places);
+    height = map ? view.height : places.n > 1 ? CIRCLE_HEIGHT : LONE_HEIGHT;
     lh__section_begin(
         p, "map", places.n_cables > 0 ? "Sites and fibres" : "Sites",
         map ? "Land by Natural Earth.  A fibre is drawn along the great "
               "circle, as thick as it is fast, grey where nothing crosses it."
             : "Not to scale.  A fibre is as thick as it is fast, grey where "
               "nothing crosses it.");
-    lh__svg_begin(p, "Sites and the fibres between them",
-                  map ? view.height : CIRCLE_HEIGHT);
-    lh__svg_rect(p,
-                 (double[]){0, 0, LH__WIDTH, map ? view.height : CIRCLE_HEIGHT},
-                 "sea", NULL);
+    lh__svg_begin(p, "Sites and the fibres between them", height);
+    lh__svg_rect(p, (double[]){0, 0, LH__WIDTH, height}, "sea", NULL);
     if (map)
         lh__view_land(p, &view);
     for (int i = 0; i < places.n_cables; i++)
         put_cable(p, map ? &view : NULL, &places, &places.cables[i]);
     put_cable_words(p, map ? &view : NULL, &places);
-    put_places(p, &places);
+    put_places(p, &places, map ? &view : NULL);
     lh__svg_end(p);
     put_table(p, &places);
     lh__section_end(p);

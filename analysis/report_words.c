@@ -48,11 +48,12 @@ static const char *link_says(const struct lh_result *r, int category,
 
     if (link == NULL)
         return "no link carries anything";
-    return lh_format(arena, "%s: %s, %.2g %% busy",
+    return lh_format(arena, "%s: %s, %.*f %% busy",
                      where == LH__ANYWHERE
                          ? "the busiest link"
                          : "the busiest link that it can run over",
-                     lh__link_words(arena, link->name), 100 * link->busy_frac);
+                     lh__link_words(arena, link->name),
+                     link->busy_frac < 0.01 ? 1 : 0, 100 * link->busy_frac);
 }
 
 static const char *loop_says(const struct lh_rl_result *r,
