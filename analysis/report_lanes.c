@@ -269,9 +269,11 @@ static void add_class(struct lh__lanes *lanes, const struct lh_report *report,
              lh_format(arena, "stage %d, %s", at->stage,
                        report->scenario->sites[at->site].name),
              arena)
-        ->more = at->speed == 1 ? lh_format(arena, "%" PRId64 " alike", at->n)
-                                : lh_format(arena, "%" PRId64 " at speed %.3g",
-                                            at->n, at->speed);
+        ->more =
+        at->speed == 1
+            ? (at->n == 1 ? "alone"
+                          : lh_format(arena, "%" PRId64 " alike", at->n))
+            : lh_format(arena, "%" PRId64 " at speed %.3g", at->n, at->speed);
     lane_add(lanes, "", arena)->thin = true;
     for (int32_t o = 0; o < template->n_ops; o++) {
         const struct lh_op *op = &template->ops[o];

@@ -98,7 +98,8 @@ static void put_cable_words(struct lh__page *p, const struct lh__view *view,
         double at[2] = {(a->x + b->x) / 2, (a->y + b->y) / 2};
         if (view != NULL)
             lh__view_middle(at, view, a, b);
-        at[0] = fmin(fmax(at[0], 120), LH__WIDTH - 120);
+        at[0] = fmin(fmax(at[0], 4 * (double)strlen(label)),
+                     LH__WIDTH - 4 * (double)strlen(label));
         at[1] = fmax(at[1] - above(a, b, label), 14);
         if (*label != '\0')
             lh__svg_text(p, at[0], at[1], "dim middle halo", label);

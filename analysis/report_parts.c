@@ -19,9 +19,11 @@ static struct rows rows_of(struct lh__page *p)
     struct rows rows = {
         .of = LH_NEW(p->arena, struct lh_report_bar, in->n_bars + 2)};
 
-    rows.of[rows.n++] = (struct lh_report_bar){
-        in->report->one_site ? "as it stands" : in->report->scenario->name,
-        in->report->result};
+    rows.of[rows.n++] = (struct lh_report_bar){in->title ? in->title
+                                               : in->report->one_site
+                                                   ? "as it stands"
+                                                   : in->report->scenario->name,
+                                               in->report->result};
     if (in->report->one_site != NULL)
         rows.of[rows.n++] =
             (struct lh_report_bar){"all in one site", in->report->one_site};
@@ -114,6 +116,11 @@ void lh__report_parts(struct lh__page *p)
                       "computing does not hide.");
     put_legend(p, &rows);
     lh__bars(p, "Parts of a step as stacked bars", bars, rows.n, most);
+    for (int i = 0; i < p->in->n_notes; i++) {
+        lh_text_add(p->out, "<p>");
+        lh__escaped(p->out, p->in->notes[i]);
+        lh_text_add(p->out, "</p>\n");
+    }
     put_table(p, &rows);
     lh__section_end(p);
 }

@@ -25,7 +25,7 @@ _longhaul_options() { # COMMAND
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs --report --report-grid --plot --vary" ;;
-    compare) echo "$common --output --set --vary --data --jobs" ;;
+    compare) echo "$common --output --set --vary --data --jobs --report" ;;
     solve) echo "$common --output --set --vary --target --resolution" \
         "--fixed --data --jobs" ;;
     validate) echo "$common --output --write --jobs --data" ;;

@@ -158,6 +158,9 @@ struct lh_report_page {
     const struct lh_report *report;
     int n_bars;                  /* variants, beside here and one site */
     const struct lh_report_bar *bars;
+    const char *title;           /* of report; NULL: "as it stands" */
+    int n_notes;                 /* sentences under the parts */
+    const char *const *notes;
     const struct lh_report_grid *grid; /* NULL: none */
 };
 /* One file of HTML that is XML too: no script, nothing from elsewhere. */
