@@ -106,6 +106,31 @@ enum lh_status lh__points_run(struct lh__point *points, int n,
 struct lh_report lh__point_report(const struct lh__point *point);
 void lh__baselines_free(struct lh__baselines *baselines);
 
+/* ---- pictures of a run (report.c) ---------------------------------------- */
+
+struct lh__pictures {
+    const char *html_path;       /* NULL: none */
+    const char *plot_prefix;     /* NULL: none */
+    const char *vary_text;       /* NULL: no variants */
+    int n_bandwidths, n_lengths; /* of the grid; 0: none */
+    int n_bars;
+    struct lh_report_bar *bars;
+    bool has_grid;
+    struct lh_report_grid grid;
+};
+
+/* Child parser; its input is a zeroed struct lh__pictures. */
+extern const struct argp lh__pictures_argp;
+/* Simulates what the pictures need beside `here`; nothing where none is asked
+ * for. */
+enum lh_status lh__pictures_run(struct lh__pictures *pictures,
+                                const struct lh__input *input,
+                                const struct lh__stages *here,
+                                int jobs) LH_MUST_USE;
+/* Returns the exit status. */
+int lh__pictures_write(const struct lh__pictures *pictures,
+                       const struct lh_report *report, struct lh_ctx *ctx);
+
 /* ---- what goes out ----------------------------------------------------- */
 
 /* Can the file be written?  Says so where it cannot; a status as below. */

@@ -12,6 +12,7 @@ struct run {
     struct lh__input input;
     const struct lh_output *output;
     const char *trace_path; /* NULL: none */
+    struct lh__pictures pictures;
     int max_links;          /* < 0: all; UNSAID: the output's default */
     int jobs;
     bool timing;
@@ -68,7 +69,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct run *run = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &run->input; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &run->input;
+        state->child_inputs[1] = &run->pictures;
+        return 0;
     case 'o': run->output = read_output(state, arg); return 0;
     case 'j': run->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case OPTION_LINKS:
@@ -164,6 +168,10 @@ static int write_results(const struct simulated *s, const struct run *run)
         lh_write_perfetto(&trace, &report);
         status = lh__print_file(run->trace_path, &trace);
     }
+    if (lh__pictures_write(&run->pictures, &report, run->input.ctx)
+        != LH__EXIT_OK) {
+        status = LH__EXIT_NO;
+    }
     run->output->write(&text, &report);
     if (lh__print_result(&text) != LH__EXIT_OK) {
         status = LH__EXIT_NO;
@@ -182,8 +190,8 @@ static void print_timing(const struct simulated *s)
 
 int lh__cmd_run(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
-                                                 {0}};
+    static const struct argp_child children[] = {
+        {&lh__input_argp, 0, 0, 0}, {&lh__pictures_argp, 0, 0, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
@@ -203,7 +211,10 @@ int lh__cmd_run(int argc, char **argv)
     int status;
 
     argp_parse(&argp, argc, argv, 0, NULL, &run);
-    st = build(&s, &run);
+    st = lh__input_load(&run.input);
+    if (st == LH_OK) {
+        st = build(&s, &run);
+    }
     if (st == LH_OK && run.trace_path != NULL
         && lh__file_touch(run.trace_path) != LH__EXIT_OK) {
         st = LH_FAILED;
@@ -213,6 +224,10 @@ int lh__cmd_run(int argc, char **argv)
     }
     if (st == LH_OK && s.stages[HERE].asked.rl.on) {
         st = run_loop(&s, &ctx);
+    }
+    if (st == LH_OK) {
+        st = lh__pictures_run(&run.pictures, &run.input, &s.stages[HERE],
+                              run.jobs);
     }
     if (st == LH_OK) {
         st = lh_family_error_read(&s.validation, &s.stages[HERE].scenario,

@@ -24,8 +24,8 @@ _longhaul_options() { # COMMAND
     case $1 in
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
-        "--data --jobs" ;;
-    compare) echo "$common --output --set --vary --data --jobs" ;;
+        "--data --jobs --report --report-grid --plot --vary" ;;
+    compare) echo "$common --output --set --vary --data --jobs --report" ;;
     solve) echo "$common --output --set --vary --target --resolution" \
         "--fixed --data --jobs" ;;
     validate) echo "$common --output --write --jobs --data" ;;
@@ -55,7 +55,9 @@ _longhaul_value() { # COMMAND OPTION WORD
             _longhaul_words "$3" 'text json csv'
         fi
         ;;
-    --trace) _longhaul_files "$3" '*' ;;
+    --trace | --plot) _longhaul_files "$3" '*' ;;
+    --report) _longhaul_files "$3" '*.html' ;;
+    --report-grid) _longhaul_words "$3" 'off 7x7' ;;
     --data) _longhaul_files "$3" '/' ;;
     --links) _longhaul_words "$3" all ;;
     --algorithm)

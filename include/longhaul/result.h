@@ -137,6 +137,46 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report);
  * thread a stream, counters for link use. */
 void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 
+/* ---- the report: a page with pictures, and figures for papers -------------- */
+
+/* One bar of the parts of a step. */
+struct lh_report_bar {
+    const char *title;
+    const struct lh_result *result;
+};
+
+/* Step times over bandwidth and length of the fibre(s). */
+struct lh_report_grid {
+    int n_bandwidths, n_lengths;
+    double *bandwidths_bytes_per_s, *lengths_m;
+    double *step_s;              /* [length * n_bandwidths + bandwidth]; NAN:
+                                    the scenario was refused */
+    double own_bytes_per_s, own_m; /* of the scenario itself; 0: several */
+};
+
+struct lh_report_page {
+    const struct lh_report *report;
+    int n_bars;                  /* variants, beside here and one site */
+    const struct lh_report_bar *bars;
+    const char *title;           /* of report; NULL: "as it stands" */
+    int n_notes;                 /* sentences under the parts */
+    const char *const *notes;
+    const struct lh_report_grid *grid; /* NULL: none */
+};
+/* One file of HTML that is XML too: no script, nothing from elsewhere. */
+enum lh_status lh_write_html(struct lh_text *out,
+                             const struct lh_report_page *page,
+                             struct lh_ctx *ctx) LH_MUST_USE;
+
+/* Tables behind the pictures as CSV, and the gnuplot script that draws them;
+ * NULL after the last.  False: there is nothing of this kind. */
+struct lh_figure_file {
+    const char *ending;          /* "-parts.csv", ".gp" */
+    bool (*write)(struct lh_text *out, const struct lh_report_page *page,
+                  const char *name);
+};
+const struct lh_figure_file *lh_figure_file_at(int i);
+
 /* ---- goodput ----------------------------------------------------------------- */
 
 /* Of the islands that fail alone; one island: all. */

@@ -78,6 +78,16 @@ struct lh_link_info lh_topology_link_facts(const struct lh_topology *t,
 double lh_topology_link_capacity(const struct lh_topology *t, lh_link link);
 /* The fibres are the links from this one on. */
 lh_link lh_topology_first_fibre(const struct lh_topology *t);
+/* An end of a fibre: a site, or a node of a map that is none. */
+struct lh_wan_place {
+    const char *name;
+    bool is_site;
+    bool has_location;
+    double latitude_deg, longitude_deg;
+};
+/* False: no fibre ends at that node. */
+bool lh_topology_wan_place(struct lh_wan_place *out,
+                           const struct lh_topology *t, lh_node node);
 /* The link of that name, or -1.  O(length of the name), times the logarithm of
  * the number of sites or fibres. */
 lh_link lh_topology_link_find(const struct lh_topology *t, const char *name);
