@@ -60,7 +60,8 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 {
     const struct lh_rl *rl = &s->rl;
     double keep = 1.0;
-    double sample = (double)rl->prompt_length + lh_rl_moments(rl, s->seed).mean;
+    double sample =
+        (double)lh_rl_other_tokens(rl) + lh_rl_moments(rl, s->seed).mean;
 
     for (int i = 0; i < rl->n_verifiers; i++)
         keep *= rl->verifiers[i].keep_frac;
@@ -160,12 +161,11 @@ static enum lh_status timed(double *sum_s, double times, struct ring ring,
 /* Of `sequences` in a replica: sums over tensor, tokens to experts and back,
  * and from stage to stage. */
 static enum lh_status comm_of(double *sum_s, double sequences,
-                              const struct lh_scenario *s, int fleet,
+                              const struct lh_scenario *s, int64_t first,
                               const struct lh_topology *t, struct lh_ctx *ctx)
 {
-    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
+    const struct lh_rl_fleet *f = &s->rl.fleets[0];
     const struct lh_model *m = &s->model;
-    int64_t first = lh_rl_first_gpu(s, fleet);
     double tokens =
         fmax(1.0, ceil(sequences / (double)(f->pipeline * f->expert)));
     double bytes = 2.0 * tokens * (double)m->hidden;
@@ -190,21 +190,88 @@ static enum lh_status comm_of(double *sum_s, double sequences,
     return st;
 }
 
+/* Of the scenario's only entry, which begins at an accelerator. */
 static enum lh_status rates_make(struct lh_rl_rates *out,
-                                 const struct lh_scenario *s, int fleet,
+                                 const struct lh_scenario *s, int64_t first,
                                  const struct lh_topology *t,
                                  struct lh_ctx *ctx)
 {
     static const double sizes[] = {1, 8, 32, 128, 512, 2048};
-    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
-    enum lh_status st = lh_rl_rates_make(out, s, fleet, ctx);
+    const struct lh_rl_fleet *f = &s->rl.fleets[0];
+    enum lh_status st = lh_rl_rates_make(out, s, 0, ctx);
 
     if (f->tensor * f->pipeline * f->expert == 1)
         return st;
     for (int i = 0; i < 6 && st == LH_OK; i++) {
         out->comm.tokens[i] = sizes[i];
-        st = comm_of(&out->comm.seconds[i], sizes[i], s, fleet, t, ctx);
+        st = comm_of(&out->comm.seconds[i], sizes[i], s, first, t, ctx);
         out->comm.n = i + 1;
+    }
+    return st;
+}
+
+/* The scenario of one entry alone: its fleets[0]. */
+static struct lh_scenario entry_alone(const struct lh_scenario *s, int fleet)
+{
+    struct lh_scenario alone = *s;
+
+    alone.rl.fleets = &s->rl.fleets[fleet];
+    alone.rl.n_fleets = 1;
+    return alone;
+}
+
+/* A judge as if it generated; its weights are bf16. */
+static struct lh_scenario judge_alone(const struct lh_scenario *s, int verifier)
+{
+    struct lh_rl_verifier *v = &s->rl.verifiers[verifier];
+    struct lh_scenario alone = *s;
+
+    alone.model = v->model;
+    alone.rl.fleets = &v->on;
+    alone.rl.n_fleets = 1;
+    alone.rl.push_fp8 = false;
+    alone.rl.prompt_length += v->output;
+    return alone;
+}
+
+enum lh_status lh_rl_check(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh_rl_rates rates;
+    enum lh_status st = LH_OK;
+
+    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++)
+        st = lh_rl_rates_make(&rates, s, i, ctx);
+    for (int i = 0; i < s->rl.n_verifiers && st == LH_OK; i++) {
+        struct lh_scenario alone = judge_alone(s, i);
+        if (s->rl.verifiers[i].kind != LH_JUDGE_RULE)
+            st = lh_rl_rates_make(&rates, &alone, 0, ctx);
+    }
+    return st;
+}
+
+static enum lh_status engines_make(struct lh_rl_report *out,
+                                   const struct lh_scenario *s,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++) {
+        struct lh_scenario alone = entry_alone(s, i);
+        const struct lh_rl_fleet *f = &s->rl.fleets[i];
+        out->fleets[i].replicas =
+            f->gpus / (f->tensor * f->pipeline * f->expert);
+        st = rates_make(&out->fleets[i].rates, &alone, lh_rl_first_gpu(s, i), t,
+                        ctx);
+    }
+    for (int i = 0; i < s->rl.n_verifiers && st == LH_OK; i++) {
+        struct lh_scenario alone = judge_alone(s, i);
+        const struct lh_rl_fleet *f = &s->rl.verifiers[i].on;
+        if (s->rl.verifiers[i].kind == LH_JUDGE_RULE)
+            continue;
+        out->judges[i].replicas = f->gpus / (f->tensor * f->expert);
+        st = rates_make(&out->judges[i].rates, &alone, lh_rl_judge_gpu(s, i), t,
+                        ctx);
     }
     return st;
 }
@@ -240,14 +307,10 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
         return st;
     }
     st = lh_program_build(&program, &step, ctx);
-    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++) {
-        const struct lh_rl_fleet *f = &s->rl.fleets[i];
-        out->fleets[i].replicas =
-            f->gpus / (f->tensor * f->pipeline * f->expert);
-        st = rates_make(&out->fleets[i].rates, s, i, topology, ctx);
-    }
     if (st == LH_OK)
-        lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
+        st = engines_make(out, s, topology, ctx);
+    if (st == LH_OK)
+        st = lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
     return st;
 }
 
@@ -260,6 +323,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
 
     *out = (struct lh_rl_report){.scenario = s};
     out->fleets = LH_NEW(ctx->arena, struct lh_rl_fleet_input, s->rl.n_fleets);
+    out->judges =
+        LH_NEW(ctx->arena, struct lh_rl_judge_input, s->rl.n_verifiers);
     st = prepare(out, &trainer, s, topology, ctx);
     if (st == LH_OK) {
         struct lh_rl_input input = {
@@ -267,6 +332,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
             .seed = s->seed,
             .n_fleets = s->rl.n_fleets,
             .fleets = out->fleets,
+            .judges = out->judges,
+            .spans = &out->spans,
             .gather_s = out->gather_s,
             .switch_s = out->switch_s,
             .train = train,
@@ -274,6 +341,7 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
         };
         lh_rl_clock(&clock, ctx);
         st = lh_rl_loop(&out->result, &input, &clock, ctx);
+        lh_rl_push_count(out);
     }
     out->train_shapes = trainer.n_shapes;
     lh_topology_free(trainer.topology);

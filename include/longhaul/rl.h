@@ -56,6 +56,8 @@ double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens);
 /* Tokens of a response, keyed by seed, prompt and sample. */
 int64_t lh_rl_length(const struct lh_rl *rl, int64_t seed, int64_t prompt,
                      int64_t sample);
+/* Of a sample: its prompt and what tools answer. */
+int64_t lh_rl_other_tokens(const struct lh_rl *rl);
 /* Seconds between a turn of a sample and the next, likewise. */
 double lh_rl_tool_s(const struct lh_rl *rl, int64_t seed, int64_t prompt,
                     int64_t sample, int64_t turn);

@@ -72,8 +72,8 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
     const struct lh_device *d = &s->sites[f->site].device;
     double stages = (double)(f->tensor * f->pipeline);
     double look_up = (double)s->model.parameters - z->dense - z->routed;
-    double mean =
-        (double)s->rl.prompt_length + lh_rl_moments(&s->rl, s->seed).mean;
+    double mean = (double)lh_rl_other_tokens(&s->rl)
+                  + lh_rl_moments(&s->rl, s->seed).mean;
 
     out->weight_bytes = weight
                         * ((z->dense + look_up) / stages

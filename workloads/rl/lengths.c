@@ -62,6 +62,11 @@ int64_t lh_rl_length(const struct lh_rl *rl, int64_t seed, int64_t prompt,
     return tokens < 1 ? 1 : llround(tokens);
 }
 
+int64_t lh_rl_other_tokens(const struct lh_rl *rl)
+{
+    return rl->prompt_length + (rl->turns - 1) * rl->tool_tokens;
+}
+
 double lh_rl_tool_s(const struct lh_rl *rl, int64_t seed, int64_t prompt,
                     int64_t sample, int64_t turn)
 {
@@ -95,8 +100,7 @@ struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed)
     const int64_t most = 65536;
     int64_t n = rl->prompts * rl->samples * rl->steps;
     double sum = 0, squares = 0;
-    double others = (double)(rl->prompt_length
-                             + (rl->turns - 1) * rl->tool_tokens);
+    double others = (double)lh_rl_other_tokens(rl);
 
     n = n < most ? n : most;
     for (int64_t i = 0; i < n; i++) {

@@ -80,7 +80,7 @@ struct lh__replica {
 
     struct lh__sample ghost; /* runs when all its samples are complete */
     int64_t ghost_end;       /* iteration */
-    double ghost_context;
+    double ghost_context, ghost_from_s;
 
     double span_from_s; /* < 0: idle */
 };

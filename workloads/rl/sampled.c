@@ -129,6 +129,7 @@ void lh__ghost_run(struct lh__replica *r)
                                    .back_s = -1};
     r->ghost_context -= (double)left;
     r->context += r->ghost_context;
+    r->ghost_from_s = lh__loop_now(r->loop);
     r->loop->n_ghosts++;
     lh__replica_run(r, &r->ghost);
 }
@@ -138,6 +139,7 @@ void lh__ghost_end(struct lh__replica *r)
     if (!r->ghost.running)
         return;
     r->tokens -= lh__replica_tokens(r, &r->ghost);
+    r->generate_s -= lh__loop_now(r->loop) - r->ghost_from_s;
     r->ghost.running = false;
     r->ghost_end = 0;
     r->loop->n_ghosts--;

@@ -154,13 +154,6 @@ static void purge(struct lh__loop *l)
     }
 }
 
-/* Of a sample: its prompt and what tools answered. */
-static int64_t other_tokens(const struct lh_rl *rl)
-{
-    return rl->prompt_length
-           + (rl->turns > 1 ? (rl->turns - 1) * rl->tool_tokens : 0);
-}
-
 /* A group goes into the step; its tokens, prompts included. */
 static int64_t use(struct lh__loop *l, struct lh__group *g)
 {
@@ -182,7 +175,7 @@ static int64_t use(struct lh__loop *l, struct lh__group *g)
     out->tokens_trained += tokens;
     out->samples_trained += samples;
     lh__group_end(l, g);
-    return tokens + samples * other_tokens(l->rl);
+    return tokens + samples * lh_rl_other_tokens(l->rl);
 }
 
 static void span_step(struct lh__loop *l)

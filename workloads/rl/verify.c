@@ -44,9 +44,7 @@ void lh__verifiers_make(struct lh__loop *l)
 /* Tokens that a judge reads. */
 static double length_of(const struct lh_rl *rl, const struct lh__sample *sample)
 {
-    int64_t answers = rl->turns > 1 ? (rl->turns - 1) * rl->tool_tokens : 0;
-
-    return (double)(rl->prompt_length + answers + sample->tokens);
+    return (double)(lh_rl_other_tokens(rl) + sample->tokens);
 }
 
 /* The place of a replica that is free first; those that are taken, and it. */
