@@ -253,6 +253,8 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
     out->gather_s = out->weight_bytes * engine->gather_s_per_byte;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     out->relay = LH_NEW(ctx->arena, int, rl->n_fleets);
+    for (int i = 0; i < rl->n_fleets; i++)
+        out->relay[i] = -1;
     if (rl->mode != LH_RL_CO_LOCATED)
         return apart_make(out, topology, ctx);
     out->switch_s = state_bytes / engine->host_bytes_per_s;
