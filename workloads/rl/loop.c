@@ -140,10 +140,12 @@ static void group_from(struct lh__group *g)
 /* ---- issuing --------------------------------------------------------------
  */
 
-static struct lh__group *issue(struct lh__loop *l, struct lh__replica *r)
+static void issue(struct lh__loop *l, struct lh__replica *r,
+                  int64_t least_version)
 {
     struct lh__group *g = group_new(l);
 
+    g->least_version = least_version;
     for (int64_t i = 0; i < l->rl->samples; i++) {
         g->samples[i] = (struct lh__sample){
             .group = g,
@@ -153,7 +155,6 @@ static struct lh__group *issue(struct lh__loop *l, struct lh__replica *r)
         lh__turn_first(&g->samples[i], l->rl);
     }
     group_to(g, r);
-    return g;
 }
 
 /* As many may wait as run, and two groups in any case, so that none runs dry
@@ -197,7 +198,7 @@ static void issue_what_may(void *data)
                        - l->rl->max_staleness)
                   <= l->version
            && (r = soonest(l, !ahead_of_room))) {
-        issue(l, r)->least_version = least;
+        issue(l, r, least);
         lh__replica_poke(r);
     }
 }
@@ -274,7 +275,7 @@ static void issue_batch(struct lh__loop *l)
     l->batch_version = needed;
     l->batch_left = l->rl->prompts * l->rl->samples;
     for (int64_t i = 0; i < l->rl->prompts; i++)
-        issue(l, soonest(l, false))->least_version = needed;
+        issue(l, soonest(l, false), needed);
     for (int i = 0; i < l->n_replicas; i++)
         lh__replica_poke(&l->replicas[i]);
 }

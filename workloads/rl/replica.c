@@ -365,10 +365,30 @@ void lh__replica_offer(struct lh__replica *r, int64_t version)
     lh__replica_poke(r);
 }
 
+static bool waits_for_less(const struct lh__sample *a,
+                           const struct lh__sample *b)
+{
+    int64_t x = a->group->least_version, y = b->group->least_version;
+
+    return x < y || (x == y && a->order < b->order);
+}
+
+/* The queue is in the order of the versions that samples wait for: what comes
+ * from another replica must not stand behind what waits for its training. */
 void lh__replica_add(struct lh__replica *r, struct lh__sample *sample)
 {
-    lh__queue_add(&r->queue, sample);
+    struct lh__queue *q = &r->queue;
+    struct lh__sample **at = &q->first;
+
     r->outstanding++;
+    if (!q->first || !waits_for_less(sample, q->last)) {
+        lh__queue_add(q, sample);
+        return;
+    }
+    while (!waits_for_less(sample, *at))
+        at = &(*at)->next;
+    sample->next = *at;
+    *at = sample;
 }
 
 void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
