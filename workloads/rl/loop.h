@@ -80,7 +80,10 @@ struct lh__replica {
 
     struct lh__sample ghost; /* runs when all its samples are complete */
     int64_t ghost_end;       /* iteration */
-    double ghost_context, ghost_from_s;
+    int64_t ghost_from;     /* iteration in which its sample was complete */
+    double ghost_context;   /* tokens, then */
+    double ghost_stall_s;   /* that it would have cost those beside it */
+    double ghost_from_s;
 
     double span_from_s; /* < 0: idle */
 };

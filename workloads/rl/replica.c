@@ -256,6 +256,8 @@ static void go_on(struct lh__replica *r, double stall_s)
 
     if (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE)
         stall_s += admit(r);
+    stall_s += r->ghost_stall_s;
+    r->ghost_stall_s = 0;
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
     r->generate_s += stall_s;

@@ -12,8 +12,9 @@
  * that ends at iteration e with l tokens stands for w that began when it did;
  * the longest of them has m >= l, drawn as all are by (seed, prompt, sample),
  * and ends at e + m - l.  A replica whose samples are complete runs on alone
- * until the largest of these (a ghost: no tokens, no training), and the batch
- * ends with the last ghost.  Source: the maximum over a partition is the
+ * until the largest of these (a ghost: no tokens, no training), after the time
+ * that it would have cost those that it outlived, and the batch ends with the
+ * last ghost.  Source: the maximum over a partition is the
  * maximum of the maxima; that the w begin alike is the approximation.
  * Leaves out: longest times of tools and verifiers, which are one in w.
  */
@@ -112,7 +113,15 @@ void lh__ghost_see(struct lh__replica *r, const struct lh__sample *sample)
     if (r->iteration + most - sample->tokens <= r->ghost_end)
         return;
     r->ghost_end = r->iteration + most - sample->tokens;
-    r->ghost_context = (double)(l->rl->prompt_length + most);
+    r->ghost_from = r->iteration;
+    r->ghost_context = (double)(lh_rl_other_tokens(l->rl) + sample->tokens);
+}
+
+/* What one sequence more adds to n iterations. */
+static double more_s(const struct lh_rl_rates *rates, double context, double n)
+{
+    return n * (lh_rl_iteration_s(rates, 2) - lh_rl_iteration_s(rates, 1))
+           + rates->kv_s * (n * context + n * (n - 1) / 2);
 }
 
 void lh__ghost_run(struct lh__replica *r)
@@ -127,7 +136,9 @@ void lh__ghost_run(struct lh__replica *r)
                                    .end = r->ghost_end,
                                    .order = INT64_MAX,
                                    .back_s = -1};
-    r->ghost_context -= (double)left;
+    double beside = (double)(r->iteration - r->ghost_from);
+    r->ghost_stall_s = more_s(r->rates, r->ghost_context, beside);
+    r->ghost_context += beside;
     r->context += r->ghost_context;
     r->ghost_from_s = lh__loop_now(r->loop);
     r->loop->n_ghosts++;
