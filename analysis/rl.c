@@ -21,6 +21,7 @@
 struct shape {
     int64_t batch;
     double step_s, forward_frac;
+    double nic_frac; /* use of the busiest NIC */
 };
 
 struct trainer {
@@ -74,6 +75,18 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 /* ---- the trainer's step ----------------------------------------------------
  */
 
+static double nic_frac(const struct lh_trace *trace,
+                       const struct lh_topology *topology)
+{
+    double most = 0;
+
+    for (int32_t i = 0; i < trace->n_links; i++)
+        if (lh_topology_link_facts(topology, trace->link_first[i]).kind
+            == LH_LINK_NIC)
+            most = fmax(most, trace->link_bytes[i] / trace->link_capacity[i]);
+    return trace->step_time_s > 0 ? fmin(1, most / trace->step_time_s) : 0;
+}
+
 /* In a context of its own, which a program of many micro-batches would fill. */
 static enum lh_status simulate(struct shape *out, const struct trainer *t)
 {
@@ -93,6 +106,7 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     if (st == LH_OK) {
         out->step_s = trace.step_time_s;
         out->forward_frac = program.model_flops / 3.0 / program.hardware_flops;
+        out->nic_frac = nic_frac(&trace, t->topology);
     }
     for (int i = 0; st != LH_OK && i < lh_diag_total(&ctx); i++)
         lh_error(t->ctx, lh_diag_at(&ctx, i)->where, "%s",
@@ -101,12 +115,11 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     return st;
 }
 
-static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
-                            double *train_s)
+/* The step on so many rows, simulated once. */
+static enum lh_status shape_of(struct shape *out, struct trainer *t,
+                               int64_t batch)
 {
-    struct trainer *t = self;
-    struct shape *shape;
-    int64_t batch = batch_of(t->asked, (double)tokens), i = 0;
+    int64_t i = 0;
 
     while (i < t->n_shapes && t->shapes[i].batch != batch)
         i++;
@@ -119,11 +132,22 @@ static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
                             (size_t)++t->n_shapes, sizeof *t->shapes);
         t->shapes[i] = fresh;
     }
-    shape = &t->shapes[i];
-    *train_s = shape->step_s * (double)t->asked->rl.mini_batches;
-    *log_prob_s =
-        *train_s * shape->forward_frac * (double)t->asked->rl.log_prob_passes;
+    *out = t->shapes[i];
     return LH_OK;
+}
+
+static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
+                            double *train_s)
+{
+    struct trainer *t = self;
+    struct shape shape = {0};
+    enum lh_status st =
+        shape_of(&shape, t, batch_of(t->asked, (double)tokens));
+
+    *train_s = shape.step_s * (double)t->asked->rl.mini_batches;
+    *log_prob_s =
+        *train_s * shape.forward_frac * (double)t->asked->rl.log_prob_passes;
+    return st;
 }
 
 /* ---- communication of an iteration ------------------------------------------
@@ -291,6 +315,11 @@ static double state_bytes(const struct lh_program *program)
     return most;
 }
 
+static bool trains_beside_pushes(const struct lh_rl *rl)
+{
+    return rl->mode == LH_RL_ASYNC || rl->mode == LH_RL_ONE_STEP_OFF;
+}
+
 static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
                               const struct lh_scenario *s,
                               const struct lh_topology *topology,
@@ -307,6 +336,11 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
         return st;
     }
     st = lh_program_build(&program, &step, ctx);
+    if (st == LH_OK && trains_beside_pushes(&s->rl)) {
+        struct shape expected = {0};
+        st = shape_of(&expected, t, step.training.global_batch);
+        out->trainer_nic_frac = expected.nic_frac;
+    }
     if (st == LH_OK)
         st = engines_make(out, s, topology, ctx);
     if (st == LH_OK)

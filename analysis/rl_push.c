@@ -7,7 +7,8 @@
  *   P       what travels: parameters x 2 (fp8: 1; delta: 2 x fraction)
  *   gather  W x seconds a byte (data/engines.csv), W all weights; the trainer
  *           stands still
- *   leave   NICs of n accelerators, n = min(sender's, the entry's)
+ *   leave   NICs of n accelerators, n = min(sender's, the entry's), less what
+ *           the trainer's step takes of the busiest of its own, on average
  *   fibre   what sites share (rl_share.c), at most n x the transport's cap of
  *           one path
  *   arrive  NICs of one replica; relay: and on to the next at the same rate
@@ -26,8 +27,8 @@
  * back needs W: from another one (relay) or as the entry gets its own (direct).
  * Sources: reference 07c (checkpoint-engine: broadcast bucket by bucket, bound
  * by copy and load); relay: one node of a site passes on (PRIME-RL, SHARDCAST).
- * Leaves out: the trainer's and the generators' own traffic over the same
- * NICs, and links between NIC and gateway.
+ * Leaves out: what a push costs the trainer's step, the generators' own traffic
+ * over the same NICs, and links between NIC and gateway.
  */
 #include "rl_share.h"
 
@@ -142,8 +143,9 @@ static struct lh__hop hop_of(const struct lh_rl_report *report,
     if (rl->route == LH_ROUTE_DIRECT)
         hop.copies = (double)f->gpus / replica_gpus(f);
     hop.flows = fmin(gpus, (double)f->gpus);
-    hop.leave = nics(s, site, hop.flows) / hop.copies;
-    hop.sender = nics(s, site, gpus);
+    double left = from ? 1 : 1 - report->trainer_nic_frac;
+    hop.leave = left * nics(s, site, hop.flows) / hop.copies;
+    hop.sender = left * nics(s, site, gpus);
     hop.arrive = nics(s, f->site, replica_gpus(f));
     return hop;
 }

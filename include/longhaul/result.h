@@ -84,6 +84,8 @@ struct lh_rl_report {
     double weight_bytes;                /* of all weights */
     double push_bytes;                  /* of a push, one copy */
     double gather_s, switch_s;
+    double trainer_nic_frac;            /* of its NICs, that the step beside a
+                                           push takes, on average */
     double *wan_bytes;                  /* [rl.n_fleets] of a push over each
                                            fibre of the way to an entry */
     int *relay;                         /* [rl.n_fleets] the entry that hands

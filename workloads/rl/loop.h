@@ -94,7 +94,8 @@ struct lh__verifier {
     int64_t n, places;
     double *free_s; /* [n][places] */
     int64_t next;
-    double service_s, wait_s; /* sums since the reset */
+    double busy_s; /* since the reset, booked ahead included */
+    double service_s, wait_s; /* sums of samples since then */
     int64_t judged;
 };
 

@@ -87,6 +87,7 @@ static double judge(struct lh__loop *l, int i, double date_s,
     v->next = (v->next + 1) % v->n;
     v->wait_s += begin_s - date_s;
     v->service_s += service_s;
+    v->busy_s += service_s;
     v->judged++;
     *free_s = begin_s + service_s;
     return *free_s;
@@ -122,8 +123,8 @@ void lh__verifiers_reset(struct lh__loop *l)
 {
     for (int i = 0; i < l->rl->n_verifiers; i++) {
         struct lh__verifier *v = &l->verifiers[i];
-        v->service_s = ahead(v, lh__loop_now(l));
-        v->wait_s = 0;
+        v->busy_s = ahead(v, lh__loop_now(l));
+        v->service_s = v->wait_s = 0;
         v->judged = 0;
     }
 }
@@ -132,7 +133,7 @@ void lh__verifiers_account(struct lh__loop *l, double window_s)
 {
     for (int i = 0; i < l->rl->n_verifiers; i++) {
         const struct lh__verifier *v = &l->verifiers[i];
-        double busy_s = v->service_s - ahead(v, lh__loop_now(l));
+        double busy_s = v->busy_s - ahead(v, lh__loop_now(l));
         double all_s = window_s * (double)(v->n * v->places);
         double n = v->judged > 0 ? (double)v->judged : 1;
         l->out->verifiers[i].busy_frac =
