@@ -15,7 +15,7 @@ struct lh__loop;
 struct lh__group;
 
 struct lh__sample {
-    struct lh__group *group; /* NULL: a ghost (sampled.c) */
+    struct lh__group *group;
     struct lh__sample *next; /* in a queue */
     int64_t tokens;          /* of the whole response */
     int64_t done;            /* of turns that are complete */
@@ -46,6 +46,8 @@ struct lh__group {
 struct lh__queue {
     struct lh__sample *first, *last;
 };
+
+struct lh__other;
 
 struct lh__replica {
     struct lh__loop *loop;
@@ -78,12 +80,8 @@ struct lh__replica {
     int64_t spells;
     double away_since_s, away_s;
 
-    struct lh__sample ghost; /* runs when all its samples are complete */
-    int64_t ghost_end;       /* iteration */
-    int64_t ghost_from;     /* iteration in which its sample was complete */
-    double ghost_context;   /* tokens, then */
-    double ghost_stall_s;   /* that it would have cost those beside it */
-    double ghost_from_s;
+    struct lh__other *others; /* replicas that it stands for (sampled.c) */
+    double ghost_until_s;     /* the last of them ends its batch; < 0: none */
 
     double span_from_s; /* < 0: idle */
 };
@@ -169,8 +167,6 @@ void lh__loop_at(struct lh__loop *l, double date_s, lh_callback call,
 
 void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet);
 void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
-struct lh__sample *lh__queue_take(struct lh__queue *q);
-void lh__replica_run(struct lh__replica *r, struct lh__sample *sample);
 void lh__replica_load(struct lh__replica *r, double seconds);
 /* All of its entry that are there have drained: they load together. */
 void lh__replica_drained(struct lh__loop *l, int fleet);
@@ -228,10 +224,11 @@ struct lh__sampled {
 void lh__sampled_make(struct lh__sampled *out, const struct lh_rl_input *in);
 /* The prompt, among all of the loop, that the i-th simulated is. */
 int64_t lh__sampled_prompt(const struct lh__loop *l, int64_t i);
-/* A sample is complete: how much longer the longest is that it stands for. */
+/* A sample is complete: those that it stands for. */
 void lh__ghost_see(struct lh__replica *r, const struct lh__sample *sample);
-/* All samples of a replica are complete. */
-void lh__ghost_run(struct lh__replica *r);
+/* All samples of a replica are complete: until those of the others are. */
+void lh__ghost_wait(struct lh__replica *r);
+/* It is taken away. */
 void lh__ghost_end(struct lh__replica *r);
 /* May the trainer not yet have the batch that it would take? */
 bool lh__ghosts_hold(const struct lh__loop *l);

@@ -25,7 +25,7 @@ void lh__queue_add(struct lh__queue *q, struct lh__sample *sample)
     q->last = sample;
 }
 
-struct lh__sample *lh__queue_take(struct lh__queue *q)
+static struct lh__sample *queue_take(struct lh__queue *q)
 {
     struct lh__sample *first = q->first;
 
@@ -39,7 +39,7 @@ static bool ends_before(const struct lh__sample *a, const struct lh__sample *b)
     return a->end < b->end || (a->end == b->end && a->order < b->order);
 }
 
-void lh__replica_run(struct lh__replica *r, struct lh__sample *sample)
+static void heap_push(struct lh__replica *r, struct lh__sample *sample)
 {
     int64_t i = r->n_running++;
 
@@ -148,22 +148,14 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
     r->outstanding--;
     lh__ghost_see(r, sample);
     if (r->outstanding == 0)
-        lh__ghost_run(r);
+        lh__ghost_wait(r);
     lh__loop_generated(r, sample);
 }
 
 static void leave(struct lh__replica *r)
 {
-    while (r->n_running > 0 && r->heap[0]->end <= r->iteration) {
-        struct lh__sample *sample = heap_pop(r);
-        if (sample->group) {
-            end_turn(r, sample);
-            continue;
-        }
-        r->context -= r->ghost_context + (double)sample->part;
-        lh__ghost_end(r);
-        lh__loop_batch_over(r->loop);
-    }
+    while (r->n_running > 0 && r->heap[0]->end <= r->iteration)
+        end_turn(r, heap_pop(r));
 }
 
 /* Running samples with new weights: begun again, or their keys and values
@@ -178,8 +170,6 @@ static double renew(struct lh__replica *r)
         struct lh__sample *sample = r->heap[i];
         int64_t had = lh__replica_tokens(r, sample);
         double before = lh__turn_context(sample, rl);
-        if (!sample->group)
-            continue;
         sample->kv_version = r->version;
         if (rl->partial_rollouts) {
             if (!rl->keep_kv)
@@ -199,7 +189,7 @@ static double renew(struct lh__replica *r)
     if (!rl->partial_rollouts) { /* the order of ends is another */
         r->n_running = 0;
         for (int64_t i = 0; i < n; i++)
-            lh__replica_run(r, r->heap[i]);
+            heap_push(r, r->heap[i]);
     }
     return seconds;
 }
@@ -207,7 +197,7 @@ static double renew(struct lh__replica *r)
 /* What may run now; NULL: nothing. */
 static struct lh__sample *next(struct lh__replica *r)
 {
-    struct lh__sample *sample = lh__queue_take(&r->back);
+    struct lh__sample *sample = queue_take(&r->back);
 
     if (sample) {
         r->n_parked--;
@@ -216,10 +206,10 @@ static struct lh__sample *next(struct lh__replica *r)
     if (r->n_running + r->n_parked >= r->rates->concurrency)
         return NULL;
     if (r->again.first)
-        return lh__queue_take(&r->again);
+        return queue_take(&r->again);
     if (r->queue.first
         && r->version >= r->queue.first->group->least_version)
-        return lh__queue_take(&r->queue);
+        return queue_take(&r->queue);
     return NULL;
 }
 
@@ -244,7 +234,7 @@ static double admit(struct lh__replica *r)
         sample->running = true;
         sample->end = r->iteration + sample->part;
         r->context += lh__turn_context(sample, rl);
-        lh__replica_run(r, sample);
+        heap_push(r, sample);
     }
     return seconds;
 }
@@ -256,8 +246,6 @@ static void go_on(struct lh__replica *r, double stall_s)
 
     if (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE)
         stall_s += admit(r);
-    stall_s += r->ghost_stall_s;
-    r->ghost_stall_s = 0;
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
     r->generate_s += stall_s;
@@ -407,6 +395,7 @@ void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
         .coming = -1,
         .due_s = (double)INFINITY,
         .span_from_s = -1,
+        .ghost_until_s = -1,
         .peak = full / lh_rl_decode_s(rates, full, context, 1),
     };
 }

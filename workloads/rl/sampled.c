@@ -8,14 +8,21 @@
  *       of the prompts, and such that no entry's round(replicas / w) is more
  *       than 0.5 % off; below 2 all are simulated
  *
- * A batch ends with the longest of all its samples, not of one in w.  A sample
- * that ends at iteration e with l tokens stands for w that began when it did;
- * the longest of them has m >= l, drawn as all are by (seed, prompt, sample),
- * and ends at e + m - l.  A replica whose samples are complete runs on alone
- * until the largest of these (a ghost: no tokens, no training), after the time
- * that it would have cost those that it outlived, and the batch ends with the
- * last ghost.  Source: the maximum over a partition is the
- * maximum of the maxima; that the w begin alike is the approximation.
+ * A batch ends with the last of all replicas, not of one in w.  A replica
+ * stands for w that are given the same prompts' neighbours: sample k of prompt
+ * i for sample k of i + 1, i + 2 .. , with their lengths, drawn as all are by
+ * (seed, prompt, sample).  Where sample by sample it has l tokens and another m,
+ * that one is done later by
+ *
+ *   (iteration - a) (e - e') + a sum (m - l)
+ *   + kv sum ((m - l) P + (m^2 - l^2)/2)
+ *
+ * e' the iteration in which the replica is done, e the largest of those in
+ * which a sample is complete + m - l; a what a sequence adds to an iteration, P
+ * tokens of prompt.  The batch waits for the latest (a ghost: no tokens, no
+ * training).  Source: iterations, sequences and tokens read are what the time
+ * of a replica is a sum of (generate.c); that samples begin in the same
+ * iterations is the approximation.
  * Leaves out: longest times of tools and verifiers, which are one in w.
  */
 #include "loop.h"
@@ -97,63 +104,85 @@ static bool waits(const struct lh__loop *l)
            && (lh__loop_batches(l) || l->rl->max_staleness == 0);
 }
 
+/* Another replica, less the one that is simulated. */
+struct lh__other {
+    int64_t end; /* iteration */
+    double tokens, read;
+};
+
+static int64_t others(const struct lh__loop *l)
+{
+    return (int64_t)ceil(l->each) - 1;
+}
+
 void lh__ghost_see(struct lh__replica *r, const struct lh__sample *sample)
 {
     struct lh__loop *l = r->loop;
     const struct lh__group *g = sample->group;
-    int64_t most = sample->tokens, k = sample - g->samples;
+    double prompt = (double)lh_rl_other_tokens(l->rl);
+    double had = (double)sample->tokens;
 
     if (!waits(l))
         return;
-    for (int64_t i = g->prompt + 1; (double)i < (double)g->prompt + l->each;
-         i++) {
-        int64_t tokens = lh_rl_length(l->rl, l->in->seed, i, k);
-        most = tokens > most ? tokens : most;
+    if (!r->others)
+        r->others = LH_NEW(l->ctx->arena, struct lh__other, others(l));
+    for (int64_t i = 0; i < others(l); i++) {
+        struct lh__other *o = &r->others[i];
+        int64_t tokens = lh_rl_length(l->rl, l->in->seed, g->prompt + 1 + i,
+                                      sample - g->samples);
+        int64_t end = r->iteration + tokens - sample->tokens;
+        double more = (double)tokens - had;
+        o->end = end > o->end ? end : o->end;
+        o->tokens += more;
+        o->read += more * (prompt + ((double)tokens + had) / 2);
     }
-    if (r->iteration + most - sample->tokens <= r->ghost_end)
-        return;
-    r->ghost_end = r->iteration + most - sample->tokens;
-    r->ghost_from = r->iteration;
-    r->ghost_context = (double)(lh_rl_other_tokens(l->rl) + sample->tokens);
 }
 
-/* What one sequence more adds to n iterations. */
-static double more_s(const struct lh_rl_rates *rates, double context, double n)
+static void forget(struct lh__replica *r)
 {
-    return n * (lh_rl_iteration_s(rates, 2) - lh_rl_iteration_s(rates, 1))
-           + rates->kv_s * (n * context + n * (n - 1) / 2);
+    r->ghost_until_s = -1;
+    for (int64_t i = 0; r->others && i < others(r->loop); i++)
+        r->others[i] = (struct lh__other){0, 0, 0};
 }
 
-void lh__ghost_run(struct lh__replica *r)
+static void ghost_over(void *data)
 {
-    int64_t left = r->ghost_end - r->iteration;
+    struct lh__replica *r = data;
+    struct lh__loop *l = r->loop;
 
-    if (!waits(r->loop) || left <= 0 || r->ghost.running)
+    if (l->ended || r->ghost_until_s != lh__loop_now(l))
         return;
-    r->ghost = (struct lh__sample){.tokens = left,
-                                   .part = left,
-                                   .running = true,
-                                   .end = r->ghost_end,
-                                   .order = INT64_MAX,
-                                   .back_s = -1};
-    double beside = (double)(r->iteration - r->ghost_from);
-    r->ghost_stall_s = more_s(r->rates, r->ghost_context, beside);
-    r->ghost_context += beside;
-    r->context += r->ghost_context;
-    r->ghost_from_s = lh__loop_now(r->loop);
-    r->loop->n_ghosts++;
-    lh__replica_run(r, &r->ghost);
+    r->ghost_until_s = -1;
+    l->n_ghosts--;
+    lh__loop_batch_over(l);
+}
+
+void lh__ghost_wait(struct lh__replica *r)
+{
+    struct lh__loop *l = r->loop;
+    double one_s = lh_rl_iteration_s(r->rates, 1), latest_s = 0;
+    double more_s = lh_rl_iteration_s(r->rates, 2) - one_s;
+
+    if (!waits(l))
+        return;
+    for (int64_t i = 0; i < others(l); i++) {
+        const struct lh__other *o = &r->others[i];
+        latest_s =
+            fmax(latest_s, (one_s - more_s) * (double)(o->end - r->iteration)
+                               + more_s * o->tokens + r->rates->kv_s * o->read);
+    }
+    forget(r);
+    if (latest_s <= 0)
+        return;
+    r->ghost_until_s = lh__loop_now(l) + latest_s;
+    l->n_ghosts++;
+    lh__loop_at(l, r->ghost_until_s, ghost_over, r);
 }
 
 void lh__ghost_end(struct lh__replica *r)
 {
-    if (!r->ghost.running)
-        return;
-    r->tokens -= lh__replica_tokens(r, &r->ghost);
-    r->generate_s -= lh__loop_now(r->loop) - r->ghost_from_s;
-    r->ghost.running = false;
-    r->ghost_end = 0;
-    r->loop->n_ghosts--;
+    r->loop->n_ghosts -= r->ghost_until_s >= 0;
+    forget(r);
 }
 
 bool lh__ghosts_hold(const struct lh__loop *l)
