@@ -141,8 +141,7 @@ static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
 {
     struct trainer *t = self;
     struct shape shape = {0};
-    enum lh_status st =
-        shape_of(&shape, t, batch_of(t->asked, (double)tokens));
+    enum lh_status st = shape_of(&shape, t, batch_of(t->asked, (double)tokens));
 
     *train_s = shape.step_s * (double)t->asked->rl.mini_batches;
     *log_prob_s =

@@ -249,9 +249,8 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
 
     out->weight_bytes =
         (double)s->model.parameters * (rl->push_fp8 ? 1.0 : 2.0);
-    out->push_bytes =
-        out->weight_bytes
-        * (rl->precision == LH_PUSH_DELTA ? rl->delta_frac : 1.0);
+    out->push_bytes = out->weight_bytes
+                      * (rl->precision == LH_PUSH_DELTA ? rl->delta_frac : 1.0);
     out->gather_s = out->weight_bytes * engine->gather_s_per_byte;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     out->relay = LH_NEW(ctx->arena, int, rl->n_fleets);

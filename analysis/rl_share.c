@@ -87,7 +87,8 @@ static double least_rate(const struct lh__hop *hop, const struct lh_topology *t)
 enum lh_status lh__rl_share(struct lh__hop *hops, int n, double bytes,
                             const struct lh_topology *t, struct lh_ctx *ctx)
 {
-    struct lh_channel_spec *specs = LH_NEW(ctx->arena, struct lh_channel_spec, n);
+    struct lh_channel_spec *specs =
+        LH_NEW(ctx->arena, struct lh_channel_spec, n);
     double *sizes = LH_NEW(ctx->arena, double, n);
     double *end_s = LH_NEW(ctx->arena, double, n);
     struct table table = {.n = 0};
@@ -155,9 +156,8 @@ void lh_rl_push_count(struct lh_rl_report *report)
     for (int i = 0; i < report->n_fibres && r->steps > 0; i++) {
         struct lh_rl_fibre *f = &report->fibres[i];
         f->step_bytes = f->push_bytes * pushes / (double)r->steps;
-        f->busy_frac =
-            r->wall_s > 0
-                ? f->push_bytes * pushes / r->wall_s / f->capacity_bytes_per_s
-                : 0;
+        f->busy_frac = r->wall_s > 0 ? f->push_bytes * pushes / r->wall_s
+                                           / f->capacity_bytes_per_s
+                                     : 0;
     }
 }

@@ -10,7 +10,7 @@
 
 /* Weights to an entry.  Rates in bytes/s of one copy. */
 struct lh__hop {
-    int relay;     /* the entry that sends; -1: the trainer */
+    int relay; /* the entry that sends; -1: the trainer */
     double copies;
     double flows;  /* from accelerators to accelerators, at once */
     double sender; /* all NICs of the sender */
@@ -20,8 +20,8 @@ struct lh__hop {
 
 /* Sets `shared` of all: together, on the engine. */
 enum lh_status lh__rl_share(struct lh__hop *hops, int n, double bytes,
-                            const struct lh_topology *t, struct lh_ctx *ctx)
-    LH_MUST_USE;
+                            const struct lh_topology *t,
+                            struct lh_ctx *ctx) LH_MUST_USE;
 /* The fibres that a push crosses, with its bytes. */
 void lh__rl_fibres(struct lh_rl_report *out, const struct lh__hop *hops,
                    const struct lh_topology *t, struct lh_ctx *ctx);

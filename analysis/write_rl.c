@@ -160,8 +160,8 @@ static void verifiers(struct lh_text *out, const struct lh_rl_report *report)
 static void use(struct lh_text *out, bool *any, const char *role,
                 const char *site, double busy_frac)
 {
-    lh_text_printf(out, "%s\n      {\"role\": \"%s\", \"site\": ",
-                   *any ? "," : "", role);
+    lh_text_printf(
+        out, "%s\n      {\"role\": \"%s\", \"site\": ", *any ? "," : "", role);
     lh_text_json_string(out, site);
     number(out, ", ", "busy_fraction", busy_frac);
     lh_text_add(out, "}");

@@ -56,8 +56,8 @@ static void span(struct lh_text *out, const struct lh_rl_span *s, int64_t pid)
     int64_t begin_ns = llround(s->begin_s * 1e9);
     int64_t end_ns = llround(s->end_s * 1e9);
 
-    lh_text_printf(out, ",\n{\"ph\":\"X\",\"pid\":%" PRId64
-                        ",\"tid\":1,\"ts\":",
+    lh_text_printf(out,
+                   ",\n{\"ph\":\"X\",\"pid\":%" PRId64 ",\"tid\":1,\"ts\":",
                    pid + s->lane);
     add_us(out, begin_ns);
     lh_text_add(out, ",\"dur\":");
@@ -72,8 +72,8 @@ static void running(struct lh_text *out, const struct lh_rl_report *report,
     int n = report->scenario->rl.n_fleets;
 
     for (int64_t i = 0; i < spans->n_steps * n; i++) {
-        lh_text_printf(out, ",\n{\"ph\":\"C\",\"pid\":%" PRId64
-                            ",\"tid\":0,\"ts\":",
+        lh_text_printf(out,
+                       ",\n{\"ph\":\"C\",\"pid\":%" PRId64 ",\"tid\":0,\"ts\":",
                        pid + LH_RL_LANE_ROLES + i % n);
         add_us(out, llround(spans->step_s[i / n] * 1e9));
         lh_text_printf(out,

@@ -128,8 +128,7 @@ static void resolve_lengths(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     struct lh_rl *rl = &s->rl;
     int64_t answers = (rl->turns - 1) * rl->tool_tokens;
-    int64_t room =
-        s->training.sequence_length - rl->prompt_length - answers;
+    int64_t room = s->training.sequence_length - rl->prompt_length - answers;
     struct lh_where where = lh__where_at(r, "rl.output_length");
 
     if (answers > 0 && (room < 1 || rl->length_max > room)) {
@@ -198,8 +197,8 @@ static void resolve_verifiers(struct lh__reader *r)
         struct lh_rl_verifier *v = &rl->verifiers[i];
         const char *path = lh_format(r->ctx->arena, "rl.verifiers[%d]", i);
         const char *model = lh_format(r->ctx->arena, "%s.model", path);
-        v->site = site_of(r, lh_format(r->ctx->arena, "%s.site", path),
-                          v->site_name);
+        v->site =
+            site_of(r, lh_format(r->ctx->arena, "%s.site", path), v->site_name);
         if (v->site >= 0)
             v->site_name = r->root->s.sites[v->site].name;
         if (v->kind == LH_JUDGE_RULE)

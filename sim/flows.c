@@ -39,8 +39,8 @@ static enum lh_status simulate(void *shared, const void *input,
     struct run run = {.c = c, .end_s = shared, .left = c->n};
     struct flow *flows = LH_NEW(ctx->arena, struct flow, c->n);
     lh_channel *channels = LH_NEW(ctx->arena, lh_channel, c->n);
-    enum lh_status st = lh__engine_open(&run.engine, c->n_links,
-                                        c->capacity_bytes_per_s, ctx);
+    enum lh_status st =
+        lh__engine_open(&run.engine, c->n_links, c->capacity_bytes_per_s, ctx);
 
     for (int i = 0; i < c->n && st == LH_OK; i++)
         channels[i] = lh__engine_channel(&run.engine, &c->specs[i]);
@@ -61,9 +61,8 @@ static enum lh_status simulate(void *shared, const void *input,
 enum lh_status lh_sim_flows(double *end_s, const struct lh_flows_case *c,
                             struct lh_ctx *ctx)
 {
-    struct lh__job job = {.bytes = (size_t)c->n * sizeof *end_s,
-                          .input = c,
-                          .work = simulate};
+    struct lh__job job = {
+        .bytes = (size_t)c->n * sizeof *end_s, .input = c, .work = simulate};
     enum lh_status st = lh__fork_all(&job, 1, 1, ctx);
 
     for (int i = 0; i < c->n && st == LH_OK; i++)

@@ -66,8 +66,10 @@ static void draws_times_of_tools(void)
     for (int i = 0; i < n; i++)
         below += lh_rl_tool_s(&l.rl, 7, i / 4, i % 4, 1) < 1;
     LH_CHECK_NEAR((double)below / n, 0.5, 0.03);
-    LH_CHECK(lh_rl_tool_s(&l.rl, 7, 1, 2, 3) == lh_rl_tool_s(&l.rl, 7, 1, 2, 3));
-    LH_CHECK(lh_rl_tool_s(&l.rl, 7, 1, 2, 3) != lh_rl_tool_s(&l.rl, 7, 1, 2, 4));
+    LH_CHECK(lh_rl_tool_s(&l.rl, 7, 1, 2, 3)
+             == lh_rl_tool_s(&l.rl, 7, 1, 2, 3));
+    LH_CHECK(lh_rl_tool_s(&l.rl, 7, 1, 2, 3)
+             != lh_rl_tool_s(&l.rl, 7, 1, 2, 4));
 }
 
 /* ---- judges ----------------------------------------------------------------
@@ -81,10 +83,8 @@ static void judge_make(struct loop *l)
         (struct lh_rl_verifier){.kind = LH_JUDGE_MODEL, .keep_frac = 1};
     l->judges[0] = (struct lh_rl_judge_input){
         .replicas = 1,
-        .rates = {.cpu_s = 0.01,
-                  .kv_s = 1e-6,
-                  .prefill_s = 1e-3,
-                  .concurrency = 4}};
+        .rates = {
+            .cpu_s = 0.01, .kv_s = 1e-6, .prefill_s = 1e-3, .concurrency = 4}};
 }
 
 /* Ten iterations, two prompts, as in tests/test_rl.c. */
@@ -212,7 +212,8 @@ static void ends_with_the_longest(void)
     LH_CHECK_NEAR(some.trainer.wait_s, 0.01 * (double)longest, 1e-9);
 }
 
-/* ---- pushes ------------------------------------------------------------------
+/* ---- pushes
+ * ------------------------------------------------------------------
  */
 
 static const char three_sites[] =
@@ -280,8 +281,8 @@ static void relays_over_sites(void)
 
 static void sends_what_changed(void)
 {
-    static const struct lh_setting delta[] = {
-        {"rl.weights.precision", "delta"}, {"rl.weights.fraction", "0.25"}};
+    static const struct lh_setting delta[] = {{"rl.weights.precision", "delta"},
+                                              {"rl.weights.fraction", "0.25"}};
     struct pushed whole, part;
 
     push(&whole, NULL, 0);

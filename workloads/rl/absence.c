@@ -112,8 +112,8 @@ static void depart(void *data)
     l->fleet_drained[r->fleet] -= drained;
     leave_all(r);
     lh__replica_drained(l, r->fleet);
-    lh__loop_at(l, lh__loop_now(l) + spell_s(r, fleet_of(r)->down_s),
-                come_back, r);
+    lh__loop_at(l, lh__loop_now(l) + spell_s(r, fleet_of(r)->down_s), come_back,
+                r);
     lh__loop_batch_over(l);
 }
 

@@ -151,9 +151,8 @@ static double step_error_s(const struct lh__loop *l)
 static double hidden_s(const struct lh__loop *l)
 {
     const struct lh_rl_result *out = l->out;
-    double pushes = l->rl->steps > 1 ? (double)out->pushes
-                                           / (double)(l->rl->steps - 1)
-                                     : 0;
+    double pushes =
+        l->rl->steps > 1 ? (double)out->pushes / (double)(l->rl->steps - 1) : 0;
 
     return fmax(0, out->weight_sync_s * pushes + out->generators.update_s
                        - out->weight_sync_exposed_s);

@@ -110,7 +110,6 @@ struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed)
         l += others;
         squares += l * l;
     }
-    return (struct lh_rl_moments){
-        sum / (double)n,
-        squares / (sum + (double)n * others)};
+    return (struct lh_rl_moments){sum / (double)n,
+                                  squares / (sum + (double)n * others)};
 }

@@ -61,13 +61,13 @@ struct lh__replica {
     struct lh__sample **heap; /* running, the first to end on top */
     int64_t n_running;
     size_t capacity;
-    struct lh__queue queue;          /* new ones */
-    struct lh__queue back;           /* of a turn before, with their place */
-    struct lh__queue again;          /* of a turn before, without */
-    int64_t n_parked;                /* places of samples between turns */
-    struct lh__group *groups;        /* not complete */
-    int64_t outstanding;             /* samples not complete */
-    double peak;                     /* tokens a second at full concurrency */
+    struct lh__queue queue;   /* new ones */
+    struct lh__queue back;    /* of a turn before, with their place */
+    struct lh__queue again;   /* of a turn before, without */
+    int64_t n_parked;         /* places of samples between turns */
+    struct lh__group *groups; /* not complete */
+    int64_t outstanding;      /* samples not complete */
+    double peak;              /* tokens a second at full concurrency */
     int64_t iteration;
     double context;              /* tokens that running samples have */
     double since_s;              /* boundary of `iteration` */
@@ -92,7 +92,7 @@ struct lh__verifier {
     int64_t n, places;
     double *free_s; /* [n][places] */
     int64_t next;
-    double busy_s; /* since the reset, booked ahead included */
+    double busy_s;            /* since the reset, booked ahead included */
     double service_s, wait_s; /* sums of samples since then */
     int64_t judged;
 };
@@ -126,7 +126,7 @@ struct lh__loop {
     double environment_sum_s;
     double mean_tokens; /* of a response */
 
-    double each; /* prompts that one stands for */
+    double each;   /* prompts that one stands for */
     double copies; /* of a sample, that verifiers have not seen yet */
     int64_t n_ghosts;
 
@@ -137,11 +137,11 @@ struct lh__loop {
     double tail_from_s, tail_sum_s;
     double exposed_s; /* since the reset, as all sums below */
 
-    int64_t version;            /* of the trainer: steps done */
-    int64_t ticks;              /* of the interval, in this step */
-    int64_t pushed;             /* version on its way or there */
-    int pushing;                /* entries that it has not reached */
-    bool busy;                  /* the trainer */
+    int64_t version; /* of the trainer: steps done */
+    int64_t ticks;   /* of the interval, in this step */
+    int64_t pushed;  /* version on its way or there */
+    int pushing;     /* entries that it has not reached */
+    bool busy;       /* the trainer */
     double free_since_s, trained_until_s, push_begin_s;
     double *version_s;          /* [steps + 1] when the trainer had it */
     bool issues;                /* at the end of this instant */

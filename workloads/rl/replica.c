@@ -8,8 +8,8 @@
  *
  * At a boundary, in this order: samples that are complete leave; new weights
  * are loaded if they may be; samples are taken from the queue, first come
- * first served, and their prompts computed, once a group; before them those that
- * come back from tools (turns.c).
+ * first served, and their prompts computed, once a group; before them those
+ * that come back from tools (turns.c).
  */
 #include "loop.h"
 
@@ -207,8 +207,7 @@ static struct lh__sample *next(struct lh__replica *r)
         return NULL;
     if (r->again.first)
         return queue_take(&r->again);
-    if (r->queue.first
-        && r->version >= r->queue.first->group->least_version)
+    if (r->queue.first && r->version >= r->queue.first->group->least_version)
         return queue_take(&r->queue);
     return NULL;
 }
@@ -226,8 +225,7 @@ static double admit(struct lh__replica *r)
         } else {
             sample->version = r->version;
             if (!sample->group->prefilled)
-                seconds +=
-                    lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
+                seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
             sample->group->prefilled = true;
         }
         sample->kv_version = r->version;
@@ -385,8 +383,7 @@ void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
 {
     const struct lh_rl_rates *rates = &l->in->fleets[fleet].rates;
     double full = (double)rates->concurrency;
-    double context = full
-                     * ((double)l->rl->prompt_length + l->mean_tokens / 2);
+    double context = full * ((double)l->rl->prompt_length + l->mean_tokens / 2);
 
     *r = (struct lh__replica){
         .loop = l,

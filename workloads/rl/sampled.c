@@ -11,8 +11,8 @@
  * A batch ends with the last of all replicas, not of one in w.  A replica
  * stands for w that are given the same prompts' neighbours: sample k of prompt
  * i for sample k of i + 1, i + 2 .. , with their lengths, drawn as all are by
- * (seed, prompt, sample).  Where sample by sample it has l tokens and another m,
- * that one is done later by
+ * (seed, prompt, sample).  Where sample by sample it has l tokens and another
+ * m, that one is done later by
  *
  *   (iteration - a) (e - e') + a sum (m - l)
  *   + kv sum ((m - l) P + (m^2 - l^2)/2)
@@ -83,8 +83,8 @@ void lh__sampled_make(struct lh__sampled *out, const struct lh_rl_input *in)
     out->rounding_frac = rounding(in, out->each);
     for (int f = 0; f < in->n_fleets; f++) {
         out->fleets[f] = in->fleets[f];
-        out->fleets[f].replicas = (int64_t)fmax(
-            1, round((double)in->fleets[f].replicas / out->each));
+        out->fleets[f].replicas =
+            (int64_t)fmax(1, round((double)in->fleets[f].replicas / out->each));
     }
     out->input.fleets = out->fleets;
 }
@@ -100,8 +100,7 @@ int64_t lh__sampled_prompt(const struct lh__loop *l, int64_t i)
 /* Does a step wait for the longest of a batch? */
 static bool waits(const struct lh__loop *l)
 {
-    return l->each > 1
-           && (lh__loop_batches(l) || l->rl->max_staleness == 0);
+    return l->each > 1 && (lh__loop_batches(l) || l->rl->max_staleness == 0);
 }
 
 /* Another replica, less the one that is simulated. */

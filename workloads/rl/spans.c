@@ -47,9 +47,8 @@ void lh__span_step(struct lh__loop *l)
     int64_t i = out->n_steps++;
     out->step_s = lh_grow(l->ctx->arena, out->step_s, &out->steps_capacity,
                           (size_t)out->n_steps, sizeof *out->step_s);
-    out->running =
-        lh_grow(l->ctx->arena, out->running, &out->running_capacity,
-                (size_t)(out->n_steps * n), sizeof *out->running);
+    out->running = lh_grow(l->ctx->arena, out->running, &out->running_capacity,
+                           (size_t)(out->n_steps * n), sizeof *out->running);
     out->step_s[i] = lh__loop_now(l);
     for (int f = 0; f < n; f++) {
         int64_t sum = 0;

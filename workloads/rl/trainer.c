@@ -228,9 +228,8 @@ static void train(struct lh__loop *l)
     l->busy = true;
     l->log_prob_s = l->train_s = 0;
     if (tokens > 0 && l->status == LH_OK)
-        l->status =
-            l->in->train(l->in->self, llround((double)tokens * l->each),
-                         &l->log_prob_s, &l->train_s);
+        l->status = l->in->train(l->in->self, llround((double)tokens * l->each),
+                                 &l->log_prob_s, &l->train_s);
     if (l->status != LH_OK) {
         l->ended = true;
         l->engine->stop(l->engine->self);

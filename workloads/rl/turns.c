@@ -31,8 +31,7 @@ void lh__turn_first(struct lh__sample *sample, const struct lh_rl *rl)
     sample->part = part(sample, rl);
 }
 
-double lh__turn_context(const struct lh__sample *sample,
-                        const struct lh_rl *rl)
+double lh__turn_context(const struct lh__sample *sample, const struct lh_rl *rl)
 {
     return (double)(rl->prompt_length + sample->done
                     + sample->turn * rl->tool_tokens);

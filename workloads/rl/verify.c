@@ -37,7 +37,7 @@ void lh__verifiers_make(struct lh__loop *l)
             if (asked->output > 0)
                 v->places = v->judge->rates.concurrency;
         }
-        v->free_s = LH_NEW(arena, double, v->n *v->places);
+        v->free_s = LH_NEW(arena, double, v->n * v->places);
     }
 }
 
