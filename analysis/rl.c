@@ -16,6 +16,7 @@
  */
 #include <longhaul/result.h>
 
+#include <inttypes.h>
 #include <math.h>
 
 struct shape {
@@ -375,6 +376,12 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
         lh_rl_clock(&clock, ctx);
         st = lh_rl_loop(&out->result, &input, &clock, ctx);
         lh_rl_push_count(out);
+        if (st == LH_OK && s->rl.engine == LH_RL_ORDER_STATISTICS
+            && out->result.each <= 1)
+            lh_warn(ctx, LH_NOWHERE,
+                    "rl.engine has no effect: %" PRId64 " replicas and %" PRId64
+                    " prompts are too few for order statistics",
+                    out->result.replicas, s->rl.prompts);
     }
     out->train_shapes = trainer.n_shapes;
     lh_topology_free(trainer.topology);
