@@ -37,25 +37,6 @@ void lh__loop_at(struct lh__loop *l, double date_s, lh_callback call,
         l->status = st;
 }
 
-int64_t lh__group_version(const struct lh__group *g, int64_t samples)
-{
-    int64_t least = g->samples[0].version;
-
-    for (int64_t i = 1; i < samples; i++)
-        if (g->samples[i].version < least)
-            least = g->samples[i].version;
-    return least;
-}
-
-int64_t lh__group_tokens(const struct lh__group *g, int64_t samples)
-{
-    int64_t tokens = 0;
-
-    for (int64_t i = 0; i < samples; i++)
-        tokens += g->samples[i].tokens;
-    return tokens;
-}
-
 static void group_ready(void *data)
 {
     struct lh__group *g = data;
@@ -73,77 +54,13 @@ static void group_ready(void *data)
     lh__trainer_try(l);
 }
 
-/* ---- groups ---------------------------------------------------------------
- */
-
-static struct lh__group *group_new(struct lh__loop *l)
-{
-    struct lh__group *g = l->spare;
-    struct lh__sample *samples;
-
-    if (g) {
-        l->spare = g->next;
-        samples = g->samples;
-    } else {
-        g = LH_NEW(l->ctx->arena, struct lh__group, 1);
-        samples = LH_NEW(l->ctx->arena, struct lh__sample, l->rl->samples);
-    }
-    *g = (struct lh__group){.loop = l,
-                            .prompt = lh__sampled_prompt(l, l->n_issued++),
-                            .samples = samples,
-                            .left = l->rl->samples,
-                            .behind = l->alive};
-    if (l->alive)
-        l->alive->before = g;
-    l->alive = g;
-    return g;
-}
-
-void lh__group_end(struct lh__loop *l, struct lh__group *g)
-{
-    if (g->behind)
-        g->behind->before = g->before;
-    if (g->before)
-        g->before->behind = g->behind;
-    else
-        l->alive = g->behind;
-    g->next = l->spare;
-    l->spare = g;
-}
-
-/* To the replica that generates it. */
-static void group_to(struct lh__group *g, struct lh__replica *r)
-{
-    g->replica = r;
-    g->prefilled = false;
-    g->above = NULL;
-    g->below = r->groups;
-    if (r->groups)
-        r->groups->above = g;
-    r->groups = g;
-    for (int64_t i = 0; i < r->loop->rl->samples; i++)
-        if (!g->samples[i].complete)
-            lh__replica_add(r, &g->samples[i]);
-}
-
-/* All its samples are generated. */
-static void group_from(struct lh__group *g)
-{
-    if (g->below)
-        g->below->above = g->above;
-    if (g->above)
-        g->above->below = g->below;
-    else
-        g->replica->groups = g->below;
-}
-
 /* ---- issuing --------------------------------------------------------------
  */
 
 static void issue(struct lh__loop *l, struct lh__replica *r,
                   int64_t least_version)
 {
-    struct lh__group *g = group_new(l);
+    struct lh__group *g = lh__group_new(l);
 
     g->least_version = least_version;
     for (int64_t i = 0; i < l->rl->samples; i++) {
@@ -154,7 +71,7 @@ static void issue(struct lh__loop *l, struct lh__replica *r,
             .back_s = -1};
         lh__turn_first(&g->samples[i], l->rl);
     }
-    group_to(g, r);
+    lh__group_to(g, r);
 }
 
 /* As many may wait as run, and two groups in any case, so that none runs dry
@@ -212,7 +129,7 @@ void lh__loop_place(struct lh__loop *l, struct lh__group *g)
         l->orphans = g;
         return;
     }
-    group_to(g, r);
+    lh__group_to(g, r);
     lh__replica_poke(r);
 }
 
@@ -333,7 +250,7 @@ void lh__loop_generated(struct lh__replica *r, struct lh__sample *sample)
     double date_s = lh__verify(l, sample);
 
     if (--g->left == 0) {
-        group_from(g);
+        lh__group_from(g);
         lh__loop_at(l, date_s, group_ready, g);
     }
     if (lh__loop_batches(l))

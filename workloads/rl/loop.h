@@ -181,6 +181,20 @@ void lh__replica_advance(struct lh__replica *r);
 int64_t lh__replica_tokens(const struct lh__replica *r,
                            const struct lh__sample *sample);
 
+/* ---- groups.c -------------------------------------------------------------
+ */
+
+/* The next prompt, without its samples' lengths. */
+struct lh__group *lh__group_new(struct lh__loop *l);
+/* To the replica that generates what is left of it. */
+void lh__group_to(struct lh__group *g, struct lh__replica *r);
+/* All its samples are generated. */
+void lh__group_from(struct lh__group *g);
+/* Trained on or thrown away. */
+void lh__group_end(struct lh__loop *l, struct lh__group *g);
+int64_t lh__group_version(const struct lh__group *g, int64_t samples);
+int64_t lh__group_tokens(const struct lh__group *g, int64_t samples);
+
 /* ---- turns.c --------------------------------------------------------------
  */
 
@@ -266,10 +280,6 @@ void lh__loop_place(struct lh__loop *l, struct lh__group *g);
 void lh__loop_joined(struct lh__replica *r);
 /* The last of a batch may have been generated. */
 void lh__loop_batch_over(struct lh__loop *l);
-/* Trained on or thrown away. */
-void lh__group_end(struct lh__loop *l, struct lh__group *g);
-int64_t lh__group_version(const struct lh__group *g, int64_t samples);
-int64_t lh__group_tokens(const struct lh__group *g, int64_t samples);
 
 /* ---- trainer.c ------------------------------------------------------------
  */
