@@ -16,11 +16,13 @@
  */
 #include <longhaul/result.h>
 
+#include <inttypes.h>
 #include <math.h>
 
 struct shape {
     int64_t batch;
     double step_s, forward_frac;
+    double nic_frac; /* use of the busiest NIC */
 };
 
 struct trainer {
@@ -60,7 +62,8 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 {
     const struct lh_rl *rl = &s->rl;
     double keep = 1.0;
-    double sample = (double)rl->prompt_length + lh_rl_moments(rl, s->seed).mean;
+    double sample =
+        (double)lh_rl_other_tokens(rl) + lh_rl_moments(rl, s->seed).mean;
 
     for (int i = 0; i < rl->n_verifiers; i++)
         keep *= rl->verifiers[i].keep_frac;
@@ -72,6 +75,18 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 
 /* ---- the trainer's step ----------------------------------------------------
  */
+
+static double nic_frac(const struct lh_trace *trace,
+                       const struct lh_topology *topology)
+{
+    double most = 0;
+
+    for (int32_t i = 0; i < trace->n_links; i++)
+        if (lh_topology_link_facts(topology, trace->link_first[i]).kind
+            == LH_LINK_NIC)
+            most = fmax(most, trace->link_bytes[i] / trace->link_capacity[i]);
+    return trace->step_time_s > 0 ? fmin(1, most / trace->step_time_s) : 0;
+}
 
 /* In a context of its own, which a program of many micro-batches would fill. */
 static enum lh_status simulate(struct shape *out, const struct trainer *t)
@@ -92,6 +107,7 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     if (st == LH_OK) {
         out->step_s = trace.step_time_s;
         out->forward_frac = program.model_flops / 3.0 / program.hardware_flops;
+        out->nic_frac = nic_frac(&trace, t->topology);
     }
     for (int i = 0; st != LH_OK && i < lh_diag_total(&ctx); i++)
         lh_error(t->ctx, lh_diag_at(&ctx, i)->where, "%s",
@@ -100,12 +116,11 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     return st;
 }
 
-static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
-                            double *train_s)
+/* The step on so many rows, simulated once. */
+static enum lh_status shape_of(struct shape *out, struct trainer *t,
+                               int64_t batch)
 {
-    struct trainer *t = self;
-    struct shape *shape;
-    int64_t batch = batch_of(t->asked, (double)tokens), i = 0;
+    int64_t i = 0;
 
     while (i < t->n_shapes && t->shapes[i].batch != batch)
         i++;
@@ -118,11 +133,21 @@ static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
                             (size_t)++t->n_shapes, sizeof *t->shapes);
         t->shapes[i] = fresh;
     }
-    shape = &t->shapes[i];
-    *train_s = shape->step_s * (double)t->asked->rl.mini_batches;
-    *log_prob_s =
-        *train_s * shape->forward_frac * (double)t->asked->rl.log_prob_passes;
+    *out = t->shapes[i];
     return LH_OK;
+}
+
+static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
+                            double *train_s)
+{
+    struct trainer *t = self;
+    struct shape shape = {0};
+    enum lh_status st = shape_of(&shape, t, batch_of(t->asked, (double)tokens));
+
+    *train_s = shape.step_s * (double)t->asked->rl.mini_batches;
+    *log_prob_s =
+        *train_s * shape.forward_frac * (double)t->asked->rl.log_prob_passes;
+    return st;
 }
 
 /* ---- communication of an iteration ------------------------------------------
@@ -160,12 +185,11 @@ static enum lh_status timed(double *sum_s, double times, struct ring ring,
 /* Of `sequences` in a replica: sums over tensor, tokens to experts and back,
  * and from stage to stage. */
 static enum lh_status comm_of(double *sum_s, double sequences,
-                              const struct lh_scenario *s, int fleet,
+                              const struct lh_scenario *s, int64_t first,
                               const struct lh_topology *t, struct lh_ctx *ctx)
 {
-    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
+    const struct lh_rl_fleet *f = &s->rl.fleets[0];
     const struct lh_model *m = &s->model;
-    int64_t first = lh_rl_first_gpu(s, fleet);
     double tokens =
         fmax(1.0, ceil(sequences / (double)(f->pipeline * f->expert)));
     double bytes = 2.0 * tokens * (double)m->hidden;
@@ -190,21 +214,88 @@ static enum lh_status comm_of(double *sum_s, double sequences,
     return st;
 }
 
+/* Of the scenario's only entry, which begins at an accelerator. */
 static enum lh_status rates_make(struct lh_rl_rates *out,
-                                 const struct lh_scenario *s, int fleet,
+                                 const struct lh_scenario *s, int64_t first,
                                  const struct lh_topology *t,
                                  struct lh_ctx *ctx)
 {
     static const double sizes[] = {1, 8, 32, 128, 512, 2048};
-    const struct lh_rl_fleet *f = &s->rl.fleets[fleet];
-    enum lh_status st = lh_rl_rates_make(out, s, fleet, ctx);
+    const struct lh_rl_fleet *f = &s->rl.fleets[0];
+    enum lh_status st = lh_rl_rates_make(out, s, 0, ctx);
 
     if (f->tensor * f->pipeline * f->expert == 1)
         return st;
     for (int i = 0; i < 6 && st == LH_OK; i++) {
         out->comm.tokens[i] = sizes[i];
-        st = comm_of(&out->comm.seconds[i], sizes[i], s, fleet, t, ctx);
+        st = comm_of(&out->comm.seconds[i], sizes[i], s, first, t, ctx);
         out->comm.n = i + 1;
+    }
+    return st;
+}
+
+/* The scenario of one entry alone: its fleets[0]. */
+static struct lh_scenario entry_alone(const struct lh_scenario *s, int fleet)
+{
+    struct lh_scenario alone = *s;
+
+    alone.rl.fleets = &s->rl.fleets[fleet];
+    alone.rl.n_fleets = 1;
+    return alone;
+}
+
+/* A judge as if it generated; its weights are bf16. */
+static struct lh_scenario judge_alone(const struct lh_scenario *s, int verifier)
+{
+    struct lh_rl_verifier *v = &s->rl.verifiers[verifier];
+    struct lh_scenario alone = *s;
+
+    alone.model = v->model;
+    alone.rl.fleets = &v->on;
+    alone.rl.n_fleets = 1;
+    alone.rl.push_fp8 = false;
+    alone.rl.prompt_length += v->output;
+    return alone;
+}
+
+enum lh_status lh_rl_check(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    struct lh_rl_rates rates;
+    enum lh_status st = LH_OK;
+
+    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++)
+        st = lh_rl_rates_make(&rates, s, i, ctx);
+    for (int i = 0; i < s->rl.n_verifiers && st == LH_OK; i++) {
+        struct lh_scenario alone = judge_alone(s, i);
+        if (s->rl.verifiers[i].kind != LH_JUDGE_RULE)
+            st = lh_rl_rates_make(&rates, &alone, 0, ctx);
+    }
+    return st;
+}
+
+static enum lh_status engines_make(struct lh_rl_report *out,
+                                   const struct lh_scenario *s,
+                                   const struct lh_topology *t,
+                                   struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++) {
+        struct lh_scenario alone = entry_alone(s, i);
+        const struct lh_rl_fleet *f = &s->rl.fleets[i];
+        out->fleets[i].replicas =
+            f->gpus / (f->tensor * f->pipeline * f->expert);
+        st = rates_make(&out->fleets[i].rates, &alone, lh_rl_first_gpu(s, i), t,
+                        ctx);
+    }
+    for (int i = 0; i < s->rl.n_verifiers && st == LH_OK; i++) {
+        struct lh_scenario alone = judge_alone(s, i);
+        const struct lh_rl_fleet *f = &s->rl.verifiers[i].on;
+        if (s->rl.verifiers[i].kind == LH_JUDGE_RULE)
+            continue;
+        out->judges[i].replicas = f->gpus / (f->tensor * f->expert);
+        st = rates_make(&out->judges[i].rates, &alone, lh_rl_judge_gpu(s, i), t,
+                        ctx);
     }
     return st;
 }
@@ -224,6 +315,11 @@ static double state_bytes(const struct lh_program *program)
     return most;
 }
 
+static bool trains_beside_pushes(const struct lh_rl *rl)
+{
+    return rl->mode == LH_RL_ASYNC || rl->mode == LH_RL_ONE_STEP_OFF;
+}
+
 static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
                               const struct lh_scenario *s,
                               const struct lh_topology *topology,
@@ -240,14 +336,15 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
         return st;
     }
     st = lh_program_build(&program, &step, ctx);
-    for (int i = 0; i < s->rl.n_fleets && st == LH_OK; i++) {
-        const struct lh_rl_fleet *f = &s->rl.fleets[i];
-        out->fleets[i].replicas =
-            f->gpus / (f->tensor * f->pipeline * f->expert);
-        st = rates_make(&out->fleets[i].rates, s, i, topology, ctx);
+    if (st == LH_OK && trains_beside_pushes(&s->rl)) {
+        struct shape expected = {0};
+        st = shape_of(&expected, t, step.training.global_batch);
+        out->trainer_nic_frac = expected.nic_frac;
     }
     if (st == LH_OK)
-        lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
+        st = engines_make(out, s, topology, ctx);
+    if (st == LH_OK)
+        st = lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
     return st;
 }
 
@@ -260,6 +357,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
 
     *out = (struct lh_rl_report){.scenario = s};
     out->fleets = LH_NEW(ctx->arena, struct lh_rl_fleet_input, s->rl.n_fleets);
+    out->judges =
+        LH_NEW(ctx->arena, struct lh_rl_judge_input, s->rl.n_verifiers);
     st = prepare(out, &trainer, s, topology, ctx);
     if (st == LH_OK) {
         struct lh_rl_input input = {
@@ -267,6 +366,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
             .seed = s->seed,
             .n_fleets = s->rl.n_fleets,
             .fleets = out->fleets,
+            .judges = out->judges,
+            .spans = &out->spans,
             .gather_s = out->gather_s,
             .switch_s = out->switch_s,
             .train = train,
@@ -274,6 +375,13 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
         };
         lh_rl_clock(&clock, ctx);
         st = lh_rl_loop(&out->result, &input, &clock, ctx);
+        lh_rl_push_count(out);
+        if (st == LH_OK && s->rl.engine == LH_RL_ORDER_STATISTICS
+            && out->result.each <= 1)
+            lh_warn(ctx, LH_NOWHERE,
+                    "rl.engine has no effect: %" PRId64 " replicas and %" PRId64
+                    " prompts are too few for order statistics",
+                    out->result.replicas, s->rl.prompts);
     }
     out->train_shapes = trainer.n_shapes;
     lh_topology_free(trainer.topology);

@@ -360,5 +360,8 @@ void lh_write_perfetto(struct lh_text *out, const struct lh_report *report)
         write_class(&w, c);
     }
     write_wan(&w);
+    if (report->rl)
+        lh__write_rl_trace(out, report->rl,
+                           FIRST_PID + report->trace->n_classes + 1);
     lh_text_add(out, "\n]}\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The loop of reinforcement learning in the formats of `run`: the object `rl`
- * of JSON, a table for people, columns of CSV.
+ * of JSON, columns of CSV; the table for people is write_rl_text.c.
  *
  * Place in the pipeline: called by the writers, which write the trainer's step
  * around it.  Definitions: docs/model.md, "RL loop".
@@ -10,8 +10,20 @@
 
 #include <inttypes.h>
 
-static const char *const modes[] = {"co-located", "sync", "one-step-off",
-                                    "async"};
+const char *lh__rl_mode(const struct lh_rl *rl)
+{
+    static const char *const modes[] = {"co-located", "sync", "one-step-off",
+                                        "async"};
+
+    return modes[rl->mode];
+}
+
+const char *lh__rl_judge(const struct lh_rl_verifier *verifier)
+{
+    static const char *const kinds[] = {"rule", "model", "reference"};
+
+    return kinds[verifier->kind];
+}
 
 /* ---- CSV, and what JSON has beside roles ------------------------------------
  */
@@ -39,6 +51,13 @@ const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i)
 
     *value = columns[i].value;
     return columns[i].name;
+}
+
+double lh__rl_discarded(const struct lh_rl_result *r)
+{
+    return r->tokens_generated > 0
+               ? (double)r->tokens_discarded / (double)r->tokens_generated
+               : 0;
 }
 
 /* ---- JSON -------------------------------------------------------------------
@@ -83,7 +102,9 @@ static void generators(struct lh_text *out, const struct lh_rl_report *report)
     lh_text_add(out, ",\n      \"generators\": {");
     number(out, "", "generate_s", r->generators.generate_s);
     number(out, ", ", "update_s", r->generators.update_s);
+    number(out, ", ", "away_s", r->generators.away_s);
     number(out, ", ", "wait_s", r->generators.wait_s);
+    integer(out, ", ", "departures", r->departures);
     lh_text_add(out, ", \"entries\": [");
     for (int i = 0; i < rl->n_fleets; i++) {
         const struct lh_rl_fleet_input *f = &report->fleets[i];
@@ -93,12 +114,120 @@ static void generators(struct lh_text *out, const struct lh_rl_report *report)
         integer(out, ", ", "replicas", f->replicas);
         integer(out, ", ", "concurrency", f->rates.concurrency);
         number(out, ", ", "busy_fraction", r->fleet_busy_frac[i]);
+        number(out, ", ", "away_fraction", r->fleet_away_frac[i]);
         number(out, ",\n         ", "transfer_s", f->push.transfer_s);
         number(out, ", ", "load_s", f->push.load_s);
+        lh_text_add(out, ", \"weights_from\": ");
+        lh_text_json_string(out, lh__rl_sender(report, i));
         number(out, ", ", "wan_bytes", report->wan_bytes[i]);
         lh_text_add(out, "}");
     }
     lh_text_add(out, "\n      ]}");
+}
+
+const char *lh__rl_sender(const struct lh_rl_report *report, int entry)
+{
+    const struct lh_rl *rl = &report->scenario->rl;
+    int relay = report->relay[entry];
+
+    return relay < 0 ? rl->trainer_site_name : rl->fleets[relay].site_name;
+}
+
+static void verifiers(struct lh_text *out, const struct lh_rl_report *report)
+{
+    const struct lh_rl *rl = &report->scenario->rl;
+    const struct lh_rl_result *r = &report->result;
+
+    lh_text_add(out, ",\n      \"verifiers\": [");
+    for (int i = 0; i < rl->n_verifiers; i++) {
+        const struct lh_rl_verifier *v = &rl->verifiers[i];
+        lh_text_printf(out, "%s\n        {\"kind\": \"%s\", \"site\": ",
+                       i > 0 ? "," : "", lh__rl_judge(v));
+        lh_text_json_string(out, v->site_name);
+        if (v->kind == LH_JUDGE_RULE)
+            integer(out, ", ", "workers", v->workers);
+        else
+            integer(out, ", ", "gpus", v->on.gpus);
+        number(out, ", ", "busy_fraction", r->verifiers[i].busy_frac);
+        number(out, ", ", "wait_s", r->verifiers[i].wait_s);
+        number(out, ", ", "service_s", r->verifiers[i].service_s);
+        lh_text_add(out, "}");
+    }
+    lh_text_add(out, rl->n_verifiers > 0 ? "\n      ]" : "]");
+}
+
+/* Of accelerators that do one thing at a site. */
+static void use(struct lh_text *out, bool *any, const char *role,
+                const char *site, double busy_frac)
+{
+    lh_text_printf(
+        out, "%s\n      {\"role\": \"%s\", \"site\": ", *any ? "," : "", role);
+    lh_text_json_string(out, site);
+    number(out, ", ", "busy_fraction", busy_frac);
+    lh_text_add(out, "}");
+    *any = true;
+}
+
+/* Generators of a site, weighted by accelerators. */
+static double site_busy(const struct lh_rl_report *report, int site)
+{
+    const struct lh_rl *rl = &report->scenario->rl;
+    double sum = 0, gpus = 0;
+
+    for (int i = 0; i < rl->n_fleets; i++) {
+        double n = (double)rl->fleets[i].gpus;
+        if (rl->fleets[i].site != site)
+            continue;
+        sum += n * report->result.fleet_busy_frac[i];
+        gpus += n;
+    }
+    return gpus > 0 ? sum / gpus : -1;
+}
+
+static void utilization(struct lh_text *out, const struct lh_rl_report *report)
+{
+    const struct lh_scenario *s = report->scenario;
+    const struct lh_rl_result *r = &report->result;
+    bool any = false;
+
+    lh_text_add(out, ",\n    \"utilization\": [");
+    use(out, &any, "trainer", s->rl.trainer_site_name,
+        (r->trainer.log_prob_s + r->trainer.train_s) / r->step_time_s);
+    for (int i = 0; i < s->n_sites; i++)
+        if (site_busy(report, i) >= 0)
+            use(out, &any, "generators", s->sites[i].name,
+                site_busy(report, i));
+    for (int i = 0; i < s->rl.n_verifiers; i++)
+        use(out, &any, lh__rl_judge(&s->rl.verifiers[i]),
+            s->rl.verifiers[i].site_name, r->verifiers[i].busy_frac);
+    lh_text_add(out, "\n    ]");
+}
+
+static void fibres(struct lh_text *out, const struct lh_rl_report *report)
+{
+    lh_text_add(out, ",\n    \"fibres\": [");
+    for (int i = 0; i < report->n_fibres; i++) {
+        const struct lh_rl_fibre *f = &report->fibres[i];
+        lh_text_printf(out, "%s\n      {\"name\": ", i > 0 ? "," : "");
+        lh_text_json_string(out, f->name);
+        number(out, ", ", "push_bytes", f->push_bytes);
+        number(out, ", ", "step_bytes", f->step_bytes);
+        number(out, ", ", "busy_fraction", f->busy_frac);
+        lh_text_add(out, "}");
+    }
+    lh_text_add(out, report->n_fibres > 0 ? "\n    ]" : "]");
+}
+
+static void engine(struct lh_text *out, const struct lh_rl_result *r)
+{
+    lh_text_printf(out, ",\n    \"engine\": {\"kind\": \"%s\"",
+                   r->each > 1 ? "order-statistics" : "exact");
+    integer(out, ", ", "replicas", r->replicas);
+    integer(out, ", ", "simulated", r->simulated);
+    number(out, ", ", "prompts_for_one", r->each);
+    number(out, ", ", "rounding_fraction", r->rounding_frac);
+    number(out, ", ", "step_standard_error_s", r->step_error_s);
+    lh_text_add(out, "}");
 }
 
 void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
@@ -106,14 +235,16 @@ void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
     const struct lh_rl_result *r = &report->result;
 
     lh_text_add(out, ",\n  \"rl\": {\n    \"mode\": ");
-    lh_text_json_string(out, modes[report->scenario->rl.mode]);
+    lh_text_json_string(out, lh__rl_mode(&report->scenario->rl));
     integer(out, ",\n    ", "steps", r->steps);
     number(out, ",\n    ", "step_time_s", r->step_time_s);
     number(out, ",\n    ", "all_steps_s", r->wall_s);
     lh_text_add(out, ",\n    \"roles\": {");
     trainer(out, report);
     generators(out, report);
+    verifiers(out, report);
     number(out, ",\n      ", "verify_s", r->verify_s);
+    number(out, ", ", "environment_s", r->environment_s);
     number(out, ", ", "tail_s", r->tail_s);
     lh_text_add(out, "\n    }");
     integer(out, ",\n    ", "tokens_generated", r->tokens_generated);
@@ -129,86 +260,17 @@ void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
     for (int i = 0; i < r->staleness_n; i++)
         lh_text_printf(out, "%s%" PRId64, i > 0 ? ", " : "", r->staleness[i]);
     lh_text_add(out, "]");
+    number(out, ",\n    ", "discarded_fraction", lh__rl_discarded(r));
+    utilization(out, report);
+    fibres(out, report);
+    engine(out, r);
     number(out, ",\n    ", "weight_bytes", report->weight_bytes);
+    number(out, ",\n    ", "push_bytes", report->push_bytes);
     number(out, ",\n    ", "weight_sync_s", r->weight_sync_s);
     number(out, ",\n    ", "weight_sync_exposed_s", r->weight_sync_exposed_s);
+    number(out, ",\n    ", "weight_sync_hidden_s", r->weight_sync_hidden_s);
     integer(out, ",\n    ", "weight_pushes", r->pushes);
     integer(out, ",\n    ", "train_shapes", report->train_shapes);
     integer(out, ",\n    ", "events", r->events);
     lh_text_add(out, "\n  }");
-}
-
-/* ---- text -------------------------------------------------------------------
- */
-
-static void role(struct lh_text *out, const struct lh_rl_result *r,
-                 const char *name, double seconds)
-{
-    if (seconds > 1e-9 * r->step_time_s) /* else rounding */
-        lh_text_printf(out, "  %-26s%10.4g s  %5.1f %%\n", name, seconds,
-                       100 * seconds / r->step_time_s);
-}
-
-static void tokens_text(struct lh_text *out, const struct lh_rl_result *r)
-{
-    double all = (double)r->tokens_generated;
-
-    lh_text_printf(out,
-                   "response tokens %" PRId64 ": trained %.1f %%, discarded "
-                   "%.1f %%, in flight %.1f %%\n",
-                   r->tokens_generated, 100 * (double)r->tokens_trained / all,
-                   100 * (double)r->tokens_discarded / all,
-                   100 * (double)r->tokens_in_flight / all);
-    lh_text_printf(
-        out, "generated %.4g/s, trained %.4g/s, %.4g samples trained/s\n",
-        r->tokens_generated_per_s, r->tokens_trained_per_s, r->samples_per_s);
-    lh_text_add(out, "staleness (trainer steps: samples)");
-    for (int i = 0; i < r->staleness_n; i++)
-        lh_text_printf(out, "  %d: %" PRId64, i, r->staleness[i]);
-    lh_text_add(out, "\n");
-}
-
-static void fleets_text(struct lh_text *out, const struct lh_rl_report *report)
-{
-    const struct lh_rl *rl = &report->scenario->rl;
-
-    for (int i = 0; i < rl->n_fleets; i++) {
-        const struct lh_rl_fleet_input *f = &report->fleets[i];
-        lh_text_printf(out,
-                       "generators at %s: %" PRId64 " replicas of %" PRId64
-                       " sequences, %.1f %% busy; weights %.3g s on the way, "
-                       "%.3g s to load\n",
-                       rl->fleets[i].site_name, f->replicas,
-                       f->rates.concurrency,
-                       100 * report->result.fleet_busy_frac[i],
-                       f->push.transfer_s, f->push.load_s);
-    }
-}
-
-void lh__write_rl_text(struct lh_text *out, const struct lh_rl_report *report)
-{
-    const struct lh_rl_result *r = &report->result;
-    const char *bytes =
-        lh_units_human(out->arena, report->weight_bytes, LH_DIM_BYTES);
-
-    lh_text_printf(
-        out, "\nRL loop, %s: step %.4g s (mean of %" PRId64 " after warm-up)\n",
-        modes[report->scenario->rl.mode], r->step_time_s,
-        r->steps - report->scenario->rl.warmup_steps);
-    role(out, r, "trainer: log-probs", r->trainer.log_prob_s);
-    role(out, r, "trainer: train", r->trainer.train_s);
-    role(out, r, "trainer: gather weights", r->trainer.gather_s);
-    role(out, r, "trainer: switch", r->trainer.switch_s);
-    role(out, r, "trainer: wait", r->trainer.wait_s);
-    role(out, r, "generators: generate", r->generators.generate_s);
-    role(out, r, "generators: load weights", r->generators.update_s);
-    role(out, r, "generators: wait", r->generators.wait_s);
-    role(out, r, "tail of a batch", r->tail_s);
-    lh_text_printf(out,
-                   "weights %s, %" PRId64 " pushes of %.4g s, exposed %.4g s a "
-                   "step\n",
-                   bytes, r->pushes, r->weight_sync_s,
-                   r->weight_sync_exposed_s);
-    fleets_text(out, report);
-    tokens_text(out, r);
 }

@@ -30,6 +30,15 @@ const char *lh__category_label(enum lh_category category);
 /* The loop of reinforcement learning. */
 void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *rl);
 void lh__write_rl_text(struct lh_text *out, const struct lh_rl_report *rl);
+/* Events behind others, with processes from first_pid on. */
+void lh__write_rl_trace(struct lh_text *out, const struct lh_rl_report *rl,
+                        int64_t first_pid);
+const char *lh__rl_mode(const struct lh_rl *rl);
+/* "rule", "model", "reference". */
+const char *lh__rl_judge(const struct lh_rl_verifier *verifier);
+/* The site that an entry gets its weights from. */
+const char *lh__rl_sender(const struct lh_rl_report *rl, int entry);
+double lh__rl_discarded(const struct lh_rl_result *r);
 enum { LH__RL_COLUMNS = 12 };
 const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
 

@@ -67,9 +67,8 @@ int lh__cmd_check(int argc, char **argv)
         struct lh_sim_point point = {&stages.scenario, &stages.program,
                                      stages.topology};
         st = lh_sim_check(&point, &ctx);
-        for (int i = 0; st == LH_OK && i < stages.asked.rl.n_fleets; i++) {
-            struct lh_rl_rates rates;
-            st = lh_rl_rates_make(&rates, &stages.asked, i, &ctx);
+        if (st == LH_OK && stages.asked.rl.on) {
+            st = lh_rl_check(&stages.asked, &ctx);
         }
     }
     lh__print_messages(&ctx);

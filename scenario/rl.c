@@ -22,39 +22,49 @@ static int site_of(struct lh__reader *r, const char *path, const char *name)
     return name && value ? lh__find_site(r, value) : 0;
 }
 
+/* Engine, replicas and experts of accelerators that run a model. */
+static void resolve_engine(struct lh__reader *r, struct lh_rl_fleet *f,
+                           const struct lh_model *model)
+{
+    int64_t replica = f->tensor * f->pipeline * f->expert;
+    const char *engine = lh_format(r->ctx->arena, "%s.engine", f->key);
+
+    if (lh_serving_by_name(&f->engine, f->engine_name, lh__where_at(r, engine),
+                           r->ctx)
+        != LH_OK)
+        lh__mark_bad(r, f->key);
+    if (f->gpus % replica != 0)
+        lh_error(r->ctx, f->where,
+                 "%s.gpus is %" PRId64 ", no whole number of replicas of "
+                 "%" PRId64 " (tensor x pipeline x expert)",
+                 f->key, f->gpus, replica);
+    if (f->expert > 1
+        && (model->experts == 0 || model->experts % f->expert != 0))
+        lh_error(r->ctx, f->where,
+                 "%s%s.expert is %" PRId64 ", which does not divide the "
+                 "model's %" PRId64 " routed experts",
+                 f->key, model == &r->root->s.model ? ".plan" : "", f->expert,
+                 model->experts);
+}
+
 static void resolve_fleet(struct lh__reader *r, int i)
 {
     struct lh_rl_fleet *f = &r->root->s.rl.fleets[i];
     const char *path = lh_format(r->ctx->arena, "rl.generators[%d]", i);
-    int64_t replica = f->tensor * f->pipeline * f->expert;
-    const char *engine = lh_format(r->ctx->arena, "%s.engine", path);
 
+    f->key = path;
     f->where = lh__where_at(r, path);
     if (!lh__value_ok(lh__value_at(r->values, path)))
         return;
     f->site =
         site_of(r, lh_format(r->ctx->arena, "%s.site", path), f->site_name);
-    if (lh_serving_by_name(&f->engine, f->engine_name, lh__where_at(r, engine),
-                           r->ctx)
-        != LH_OK)
-        lh__mark_bad(r, path);
-    if (f->gpus % replica != 0)
-        lh_error(r->ctx, f->where,
-                 "%s.gpus is %" PRId64 ", no whole number of replicas of "
-                 "%" PRId64 " (tensor x pipeline x expert)",
-                 path, f->gpus, replica);
-    if (f->expert > 1
-        && (r->root->s.model.experts == 0
-            || r->root->s.model.experts % f->expert != 0))
-        lh_error(r->ctx, f->where,
-                 "%s.plan.expert is %" PRId64 ", which does not divide the "
-                 "model's %" PRId64 " routed experts",
-                 path, f->expert, r->root->s.model.experts);
+    resolve_engine(r, f, &r->root->s.model);
     if (f->site >= 0)
         f->site_name = r->root->s.sites[f->site].name;
 }
 
-/* Of a site, what the generators take; shared ones take nothing. */
+/* Of a site, what generators and models that judge take; shared ones take
+ * nothing. */
 static int64_t taken(const struct lh_rl *rl, int site)
 {
     int64_t sum = 0;
@@ -62,6 +72,10 @@ static int64_t taken(const struct lh_rl *rl, int site)
     for (int i = 0; i < rl->n_fleets; i++)
         if (rl->fleets[i].site == site && !rl->fleets[i].shared)
             sum += rl->fleets[i].gpus;
+    for (int i = 0; i < rl->n_verifiers; i++)
+        if (rl->verifiers[i].site == site
+            && rl->verifiers[i].kind != LH_JUDGE_RULE)
+            sum += rl->verifiers[i].on.gpus;
     return sum;
 }
 
@@ -113,9 +127,20 @@ static void resolve_lengths(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
     struct lh_rl *rl = &s->rl;
-    int64_t room = s->training.sequence_length - rl->prompt_length;
+    int64_t answers = (rl->turns - 1) * rl->tool_tokens;
+    int64_t room = s->training.sequence_length - rl->prompt_length - answers;
     struct lh_where where = lh__where_at(r, "rl.output_length");
 
+    if (answers > 0 && (room < 1 || rl->length_max > room)) {
+        lh_error(r->ctx, where,
+                 "prompt_length %" PRId64 ", %" PRId64 " tokens of answers and "
+                 "responses of up to %" PRId64
+                 " do not fit training.sequence_length %" PRId64,
+                 rl->prompt_length, answers,
+                 rl->length_max > 0 ? rl->length_max : 1,
+                 s->training.sequence_length);
+        return;
+    }
     if (room < 1 || rl->length_max > room) {
         lh_error(r->ctx, where,
                  "prompt_length %" PRId64 " and responses of up to %" PRId64
@@ -170,11 +195,27 @@ static void resolve_verifiers(struct lh__reader *r)
 
     for (int i = 0; i < rl->n_verifiers; i++) {
         struct lh_rl_verifier *v = &rl->verifiers[i];
+        const char *path = lh_format(r->ctx->arena, "rl.verifiers[%d]", i);
+        const char *model = lh_format(r->ctx->arena, "%s.model", path);
         v->site =
-            site_of(r, lh_format(r->ctx->arena, "rl.verifiers[%d].site", i),
-                    v->site_name);
+            site_of(r, lh_format(r->ctx->arena, "%s.site", path), v->site_name);
         if (v->site >= 0)
             v->site_name = r->root->s.sites[v->site].name;
+        if (v->kind == LH_JUDGE_RULE)
+            continue;
+        v->on.site = v->site;
+        v->on.pipeline = 1;
+        v->on.key = path;
+        v->on.where = lh__where_at(r, path);
+        v->model = r->root->s.model;
+        if (v->kind == LH_JUDGE_REFERENCE)
+            v->output = 0;
+        else if (v->model_name
+                 && lh_model_by_name(&v->model, v->model_name,
+                                     lh__where_at(r, model), r->ctx)
+                        != LH_OK)
+            lh__mark_bad(r, path);
+        resolve_engine(r, &v->on, &v->model);
     }
 }
 
@@ -194,6 +235,12 @@ static void check_steps(struct lh__reader *r)
                  "rl.max_staleness is %" PRId64 ", but weights are pushed "
                  "every %" PRId64 " steps; no sample would be fresh enough",
                  rl->max_staleness, rl->push_every);
+    for (int i = 0; i < rl->n_fleets; i++)
+        if (rl->fleets[i].up_s > 0 && rl->mode == LH_RL_CO_LOCATED)
+            lh_error(r->ctx, rl->fleets[i].where,
+                     "%s.up_time: generators that share the trainer's "
+                     "accelerators stay",
+                     rl->fleets[i].key);
     if (s->n_faults > 0 || s->n_background > 0)
         lh_error(r->ctx,
                  lh__where_at(r, s->n_faults > 0 ? "faults" : "background"),
@@ -221,6 +268,7 @@ void lh__resolve_rl(struct lh__reader *r)
     for (int i = 0; i < rl->n_fleets; i++)
         resolve_fleet(r, i);
     resolve_verifiers(r);
+    rl->push_fp8 = rl->precision == LH_PUSH_FP8;
     resolve_lengths(r);
     read_lengths(r);
     check_steps(r);

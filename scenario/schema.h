@@ -53,8 +53,6 @@ struct lh__extra {
     const char *model_name;
     const char *model_config;
     const char *sites_file, *fibres_file;
-    int64_t rl_turns;
-    double rl_tool_s;
 };
 
 struct lh__root {

@@ -67,13 +67,32 @@ enum lh_status lh_family_error_read(struct lh_family_error *out,
                                     struct lh_ctx *ctx) LH_MUST_USE;
 /* ---- the loop of reinforcement learning ------------------------------------ */
 
+/* A fibre in one direction. */
+struct lh_rl_fibre {
+    const char *name;
+    lh_link link;
+    double capacity_bytes_per_s;
+    double push_bytes;             /* of one push */
+    double step_bytes;             /* mean of a loop step */
+    double busy_frac;
+};
+
 struct lh_rl_report {
     const struct lh_scenario *scenario; /* the whole, not the trainer's alone */
     struct lh_rl_fleet_input *fleets;   /* [rl.n_fleets] */
-    double weight_bytes;                /* of a push, one copy */
+    struct lh_rl_judge_input *judges;   /* [rl.n_verifiers] */
+    double weight_bytes;                /* of all weights */
+    double push_bytes;                  /* of a push, one copy */
     double gather_s, switch_s;
+    double trainer_nic_frac;            /* of its NICs, that the step beside a
+                                           push takes, on average */
     double *wan_bytes;                  /* [rl.n_fleets] of a push over each
                                            fibre of the way to an entry */
+    int *relay;                         /* [rl.n_fleets] the entry that hands
+                                           weights on to it; -1: the trainer */
+    int n_fibres;
+    struct lh_rl_fibre *fibres;         /* that pushes cross */
+    struct lh_rl_spans spans;
     int64_t train_shapes;               /* trainer steps simulated */
     struct lh_rl_result result;
 };
@@ -85,13 +104,22 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
                          const struct lh_topology *topology,
                          struct lh_ctx *ctx) LH_MUST_USE;
-/* Gathering, transfer and load of new weights: sets weight_bytes, gather_s,
- * switch_s, wan_bytes and the fleets' push. */
-void lh_rl_push_make(struct lh_rl_report *out, const struct lh_scenario *s,
-                     const struct lh_topology *topology, double state_bytes,
-                     struct lh_ctx *ctx);
-/* The first accelerator of an entry, in the numbers of the topology. */
+/* Gathering, transfer and load of new weights: sets weight_bytes, push_bytes,
+ * gather_s, switch_s, wan_bytes, relay, fibres and the fleets' push. */
+enum lh_status lh_rl_push_make(struct lh_rl_report *out,
+                               const struct lh_scenario *s,
+                               const struct lh_topology *topology,
+                               double state_bytes, struct lh_ctx *ctx)
+    LH_MUST_USE;
+/* What fibres carried in a loop that has run. */
+void lh_rl_push_count(struct lh_rl_report *report);
+/* Do replicas have room for a sample?  Without simulating. */
+enum lh_status lh_rl_check(const struct lh_scenario *s, struct lh_ctx *ctx)
+    LH_MUST_USE;
+/* The first accelerator of an entry, in the numbers of the topology; and of a
+ * verifier's. */
 int64_t lh_rl_first_gpu(const struct lh_scenario *s, int fleet);
+int64_t lh_rl_judge_gpu(const struct lh_scenario *s, int verifier);
 
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
 struct lh_report {

@@ -56,10 +56,18 @@ double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens);
 /* Tokens of a response, keyed by seed, prompt and sample. */
 int64_t lh_rl_length(const struct lh_rl *rl, int64_t seed, int64_t prompt,
                      int64_t sample);
+/* Of a sample: its prompt and what tools answer. */
+int64_t lh_rl_other_tokens(const struct lh_rl *rl);
+/* Seconds between a turn of a sample and the next, likewise. */
+double lh_rl_tool_s(const struct lh_rl *rl, int64_t seed, int64_t prompt,
+                    int64_t sample, int64_t turn);
+/* How long a replica stays or is away, the k-th time: exponential. */
+double lh_rl_spell_s(int64_t seed, int64_t replica, int64_t k, double mean_s);
 /* Are the samples of a prompt trained on? */
 bool lh_rl_kept(const struct lh_rl *rl, int64_t seed, int64_t prompt);
 
-/* Mean over the prompts of the first steps, and mean of squares / mean. */
+/* Mean over the prompts of the first steps, and mean of squares / mean of what
+ * a row of training has of a sample. */
 struct lh_rl_moments {
     double mean, weighted;
 };
@@ -71,6 +79,8 @@ struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed);
 struct lh_rl_push {
     double transfer_s;             /* until the last byte is there */
     double load_s;                 /* a replica stands still for them */
+    double join_s;                 /* a replica that comes back has fetched and
+                                      loaded them, all of them */
 };
 
 struct lh_rl_fleet_input {
@@ -79,11 +89,39 @@ struct lh_rl_fleet_input {
     struct lh_rl_push push;
 };
 
+/* Accelerators that judge: none of a rule. */
+struct lh_rl_judge_input {
+    int64_t replicas;
+    struct lh_rl_rates rates;
+};
+
+/* What happened on a lane: trainer, weights, the first replica of each entry,
+ * the first worker of each verifier. */
+struct lh_rl_span {
+    int lane;
+    const char *name;
+    double begin_s, end_s;
+};
+enum { LH_RL_LANE_TRAINER, LH_RL_LANE_WEIGHTS, LH_RL_LANE_ROLES };
+/* At the end of a trainer's step: samples that run in each entry. */
+struct lh_rl_spans {
+    int64_t n_spans;
+    size_t spans_capacity;
+    struct lh_rl_span *spans;
+    int64_t n_steps;
+    size_t steps_capacity;
+    double *step_s;
+    size_t running_capacity;
+    int64_t *running;              /* [n_steps][fleets] */
+};
+
 struct lh_rl_input {
     const struct lh_rl *rl;
     int64_t seed;
     int n_fleets;
     const struct lh_rl_fleet_input *fleets;
+    const struct lh_rl_judge_input *judges; /* [n_verifiers]; NULL: rules */
+    struct lh_rl_spans *spans;     /* NULL: nobody asks */
     double gather_s;               /* the trainer stands still before a push */
     double switch_s;               /* co-located: before training */
     /* Seconds of the forward passes and of training on so many tokens, prompts
@@ -104,16 +142,29 @@ struct lh_rl_result {
         double log_prob_s, train_s, gather_s, switch_s, wait_s;
     } trainer;                     /* sum to the step */
     struct {
-        double generate_s, update_s, wait_s;
+        double generate_s, update_s, away_s, wait_s;
     } generators;                  /* mean over accelerators, sum to the step */
     double fleet_busy_frac[LH_RL_FLEETS];
+    double fleet_away_frac[LH_RL_FLEETS];
+    struct {
+        double busy_frac;          /* of workers, or of places of replicas */
+        double wait_s, service_s;  /* mean of a sample */
+    } verifiers[LH_RL_VERIFIERS];
     double tail_s;                 /* not async: from nine tenths of a batch's
                                       samples to the last */
     double verify_s;               /* mean of a sample, queue included */
     double weight_sync_exposed_s;  /* somebody stands still for weights */
     double weight_sync_s;          /* gathering to the last replica's arrival,
                                       mean of a push */
+    double weight_sync_hidden_s;   /* gathering, transfer and load of a step
+                                      beside which all work */
+    double environment_s;          /* between turns, mean of a sample */
+    int64_t departures;            /* of replicas */
     int64_t pushes;
+    int64_t replicas, simulated;   /* each for as many others */
+    double each;                   /* prompts that one stands for; 1: exact */
+    double rounding_frac;          /* of an entry's replicas, at most */
+    double step_error_s;           /* standard error of the mean step */
     int64_t tokens_generated, tokens_trained, tokens_discarded,
         tokens_in_flight;
     int64_t samples_trained, samples_discarded;

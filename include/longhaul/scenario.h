@@ -445,7 +445,12 @@ enum lh_rl_lengths { LH_LENGTHS_FIXED, LH_LENGTHS_LOGNORMAL, LH_LENGTHS_PARETO,
                      LH_LENGTHS_FILE };
 enum lh_rl_route { LH_ROUTE_DIRECT, LH_ROUTE_RELAY };
 enum lh_rl_apply { LH_APPLY_AT_ONCE, LH_APPLY_BETWEEN_REQUESTS, LH_APPLY_DRAIN };
+/* Which replicas are simulated. */
+enum lh_rl_engine { LH_RL_AUTO, LH_RL_EXACT, LH_RL_ORDER_STATISTICS };
+enum lh_rl_judge { LH_JUDGE_RULE, LH_JUDGE_MODEL, LH_JUDGE_REFERENCE };
+enum lh_rl_precision { LH_PUSH_BF16, LH_PUSH_FP8, LH_PUSH_DELTA };
 enum { LH_RL_FLEETS = 64 };    /* entries of rl.generators at most */
+enum { LH_RL_VERIFIERS = 16 };
 
 /* One row of data/engines.csv: the software that generates. */
 struct lh_serving {
@@ -471,16 +476,22 @@ struct lh_rl_fleet {
     int kv_fp8;                    /* bf16 | fp8 */
     const char *engine_name;
     struct lh_serving engine;
+    double up_s, down_s;           /* mean times; up_s < 0: they stay */
+    const char *key;               /* "rl.generators[0]" */
     struct lh_where where;
 };
 
 struct lh_rl_verifier {
-    int kind;                      /* rule */
+    enum lh_rl_judge kind;
     const char *site_name;
     int site;
-    int64_t workers;
+    int64_t workers;               /* rule */
     double time_s;                 /* of one sample on one worker */
     double keep_frac;              /* of prompts, whose samples are trained on */
+    const char *model_name;        /* model, reference: NULL: the scenario's */
+    struct lh_model model;
+    int64_t output;                /* model: tokens that it writes */
+    struct lh_rl_fleet on;         /* model, reference: its accelerators */
 };
 
 struct lh_rl {
@@ -501,6 +512,12 @@ struct lh_rl {
     const char *length_file;
     int n_length_rows;             /* of the file */
     double *length_rows;
+    int64_t turns;                 /* of a sample */
+    double tool_s;                 /* median time between two turns */
+    double tool_sigma;             /* lognormal; 0: all the median */
+    int64_t tool_tokens;           /* that a turn begins with */
+    bool turn_keeps_kv;            /* and its place in the replica */
+    enum lh_rl_engine engine;
     const char *trainer_site_name;
     int trainer_site;
     int64_t trainer_gpus;
@@ -510,7 +527,9 @@ struct lh_rl {
     struct lh_rl_verifier *verifiers;
     int64_t push_every;
     double push_interval_s;        /* < 0: every so many steps */
-    int push_fp8;                  /* bf16 | fp8 */
+    enum lh_rl_precision precision;
+    bool push_fp8;                 /* weights of generators are fp8 */
+    double delta_frac;             /* bytes of a delta over those of bf16 */
     enum lh_rl_route route;
     double bucket_bytes;
     enum lh_rl_apply apply;

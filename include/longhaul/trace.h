@@ -19,6 +19,7 @@
 #ifndef LONGHAUL_TRACE_H
 #define LONGHAUL_TRACE_H
 
+#include <longhaul/engine.h>
 #include <longhaul/program.h>
 #include <longhaul/topology.h>
 
@@ -136,6 +137,17 @@ enum lh_status lh_sim_collective(double *end_s,
                                  const struct lh_collective_case *c,
                                  const struct lh_topology *topology,
                                  struct lh_ctx *ctx) LH_MUST_USE;
+/* Flows that begin together, on channels over links of their own: when each
+ * ends. */
+struct lh_flows_case {
+    int n;
+    const struct lh_channel_spec *specs;
+    const double *bytes;
+    int32_t n_links;
+    const double *capacity_bytes_per_s;
+};
+enum lh_status lh_sim_flows(double *end_s, const struct lh_flows_case *c,
+                            struct lh_ctx *ctx) LH_MUST_USE;
 /* What a case takes: "ring" and "LL128"; a send is "send", and the protocol of
  * a fabric without a library "-". */
 struct lh_collective_choice {

@@ -72,8 +72,8 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
     const struct lh_device *d = &s->sites[f->site].device;
     double stages = (double)(f->tensor * f->pipeline);
     double look_up = (double)s->model.parameters - z->dense - z->routed;
-    double mean =
-        (double)s->rl.prompt_length + lh_rl_moments(&s->rl, s->seed).mean;
+    double mean = (double)lh_rl_other_tokens(&s->rl)
+                  + lh_rl_moments(&s->rl, s->seed).mean;
 
     out->weight_bytes = weight
                         * ((z->dense + look_up) / stages
@@ -124,9 +124,9 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
     if (out->concurrency >= 1)
         return LH_OK;
     lh_error(ctx, f->where,
-             "a replica of rl.generators[%d] has no room for one sample: "
+             "a replica of %s has no room for one sample: "
              "weights take %.1f GiB of %.1f GiB",
-             fleet, out->weight_bytes / 1073741824.0,
+             f->key, out->weight_bytes / 1073741824.0,
              f->engine.memory_frac * d->memory_bytes / 1073741824.0);
     return LH_BAD_INPUT;
 }

@@ -9,7 +9,8 @@
  *   pareto    median (2 u)^(-1/shape): least value median / 2^(1/shape)
  *   file      row floor(u n)
  *
- * rounded to whole tokens, at least 1 and at most max.
+ * rounded to whole tokens, at least 1 and at most max.  Times between turns:
+ * lognormal, by the turn too; spells of replicas: -mean ln u.
  */
 #include <longhaul/rl.h>
 
@@ -61,6 +62,30 @@ int64_t lh_rl_length(const struct lh_rl *rl, int64_t seed, int64_t prompt,
     return tokens < 1 ? 1 : llround(tokens);
 }
 
+int64_t lh_rl_other_tokens(const struct lh_rl *rl)
+{
+    return rl->prompt_length + (rl->turns - 1) * rl->tool_tokens;
+}
+
+double lh_rl_tool_s(const struct lh_rl *rl, int64_t seed, int64_t prompt,
+                    int64_t sample, int64_t turn)
+{
+    const double two_pi = 6.283185307179586;
+    uint64_t which = 4 + 2 * (uint64_t)turn;
+
+    if (rl->tool_sigma <= 0)
+        return rl->tool_s;
+    double u = uniform(seed, prompt, sample, which);
+    double v = uniform(seed, prompt, sample, which + 1);
+    return rl->tool_s
+           * exp(rl->tool_sigma * sqrt(-2 * log(u)) * cos(two_pi * v));
+}
+
+double lh_rl_spell_s(int64_t seed, int64_t replica, int64_t k, double mean_s)
+{
+    return -mean_s * log(uniform(seed, replica, -2 - k, 0));
+}
+
 bool lh_rl_kept(const struct lh_rl *rl, int64_t seed, int64_t prompt)
 {
     double keep = 1;
@@ -75,16 +100,16 @@ struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed)
     const int64_t most = 65536;
     int64_t n = rl->prompts * rl->samples * rl->steps;
     double sum = 0, squares = 0;
+    double others = (double)lh_rl_other_tokens(rl);
 
     n = n < most ? n : most;
     for (int64_t i = 0; i < n; i++) {
         double l =
             (double)lh_rl_length(rl, seed, i / rl->samples, i % rl->samples);
         sum += l;
-        l += (double)rl->prompt_length;
+        l += others;
         squares += l * l;
     }
-    return (struct lh_rl_moments){
-        sum / (double)n,
-        squares / (sum + (double)n * (double)rl->prompt_length)};
+    return (struct lh_rl_moments){sum / (double)n,
+                                  squares / (sum + (double)n * others)};
 }

@@ -13,8 +13,7 @@
  *                      arXiv:2505.24298, eq. 3)
  *
  * A group goes whole to the replica that would be done with what it has
- * soonest, at its rate with full concurrency.  Verifiers are queues, first come
- * first served, one behind the other.
+ * soonest, at its rate with full concurrency.
  * Leaves out: the time that samples travel to verifiers and trainer.
  */
 #include "loop.h"
@@ -38,44 +37,6 @@ void lh__loop_at(struct lh__loop *l, double date_s, lh_callback call,
         l->status = st;
 }
 
-int64_t lh__group_version(const struct lh__group *g, int64_t samples)
-{
-    int64_t least = g->samples[0].version;
-
-    for (int64_t i = 1; i < samples; i++)
-        if (g->samples[i].version < least)
-            least = g->samples[i].version;
-    return least;
-}
-
-int64_t lh__group_tokens(const struct lh__group *g, int64_t samples)
-{
-    int64_t tokens = 0;
-
-    for (int64_t i = 0; i < samples; i++)
-        tokens += g->samples[i].tokens;
-    return tokens;
-}
-
-/* ---- verifiers ------------------------------------------------------------
- */
-
-static double verify(struct lh__loop *l, double now_s)
-{
-    double date_s = now_s;
-
-    for (int i = 0; i < l->rl->n_verifiers; i++) {
-        const struct lh_rl_verifier *v = &l->rl->verifiers[i];
-        double *free_s = &l->free_s[i][l->next_worker[i]];
-        l->next_worker[i] = (l->next_worker[i] + 1) % v->workers;
-        date_s = fmax(date_s, *free_s) + v->time_s;
-        *free_s = date_s;
-    }
-    l->verify_sum_s += date_s - now_s;
-    l->n_verified++;
-    return date_s;
-}
-
 static void group_ready(void *data)
 {
     struct lh__group *g = data;
@@ -96,23 +57,21 @@ static void group_ready(void *data)
 /* ---- issuing --------------------------------------------------------------
  */
 
-static void issue(struct lh__loop *l, struct lh__replica *r)
+static void issue(struct lh__loop *l, struct lh__replica *r,
+                  int64_t least_version)
 {
-    struct lh__group *g = LH_NEW(l->ctx->arena, struct lh__group, 1);
-    int64_t samples = l->rl->samples;
+    struct lh__group *g = lh__group_new(l);
 
-    *g = (struct lh__group){
-        .loop = l, .prompt = l->n_issued, .left = samples, .replica = r};
-    g->samples = LH_NEW(l->ctx->arena, struct lh__sample, samples);
-    for (int64_t i = 0; i < samples; i++) {
-        g->samples[i].group = g;
-        g->samples[i].order = l->n_samples++;
-        g->samples[i].tokens = lh_rl_length(l->rl, l->in->seed, g->prompt, i);
-        lh__replica_add(r, &g->samples[i]);
+    g->least_version = least_version;
+    for (int64_t i = 0; i < l->rl->samples; i++) {
+        g->samples[i] = (struct lh__sample){
+            .group = g,
+            .order = l->n_samples++,
+            .tokens = lh_rl_length(l->rl, l->in->seed, g->prompt, i),
+            .back_s = -1};
+        lh__turn_first(&g->samples[i], l->rl);
     }
-    l->groups = lh_grow(l->ctx->arena, l->groups, &l->groups_capacity,
-                        (size_t)l->n_issued + 1, sizeof(struct lh__group *));
-    l->groups[l->n_issued++] = g;
+    lh__group_to(g, r);
 }
 
 /* As many may wait as run, and two groups in any case, so that none runs dry
@@ -133,7 +92,7 @@ static struct lh__replica *soonest(struct lh__loop *l, bool with_room)
     for (int i = 0; i < l->n_replicas; i++) {
         struct lh__replica *r = &l->replicas[i];
         double s = (double)(r->outstanding + l->rl->samples) / r->peak;
-        if (with_room && !has_room(r))
+        if (r->away || (with_room && !has_room(r)))
             continue;
         if (!best || s < best_s) {
             best = r;
@@ -156,10 +115,36 @@ static void issue_what_may(void *data)
                        - l->rl->max_staleness)
                   <= l->version
            && (r = soonest(l, !ahead_of_room))) {
-        issue(l, r);
-        l->groups[l->n_issued - 1]->least_version = least;
+        issue(l, r, least);
         lh__replica_poke(r);
     }
+}
+
+void lh__loop_place(struct lh__loop *l, struct lh__group *g)
+{
+    struct lh__replica *r = soonest(l, false);
+
+    if (!r) {
+        g->next = l->orphans;
+        l->orphans = g;
+        return;
+    }
+    lh__group_to(g, r);
+    lh__replica_poke(r);
+}
+
+void lh__loop_joined(struct lh__replica *r)
+{
+    struct lh__loop *l = r->loop;
+    struct lh__group *g = l->orphans, *next;
+
+    l->orphans = NULL;
+    for (; g; g = next) {
+        next = g->next;
+        lh__loop_place(l, g);
+    }
+    if (!lh__loop_batches(l))
+        lh__loop_issue_more(l);
 }
 
 /* When all that happens at this instant has happened. */
@@ -172,10 +157,17 @@ void lh__loop_issue_more(struct lh__loop *l)
 
 static bool all_have(const struct lh__loop *l, int64_t version)
 {
-    for (int i = 0; i < l->n_replicas; i++)
-        if (l->replicas[i].version < version || l->replicas[i].coming >= 0)
+    bool any = false;
+
+    for (int i = 0; i < l->n_replicas; i++) {
+        const struct lh__replica *r = &l->replicas[i];
+        if (r->away)
+            continue;
+        if (r->version < version || r->coming >= 0)
             return false;
-    return true;
+        any = true;
+    }
+    return any;
 }
 
 /* By the next batch. */
@@ -191,14 +183,16 @@ static void issue_batch(struct lh__loop *l)
     int64_t q = l->n_issued / l->rl->prompts, needed = needed_version(l);
     double now_s = lh__loop_now(l);
 
-    if (l->batch_left > 0 || q == l->rl->steps || !all_have(l, needed))
+    if (l->batch_open || q == l->rl->steps || !all_have(l, needed))
         return;
     if (needed > 0)
         l->exposed_s +=
             now_s - fmax(l->generated_until_s, l->version_s[needed]);
+    l->batch_open = true;
+    l->batch_version = needed;
     l->batch_left = l->rl->prompts * l->rl->samples;
     for (int64_t i = 0; i < l->rl->prompts; i++)
-        issue(l, soonest(l, false));
+        issue(l, soonest(l, false), needed);
     for (int i = 0; i < l->n_replicas; i++)
         lh__replica_poke(&l->replicas[i]);
 }
@@ -206,14 +200,13 @@ static void issue_batch(struct lh__loop *l)
 void lh__loop_offer(struct lh__loop *l)
 {
     bool batches = lh__loop_batches(l);
+    int64_t needed = l->batch_open ? l->batch_version : needed_version(l);
 
-    if (batches && l->batch_left > 0)
-        return;
     for (int i = 0; i < l->n_replicas; i++) {
         struct lh__replica *r = &l->replicas[i];
         int64_t there = l->fleet_arrived[r->fleet];
-        if (there > r->version && there > r->coming && !r->loading
-            && !(batches && r->version >= needed_version(l)))
+        if (there > r->version && there > r->coming && !r->loading && !r->away
+            && !(batches && r->version >= needed))
             lh__replica_offer(r, there);
     }
 }
@@ -222,11 +215,22 @@ void lh__loop_updated(struct lh__replica *r)
 {
     struct lh__loop *l = r->loop;
 
-    if (lh__loop_batches(l)) {
-        issue_batch(l);
-        return;
-    }
     lh__loop_offer(l); /* newer ones that came beside the load */
+    if (lh__loop_batches(l))
+        issue_batch(l);
+}
+
+void lh__loop_batch_over(struct lh__loop *l)
+{
+    if (l->n_ghosts == 0)
+        lh__trainer_try(l);
+    if (!l->batch_open || l->batch_left > 0 || l->n_ghosts > 0)
+        return;
+    l->batch_open = false;
+    l->generated_until_s = lh__loop_now(l);
+    l->tail_sum_s += l->generated_until_s - l->tail_from_s;
+    lh__loop_offer(l);
+    issue_batch(l);
 }
 
 static void batch_sample(struct lh__loop *l)
@@ -235,152 +239,24 @@ static void batch_sample(struct lh__loop *l)
 
     if (--l->batch_left == all / 10)
         l->tail_from_s = lh__loop_now(l);
-    if (l->batch_left > 0)
-        return;
-    l->generated_until_s = lh__loop_now(l);
-    l->tail_sum_s += l->generated_until_s - l->tail_from_s;
-    lh__loop_offer(l);
-    issue_batch(l);
+    if (l->batch_left == 0)
+        lh__loop_batch_over(l);
 }
 
 void lh__loop_generated(struct lh__replica *r, struct lh__sample *sample)
 {
     struct lh__loop *l = r->loop;
     struct lh__group *g = sample->group;
-    double date_s = verify(l, lh__loop_now(l));
+    double date_s = lh__verify(l, sample);
 
-    if (--g->left == 0)
+    if (--g->left == 0) {
+        lh__group_from(g);
         lh__loop_at(l, date_s, group_ready, g);
+    }
     if (lh__loop_batches(l))
         batch_sample(l);
     else if (has_room(r))
         lh__loop_issue_more(l);
-}
-
-/* ---- accounts -------------------------------------------------------------
- */
-
-static int64_t generated(const struct lh__loop *l)
-{
-    int64_t sum = 0;
-
-    for (int i = 0; i < l->n_replicas; i++)
-        sum += l->replicas[i].tokens;
-    return sum;
-}
-
-/* What a replica has booked and not done yet. */
-static void ahead(const struct lh__replica *r, double *generate_s,
-                  double *update_s)
-{
-    double now_s = lh__loop_now(r->loop);
-
-    *generate_s = 0; /* less than 0: of an iteration that runs */
-    if (!r->loading && (r->n_running > 0 || r->since_s > now_s))
-        *generate_s = r->since_s - now_s;
-    *update_s = r->loading ? r->due_s - now_s : 0;
-}
-
-void lh__loop_reset(struct lh__loop *l)
-{
-    struct lh_rl_result *out = l->out;
-
-    for (int i = 0; i < l->n_replicas; i++) {
-        struct lh__replica *r = &l->replicas[i];
-        lh__replica_advance(r);
-        ahead(r, &r->generate_s, &r->update_s);
-    }
-    l->reset_s = lh__loop_now(l);
-    memset(&out->trainer, 0, sizeof out->trainer);
-    l->exposed_s = l->tail_sum_s = 0;
-    l->verify_sum_s = 0;
-    l->n_verified = 0;
-    l->trained_before = out->tokens_trained;
-    l->samples_before = out->samples_trained;
-    l->generated_before = generated(l);
-}
-
-/* What the samples have of groups that are neither trained on nor thrown
- * away. */
-static int64_t in_flight(const struct lh__loop *l)
-{
-    int64_t sum = 0;
-
-    for (int64_t i = 0; i < l->n_issued; i++) {
-        const struct lh__group *g = l->groups[i];
-        for (int64_t k = 0; k < l->rl->samples && !g->used; k++)
-            sum += lh__replica_tokens(g->replica, &g->samples[k]);
-    }
-    return sum;
-}
-
-/* 0 where no time passes: steps of which nothing is kept. */
-static double share(double part, double whole)
-{
-    return whole > 0 ? part / whole : 0;
-}
-
-static void account_replicas(struct lh__loop *l, double window_s)
-{
-    struct lh_rl_result *out = l->out;
-    double steps = (double)(l->rl->steps - l->rl->warmup_steps), gpus = 0;
-
-    for (int f = 0; f < l->in->n_fleets; f++) {
-        const struct lh_rl_fleet *fleet = &l->rl->fleets[f];
-        double busy_s = 0, update_s = 0;
-        int first = l->fleet_first[f], end = l->fleet_first[f + 1];
-        for (int i = first; i < end; i++) {
-            double ahead_s, loading_s;
-            ahead(&l->replicas[i], &ahead_s, &loading_s);
-            busy_s += l->replicas[i].generate_s - ahead_s;
-            update_s += l->replicas[i].update_s - loading_s;
-        }
-        busy_s /= end - first;
-        update_s /= end - first;
-        out->fleet_busy_frac[f] = share(busy_s, window_s);
-        out->generators.generate_s += busy_s / steps * (double)fleet->gpus;
-        out->generators.update_s += update_s / steps * (double)fleet->gpus;
-        gpus += (double)fleet->gpus;
-    }
-    out->generators.generate_s /= gpus;
-    out->generators.update_s /= gpus;
-    out->generators.wait_s = window_s / steps - out->generators.generate_s
-                             - out->generators.update_s;
-    if (!lh__loop_batches(l))
-        l->exposed_s += out->generators.update_s * steps;
-}
-
-static void account(struct lh__loop *l)
-{
-    struct lh_rl_result *out = l->out;
-    double steps = (double)(l->rl->steps - l->rl->warmup_steps);
-    double window_s = l->trained_until_s - l->reset_s;
-
-    for (int i = 0; i < l->n_replicas; i++)
-        lh__replica_advance(&l->replicas[i]);
-    out->steps = l->rl->steps;
-    out->wall_s = l->trained_until_s;
-    out->step_time_s = window_s / steps;
-    out->trainer.log_prob_s /= steps;
-    out->trainer.train_s /= steps;
-    out->trainer.gather_s /= steps;
-    out->trainer.switch_s /= steps;
-    out->trainer.wait_s /= steps;
-    account_replicas(l, window_s);
-    out->weight_sync_exposed_s = l->exposed_s / steps;
-    out->weight_sync_s =
-        out->pushes > 0 ? l->push_sum_s / (double)out->pushes : 0;
-    out->tail_s = l->tail_sum_s / steps;
-    out->verify_s =
-        l->n_verified > 0 ? l->verify_sum_s / (double)l->n_verified : 0;
-    out->tokens_generated = generated(l);
-    out->tokens_in_flight = in_flight(l);
-    out->tokens_trained_per_s =
-        share((double)(out->tokens_trained - l->trained_before), window_s);
-    out->samples_per_s =
-        share((double)(out->samples_trained - l->samples_before), window_s);
-    out->tokens_generated_per_s =
-        share((double)(out->tokens_generated - l->generated_before), window_s);
 }
 
 /* ---- all ------------------------------------------------------------------
@@ -393,27 +269,20 @@ static void replicas_make(struct lh__loop *l)
 
     l->fleet_first = LH_NEW(arena, int, n_fleets + 1);
     l->fleet_drained = LH_NEW(arena, int, n_fleets);
+    l->fleet_up = LH_NEW(arena, int, n_fleets);
     l->fleet_arrived = LH_NEW(arena, int64_t, n_fleets);
     for (int f = 0; f < n_fleets; f++)
         l->n_replicas += (int)l->in->fleets[f].replicas;
     l->replicas = LH_NEW(arena, struct lh__replica, l->n_replicas);
     for (int f = 0; f < n_fleets; f++) {
         l->fleet_first[f] = n;
-        for (int64_t i = 0; i < l->in->fleets[f].replicas; i++)
-            lh__replica_make(&l->replicas[n++], l, f);
+        l->fleet_up[f] = (int)l->in->fleets[f].replicas;
+        for (int64_t i = 0; i < l->in->fleets[f].replicas; i++, n++) {
+            lh__replica_make(&l->replicas[n], l, f);
+            l->replicas[n].index = n;
+        }
     }
     l->fleet_first[n_fleets] = n;
-}
-
-static void verifiers_make(struct lh__loop *l)
-{
-    struct lh_arena *arena = l->ctx->arena;
-    int n = l->rl->n_verifiers;
-
-    l->free_s = LH_NEW(arena, double *, n);
-    l->next_worker = LH_NEW(arena, int64_t, n);
-    for (int i = 0; i < n; i++)
-        l->free_s[i] = LH_NEW(arena, double, l->rl->verifiers[i].workers);
 }
 
 /* Every response token is somewhere, once. */
@@ -442,18 +311,24 @@ enum lh_status lh_rl_loop(struct lh_rl_result *out,
                           const struct lh_rl_input *input,
                           const struct lh_engine *engine, struct lh_ctx *ctx)
 {
-    struct lh__loop l = {.in = input,
-                         .rl = input->rl,
-                         .engine = engine,
-                         .ctx = ctx,
-                         .out = out,
-                         .status = LH_OK};
+    struct lh__sampled *sampled = LH_NEW(ctx->arena, struct lh__sampled, 1);
+    struct lh__loop l = {
+        .engine = engine, .ctx = ctx, .out = out, .status = LH_OK};
 
+    lh__sampled_make(sampled, input);
+    l.in = &sampled->input;
+    l.rl = &sampled->rl;
+    l.each = sampled->each;
     memset(out, 0, sizeof *out);
-    l.version_s = LH_NEW(ctx->arena, double, input->rl->steps + 1);
+    out->rounding_frac = sampled->rounding_frac;
+    for (int f = 0; f < input->n_fleets; f++)
+        out->replicas += input->fleets[f].replicas;
+    l.mean_tokens = lh_rl_moments(l.rl, l.in->seed).mean;
+    l.version_s = LH_NEW(ctx->arena, double, l.rl->steps + 1);
     replicas_make(&l);
-    verifiers_make(&l);
+    lh__verifiers_make(&l);
     lh__trainer_begin(&l);
+    lh__absence_begin(&l);
     if (lh__loop_batches(&l))
         issue_batch(&l);
     else
@@ -463,6 +338,8 @@ enum lh_status lh_rl_loop(struct lh_rl_result *out,
         st = l.status;
     if (st != LH_OK)
         return st;
-    account(&l);
-    return check(&l);
+    lh__account(&l);
+    st = check(&l);
+    lh__account_scale(out);
+    return st;
 }

@@ -8,11 +8,31 @@
  *
  * At a boundary, in this order: samples that are complete leave; new weights
  * are loaded if they may be; samples are taken from the queue, first come
- * first served, and their prompts computed, once a group.
+ * first served, and their prompts computed, once a group; before them those
+ * that come back from tools (turns.c).
  */
 #include "loop.h"
 
 #include <math.h>
+
+void lh__queue_add(struct lh__queue *q, struct lh__sample *sample)
+{
+    sample->next = NULL;
+    if (q->first)
+        q->last->next = sample;
+    else
+        q->first = sample;
+    q->last = sample;
+}
+
+static struct lh__sample *queue_take(struct lh__queue *q)
+{
+    struct lh__sample *first = q->first;
+
+    if (first)
+        q->first = first->next;
+    return first;
+}
 
 static bool ends_before(const struct lh__sample *a, const struct lh__sample *b)
 {
@@ -86,7 +106,8 @@ void lh__replica_advance(struct lh__replica *r)
 {
     double now_s = lh__loop_now(r->loop);
 
-    if (r->n_running == 0 || r->loading || r->drained || now_s < r->since_s)
+    if (r->n_running == 0 || r->loading || r->drained || r->away
+        || now_s < r->since_s)
         return;
     int64_t n = iterations_in(r, now_s - r->since_s);
     book(r, n < r->due_n ? n : r->due_n);
@@ -97,9 +118,9 @@ int64_t lh__replica_tokens(const struct lh__replica *r,
 {
     int64_t left = sample->end - r->iteration;
 
-    if (sample->end == 0)
-        return 0;
-    return left > 0 ? sample->tokens - left : sample->tokens;
+    if (!sample->running)
+        return sample->done;
+    return sample->done + (left > 0 ? sample->part - left : sample->part);
 }
 
 static void due(void *data);
@@ -111,14 +132,30 @@ static void set_due(struct lh__replica *r, double date_s, int64_t n)
     lh__loop_at(r->loop, date_s, due, r);
 }
 
+/* A turn has ended, or all. */
+static void end_turn(struct lh__replica *r, struct lh__sample *sample)
+{
+    const struct lh_rl *rl = r->loop->rl;
+
+    r->context -= lh__turn_context(sample, rl) + (double)sample->part;
+    sample->running = false;
+    sample->done += sample->part;
+    if (sample->done < sample->tokens || sample->turn + 1 < rl->turns) {
+        lh__turn_park(r, sample);
+        return;
+    }
+    sample->complete = true;
+    r->outstanding--;
+    lh__ghost_see(r, sample);
+    if (r->outstanding == 0)
+        lh__ghost_wait(r);
+    lh__loop_generated(r, sample);
+}
+
 static void leave(struct lh__replica *r)
 {
-    while (r->n_running > 0 && r->heap[0]->end <= r->iteration) {
-        struct lh__sample *sample = heap_pop(r);
-        r->context -= (double)(r->loop->rl->prompt_length + sample->tokens);
-        r->outstanding--;
-        lh__loop_generated(r, sample);
-    }
+    while (r->n_running > 0 && r->heap[0]->end <= r->iteration)
+        end_turn(r, heap_pop(r));
 }
 
 /* Running samples with new weights: begun again, or their keys and values
@@ -132,15 +169,19 @@ static double renew(struct lh__replica *r)
     for (int64_t i = 0; i < n; i++) {
         struct lh__sample *sample = r->heap[i];
         int64_t had = lh__replica_tokens(r, sample);
+        double before = lh__turn_context(sample, rl);
+        sample->kv_version = r->version;
         if (rl->partial_rollouts) {
             if (!rl->keep_kv)
-                seconds += lh_rl_prefill_s(r->rates,
-                                           (double)(rl->prompt_length + had));
+                seconds += lh_rl_prefill_s(
+                    r->rates, before + (double)(had - sample->done));
             continue;
         }
         r->loop->out->tokens_discarded += had;
-        r->context -= (double)had;
-        sample->end = r->iteration + sample->tokens;
+        r->context -= before + (double)(had - sample->done);
+        lh__turn_first(sample, rl);
+        r->context += lh__turn_context(sample, rl);
+        sample->end = r->iteration + sample->part;
         sample->version = r->version;
         seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length)
                    / (double)rl->samples;
@@ -153,22 +194,44 @@ static double renew(struct lh__replica *r)
     return seconds;
 }
 
+/* What may run now; NULL: nothing. */
+static struct lh__sample *next(struct lh__replica *r)
+{
+    struct lh__sample *sample = queue_take(&r->back);
+
+    if (sample) {
+        r->n_parked--;
+        return sample;
+    }
+    if (r->n_running + r->n_parked >= r->rates->concurrency)
+        return NULL;
+    if (r->again.first)
+        return queue_take(&r->again);
+    if (r->queue.first && r->version >= r->queue.first->group->least_version)
+        return queue_take(&r->queue);
+    return NULL;
+}
+
 /* Takes what there is room for; seconds of prefill. */
 static double admit(struct lh__replica *r)
 {
     const struct lh_rl *rl = r->loop->rl;
+    struct lh__sample *sample;
     double seconds = 0;
 
-    while (r->first && r->n_running < r->rates->concurrency
-           && r->version >= r->first->group->least_version) {
-        struct lh__sample *sample = r->first;
-        r->first = sample->next;
-        sample->version = r->version;
-        sample->end = r->iteration + sample->tokens;
-        r->context += (double)rl->prompt_length;
-        if (!sample->group->prefilled)
-            seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
-        sample->group->prefilled = true;
+    while ((sample = next(r))) {
+        if (sample->turn > 0) {
+            seconds += lh__turn_back(r, sample);
+        } else {
+            sample->version = r->version;
+            if (!sample->group->prefilled)
+                seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
+            sample->group->prefilled = true;
+        }
+        sample->kv_version = r->version;
+        sample->running = true;
+        sample->end = r->iteration + sample->part;
+        r->context += lh__turn_context(sample, rl);
         heap_push(r, sample);
     }
     return seconds;
@@ -184,36 +247,53 @@ static void go_on(struct lh__replica *r, double stall_s)
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
     r->generate_s += stall_s;
+    lh__span_generate(r, r->n_running > 0, now_s);
     if (r->n_running == 0)
         return;
     int64_t n = r->heap[0]->end - r->iteration;
     set_due(r, r->since_s + decode_s(r, n), n);
 }
 
+void lh__replica_load(struct lh__replica *r, double seconds)
+{
+    double now_s = lh__loop_now(r->loop);
+
+    lh__span_generate(r, false, now_s);
+    if (r->index == r->loop->fleet_first[r->fleet])
+        lh__span(r->loop, LH_RL_LANE_ROLES + r->fleet, "load weights", now_s,
+                 now_s + seconds);
+    r->loading = true;
+    r->update_s += seconds;
+    set_due(r, now_s + seconds, 0);
+}
+
 static void load(struct lh__replica *r)
 {
-    double load_s = r->loop->in->fleets[r->fleet].push.load_s;
+    lh__replica_load(r, r->loop->in->fleets[r->fleet].push.load_s);
+}
 
-    r->loading = true;
-    r->update_s += load_s;
-    set_due(r, lh__loop_now(r->loop) + load_s, 0);
+void lh__replica_drained(struct lh__loop *l, int fleet)
+{
+    if (l->fleet_drained[fleet] == 0
+        || l->fleet_drained[fleet] < l->fleet_up[fleet])
+        return;
+    l->fleet_drained[fleet] = 0;
+    for (int i = l->fleet_first[fleet]; i < l->fleet_first[fleet + 1]; i++) {
+        if (!l->replicas[i].drained)
+            continue;
+        l->replicas[i].drained = false;
+        load(&l->replicas[i]);
+    }
 }
 
 /* All of an entry have drained: they load together. */
 static void load_together(struct lh__replica *r)
 {
-    struct lh__loop *l = r->loop;
-    int first = l->fleet_first[r->fleet], end = l->fleet_first[r->fleet + 1];
-
     r->drained = true;
     r->due_s = (double)INFINITY;
-    if (++l->fleet_drained[r->fleet] < end - first)
-        return;
-    l->fleet_drained[r->fleet] = 0;
-    for (int i = first; i < end; i++) {
-        l->replicas[i].drained = false;
-        load(&l->replicas[i]);
-    }
+    lh__span_generate(r, false, lh__loop_now(r->loop));
+    r->loop->fleet_drained[r->fleet]++;
+    lh__replica_drained(r->loop, r->fleet);
 }
 
 static void loaded(struct lh__replica *r)
@@ -221,6 +301,8 @@ static void loaded(struct lh__replica *r)
     r->loading = false;
     r->version = r->coming;
     r->coming = -1;
+    if (r->away)
+        lh__absence_over(r);
     go_on(r, renew(r));
     lh__loop_updated(r);
 }
@@ -250,7 +332,7 @@ void lh__replica_poke(struct lh__replica *r)
 {
     double now_s = lh__loop_now(r->loop);
 
-    if (r->loading || r->drained)
+    if (r->loading || r->drained || r->away)
         return;
     if (r->n_running == 0 && r->due_s != now_s)
         set_due(r, fmax(now_s, r->since_s), 0);
@@ -271,24 +353,37 @@ void lh__replica_offer(struct lh__replica *r, int64_t version)
     lh__replica_poke(r);
 }
 
+static bool waits_for_less(const struct lh__sample *a,
+                           const struct lh__sample *b)
+{
+    int64_t x = a->group->least_version, y = b->group->least_version;
+
+    return x < y || (x == y && a->order < b->order);
+}
+
+/* The queue is in the order of the versions that samples wait for: what comes
+ * from another replica must not stand behind what waits for its training. */
 void lh__replica_add(struct lh__replica *r, struct lh__sample *sample)
 {
-    sample->next = NULL;
-    if (r->first)
-        r->last->next = sample;
-    else
-        r->first = sample;
-    r->last = sample;
+    struct lh__queue *q = &r->queue;
+    struct lh__sample **at = &q->first;
+
     r->outstanding++;
+    if (!q->first || !waits_for_less(sample, q->last)) {
+        lh__queue_add(q, sample);
+        return;
+    }
+    while (!waits_for_less(sample, *at))
+        at = &(*at)->next;
+    sample->next = *at;
+    *at = sample;
 }
 
 void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
 {
     const struct lh_rl_rates *rates = &l->in->fleets[fleet].rates;
     double full = (double)rates->concurrency;
-    double context = full
-                     * ((double)l->rl->prompt_length
-                        + lh_rl_moments(l->rl, l->in->seed).mean / 2);
+    double context = full * ((double)l->rl->prompt_length + l->mean_tokens / 2);
 
     *r = (struct lh__replica){
         .loop = l,
@@ -296,6 +391,8 @@ void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
         .rates = rates,
         .coming = -1,
         .due_s = (double)INFINITY,
+        .span_from_s = -1,
+        .ghost_until_s = -1,
         .peak = full / lh_rl_decode_s(rates, full, context, 1),
     };
 }

@@ -13,6 +13,8 @@
  */
 #include "loop.h"
 
+#include <math.h>
+
 /* Dates of pushes in one step after which the loop is said to stand still. */
 enum { TICKS_MAX = 1000000 };
 
@@ -37,6 +39,8 @@ static void arrive(void *data)
     l->fleet_arrived[a->fleet] = a->version;
     if (--l->pushing == 0) {
         l->push_sum_s += lh__loop_now(l) - l->push_begin_s;
+        lh__span(l, LH_RL_LANE_WEIGHTS, "push", l->push_begin_s,
+                 lh__loop_now(l));
         l->out->pushes++;
     }
     lh__loop_offer(l);
@@ -73,6 +77,7 @@ static void push(struct lh__loop *l)
     l->out->trainer.gather_s += gather_s;
     if (!lh__loop_batches(l))
         l->exposed_s += gather_s;
+    lh__span(l, LH_RL_LANE_TRAINER, "gather weights", now_s, now_s + gather_s);
     lh__loop_at(l, now_s + gather_s, gathered, l);
 }
 
@@ -110,9 +115,9 @@ void lh__trainer_begin(struct lh__loop *l)
 
 static void discard(struct lh__loop *l, struct lh__group *g)
 {
-    g->used = true;
     l->out->tokens_discarded += lh__group_tokens(g, l->rl->samples);
     l->out->samples_discarded += l->rl->samples;
+    lh__group_end(l, g);
 }
 
 static struct lh__group *take_first(struct lh__loop *l)
@@ -167,10 +172,22 @@ static int64_t use(struct lh__loop *l, struct lh__group *g)
         if (stale >= out->staleness_n)
             out->staleness_n = (int)stale + 1;
     }
-    g->used = true;
     out->tokens_trained += tokens;
     out->samples_trained += samples;
-    return tokens + samples * l->rl->prompt_length;
+    lh__group_end(l, g);
+    return tokens + samples * lh_rl_other_tokens(l->rl);
+}
+
+static void span_step(struct lh__loop *l)
+{
+    double end_s = lh__loop_now(l), train_s = end_s - l->train_s;
+    double log_prob_s = train_s - l->log_prob_s;
+
+    lh__span(l, LH_RL_LANE_TRAINER, "switch", log_prob_s - l->in->switch_s,
+             log_prob_s);
+    lh__span(l, LH_RL_LANE_TRAINER, "log-probs", log_prob_s, train_s);
+    lh__span(l, LH_RL_LANE_TRAINER, "train", train_s, end_s);
+    lh__span_step(l);
 }
 
 static void trained(void *data)
@@ -182,6 +199,7 @@ static void trained(void *data)
     l->out->trainer.train_s += l->train_s;
     l->out->trainer.switch_s += l->in->switch_s;
     l->version_s[++l->version] = now_s;
+    span_step(l);
     l->ticks = 0;
     l->busy = false;
     l->free_since_s = l->trained_until_s = now_s;
@@ -191,7 +209,7 @@ static void trained(void *data)
         return;
     }
     if (l->version == l->rl->warmup_steps)
-        lh__loop_reset(l);
+        lh__account_reset(l);
     if (l->rl->push_interval_s < 0)
         push_if_due(l);
     if (!lh__loop_batches(l))
@@ -210,8 +228,8 @@ static void train(struct lh__loop *l)
     l->busy = true;
     l->log_prob_s = l->train_s = 0;
     if (tokens > 0 && l->status == LH_OK)
-        l->status =
-            l->in->train(l->in->self, tokens, &l->log_prob_s, &l->train_s);
+        l->status = l->in->train(l->in->self, llround((double)tokens * l->each),
+                                 &l->log_prob_s, &l->train_s);
     if (l->status != LH_OK) {
         l->ended = true;
         l->engine->stop(l->engine->self);
@@ -225,7 +243,8 @@ void lh__trainer_try(struct lh__loop *l)
 {
     int64_t stale = l->n_stale;
 
-    if (l->busy || l->ended || l->n_buffer < l->rl->prompts)
+    if (l->busy || l->ended || l->n_buffer < l->rl->prompts
+        || lh__ghosts_hold(l))
         return;
     if (!lh__loop_batches(l))
         purge(l);

@@ -1,0 +1,2 @@
+# Turns, a judge on accelerators, deltas: parts of the loop.
+longhaul run rl-8b-one-site.yaml --set rl.mode=async --set rl.turns.count=3 --set rl.turns.tool_time='2 s' --set rl.turns.tool_sigma=0.5 --set rl.turns.tool_tokens=100 --set rl.turns.keep_kv=false --set 'rl.verifiers[0].kind=model' --set 'rl.verifiers[0].output=64' --set 'rl.verifiers[0].keep=0.7' --set rl.generators[0].gpus=8 --set 'rl.generators[0].up_time=2 min' --set 'rl.generators[0].down_time=10 s' --set rl.weights.precision=delta
