@@ -161,6 +161,18 @@ double lh_checkpoint_interval(double mtbf_s, double pause_s);
 double lh_goodput_frac(double mtbf_s, double every_s, double pause_s,
                        double after_s);
 
+/* ---- equal loss ------------------------------------------------------------- */
+
+/* NAN: no factor is known, or there is no other site. */
+struct lh_at_equal_loss {
+    double step_time_s;          /* step time x factor of tokens */
+    double tokens_per_s;         /* that count as those of every-step */
+    double efficiency;           /* one site's step over step_time_s */
+};
+/* False: the scenario does not ask for it, or its step is every-step's. */
+bool lh_equal_loss_make(struct lh_at_equal_loss *out,
+                        const struct lh_report *report);
+
 /* ---- figures by name, targets --------------------------------------------- */
 
 struct lh_figure {
