@@ -453,19 +453,19 @@ static void write_equal_loss(struct lh_text *out,
         line(out, "at equal loss: no published figure of the tokens needed");
         return;
     }
-    lh_text_printf(&text, "at equal loss %.3f x the tokens",
-                   loss->tokens_factor);
-    if (loss->low < loss->high) {
-        lh_text_printf(&text, " (%.2f to %.2f by the digits printed)",
-                       loss->low, loss->high);
-    }
-    lh_text_printf(&text, ", so a step counts %s",
+    lh_text_printf(&text, "at equal loss a step counts %s",
                    seconds_text(out->arena, e.step_time_s, e.step_time_s));
     if (isfinite(e.efficiency)) {
-        lh_text_printf(&text, ", %+.1f %%", 100 / e.efficiency - 100);
+        lh_text_printf(&text, ", %+.1f %% over one site",
+                       100 / e.efficiency - 100);
+    }
+    lh_text_printf(&text, ": %.3f x the tokens", loss->tokens_factor);
+    if (loss->low < loss->high) {
+        lh_text_printf(&text, " (%.2f to %.2f)", loss->low, loss->high);
     }
     line(out, text.s);
-    line(out, lh_format(out->arena, "  %s: %s", loss->basis, loss->source));
+    line(out, lh_format(out->arena, "  %s", loss->basis));
+    line(out, lh_format(out->arena, "  %s", loss->source));
 }
 
 static void write_bound(struct lh_text *out, const struct lh_report *report)

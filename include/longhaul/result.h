@@ -225,6 +225,9 @@ struct lh_search {
     struct lh_vary vary;         /* span: any value from lo to hi */
     struct lh_target target;
     double resolution;           /* of the answer, a share */
+    double near;                 /* where to begin; 0: at both ends */
+    bool begun;
+    int rounds;                  /* since then, to take turns */
     double x0;
     int n_trials;
     size_t capacity;
@@ -249,7 +252,7 @@ enum lh_status lh_search_begin(struct lh_search *out,
                                double resolution, struct lh_ctx *ctx)
     LH_MUST_USE;
 /* Values to be tried now; 0: the search has ended. */
-int lh_search_next(const struct lh_search *search, double *out);
+int lh_search_next(struct lh_search *search, double *out);
 void lh_search_add(struct lh_search *search, const struct lh_trial *trial);
 void lh_search_solution(struct lh_solution *out,
                         const struct lh_search *search);
