@@ -7,11 +7,12 @@
  *   factor = (loss / baseline)^(1 / exponent)      loss ~ tokens^-exponent
  *   low, high: both losses half a unit of their last printed digit off
  *
- * The nearest row has the kind and the compression of the scenario, and then
- * the least ratio of steps between agreements, then of replicas, of parameters,
- * of bits.  Last of resolving, for it needs the islands.  Sources:
- * data/loss.csv row by row.  Leaves out: what tuning, batch size, pattern,
- * overlap and data change; between rows nothing is interpolated.
+ * The nearest row has the kind and the compression of the scenario, at most
+ * twice or half the steps between agreements and the replicas, and of those the
+ * least ratio of these steps, then of replicas, of parameters, of bits.  Last
+ * of resolving, for it needs the islands.  Sources: data/loss.csv row by row.
+ * Leaves out: what tuning, batch size, pattern, overlap and data change;
+ * between rows nothing is interpolated.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -55,7 +56,10 @@ static const struct lh__table table = {
 /* ---- the nearest row ------------------------------------------------------
  */
 
-enum { DISTANCES = 4 };
+enum { EVERY, REPLICAS, PARAMETERS, BITS, DISTANCES };
+
+/* How far a figure is carried: steps and replicas by a factor of two. */
+static const double farthest = 2 * (1 + 1e-9);
 
 static int64_t replicas_of(const struct lh_scenario *s)
 {
@@ -80,10 +84,19 @@ static double ratio(double a, double b)
 static void distances(double out[DISTANCES], const struct lh__loss_row *row,
                       const struct lh_scenario *s)
 {
-    out[0] = ratio((double)row->every, (double)s->outer.every);
-    out[1] = ratio((double)row->replicas, (double)replicas_of(s));
-    out[2] = ratio(row->parameters, (double)s->model.parameters);
-    out[3] = ratio((double)row->payload_bits, (double)bits_of(&s->outer));
+    out[EVERY] = ratio((double)row->every, (double)s->outer.every);
+    out[REPLICAS] = ratio((double)row->replicas, (double)replicas_of(s));
+    out[PARAMETERS] = ratio(row->parameters, (double)s->model.parameters);
+    out[BITS] = ratio((double)row->payload_bits, (double)bits_of(&s->outer));
+}
+
+static bool is_near_enough(const struct lh__loss_row *row,
+                           const struct lh_scenario *s)
+{
+    double d[DISTANCES];
+
+    distances(d, row, s);
+    return d[EVERY] <= log(farthest) && d[REPLICAS] <= log(farthest);
 }
 
 static bool is_nearer(const struct lh__loss_row *row,
@@ -120,7 +133,7 @@ static enum lh_status find_row(struct lh__loss_row *out, struct lh__reader *r)
                           LH_NOWHERE, r->ctx);
         if (st == LH_OK && strcmp(row.kind, kind) == 0
             && strcmp(row.compression, compression) == 0
-            && is_nearer(&row, out, s))
+            && is_near_enough(&row, s) && is_nearer(&row, out, s))
             *out = row;
     }
     return st;
@@ -198,8 +211,10 @@ void lh__resolve_loss(struct lh__reader *r)
     } else if (find_row(&row, r) == LH_OK && row.name != NULL) {
         from_row(r, &row);
     } else if (lh_diag_count(r->ctx, LH_ERROR) == 0) {
-        lh_warn(r->ctx, lh__where_at(r, "sync.equal_loss"),
-                "no published figure of the tokens that this method needs for "
-                "equal loss (data/loss.csv); sync.tokens_factor states one");
+        lh_warn(
+            r->ctx, lh__where_at(r, "sync.equal_loss"),
+            "no published figure near enough of the tokens that this method "
+            "needs for equal loss (data/loss.csv); sync.tokens_factor "
+            "states one");
     }
 }
