@@ -59,6 +59,11 @@ END {
         text(300, y + 4, "end", 12, name[r])
         for (i = lengths; i >= 1; i--) {
             if (plain[r, i] != "") dot(x(plain[r, i]), y, i, 1)
+            else {
+                printf "<g fill=\"%s\">", colour[i]
+                text(792, y + 4, "end", 11, length_km[i] " km: no")
+                print "</g>"
+            }
             if (equal[r, i] != "" && equal[r, i] != plain[r, i])
                 dot(x(equal[r, i]), y, i, 0)
         }
