@@ -33,12 +33,12 @@ NR > 1 {
 
 END {
     height = top + step * n + 40
-    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"" \
-          height "\" viewBox=\"0 0 800 " height \
+    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"860\" height=\"" \
+          height "\" viewBox=\"0 0 860 " height \
           "\" font-family=\"sans-serif\" role=\"img\">"
     print "<title>The smallest fibre for 95 % of the one-site step, by " \
           "algorithm and length</title>"
-    print "<rect width=\"800\" height=\"" height "\" fill=\"#ffffff\"/>"
+    print "<rect width=\"860\" height=\"" height "\" fill=\"#ffffff\"/>"
     text(16, 24, "start", 14, "Llama-3.1-405B on 2 \303\227 8,192 H100: the " \
          "smallest fibre for 95 % of the one-site step")
     for (i = 1; i <= lengths; i++) {
@@ -61,7 +61,7 @@ END {
             if (plain[r, i] != "") dot(x(plain[r, i]), y, i, 1)
             else {
                 printf "<g fill=\"%s\">", colour[i]
-                text(792, y + 4, "end", 11, length_km[i] " km: no")
+                text(778, y + 4, "start", 11, length_km[i] " km: no")
                 print "</g>"
             }
             if (equal[r, i] != "" && equal[r, i] != plain[r, i])
