@@ -58,6 +58,18 @@ static double goodput_tokens(const struct lh_report *r)
     return lh_goodput_make(&g, r) ? g.tokens_per_s : (double)NAN;
 }
 
+static double equal_loss_step(const struct lh_report *r)
+{
+    struct lh_at_equal_loss e;
+    return lh_equal_loss_make(&e, r) ? e.step_time_s : (double)NAN;
+}
+
+static double equal_loss_efficiency(const struct lh_report *r)
+{
+    struct lh_at_equal_loss e;
+    return lh_equal_loss_make(&e, r) ? e.efficiency : (double)NAN;
+}
+
 static const struct {
     struct lh_figure figure;
     double (*value)(const struct lh_report *report);
@@ -76,6 +88,11 @@ static const struct {
      goodput},
     {{"goodput_tokens_per_s", "tokens of these steps a second", LH_DIM_NONE},
      goodput_tokens},
+    {{"equal_loss_step_time_s", "step time x factor of tokens to equal loss",
+      LH_DIM_TIME},
+     equal_loss_step},
+    {{"equal_loss_efficiency", "step time in one site over it", LH_DIM_NONE},
+     equal_loss_efficiency},
 };
 
 enum { N_FIGURES = (int)(sizeof figures / sizeof figures[0]) };

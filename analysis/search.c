@@ -6,18 +6,23 @@
  *
  *   scan     both ends and up to 7 values between, evenly in log(x + x0); x0 is
  *            0 where the range begins above 0, else the dimension's least unit
- *   round    the values at 1/3 and 2/3 of the bracket: between the last value
- *            that reaches the target and its neighbour that does not
- *   end      whole numbers: neighbours; else (hi + x0)/(lo + x0) <= 1 +
- *            resolution
+ *   near     instead of it, where there is a guess: a value on either side of
+ * it, then beyond, in turns by the line below and ever further away, until the
+ * target lies between two round    of the bracket, the last value that reaches
+ * the target and its neighbour that does not, in turns: two values around the
+ * point at which y, linear in u, reaches the target; the values at 1/3 and 2/3
+ * (y = 1/figure of `>=`, figure of `<=`; u = 1/x where the smallest x is
+ * sought, else x: exact where a time grows with bytes over a bandwidth, or with
+ * a distance) end      whole numbers: neighbours; else (hi + x0)/(lo + x0) <= 1
+ * + resolution
  *
- * Two values a round, whatever the number of jobs, so that the answer is always
- * the same.  The better end of the range says what is sought: where the figure
- * improves with the key, the smallest value that reaches the target, else the
- * largest.  A figure that is not monotone over the values simulated is said to
- * be so: the answer is then the edge nearest to the worse end of the last run
- * of values, seen from the better end, that all reach the target.
- * Place in the pipeline: beside lh_result_make().
+ * Two values a round after the first, whatever the number of jobs, so that the
+ * answer is always the same.  The better end of the range says what is sought:
+ * where the figure improves with the key, the smallest value that reaches the
+ * target, else the largest.  A figure that is not monotone over the values
+ * simulated is said to be so: the answer is then the edge nearest to the worse
+ * end of the last run of values, seen from the better end, that all reach the
+ * target. Place in the pipeline: beside lh_result_make().
  */
 #include <longhaul/result.h>
 
@@ -219,24 +224,169 @@ static int add_between(const struct lh_search *s, double *out, double a,
     return n;
 }
 
-int lh_search_next(const struct lh_search *s, double *out)
+/* ---- where a line reaches the target ------------------------------------- */
+
+/* Linear in abscissa() where a time is, see the top. */
+static double linear(const struct lh_search *s, double figure)
 {
-    struct lh_solution solution;
-    double a, b;
+    return s->target.at_least ? 1 / figure : figure;
+}
+
+static double abscissa(const struct lh_search *s, bool smallest, double x)
+{
+    return smallest ? 1 / (x + s->x0) : x + s->x0;
+}
+
+/* NAN, or nonsense, where two trials do not tell. */
+static double crossing(const struct lh_search *s, bool smallest,
+                       const struct lh_trial *a, const struct lh_trial *b)
+{
+    double ya = linear(s, a->figure), yb = linear(s, b->figure);
+    double ua = abscissa(s, smallest, a->value);
+    double ub = abscissa(s, smallest, b->value);
+    double u = ua + (linear(s, s->target.bound) - ya) * (ub - ua) / (yb - ya);
+
+    return (smallest ? 1 / u : u) - s->x0;
+}
+
+/* x, moved by a factor; within the range. */
+static double moved(const struct lh_search *s, double x, double factor)
+{
+    double to = (x + s->x0) * factor - s->x0;
+
+    to = s->vary.range.whole ? round(to) : readable(s, to);
+    return fmin(fmax(to, s->vary.lo), s->vary.hi);
+}
+
+/* One more value, if it is new. */
+static int add_new(const struct lh_search *s, double *out, int n, double x)
+{
+    if (is_tried(s, x) || (n > 0 && out[n - 1] == x))
+        return n;
+    out[n] = x;
+    return n + 1;
+}
+
+/* Two values around x, as near to each other as the answer shall be. */
+static int add_around(const struct lh_search *s, double *out, double x)
+{
+    double side = pow(1 + s->resolution, 0.35);
+    int n = 0;
+
+    if (s->vary.range.whole) {
+        n = add_new(s, out, n, fmax(floor(x), s->vary.lo));
+        return add_new(s, out, n, fmin(floor(x) + 1, s->vary.hi));
+    }
+    n = add_new(s, out, n, moved(s, x, 1 / side));
+    return add_new(s, out, n, moved(s, x, side));
+}
+
+/* ---- near a guess -------------------------------------------------------- */
+
+/* Beyond all trials, up or down, where a line through the last two of them
+ * reaches the target. */
+static int add_beyond(const struct lh_search *s, bool smallest, bool up,
+                      double *out)
+{
+    const struct lh_trial *last = &s->trials[up ? s->n_trials - 1 : 0];
+    double x;
+
+    if (s->n_trials < 2)
+        return 0;
+    x = crossing(s, smallest, last, last + (up ? -1 : 1));
+    if (!(x > s->vary.lo && x < s->vary.hi)
+        || !(up ? x > last->value : x < last->value))
+        return 0;
+    return add_around(s, out, x);
+}
+
+/* Values beyond those tried, further away with every round; both ways as long
+ * as the key shows no effect, or where all reach the target. */
+static int go_on(struct lh_search *s, const struct lh_solution *found,
+                 double *out)
+{
+    double first = s->trials[0].value;
+    double last = s->trials[s->n_trials - 1].value;
+    double factor = exp2(s->n_trials);
+    bool up = found->reached != found->smallest;
+    int n = 0;
+
+    if (found->has_effect && s->rounds++ % 2 == 0)
+        n = add_beyond(s, found->smallest, up, out);
+    if (found->has_effect && n == 0) {
+        double from = up ? last : first;
+        n = add_new(s, out, n, moved(s, from, up ? factor : 1 / factor));
+        /* what never reaches the target does not at the range's end */
+        n = add_new(s, out, n, up ? s->vary.hi : s->vary.lo);
+    }
+    if (n == 0 && (found->reached || !found->has_effect)) {
+        n = add_new(s, out, n, moved(s, first, 1 / factor));
+        n = add_new(s, out, n, moved(s, last, factor));
+    }
+    return n;
+}
+
+/* ---- rounds -------------------------------------------------------------- */
+
+static int add_scan(const struct lh_search *s, double *out)
+{
+    int n = 1 + add_between(s, out + 1, s->vary.lo, s->vary.hi, SCAN);
+
+    out[0] = s->vary.lo;
+    out[n] = s->vary.hi;
+    return n + (s->vary.hi > s->vary.lo);
+}
+
+static int narrow(struct lh_search *s, const struct lh_solution *found,
+                  double *out)
+{
+    double a = fmin(found->answer.value, found->beyond.value);
+    double b = fmax(found->answer.value, found->beyond.value);
+    double x = crossing(s, found->smallest, &found->answer, &found->beyond);
+    int n = 0;
+
+    if (is_narrow(s, a, b))
+        return 0;
+    if (s->vary.span && s->rounds++ % 2 == 0 && x > a && x < b)
+        n = add_around(s, out, x);
+    return n > 0 ? n : add_between(s, out, a, b, 3);
+}
+
+/* The first values: around the guess; where they are known already, and none of
+ * what is known reaches the target, the range's better end. */
+static int begin(const struct lh_search *s, double *out)
+{
+    struct lh_solution found;
     int n;
 
-    if (s->n_trials == 0) {
-        out[0] = s->vary.lo;
-        n = 1 + add_between(s, out + 1, s->vary.lo, s->vary.hi, SCAN);
-        out[n] = s->vary.hi;
-        return n + (s->vary.hi > s->vary.lo);
+    if (s->near <= 0)
+        return s->n_trials == 0 ? add_scan(s, out) : 0;
+    n = s->near == s->vary.lo || s->near == s->vary.hi
+            ? add_new(s, out, 0, s->near)
+            : add_around(s, out, s->near);
+    if (n > 0)
+        return n;
+    lh_search_solution(&found, s);
+    return found.reached
+               ? 0
+               : add_new(s, out, 0, found.smallest ? s->vary.hi : s->vary.lo);
+}
+
+int lh_search_next(struct lh_search *s, double *out)
+{
+    struct lh_solution found;
+    int n;
+
+    if (!s->begun) {
+        s->begun = true;
+        n = begin(s, out);
+        if (n > 0)
+            return n;
     }
-    lh_search_solution(&solution, s);
-    if (!solution.reached || solution.everywhere)
-        return 0;
-    a = fmin(solution.answer.value, solution.beyond.value);
-    b = fmax(solution.answer.value, solution.beyond.value);
-    return is_narrow(s, a, b) ? 0 : add_between(s, out, a, b, 3);
+    lh_search_solution(&found, s);
+    if (found.reached && !found.everywhere)
+        return narrow(s, &found, out);
+    return s->near > 0 ? go_on(s, &found, out) : 0;
 }
 
 /* ---- the beginning ------------------------------------------------------- */

@@ -59,6 +59,17 @@ static double efficiency(const struct lh_compared *c, int unused)
     return lh__efficiency(&c->report);
 }
 
+/* What a step counts; one of every-step is as long as it is. */
+static double equal_loss(const struct lh_compared *c, int unused)
+{
+    struct lh_at_equal_loss e;
+
+    (void)unused;
+    if (c->report.scenario->sync == LH_SYNC_EVERY_STEP)
+        return c->report.result->step_time_s;
+    return lh_equal_loss_make(&e, &c->report) ? e.step_time_s : (double)NAN;
+}
+
 static double tokens_per_s(const struct lh_compared *c, int unused)
 {
     (void)unused;
@@ -92,6 +103,7 @@ static const struct row before[] = {
 static const struct row after[] = {
     {"one site", SECONDS, one_site, 0},
     {"efficiency", PERCENT, efficiency, 0},
+    {"at equal loss", SECONDS, equal_loss, 0},
     {"tokens/s", PLAIN, tokens_per_s, 0},
     {"  an accelerator", PLAIN, tokens_per_s_per_gpu, 0},
     {"MFU", PERCENT, mfu, 0},
@@ -153,8 +165,21 @@ static const char *cell_text(const struct lh_comparison *c, struct row row,
     return number_text(value, 0, difference, "", arena);
 }
 
+static bool asks_for_equal_loss(const struct lh_comparison *c)
+{
+    struct lh_at_equal_loss e;
+
+    for (int i = 0; i < c->n; i++) {
+        if (lh_equal_loss_make(&e, &c->of[i].report))
+            return true;
+    }
+    return false;
+}
+
 static bool is_empty(const struct lh_comparison *c, struct row row)
 {
+    if (row.value == equal_loss && !asks_for_equal_loss(c))
+        return true;
     for (int i = 0; i < c->n; i++) {
         double value = row.value(&c->of[i], row.category);
         if (isfinite(value) && value != 0)
@@ -282,6 +307,8 @@ static void put_scenario(struct lh_text *out, const struct lh_compared *c)
     put_number(out, "memory_bytes", memory(c, 0));
     put_number(out, "one_site_step_time_s", one_site(c, 0));
     put_number(out, "efficiency", efficiency(c, 0));
+    if (c->report.scenario->equal_loss.on)
+        put_number(out, "equal_loss_step_time_s", equal_loss(c, 0));
     put_breakdown(out, r->breakdown_s, NULL);
     lh_text_add(out, "}");
 }

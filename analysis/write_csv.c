@@ -67,6 +67,7 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     const struct lh_result *r = report->result;
     const struct lh_link_use *busiest = lh__busiest(r, LH__ANYWHERE);
     struct lh_goodput goodput;
+    struct lh_at_equal_loss at_equal_loss;
 
     text(&table, "scenario", report->scenario->name);
     number(&table, "step_time_s", r->step_time_s);
@@ -88,6 +89,12 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     if (lh_goodput_make(&goodput, report)) {
         number(&table, "goodput", goodput.frac);
         number(&table, "goodput_tokens_per_s", goodput.tokens_per_s);
+    }
+    if (lh_equal_loss_make(&at_equal_loss, report)) {
+        number(&table, "tokens_factor",
+               report->scenario->equal_loss.tokens_factor);
+        number(&table, "equal_loss_step_time_s", at_equal_loss.step_time_s);
+        number(&table, "equal_loss_efficiency", at_equal_loss.efficiency);
     }
     for (int i = 0; report->rl != NULL && i < LH__RL_COLUMNS; i++) {
         double value;

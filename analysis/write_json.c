@@ -180,6 +180,27 @@ static void goodput(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, "}");
 }
 
+/* Only where the scenario asks for it; null where no figure is published. */
+static void equal_loss(struct lh_text *out, const struct lh_report *report)
+{
+    const struct lh_equal_loss *loss = &report->scenario->equal_loss;
+    struct lh_at_equal_loss e;
+
+    if (!lh_equal_loss_make(&e, report)) {
+        return;
+    }
+    key(out, ",\n  ", "equal_loss");
+    number(out, "{", "tokens_factor", loss->tokens_factor);
+    number(out, ", ", "tokens_factor_low", loss->low);
+    number(out, ", ", "tokens_factor_high", loss->high);
+    number(out, ", ", "step_time_s", e.step_time_s);
+    number(out, ", ", "tokens_per_s", e.tokens_per_s);
+    number(out, ", ", "efficiency", e.efficiency);
+    string(out, ", ", "basis", loss->basis);
+    string(out, ", ", "source", loss->source);
+    lh_text_add(out, "}");
+}
+
 static void engine(struct lh_text *out, const struct lh_report *report)
 {
     const struct lh_result *r = report->result;
@@ -224,6 +245,7 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     one_site(out, report);
     validation(out, report->validation);
     goodput(out, report);
+    equal_loss(out, report);
     if (report->rl != NULL) {
         lh__write_rl_json(out, report->rl);
     }

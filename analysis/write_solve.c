@@ -271,6 +271,20 @@ static void put_curve(struct lh_text *out, const struct lh_search *search,
     lh_text_add(out, "\n  ]");
 }
 
+/* Only where the scenario asks for equal loss. */
+static void put_tokens(struct lh_text *out, const struct lh_scenario *s)
+{
+    const struct lh_equal_loss *loss = &s->equal_loss;
+
+    if (!loss->on || s->sync == LH_SYNC_EVERY_STEP)
+        return;
+    put_number(out, "tokens_factor", loss->tokens_factor);
+    put_number(out, "tokens_factor_low", loss->low);
+    put_number(out, "tokens_factor_high", loss->high);
+    put_key(out, "tokens_basis", loss->basis);
+    put_key(out, "tokens_source", loss->source);
+}
+
 static void write_json(struct lh_text *out, const struct lh_solve_report *r)
 {
     const struct lh_solution *s = r->solution;
@@ -298,6 +312,7 @@ static void write_json(struct lh_text *out, const struct lh_solve_report *r)
     put_key(out, "reason", s->reached ? NULL : verdict(r, arena));
     if (*order != '\0')
         put_key(out, "warning", order);
+    put_tokens(out, r->scenario);
     lh_text_add(out, ",\n  \"scenario\": ");
     lh_scenario_print_json(out, r->scenario, 2);
     put_curve(out, r->search, unit);

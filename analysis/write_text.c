@@ -440,6 +440,35 @@ static void write_goodput(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, text.s);
 }
 
+static void write_equal_loss(struct lh_text *out,
+                             const struct lh_report *report)
+{
+    const struct lh_equal_loss *loss = &report->scenario->equal_loss;
+    struct lh_text text = lh_text_new(out->arena);
+    struct lh_at_equal_loss e;
+
+    if (!lh_equal_loss_make(&e, report)) {
+        return;
+    }
+    if (!isfinite(loss->tokens_factor)) {
+        line(out, "at equal loss: no published figure of the tokens needed");
+        return;
+    }
+    lh_text_printf(&text, "at equal loss a step counts %s",
+                   seconds_text(out->arena, e.step_time_s, e.step_time_s));
+    if (isfinite(e.efficiency)) {
+        lh_text_printf(&text, ", %+.1f %% over one site",
+                       100 / e.efficiency - 100);
+    }
+    lh_text_printf(&text, ": %.3f x the tokens", loss->tokens_factor);
+    if (loss->low < loss->high) {
+        lh_text_printf(&text, " (%.2f to %.2f)", loss->low, loss->high);
+    }
+    line(out, text.s);
+    line(out, lh_format(out->arena, "  %s", loss->basis));
+    line(out, lh_format(out->arena, "  %s", loss->source));
+}
+
 static void write_bound(struct lh_text *out, const struct lh_report *report)
 {
     struct lh_arena *arena = out->arena;
@@ -531,6 +560,7 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_breakdown(out, report->result);
     write_figures(out, report);
     write_goodput(out, report);
+    write_equal_loss(out, report);
     write_bound(out, report);
     write_validation(out, report);
     write_links(out, report);

@@ -4,29 +4,29 @@
  * the smallest bandwidth, the longest distance, the largest number of steps
  * between two synchronisations (analysis/search.c says how).
  *
- * A value that the scenario does not take is an error where the user named it
- * or the search needs it; of a range that is the key's own it is left out.
+ * Several targets share their runs; with --each the answers for one value of
+ * another key are where the search for the next begins.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "seek.h"
 
 struct solve {
-    struct lh__input input;
+    struct lh__seek seek;
     const struct lh_solve_output *output;
-    const char *vary_text, *target_text;
-    bool batch_per_gpu;
+    const char *target_texts[LH__TARGETS_MAX];
+    const char *each_text, *near_text; /* NULL: none */
     double resolution;
-    int jobs;
-    struct lh_vary vary;
-    struct lh_target target;
-    struct lh_search search;
-    struct lh__baselines baselines;
-    struct lh_scenario base; /* as the file and --set have it */
-    int unfit;               /* values with which the plan does not fit */
+    struct lh_target targets[LH__TARGETS_MAX];
+    struct lh_vary each;
+    double nears[LH__TARGETS_MAX]; /* 0: none */
+    struct lh_text text;
+    int n_answers;
+    bool is_json; /* a list of answers */
+    bool all_reached;
 };
 
 enum {
@@ -34,6 +34,8 @@ enum {
     OPTION_TARGET,
     OPTION_RESOLUTION,
     OPTION_FIXED,
+    OPTION_EACH,
+    OPTION_NEAR,
     OUTPUTS_MAX = 8
 };
 
@@ -44,8 +46,14 @@ static const struct argp_option options[] = {
      0},
     {"target", OPTION_TARGET, "FIGURE>=VALUE", 0,
      "What shall be reached, e.g. 'efficiency >= 0.95', 'step_time_s <= 5 s', "
-     "'breakdown.wan_comm <= 100 ms'",
+     "'breakdown.wan_comm <= 100 ms'; up to four, which share their runs",
      0},
+    {"each", OPTION_EACH, "KEY=A,B,..", 0,
+     "Answer for each of these values of another key, beginning near the "
+     "answer before",
+     0},
+    {"near", OPTION_NEAR, "VALUE", 0,
+     "Begin near this value, not at the ends of the range", 0},
     {"resolution", OPTION_RESOLUTION, "SHARE", 0,
      "How near the answer is to the next value that fails (0.01)", 0},
     {"fixed", OPTION_FIXED, "WHAT", 0,
@@ -104,24 +112,32 @@ static bool read_fixed(const struct argp_state *state, const char *text)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct solve *solve = state->input;
+    struct lh__seek *seek = &solve->seek;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &solve->input; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &seek->input; return 0;
     case OPTION_VARY:
-        if (solve->vary_text != NULL) {
+        if (seek->vary_text != NULL) {
             argp_error(state, "one key at a time");
         }
-        solve->vary_text = arg;
+        seek->vary_text = arg;
         return 0;
-    case OPTION_TARGET: solve->target_text = arg; return 0;
+    case OPTION_TARGET:
+        if (seek->n_targets == LH__TARGETS_MAX) {
+            argp_error(state, "at most %d targets", LH__TARGETS_MAX);
+        }
+        solve->target_texts[seek->n_targets++] = arg;
+        return 0;
+    case OPTION_EACH: solve->each_text = arg; return 0;
+    case OPTION_NEAR: solve->near_text = arg; return 0;
     case OPTION_RESOLUTION:
         solve->resolution = read_resolution(state, arg);
         return 0;
-    case OPTION_FIXED: solve->batch_per_gpu = read_fixed(state, arg); return 0;
+    case OPTION_FIXED: seek->batch_per_gpu = read_fixed(state, arg); return 0;
     case 'o': solve->output = read_output(state, arg); return 0;
-    case 'j': solve->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
+    case 'j': seek->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case ARGP_KEY_END:
-        if (solve->vary_text == NULL || solve->target_text == NULL) {
+        if (seek->vary_text == NULL || seek->n_targets == 0) {
             argp_error(state, "--vary and --target are needed");
         }
         return 0;
@@ -129,231 +145,172 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- one value ----------------------------------------------------------- */
+/* ---- answers ---------------------------------------------------------------
+ */
 
-static int64_t accelerators(const struct lh_scenario *s)
+static const char *batch_text(const struct lh__seek *seek)
 {
-    int64_t n = 0;
+    struct lh_arena *arena = seek->input.ctx->arena;
+    int64_t batch = seek->base.training.global_batch;
 
-    for (int i = 0; i < s->n_sites; i++) {
-        n += s->sites[i].gpus;
-    }
-    return n;
-}
-
-static const char *first_error(const struct lh_ctx *ctx, struct lh_arena *to)
-{
-    for (int i = 0; i < lh_diag_total(ctx); i++) {
-        const struct lh_message *m = lh_diag_at(ctx, i);
-        if (m->severity == LH_ERROR) {
-            return lh_strdup(to, m->text);
-        }
-    }
-    return "it failed";
-}
-
-/* Accelerators in all where the key has this value: sites[i].gpus is the only
- * key that changes their number. */
-static int64_t accelerators_at(const struct solve *solve, double value)
-{
-    int64_t n = accelerators(&solve->base);
-
-    for (int i = 0; i < solve->base.n_sites; i++) {
-        const char *path =
-            lh_format(solve->input.ctx->arena, "sites[%d].gpus", i);
-        if (strcmp(path, solve->vary.path) == 0) {
-            n += (int64_t)value - solve->base.sites[i].gpus;
-        }
-    }
-    return n;
-}
-
-/* The batch in proportion to the accelerators, where that is asked for. */
-static struct lh__input with_batch(const struct solve *solve,
-                                   const struct lh__input *input, double value)
-{
-    double batch = (double)solve->base.training.global_batch;
-    int64_t gpus = accelerators(&solve->base);
-    int64_t now = accelerators_at(solve, value);
-
-    if (!solve->batch_per_gpu || now == gpus) {
-        return *input;
-    }
-    return lh__input_with(input, "training.global_batch",
-                          lh_format(input->ctx->arena, "%.0f",
-                                    batch * (double)now / (double)gpus));
-}
-
-static void build(struct lh__point *point, double value,
-                  const struct solve *solve)
-{
-    struct lh__input input = solve->input;
-
-    input.ctx = point->ctx;
-    input = lh__input_with(
-        &input, solve->vary.path,
-        lh_range_text(&solve->vary.range, value, point->ctx->arena));
-    input = with_batch(solve, &input, value);
-    if (lh__point_build(point, &input) == LH_FAILED) {
-        lh_error(solve->input.ctx, LH_NOWHERE, "%s",
-                 first_error(point->ctx, solve->input.ctx->arena));
-    }
-}
-
-/* A value that was refused matters unless it came with the key's own range. */
-static enum lh_status check_refused(const struct solve *solve, double value,
-                                    const char *why, bool first_round)
-{
-    struct lh_ctx *ctx = solve->input.ctx;
-    bool own_range = strchr(solve->vary_text, '=') == NULL;
-
-    if (first_round && own_range) {
-        return LH_OK;
-    }
-    lh_error(ctx,
-             (struct lh_where){
-                 lh_format(ctx->arena, "--vary %s", solve->vary.path), 0, 0},
-             "%s: %s%s", lh_range_text(&solve->vary.range, value, ctx->arena),
-             why,
-             solve->vary.span ? "; name values that it takes, as in =LO..HI:+S"
-                              : "");
-    return LH_BAD_INPUT;
-}
-
-/* What came of a point goes into the search, its memory goes away. */
-static enum lh_status take(struct solve *solve, struct lh__point *point,
-                           double value, bool first_round)
-{
-    struct lh_arena *arena = solve->input.ctx->arena;
-    struct lh_trial trial = {.value = value, .figure = NAN};
-    enum lh_status st = point->status;
-
-    if (point->status == LH_OK) {
-        struct lh_report report = lh__point_report(point);
-        solve->unfit += !point->result.fits;
-        trial.figure = lh_figure_value(&solve->target.figure, &report);
-        trial.loss = lh_loss_of(&report, arena);
-        if (!isfinite(trial.figure)) {
-            lh_error(solve->input.ctx, LH_NOWHERE,
-                     "the scenario has no %s: efficiency needs several sites, "
-                     "goodput `reliability'",
-                     solve->target.figure.name);
-            st = LH_BAD_INPUT;
-        }
-    } else if (point->status == LH_BAD_INPUT) {
-        trial.loss.text = first_error(point->ctx, arena);
-        st = check_refused(solve, value, trial.loss.text, first_round);
-    }
-    lh_search_add(&solve->search, &trial);
-    lh__stages_free(&point->stages);
-    lh_ctx_end(point->ctx);
-    return st;
-}
-
-/* ---- rounds -------------------------------------------------------------- */
-
-static enum lh_status run_round(struct solve *solve, const double *values,
-                                int n)
-{
-    struct lh__point points[LH_SEARCH_ROUND] = {{.ctx = NULL}};
-    struct lh_ctx contexts[LH_SEARCH_ROUND];
-    bool first_round = solve->search.n_trials == 0;
-    enum lh_status st = LH_OK;
-
-    for (int i = 0; i < n; i++) {
-        contexts[i] = lh_ctx_begin();
-        contexts[i].data_dir = solve->input.ctx->data_dir;
-        points[i].ctx = &contexts[i];
-        build(&points[i], values[i], solve);
-    }
-    if (lh__points_run(points, n, &solve->baselines, solve->jobs)
-        == LH_FAILED) {
-        st = LH_FAILED;
-    }
-    for (int i = 0; i < n; i++) {
-        enum lh_status one = take(solve, &points[i], values[i], first_round);
-        st = st == LH_OK ? one : st;
-    }
-    return st;
-}
-
-static void warn_of_memory(const struct solve *solve)
-{
-    if (solve->unfit > 0) {
-        lh_warn(solve->input.ctx, LH_NOWHERE,
-                "the plan does not fit into memory with %d of %d values of %s",
-                solve->unfit, solve->search.n_trials, solve->vary.path);
-    }
-}
-
-/* The scenario as it stands, for its messages and its batch. */
-static enum lh_status read_base(struct solve *solve)
-{
-    struct lh__stages stages;
-    enum lh_status st = lh__input_load(&solve->input);
-
-    if (st == LH_OK) {
-        st = lh__stages_read(&stages, &solve->input);
-    }
-    if (st == LH_OK) {
-        solve->base = stages.scenario;
-        lh__warn_of_unlike_sites(&solve->base, solve->input.ctx);
-        st = lh__stages_build(&stages, solve->input.ctx);
-        lh__stages_free(&stages);
-    }
-    return st;
-}
-
-static enum lh_status search(struct solve *solve)
-{
-    struct lh_ctx *ctx = solve->input.ctx;
-    double values[LH_SEARCH_ROUND];
-    enum lh_status vary_st = lh_vary_read(&solve->vary, solve->vary_text, ctx);
-    enum lh_status st = lh_target_read(&solve->target, solve->target_text, ctx);
-    int n;
-
-    st = vary_st == LH_OK ? st : vary_st;
-    if (st == LH_OK) {
-        st = lh_search_begin(&solve->search, &solve->vary, &solve->target,
-                             solve->resolution, ctx);
-    }
-    if (st == LH_OK) {
-        st = read_base(solve);
-    }
-    while (st == LH_OK && (n = lh_search_next(&solve->search, values)) > 0) {
-        st = run_round(solve, values, n);
-    }
-    warn_of_memory(solve);
-    return st;
-}
-
-static const char *batch_text(const struct solve *solve)
-{
-    struct lh_arena *arena = solve->input.ctx->arena;
-    int64_t batch = solve->base.training.global_batch;
-
-    if (solve->batch_per_gpu) {
+    if (seek->batch_per_gpu) {
         return lh_format(arena, "fixed batch per accelerator: %.4g sequences",
-                         (double)batch / (double)accelerators(&solve->base));
+                         (double)batch / (double)lh__accelerators(&seek->base));
     }
-    if (strcmp(solve->vary.path, "training.global_batch") == 0) {
+    if (strcmp(seek->vary.path, "training.global_batch") == 0) {
         return "no fixed batch: it is what varies";
     }
     return lh_format(arena, "fixed global batch: %" PRId64 " sequences", batch);
 }
 
-static int print(const struct solve *solve)
+/* No value was accepted at all. */
+static enum lh_status check_accepted(const struct lh__seek *seek,
+                                     const struct lh_search *search)
 {
-    struct lh_text text = lh_text_new(solve->input.ctx->arena);
     struct lh_solution solution;
-    struct lh_solve_report report = {&solve->search, &solution, &solve->base,
-                                     batch_text(solve)};
-    int status;
 
-    lh_search_solution(&solution, &solve->search);
-    solve->output->write(&text, &report);
-    status = lh__print_result(&text);
-    return status == LH__EXIT_OK && !solution.reached ? LH__EXIT_NO : status;
+    if (search->n_trials == 0) {
+        return LH_OK;
+    }
+    lh_search_solution(&solution, search);
+    if (isfinite(solution.best.figure) && solution.best.loss.text != NULL) {
+        return LH_OK;
+    }
+    lh_error(seek->input.ctx, LH_NOWHERE, "no value of %s is accepted: %s",
+             seek->vary.path, search->trials[0].loss.text);
+    return LH_BAD_INPUT;
+}
+
+/* All answers of a run of searches, behind those before. */
+static enum lh_status add_answers(struct solve *solve,
+                                  const struct lh__seek *seek)
+{
+    enum lh_status st = LH_OK;
+
+    for (int t = 0; t < seek->n_targets && st == LH_OK; t++) {
+        const struct lh_search *search = &seek->searches[t];
+        struct lh_solve_report report = {search, NULL, &seek->base,
+                                         batch_text(seek)};
+        struct lh_solution solution;
+        st = check_accepted(seek, search);
+        if (st != LH_OK) {
+            break;
+        }
+        lh_search_solution(&solution, search);
+        report.solution = &solution;
+        if (solve->n_answers > 0) {
+            lh_text_add(&solve->text, solve->is_json ? "," : "\n");
+        }
+        solve->output->write(&solve->text, &report);
+        solve->n_answers++;
+        solve->all_reached &= solution.reached;
+        if (seek->vary.span) {
+            solve->nears[t] =
+                solution.reached ? solution.answer.value : solution.best.value;
+        }
+    }
+    return st;
+}
+
+/* ---- searches --------------------------------------------------------------
+ */
+
+static enum lh_status read_near(struct solve *solve)
+{
+    struct lh_ctx *ctx = solve->seek.input.ctx;
+    const struct lh_vary *vary = &solve->seek.vary;
+    struct lh_where where = {"--near", 0, 0};
+    const char *why;
+    double value;
+
+    if (solve->near_text == NULL) {
+        return LH_OK;
+    }
+    if (!vary->span) {
+        lh_error(ctx, where, "it needs a range of numbers, not a list");
+        return LH_BAD_INPUT;
+    }
+    if (lh_units_read(&value, solve->near_text, vary->range.dimension,
+                      ctx->arena, &why)
+        != LH_OK) {
+        lh_error(ctx, where, "%s", why);
+        return LH_BAD_INPUT;
+    }
+    if (!(value > 0) || value < vary->lo || value > vary->hi) {
+        lh_error(ctx, where, "%s is not within the range of --vary",
+                 solve->near_text);
+        return LH_BAD_INPUT;
+    }
+    for (int t = 0; t < solve->seek.n_targets; t++) {
+        solve->nears[t] = value;
+    }
+    return LH_OK;
+}
+
+static enum lh_status read_options(struct solve *solve)
+{
+    struct lh__seek *seek = &solve->seek;
+    struct lh_ctx *ctx = seek->input.ctx;
+    enum lh_status st = lh_vary_read(&seek->vary, seek->vary_text, ctx);
+    enum lh_status other;
+
+    for (int t = 0; t < seek->n_targets; t++) {
+        other = lh_target_read(&solve->targets[t], solve->target_texts[t], ctx);
+        st = st == LH_OK ? other : st;
+    }
+    if (solve->each_text != NULL) {
+        other = lh_vary_read(&solve->each, solve->each_text, ctx);
+        st = st == LH_OK ? other : st;
+        if (other == LH_OK && solve->each.n < 1) {
+            lh_error(ctx, (struct lh_where){"--each", 0, 0},
+                     "it needs values, as in KEY=A,B");
+            st = LH_BAD_INPUT;
+        }
+    }
+    if (st == LH_OK) {
+        st = read_near(solve);
+    }
+    return st == LH_OK ? lh__input_load(&seek->input) : st;
+}
+
+/* With value i of --each, from the answers before. */
+static enum lh_status search(struct solve *solve, int i)
+{
+    struct lh__seek seek = solve->seek;
+    enum lh_status st = LH_OK;
+
+    if (solve->each_text != NULL) {
+        seek.input = lh__input_with(&seek.input, solve->each.path,
+                                    solve->each.values[i]);
+    }
+    for (int t = 0; t < seek.n_targets && st == LH_OK; t++) {
+        st = lh_search_begin(&seek.searches[t], &seek.vary, &solve->targets[t],
+                             solve->resolution, seek.input.ctx);
+        seek.searches[t].near = solve->nears[t];
+    }
+    if (st == LH_OK) {
+        st = lh__seek_run(&seek);
+    }
+    return st == LH_OK ? add_answers(solve, &seek) : st;
+}
+
+static enum lh_status search_all(struct solve *solve)
+{
+    enum lh_status st = read_options(solve);
+    int n = solve->each_text != NULL ? solve->each.n : 1;
+
+    solve->is_json = strcmp(solve->output->name, "json") == 0
+                     && n * solve->seek.n_targets > 1;
+    if (solve->is_json) {
+        lh_text_add(&solve->text, "[");
+    }
+    for (int i = 0; i < n && st == LH_OK; i++) {
+        st = search(solve, i);
+    }
+    if (solve->is_json) {
+        lh_text_add(&solve->text, "]\n");
+    }
+    return st;
 }
 
 int lh__cmd_solve(int argc, char **argv)
@@ -372,32 +329,26 @@ int lh__cmd_solve(int argc, char **argv)
         0,
         0};
     struct lh_ctx ctx = lh_ctx_begin();
-    struct solve solve = {.input = {.ctx = &ctx},
-                          .output = lh_solve_output_at(0),
-                          .resolution = 0.01,
-                          .jobs = 2,
-                          .baselines = {.ctx = &ctx}};
+    struct lh__baselines baselines = {.ctx = &ctx};
+    struct solve solve = {
+        .seek = {.input = {.ctx = &ctx}, .jobs = 2, .baselines = &baselines},
+        .output = lh_solve_output_at(0),
+        .resolution = 0.01,
+        .text = lh_text_new(ctx.arena),
+        .all_reached = true};
     enum lh_status st;
     int status;
 
     argp_parse(&argp, argc, argv, 0, NULL, &solve);
-    st = search(&solve);
-    if (st == LH_OK && solve.search.n_trials > 0) {
-        struct lh_solution solution;
-        lh_search_solution(&solution, &solve.search);
-        if (!isfinite(solution.best.figure)
-            || solution.best.loss.text == NULL) {
-            lh_error(&ctx, LH_NOWHERE, "no value of %s is accepted: %s",
-                     solve.vary.path, solve.search.trials[0].loss.text);
-            st = LH_BAD_INPUT;
-        }
-    }
+    st = search_all(&solve);
     lh__print_messages(&ctx);
     status = lh__exit_status(st);
     if (st == LH_OK) {
-        status = print(&solve);
+        status = lh__print_result(&solve.text);
+        status =
+            status == LH__EXIT_OK && !solve.all_reached ? LH__EXIT_NO : status;
     }
-    lh__baselines_free(&solve.baselines);
+    lh__baselines_free(&baselines);
     lh_ctx_end(&ctx);
     return status;
 }

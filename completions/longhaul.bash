@@ -26,7 +26,7 @@ _longhaul_options() { # COMMAND
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs --report --report-grid --plot --vary" ;;
     compare) echo "$common --output --set --vary --data --jobs --report" ;;
-    solve) echo "$common --output --set --vary --target --resolution" \
+    solve) echo "$common --output --set --vary --target --resolution --each --near" \
         "--fixed --data --jobs" ;;
     validate) echo "$common --output --write --jobs --data" ;;
     calibrate) echo "$common --fit --loss --leave-one-out --uses --write" \
@@ -72,7 +72,7 @@ _longhaul_value() { # COMMAND OPTION WORD
     --loss) _longhaul_words "$3" 'mean median' ;;
     --write) _longhaul_files "$3" '*' ;;
     -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit | \
-        --vary | --resolution) ;;
+        --vary | --resolution | --each | --near) ;;
     *) return 1 ;;
     esac
 }

@@ -668,6 +668,17 @@ static const struct lh__key keys[] = {
      .fallback = "50 GB/s", .when = "sync.on_host=true",
      .help = "Of an accelerator to the memory of its host, in each "
              "direction."},
+    {"sync.equal_loss", LH__FLAG, .offset = ROOT(s.equal_loss.on),
+     .fallback = "false", .when = ISLANDS,
+     .help = "Say too what a step is worth at equal loss: its time times the "
+             "tokens that the method needs over those of every-step, of the "
+             "nearest published run (data/loss.csv)."},
+    {"sync.tokens_factor", LH__NUMBER, LH__POSITIVE,
+     .offset = ROOT(s.equal_loss.stated), .max = 1000,
+     .derived = "of the nearest published run", .unit = "ratio",
+     .example = "1.05", .when = "sync.equal_loss=true",
+     .help = "Tokens to equal loss over those of every-step, as you know "
+             "better."},
 
     {"rl", LH__GROUP, .count = ROOT(s.rl.on), .derived = "none: plain training",
      .help = "The loop of online reinforcement learning: generators, "

@@ -531,6 +531,7 @@ void lh__resolve(struct lh__reader *r)
         if (s->rl.on) /* rl says what a step trains on */
             r->root->s.training.global_batch = 0;
         lh__resolve_sync(r);
+        lh__resolve_loss(r);
         lh__resolve_faults(r);
         lh__check_caps(r);
     }

@@ -18,6 +18,8 @@ void lh__resolve_sync(struct lh__reader *r);
 void lh__resolve_faults(struct lh__reader *r);
 /* Accelerators and power of each site against what it bears. */
 void lh__check_caps(struct lh__reader *r);
+/* Tokens to equal loss, where asked for; after the islands. */
+void lh__resolve_loss(struct lh__reader *r);
 /* Defaults of what fails; where nothing does, none. */
 void lh__resolve_reliability(struct lh__reader *r);
 /* rl: sites, engines, lengths, what several keys say together; before the plan,

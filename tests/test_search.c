@@ -43,6 +43,33 @@ static void solve(struct fixture *f, const char *vary_text, const char *target,
     lh_search_solution(&f->solution, &f->search);
 }
 
+/* The same from a guess; how many values it takes. */
+static int solve_near(struct fixture *f, double near, const char *vary_text,
+                      const char *target, double (*figure)(double))
+{
+    double values[LH_SEARCH_ROUND];
+    struct lh_vary vary;
+    struct lh_target t;
+    int n;
+
+    f->ctx = lh_ctx_begin();
+    LH_REQUIRE(lh_vary_read(&vary, vary_text, &f->ctx) == LH_OK);
+    LH_REQUIRE(lh_target_read(&t, target, &f->ctx) == LH_OK);
+    LH_REQUIRE(lh_search_begin(&f->search, &vary, &t, 0.01, &f->ctx) == LH_OK);
+    f->search.near = near;
+    while ((n = lh_search_next(&f->search, values)) > 0) {
+        LH_REQUIRE(n <= 2 && f->search.n_trials < 100);
+        for (int i = 0; i < n; i++) {
+            struct lh_trial trial = {.value = values[i],
+                                     .figure = figure(values[i])};
+            LH_CHECK(values[i] >= vary.lo && values[i] <= vary.hi);
+            lh_search_add(&f->search, &trial);
+        }
+    }
+    lh_search_solution(&f->solution, &f->search);
+    return f->search.n_trials;
+}
+
 /* 400 MB over the fibre beside 1 s of compute: 0.95 at 400 MB x 19 / s. */
 static double of_bandwidth(double bytes_per_s)
 {
@@ -133,6 +160,68 @@ static void lists_are_searched_by_place(void)
     LH_CHECK_NEAR(f.solution.beyond.value, 40, 0);
     for (int i = 0; i < f.search.n_trials; i++)
         LH_CHECK_NEAR(fmod(f.search.trials[i].value, 8), 0, 0);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Where a time is linear in 1/x or x a line finds the edge at once. */
+static void lines_find_the_edge(void)
+{
+    struct fixture f;
+
+    solve(&f, "fibres[0].bandwidth", "efficiency >= 0.95", 0.01, of_bandwidth);
+    LH_CHECK(f.search.n_trials <= 9 + 2);
+    lh_ctx_end(&f.ctx);
+    solve(&f, "fibres[0].length=1..20000 km", "step_time_s <= 2.05 s", 0.01,
+          of_length);
+    LH_CHECK(f.search.n_trials <= 9 + 2);
+    lh_ctx_end(&f.ctx);
+}
+
+static void begins_near_a_guess(void)
+{
+    const double exact = 19 * 4e8;
+    struct fixture f;
+
+    LH_CHECK(solve_near(&f, exact, "fibres[0].bandwidth", "efficiency >= 0.95",
+                        of_bandwidth)
+             == 2);
+    LH_CHECK_NEAR(f.solution.answer.value, exact, 0.01);
+    lh_ctx_end(&f.ctx);
+    for (double far = 1e-4; far < 1e5; far *= 1e4) {
+        LH_CHECK(solve_near(&f, exact * far, "fibres[0].bandwidth",
+                            "efficiency >= 0.95", of_bandwidth)
+                 <= 12);
+        LH_CHECK(f.solution.reached && !f.solution.everywhere);
+        LH_CHECK(f.solution.answer.value >= exact);
+        LH_CHECK_NEAR(f.solution.answer.value, exact, 0.01);
+        lh_ctx_end(&f.ctx);
+    }
+    solve_near(&f, 100, "training.micro_batch=1..100000", "mfu >= 0.95",
+               of_count);
+    LH_CHECK_NEAR(f.solution.answer.value, 37, 0);
+    LH_CHECK_NEAR(f.solution.beyond.value, 38, 0);
+    lh_ctx_end(&f.ctx);
+}
+
+/* Never, everywhere, without effect: as well from a guess. */
+static void goes_to_the_ends_from_a_guess(void)
+{
+    struct fixture f;
+
+    solve_near(&f, 1e9, "fibres[0].bandwidth", "efficiency >= 1.5",
+               of_bandwidth);
+    LH_CHECK(!f.solution.reached);
+    LH_CHECK_NEAR(f.solution.best.value, f.search.vary.hi, 0);
+    lh_ctx_end(&f.ctx);
+    solve_near(&f, 5e4, "fibres[0].length=1..100 km", "step_time_s <= 2.05 s",
+               of_length);
+    LH_CHECK(f.solution.everywhere);
+    LH_CHECK_NEAR(f.solution.answer.value, 1e5, 0);
+    lh_ctx_end(&f.ctx);
+    solve_near(&f, 5e4, "fibres[0].length=1..100 km", "mfu >= 0.6", constant);
+    LH_CHECK(!f.solution.reached && !f.solution.has_effect);
+    LH_CHECK_NEAR(f.search.trials[0].value, 1e3, 0);
+    LH_CHECK_NEAR(f.search.trials[f.search.n_trials - 1].value, 1e5, 0);
     lh_ctx_end(&f.ctx);
 }
 
@@ -238,6 +327,9 @@ int main(void)
         {"finds the largest value", finds_the_largest},
         {"finds whole numbers exactly", whole_numbers_are_exact},
         {"searches lists by their places", lists_are_searched_by_place},
+        {"finds the edge by a line", lines_find_the_edge},
+        {"begins near a guess", begins_near_a_guess},
+        {"goes to the ends from a guess", goes_to_the_ends_from_a_guess},
         {"says what is never reached", says_what_is_never_reached},
         {"says what is always reached", says_what_is_always_reached},
         {"says what is not monotone", says_what_is_not_monotone},

@@ -229,6 +229,18 @@ double lh_checkpoint_interval(double mtbf_s, double pause_s);
 double lh_goodput_frac(double mtbf_s, double every_s, double pause_s,
                        double after_s);
 
+/* ---- equal loss ------------------------------------------------------------- */
+
+/* NAN: no factor is known, or there is no other site. */
+struct lh_at_equal_loss {
+    double step_time_s;          /* step time x factor of tokens */
+    double tokens_per_s;         /* that count as those of every-step */
+    double efficiency;           /* one site's step over step_time_s */
+};
+/* False: the scenario does not ask for it, or its step is every-step's. */
+bool lh_equal_loss_make(struct lh_at_equal_loss *out,
+                        const struct lh_report *report);
+
 /* ---- figures by name, targets --------------------------------------------- */
 
 struct lh_figure {
@@ -281,6 +293,9 @@ struct lh_search {
     struct lh_vary vary;         /* span: any value from lo to hi */
     struct lh_target target;
     double resolution;           /* of the answer, a share */
+    double near;                 /* where to begin; 0: at both ends */
+    bool begun;
+    int rounds;                  /* since then, to take turns */
     double x0;
     int n_trials;
     size_t capacity;
@@ -305,7 +320,7 @@ enum lh_status lh_search_begin(struct lh_search *out,
                                double resolution, struct lh_ctx *ctx)
     LH_MUST_USE;
 /* Values to be tried now; 0: the search has ended. */
-int lh_search_next(const struct lh_search *search, double *out);
+int lh_search_next(struct lh_search *search, double *out);
 void lh_search_add(struct lh_search *search, const struct lh_trial *trial);
 void lh_search_solution(struct lh_solution *out,
                         const struct lh_search *search);

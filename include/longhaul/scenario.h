@@ -536,6 +536,16 @@ struct lh_rl {
     bool keep_kv;                  /* over an update */
 };
 
+/* The price of loose agreement in tokens (scenario/loss.c). */
+struct lh_equal_loss {
+    bool on;
+    double stated;            /* 0: a published figure */
+    double tokens_factor;     /* tokens to equal loss over those of every-step;
+                                 NAN: off, or no published figure */
+    double low, high;         /* by the digits that the source prints */
+    const char *basis, *source;
+};
+
 struct lh_scenario {
     const char *file;
     const char *name;
@@ -553,6 +563,7 @@ struct lh_scenario {
     enum lh_across across_sites;
     enum lh_sync_kind sync;
     struct lh_outer outer;         /* where sync is not every-step */
+    struct lh_equal_loss equal_loss;
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
     int n_faults;
     struct lh_fault *faults;

@@ -1,0 +1,2 @@
+# exit 2
+longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth=1..2 Gbit/s' --target 'mfu >= 0.1' --near '3 Gbit/s' 2>&1; longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth=1,2 Gbit/s' --target 'mfu >= 0.1' --near '1 Gbit/s' 2>&1; longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth' --target 'equal_loss_efficiency >= 0.1' 2>&1; longhaul solve llama-8b-two-sites.yaml --vary 'fibres[0].bandwidth' --target 'mfu >= 0.1' --each 'fibres[0].length' 2>&1
