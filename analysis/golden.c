@@ -1,0 +1,2 @@
+#include <longhaul/golden.h>
+typedef int a;
