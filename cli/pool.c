@@ -9,7 +9,9 @@
  * handed back: a task writes them where it was told.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,10 +20,31 @@
 
 #include "cli.h"
 
+enum { HEAP_BYTES = 64 << 20 };
+
 struct slot {
     pid_t child; /* 0: free */
     int task;
 };
+
+/* A simulation takes some tens of MiB once and gives none back: from the kernel
+ * in one piece, of huge pages where it has them.  Saves a tenth of a short
+ * one; a matter of speed alone, so that nothing needs to succeed. */
+static void take_memory(void)
+{
+    const uintptr_t huge = (uintptr_t)2 << 20;
+    void *volatile first; /* so that it is not left out */
+    uintptr_t begin;
+
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, HEAP_BYTES);
+    begin = ((uintptr_t)sbrk(0) + huge - 1) / huge * huge;
+    first = malloc(HEAP_BYTES);
+    free(first);
+    madvise((void *)begin, ((uintptr_t)sbrk(0) - begin) / huge * huge,
+            MADV_HUGEPAGE);
+}
 
 static pid_t begin(const struct lh__pool *pool, int task, int slot)
 {
@@ -32,7 +55,11 @@ static pid_t begin(const struct lh__pool *pool, int task, int slot)
     child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(getppid() == parent ? pool->work(pool->data, task, slot) : 1);
+        if (getppid() != parent) {
+            _exit(1);
+        }
+        take_memory();
+        _exit(pool->work(pool->data, task, slot));
     }
     return child;
 }
