@@ -64,7 +64,7 @@ static const struct argp_option options[] = {
     {"shards", OPTION_SHARDS, "N", 0, "submit: N tasks (8)", 1},
     {"slurm", OPTION_SLURM, 0, 0, "submit: to Slurm, by sbatch", 1},
     {"sbatch", OPTION_SBATCH, "OPTION", 0,
-     "submit: an option for sbatch, as --sbatch=--partition=long", 1},
+     "submit: an option for sbatch, as in --sbatch='-p long'", 1},
     {"dry-run", OPTION_DRY_RUN, 0, 0,
      "submit: print the scripts and submit nothing", 1},
     {0},
@@ -104,10 +104,12 @@ static void read_word(struct command *c, const struct argp_state *state,
     for (int i = PLAN; i < VERBS && first; i++) {
         if (strcmp(word, verbs[i]) == 0) {
             c->verb = (enum verb)i;
+            /* What the scenario's parser wants; nobody reads it. */
+            c->input.path = i > PLAN ? "-" : NULL;
             return;
         }
     }
-    if (c->input.path != NULL || c->verb > PLAN) {
+    if (c->input.path != NULL) {
         argp_error(state, "unexpected argument '%s'", word);
     }
     if (strcmp(word, "-") == 0) {
@@ -120,9 +122,6 @@ static void check_words(struct command *c, const struct argp_state *state)
 {
     bool asks = c->verb == ALL || c->verb == PLAN;
 
-    if (asks && c->input.path == NULL) {
-        argp_error(state, "a scenario file is needed");
-    }
     if (asks != (c->sweep.n_vary > 0)) {
         argp_error(state, asks ? "--vary is needed"
                                : "--vary and a scenario are for `sweep plan'");
@@ -138,9 +137,6 @@ static void check_words(struct command *c, const struct argp_state *state)
     }
     if (c->verb != RUN && c->run.shards > 1) {
         argp_error(state, "--shard is for `sweep run'");
-    }
-    if (!asks) {
-        c->input.path = "-"; /* what its parser wants; nobody reads it */
     }
 }
 
