@@ -46,18 +46,21 @@ enum lh_status lh_tolerance_read(struct lh_kept *kept, const char *text,
                                  struct lh_ctx *ctx)
 {
     const char *equals = strchr(text, '=');
+    const char *number = "";
     struct lh_tolerance t = {.absolute = 1e-6};
     char *end = NULL;
 
     if (equals != NULL && equals > text) {
         t.name = lh_strndup(ctx->arena, text, (size_t)(equals - text));
-        t.relative = strtod(equals + 1, &end);
-        if (end != equals + 1 && *end == ',') {
-            t.absolute = strtod(end + 1, &end);
+        number = equals + 1;
+        t.relative = strtod(number, &end);
+        if (end != number && *end == ',') {
+            number = end + 1;
+            t.absolute = strtod(number, &end);
         }
     }
-    if (end == NULL || end == equals + 1 || *end != '\0'
-        || !is_share(t.relative) || !is_share(t.absolute)) {
+    if (end == NULL || end == number || *end != '\0' || !is_share(t.relative)
+        || !is_share(t.absolute)) {
         lh_error(ctx,
                  (struct lh_where){
                      lh_format(ctx->arena, "--tolerance %s", text), 0, 0},
