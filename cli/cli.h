@@ -115,6 +115,15 @@ enum lh_status lh__loop_run(struct lh_rl_report *out,
                             const struct lh__stages *stages,
                             struct lh_ctx *ctx) LH_MUST_USE;
 
+/* ---- files of goldens (golden_files.c) ----------------------------------- */
+
+/* The *.json of a folder by name, or the file itself; none is an error. */
+enum lh_status lh__golden_files(const char ***out, size_t *n, const char *path,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* From a folder to a file, "../../examples/x.yaml". */
+const char *lh__relative_path(const char *folder, const char *file,
+                              struct lh_arena *arena);
+
 /* ---- tasks in forked children (pool.c) ---------------------------------- */
 
 struct lh__pool {

@@ -7,7 +7,6 @@
  * --update writes what is simulated now.  Place: the command; comparison and
  * formats are in analysis/golden*.c.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,56 +149,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- which goldens ------------------------------------------------------- */
 
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The files of a folder in their order, or the file itself. */
-static enum lh_status list_files(const char ***out, size_t *n, const char *path,
-                                 struct lh_ctx *ctx)
-{
-    size_t capacity = 0;
-    size_t n_path = strlen(path);
-    DIR *folder;
-    const struct dirent *entry;
-
-    *out = NULL;
-    *n = 0;
-    if (!is_folder(path)) {
-        add_text(out, n, &capacity, path, ctx->arena);
-        return LH_OK;
-    }
-    folder = opendir(path);
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        const char *dot = strrchr(entry->d_name, '.');
-        if (dot != NULL && strcmp(dot, ".json") == 0) {
-            add_text(out, n, &capacity,
-                     lh_format(ctx->arena, "%s%s%s", path,
-                               path[n_path - 1] == '/' ? "" : "/",
-                               entry->d_name),
-                     ctx->arena);
-        }
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    if (*n == 0) {
-        lh_error(ctx, (struct lh_where){path, 0, 0},
-                 "no golden (*.json) is there; --add SCENARIO makes one");
-        return LH_BAD_INPUT;
-    }
-    qsort(*out, *n, sizeof **out, by_name);
-    return LH_OK;
-}
-
 static enum lh_status read_tolerances(const struct golden *g,
                                       struct lh_kept *kept)
 {
@@ -220,7 +169,7 @@ static enum lh_status read_kept(struct golden *g)
     for (size_t i = 0; i < g->n_paths && st == LH_OK; i++) {
         const char **files;
         size_t n;
-        st = list_files(&files, &n, g->paths[i], ctx);
+        st = lh__golden_files(&files, &n, g->paths[i], ctx);
         for (size_t k = 0; k < n && st == LH_OK; k++) {
             g->kept = lh_grow(ctx->arena, g->kept, &capacity, (size_t)g->n + 1,
                               sizeof *g->kept);
@@ -246,37 +195,6 @@ static const char *base_of(const char *path, struct lh_arena *arena)
                       dot != NULL ? (size_t)(dot - base) : strlen(base));
 }
 
-/* From one folder to a file: "../../examples/x.yaml". */
-static const char *relative(const char *folder, const char *file,
-                            struct lh_arena *arena)
-{
-    char *from = realpath(folder, NULL);
-    char *to = realpath(file, NULL);
-    struct lh_text text = lh_text_new(arena);
-    size_t same = 0;
-
-    if (from == NULL || to == NULL) {
-        free(from);
-        free(to);
-        return file;
-    }
-    for (size_t i = 0; from[i] == to[i] || (!from[i] && to[i] == '/'); i++) {
-        if (to[i] == '/') {
-            same = i;
-        }
-        if (!from[i]) {
-            break;
-        }
-    }
-    for (const char *c = from + same; *c != '\0'; c++) {
-        lh_text_add(&text, *c == '/' && c[1] != '\0' ? "../" : "");
-    }
-    lh_text_add(&text, to + same + 1);
-    free(from);
-    free(to);
-    return text.s;
-}
-
 static enum lh_status new_kept(struct golden *g)
 {
     struct lh_ctx *ctx = g->input.ctx;
@@ -290,7 +208,7 @@ static enum lh_status new_kept(struct golden *g)
     }
     kept->name = g->name != NULL ? g->name : base_of(g->added, ctx->arena);
     kept->path = lh_format(ctx->arena, "%s/%s.json", folder, kept->name);
-    kept->file = relative(folder, g->added, ctx->arena);
+    kept->file = lh__relative_path(folder, g->added, ctx->arena);
     kept->scenario_path = g->added;
     kept->n_settings = (int)g->input.n_settings;
     kept->settings = g->input.settings;

@@ -7,7 +7,8 @@
 
 #include "cli.h"
 
-/* ---- simulating (sweep_run.c) -------------------------------------------- */
+/* ---- a sweep --------------------------------------------------------------
+ */
 
 struct lh__sweeping {
     struct lh_ctx *ctx;
@@ -18,10 +19,50 @@ struct lh__sweeping {
     bool progress;     /* lines on standard error, and no terminal */
     bool check_ids;    /* the plan is of another process */
 };
+
+/* ---- planning (sweep_plan.c) --------------------------------------------- */
+
 /* Reads every point for its id; LH_BAD_INPUT where all are refused. */
 enum lh_status lh__sweep_plan(const struct lh__sweeping *s) LH_MUST_USE;
+enum lh_status lh__sweep_read(struct lh__stages *out,
+                              const struct lh__sweeping *s, int point,
+                              struct lh_ctx *ctx) LH_MUST_USE;
+/* The first fault, with the option that it stands in. */
+const char *lh__sweep_first_error(struct lh_ctx *ctx);
+
+/* ---- simulating (sweep_run.c) -------------------------------------------- */
+
 /* Simulates the points of the shard that the store has not. */
 enum lh_status lh__sweep_run(const struct lh__sweeping *s) LH_MUST_USE;
+
+/* ---- in children (sweep_work.c) ------------------------------------------ */
+
+enum { LH__MESSAGE_MAX = 400 };
+enum { LH__EXIT_DISK = 70 }; /* of a child: its line could not be written */
+
+struct lh__baseline_run {
+    enum lh_status status;
+    char message[LH__MESSAGE_MAX];
+    struct lh_result result; /* without links */
+};
+
+struct lh__running {
+    const struct lh__sweeping *s;
+    int n_pending;
+    int *pending;     /* points */
+    int *baseline_of; /* [n_points] index; -1: none */
+    int n_baselines;
+    int *baseline_point;                /* a point of each */
+    struct lh__baseline_run *baselines; /* shared */
+    int *files;                         /* of the slots */
+    int n_done;
+    double begin_s, said_s;
+    bool disk_failed;
+};
+
+/* Tasks of a pool; data is the struct lh__running. */
+int lh__work_baseline(void *data, int task, int slot);
+int lh__work_point(void *data, int task, int slot);
 
 /* ---- submitting (sweep_submit.c) ----------------------------------------- */
 
