@@ -15,55 +15,44 @@
 
 #include "writers.h"
 
-/* Header and row grow together, column by column. */
+/* The cells, column by column. */
 struct table {
-    struct lh_text header;
-    struct lh_text row;
+    struct lh_arena *arena;
+    struct lh_column *columns;
+    size_t n, capacity;
 };
 
-static void column(struct table *table, const char *name)
+static struct lh_column *column(struct table *table, const char *name)
 {
-    if (table->header.n > 0) {
-        lh_text_add(&table->header, ",");
-        lh_text_add(&table->row, ",");
-    }
-    lh_text_add(&table->header, name);
+    table->columns = lh_grow(table->arena, table->columns, &table->capacity,
+                             table->n + 1, sizeof *table->columns);
+    table->columns[table->n].name = name;
+    return &table->columns[table->n++];
 }
 
 static void number(struct table *table, const char *name, double value)
 {
-    column(table, name);
-    if (isfinite(value)) {
-        lh_text_double(&table->row, value);
-    }
+    column(table, name)->number = isfinite(value) ? value : (double)NAN;
 }
 
 static void text(struct table *table, const char *name, const char *value)
 {
-    column(table, name);
-    if (strpbrk(value, ",\"\r\n") == NULL) {
-        lh_text_add(&table->row, value);
-        return;
-    }
-    lh_text_add(&table->row, "\"");
-    for (const char *c = value; *c != '\0'; c++) {
-        lh_text_printf(&table->row, *c == '"' ? "\"\"" : "%c", *c);
-    }
-    lh_text_add(&table->row, "\"");
+    column(table, name)->text = value;
 }
 
 static void breakdown(struct table *table, const struct lh_result *result)
 {
     for (int i = 0; i < LH_CATEGORIES; i++) {
         const char *name = lh_category_name((enum lh_category)i);
-        number(table, lh_format(table->row.arena, "%s_s", name),
+        number(table, lh_format(table->arena, "%s_s", name),
                result->breakdown_s[i]);
     }
 }
 
-void lh_write_csv(struct lh_text *out, const struct lh_report *report)
+int lh_report_columns(struct lh_column **out, const struct lh_report *report,
+                      struct lh_arena *arena)
 {
-    struct table table = {lh_text_new(out->arena), lh_text_new(out->arena)};
+    struct table table = {.arena = arena};
     const struct lh_result *r = report->result;
     const struct lh_link_use *busiest = lh__busiest(r, LH__ANYWHERE);
     struct lh_goodput goodput;
@@ -104,5 +93,42 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }
-    lh_text_printf(out, "%s\n%s\n", table.header.s, table.row.s);
+    *out = table.columns;
+    return (int)table.n;
+}
+
+void lh_csv_cell_write(struct lh_text *out, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        lh_text_add(out, text);
+        return;
+    }
+    lh_text_add(out, "\"");
+    for (const char *c = text; *c != '\0'; c++) {
+        lh_text_printf(out, *c == '"' ? "\"\"" : "%c", *c);
+    }
+    lh_text_add(out, "\"");
+}
+
+void lh_column_write(struct lh_text *out, const struct lh_column *column)
+{
+    if (column->text != NULL) {
+        lh_csv_cell_write(out, column->text);
+    } else if (isfinite(column->number)) {
+        lh_text_double(out, column->number);
+    }
+}
+
+void lh_write_csv(struct lh_text *out, const struct lh_report *report)
+{
+    struct lh_column *columns;
+    int n = lh_report_columns(&columns, report, out->arena);
+
+    for (int i = 0; i < n; i++) {
+        lh_text_printf(out, "%s%s", columns[i].name, i + 1 < n ? "," : "\n");
+    }
+    for (int i = 0; i < n; i++) {
+        lh_column_write(out, &columns[i]);
+        lh_text_add(out, i + 1 < n ? "," : "\n");
+    }
 }

@@ -42,6 +42,10 @@ double lh__rl_discarded(const struct lh_rl_result *r);
 enum { LH__RL_COLUMNS = 12 };
 const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
 
+/* An echo without the folder of the scenario's file: "@dir@/..". */
+const char *lh__golden_hide_folder(const char *echo, const char *file,
+                                   struct lh_arena *arena);
+
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);
 

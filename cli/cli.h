@@ -8,12 +8,14 @@
 
 #include <argp.h>
 
-#include <longhaul/result.h>
+#include <longhaul/golden.h>
+#include <longhaul/sweep.h>
 
 enum {
     LH__EXIT_OK = 0,
     LH__EXIT_NO = 1,    /* cannot be met, does not fit, the machine failed */
     LH__EXIT_INPUT = 2, /* the user's input or command line                */
+    LH__EXIT_SOME = 3,  /* some points of a sweep failed or are missing    */
 };
 
 /* One command: LH_COMMAND(name, summary); lh__cmd_NAME() is in cmd_NAME.c.
@@ -22,6 +24,8 @@ enum {
     LH_COMMAND(run, "simulate a step and print where its time goes")           \
     LH_COMMAND(compare, "simulate scenarios and print them side by side")      \
     LH_COMMAND(solve, "find the value of a key that reaches a target")         \
+    LH_COMMAND(sweep, "simulate a scenario with many values of its keys")       \
+    LH_COMMAND(golden, "compare results with those kept, for regression tests") \
     LH_COMMAND(validate, "simulate published runs and print the errors")       \
     LH_COMMAND(calibrate, "fit constants of devices and stacks to figures")     \
     LH_COMMAND(check, "read a scenario, build everything, simulate nothing")   \
@@ -130,6 +134,36 @@ enum lh_status lh__pictures_run(struct lh__pictures *pictures,
 /* Returns the exit status. */
 int lh__pictures_write(const struct lh__pictures *pictures,
                        const struct lh_report *report, struct lh_ctx *ctx);
+/* The loop of reinforcement learning around the trainer's step. */
+enum lh_status lh__loop_run(struct lh_rl_report *out,
+                            const struct lh__stages *stages,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+
+/* ---- files of goldens (golden_files.c) ----------------------------------- */
+
+/* The *.json of a folder by name, or the file itself; none is an error. */
+enum lh_status lh__golden_files(const char ***out, size_t *n, const char *path,
+                                struct lh_ctx *ctx) LH_MUST_USE;
+/* From a folder to a file, "../../examples/x.yaml". */
+const char *lh__relative_path(const char *folder, const char *file,
+                              struct lh_arena *arena);
+
+/* ---- tasks in forked children (pool.c) ---------------------------------- */
+
+struct lh__pool {
+    int n;    /* tasks */
+    int jobs; /* at a time; a task's slot is below it */
+    void *data;
+    int (*work)(void *data, int task, int slot); /* its child's exit status */
+    /* In the parent; false: no more are begun. */
+    bool (*done)(void *data, int task, int slot, int wait_status);
+};
+/* Children die with their parent. */
+enum lh_status lh__pool_run(const struct lh__pool *pool,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+/* Zeroed memory that parent and children share, until the end of the
+ * program; NULL with a message. */
+void *lh__pool_memory(size_t bytes, struct lh_ctx *ctx);
 
 /* ---- what goes out ----------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  *
  * Place in the pipeline: the outermost; each command is a file cmd_NAME.c and
  * a line in cli.h.  Exit status: 0 ok, 1 cannot be met or the machine failed,
- * 2 the user's input.
+ * 2 the user's input, 3 points of a sweep that failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +74,8 @@ static const char *help(struct lh_ctx *ctx)
                        "`longhaul COMMAND --help' describes a command.  The "
                        "result goes to standard output, everything else to "
                        "standard error.  Exit status: 0 ok; 1 cannot be met, "
-                       "or the machine failed; 2 bad input.");
+                       "or the machine failed; 2 bad input; 3 points of a "
+                       "sweep failed or are missing.");
     return text.s;
 }
 

@@ -205,3 +205,18 @@ struct lh_report lh__point_report(const struct lh__point *point)
                               .result = &point->result,
                               .one_site = point->one_site};
 }
+
+/* On the machine of all sites, which is not the trainer's. */
+enum lh_status lh__loop_run(struct lh_rl_report *out,
+                            const struct lh__stages *stages, struct lh_ctx *ctx)
+{
+    struct lh_topology *topology;
+    enum lh_status st = lh_topology_build(&topology, &stages->asked, ctx);
+
+    if (st != LH_OK) {
+        return st;
+    }
+    st = lh_rl_run(out, &stages->asked, topology, ctx);
+    lh_topology_free(topology);
+    return st;
+}

@@ -28,6 +28,10 @@ _longhaul_options() { # COMMAND
     compare) echo "$common --output --set --vary --data --jobs --report" ;;
     solve) echo "$common --output --set --vary --target --resolution --each --near" \
         "--fixed --data --jobs" ;;
+    sweep) echo "$common --vary --zip --store --csv --sqlite --jobs" \
+        "--progress --shard --shards --slurm --sbatch --dry-run --set --data" ;;
+    golden) echo "$common --output --format --write --update --add --name" \
+        "--tolerance --jobs --set --data" ;;
     validate) echo "$common --output --write --jobs --data" ;;
     calibrate) echo "$common --fit --loss --leave-one-out --uses --write" \
         "--output --jobs --data" ;;
@@ -44,21 +48,24 @@ _longhaul_options() { # COMMAND
 # The value of an option; fails where the option takes none.
 _longhaul_value() { # COMMAND OPTION WORD
     case $2 in
-    -o | --output)
+    -o | --output | --format)
         if [ "$1" = show ]; then
             _longhaul_words "$3" 'text json svg'
         elif [ "$1" = compare ] || [ "$1" = solve ]; then
             _longhaul_words "$3" 'text json csv markdown'
+        elif [ "$1" = golden ]; then
+            _longhaul_words "$3" 'text json junit github'
         elif [ "$1" = validate ]; then
             _longhaul_words "$3" 'text csv json markdown svg families'
         else
             _longhaul_words "$3" 'text json csv'
         fi
         ;;
-    --trace | --plot) _longhaul_files "$3" '*' ;;
+    --trace | --plot | --csv | --sqlite) _longhaul_files "$3" '*' ;;
     --report) _longhaul_files "$3" '*.html' ;;
     --report-grid) _longhaul_words "$3" 'off 7x7' ;;
-    --data) _longhaul_files "$3" '/' ;;
+    --add) _longhaul_files "$3" '*.y*ml' ;;
+    --data | --store) _longhaul_files "$3" '/' ;;
     --links) _longhaul_words "$3" all ;;
     --algorithm)
         _longhaul_words "$3" \
@@ -72,7 +79,8 @@ _longhaul_value() { # COMMAND OPTION WORD
     --loss) _longhaul_words "$3" 'mean median' ;;
     --write) _longhaul_files "$3" '*' ;;
     -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit | \
-        --vary | --resolution | --each | --near) ;;
+        --vary | --resolution | --each | --near | --shard | --shards | \
+        --sbatch | --name | --tolerance) ;;
     *) return 1 ;;
     esac
 }
@@ -83,6 +91,13 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
     local kinds='topologies collectives schedules accelerators fabrics'
     case $1 in
     run | check | compare | solve) _longhaul_files "$3" '*.y*ml' ;;
+    sweep)
+        _longhaul_files "$3" '*.y*ml'
+        (($2 > 0)) ||
+            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
+                compgen -W 'plan run merge submit' -- "$3")
+        ;;
+    golden) _longhaul_files "$3" '*.json' ;;
     validate | calibrate) _longhaul_files "$3" '*.csv' ;;
     show)
         if (($2 == 0)); then
@@ -107,8 +122,8 @@ _longhaul_argument() { # COMMAND N-BEFORE WORD
 
 _longhaul() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run compare solve validate calibrate check show collective'
-    commands+=' list explain init'
+    local commands='run compare solve sweep golden validate calibrate check show'
+    commands+=' collective list explain init'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

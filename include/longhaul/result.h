@@ -204,6 +204,18 @@ struct lh_figure_file {
                   const char *name);
 };
 const struct lh_figure_file *lh_figure_file_at(int i);
+/* One cell of the row that `run -o csv` prints. */
+struct lh_column {
+    const char *name;
+    const char *text;            /* NULL: a number */
+    double number;               /* NAN: the result has none */
+};
+/* Returns how many there are; some only where the scenario asks for them. */
+int lh_report_columns(struct lh_column **out, const struct lh_report *report,
+                      struct lh_arena *arena);
+/* As a field of CSV; quoted where RFC 4180 says so. */
+void lh_csv_cell_write(struct lh_text *out, const char *text);
+void lh_column_write(struct lh_text *out, const struct lh_column *column);
 
 /* ---- goodput ----------------------------------------------------------------- */
 
