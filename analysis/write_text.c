@@ -194,6 +194,7 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
         [LH_SYNC_LOCAL_SGD] = "local SGD",
         [LH_SYNC_DILOCO] = "DiLoCo",
         [LH_SYNC_STREAMING_DILOCO] = "Streaming DiLoCo",
+        [LH_SYNC_GOSSIP] = "Gossip of pairs",
     };
     const struct lh_scenario *s = report->scenario;
     const struct lh_outer *outer = &s->outer;

@@ -42,7 +42,8 @@
 #define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian" \
                    "|nvls|nvls-tree|sharp|server"
 
-#define ISLANDS      "sync.kind=local-sgd|diloco|streaming-diloco"
+#define COLLECTIVE   "sync.kind=local-sgd|diloco|streaming-diloco"
+#define ISLANDS      COLLECTIVE "|gossip"
 
 enum { AXIS_MAX = 65536 };
 
@@ -595,15 +596,17 @@ static const struct lh__key keys[] = {
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
     {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
-     .choices = "every-step|local-sgd|diloco|streaming-diloco",
+     .choices = "every-step|local-sgd|diloco|streaming-diloco|gossip",
      .fallback = "every-step",
      .help = "every-step: gradients are reduced in every step.  The others do "
              "so inside islands of replicas, which agree with each other once "
              "in 'every' steps: by the mean of their weights (local-sgd), by "
              "an outer optimizer (diloco), by one fragment of the model after "
-             "the other (streaming-diloco)."},
+             "the other (streaming-diloco), each with one other island at a "
+             "time (gossip)."},
     {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
      .choices = ALGORITHMS, .fallback = "auto",
+     .when = "sync.kind=every-step|local-sgd|diloco|streaming-diloco",
      .help = "Collective of the gradients, or between islands (longhaul list "
              "collectives); auto takes the fastest."},
     {"sync.every", LH__COUNT, .offset = ROOT(s.outer.every), .min = 1,
@@ -633,7 +636,7 @@ static const struct lh__key keys[] = {
      .help = "Bits of a parameter on the way between islands."},
     {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),
      .choices = "all-reduce|exchange|flat", .fallback = "all-reduce",
-     .when = ISLANDS,
+     .when = COLLECTIVE,
      .help = "all-reduce: partial sums travel in the payload's format.  "
              "exchange: an all-to-all, sums in fp32 and an all-gather.  flat: "
              "one all-reduce of everything over all accelerators of all "
@@ -647,6 +650,18 @@ static const struct lh__key keys[] = {
      .max = 1, .fallback = "0.01", .unit = "share",
      .when = "sync.compression=top-k|demo|low-rank",
      .help = "Numbers sent, of the parameters."},
+    {"sync.pairs", LH__CHOICE, .offset = ROOT(s.outer.pairs),
+     .choices = "tournament|hypercube", .fallback = "tournament",
+     .when = "sync.kind=gossip",
+     .help = "Who meets whom, round by round: all meet all in turn "
+             "(tournament), or after log2 of them, a power of two, all have "
+             "heard of all (hypercube)."},
+    {"sync.average", LH__CHOICE, .offset = ROOT(s.outer.average),
+     .choices = "weights|outer", .fallback = "weights",
+     .when = "sync.kind=gossip",
+     .help = "What two islands average: weights, or the pseudo-gradient and "
+             "the outer parameters of an outer optimizer (NoLoCo), which is "
+             "twice as much."},
     {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
      .fallback = "false",
      .when = "sync.kind=diloco|streaming-diloco",

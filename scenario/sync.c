@@ -15,6 +15,8 @@
 
 #include <inttypes.h>
 
+static const int64_t rounds_max = 1024;
+
 /* Replicas at a site; where stages are across sites, of all. */
 static int64_t replicas_at(const struct lh_scenario *s, int i)
 {
@@ -136,6 +138,34 @@ static void check_compression(struct lh__reader *r)
                  "how it is reduced");
 }
 
+/* Rounds of pairs, in a cycle of so many steps. */
+static void check_gossip(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    int64_t n = s->outer.island > 0 ? s->plan.data / s->outer.island : 1;
+
+    if (s->sync != LH_SYNC_GOSSIP)
+        return;
+    if (s->ideal.layers > 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.kind"),
+                 "sync.kind: gossip does not go with model.ideal");
+    if (s->outer.average == LH_AVERAGE_OUTER
+        && s->outer.compression != LH_COMPRESSION_NONE)
+        lh_error(r->ctx, lh__where_at(r, "sync.compression"),
+                 "sync.compression does not go with sync.average: outer, "
+                 "outer parameters are sent whole");
+    if (s->outer.pairs == LH_PAIRS_HYPERCUBE && (n & (n - 1)) != 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.pairs"),
+                 "sync.pairs: hypercube needs a power of two of islands, not "
+                 "%" PRId64,
+                 n);
+    if (s->outer.pairs == LH_PAIRS_TOURNAMENT && n > rounds_max)
+        lh_error(r->ctx, lh__where_at(r, "sync.pairs"),
+                 "a tournament of %" PRId64 " islands has more than %" PRId64
+                 " rounds, which is too many; sync.pairs: hypercube has few",
+                 n, rounds_max);
+}
+
 /* A scenario of every-step keeps the defaults. */
 void lh__resolve_sync(struct lh__reader *r)
 {
@@ -156,4 +186,5 @@ void lh__resolve_sync(struct lh__reader *r)
     check_steps(r);
     check_flat(r);
     check_compression(r);
+    check_gossip(r);
 }

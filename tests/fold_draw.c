@@ -184,6 +184,20 @@ static bool islands_fit(const struct draw *d, int size)
     return begin % size == 0;
 }
 
+static void settle_gossip(struct draw *d)
+{
+    struct islands *s = &d->islands;
+    int n = draw_data(d) / s->size;
+    if (s->kind != LH_SYNC_GOSSIP)
+        return;
+    s->flat = s->exchanges = d->ideal = false;
+    s->hypercube = s->hypercube && (n & (n - 1)) == 0;
+    if (s->outer)
+        s->compression = 0;
+    if (s->every > 8)
+        s->every = 8;
+}
+
 /* Not with hashed routes: islands that collide on cables and do not wait for
  * each other amplify the rounding that tells the engines apart; so do several
  * of a site, and take few steps. */
@@ -211,8 +225,9 @@ static void settle_islands(struct draw *d)
         s->fragments = 1;
         s->sequential = false;
     }
-    if (s->kind == LH_SYNC_LOCAL_SGD)
+    if (s->kind == LH_SYNC_LOCAL_SGD || s->kind == LH_SYNC_GOSSIP)
         s->on_host = false;
+    settle_gossip(d);
     if (s->fragments > s->every)
         s->fragments = s->every;
     if (s->overlap >= s->every)
@@ -480,9 +495,9 @@ static void draw_library(struct draw *d)
 
 static void draw_islands(struct draw *d)
 {
-    static const enum lh_sync_kind kinds[] = {LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
-                                              LH_SYNC_STREAMING_DILOCO,
-                                              LH_SYNC_STREAMING_DILOCO};
+    static const enum lh_sync_kind kinds[] = {
+        LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO, LH_SYNC_STREAMING_DILOCO,
+        LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP};
     uint64_t state = mix(d->seed + 13), *r = &state;
     if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
         return;
@@ -505,6 +520,8 @@ static void draw_islands(struct draw *d)
         d->sites[2].parts = d->sites[0].parts + d->sites[1].parts;
         d->islands.size = d->sites[2].parts;
     }
+    d->islands.hypercube = one_in(r, 2);
+    d->islands.outer = one_in(r, 2);
     if (d->islands.flat && d->zero == 1)
         d->zero = 0;
 }
@@ -690,6 +707,7 @@ void draw_shrink(struct draw *d, int way)
         d->islands.payload = 0;
         d->islands.exchanges = d->islands.on_host = false;
         d->islands.flat = false;
+        d->islands.hypercube = d->islands.outer = false;
         d->islands.compression = 0;
         break;
     default: shrink_plan(d, way - 17);

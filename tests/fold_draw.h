@@ -70,6 +70,7 @@ struct islands {
     bool sequential, exchanges, on_host;
     int compression;
     bool flat; /* one reduction of everything */
+    bool hypercube, outer; /* pairs; what they average */
 };
 
 struct draw {

@@ -398,7 +398,7 @@ bool lh_reliability_is_on(const struct lh_reliability *r);
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
-                    LH_SYNC_STREAMING_DILOCO };
+                    LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP };
 enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
 enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE,
                     LH_REDUCTION_FLAT };
@@ -407,6 +407,10 @@ enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL,
 
 enum lh_compression { LH_COMPRESSION_NONE, LH_COMPRESSION_TOP_K,
                       LH_COMPRESSION_DEMO, LH_COMPRESSION_LOW_RANK };
+
+/* Of gossip: which islands meet, and what of them is averaged. */
+enum lh_pairs { LH_PAIRS_TOURNAMENT, LH_PAIRS_HYPERCUBE };
+enum lh_average { LH_AVERAGE_WEIGHTS, LH_AVERAGE_OUTER };
 
 /* Of islands (neighbouring replicas that agree in every step) with each other,
  * once in `every` steps. */
@@ -420,6 +424,8 @@ struct lh_outer {
     enum lh_reduction reduction;
     enum lh_compression compression;
     double keep_frac;         /* numbers sent over parameters */
+    enum lh_pairs pairs;
+    enum lh_average average;
     bool on_host;             /* outer parameters and momentum */
     double host_bytes_per_s;  /* of an accelerator to its host, each way */
 };
