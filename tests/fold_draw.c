@@ -493,14 +493,36 @@ static void draw_library(struct draw *d)
     d->sites[0].parts = 8;
 }
 
+/* Of parts of sites, or of three alike, of which one rests. */
+static void draw_pairs(struct draw *d, uint64_t *r)
+{
+    d->islands = (struct islands){.kind = LH_SYNC_GOSSIP,
+                                  .size = 1 + below(r, 4),
+                                  .every = 1 + below(r, 8),
+                                  .overlap = one_in(r, 2) ? 0 : 1,
+                                  .payload = below(r, 4),
+                                  .compression = below(r, 4),
+                                  .hypercube = one_in(r, 2),
+                                  .outer = one_in(r, 2)};
+    if (one_in(r, 2))
+        return;
+    d->n_sites = 3;
+    d->stages_across = false;
+    d->sites[1].parts = d->sites[2].parts = d->sites[0].parts;
+    d->islands.size = d->sites[0].parts;
+}
+
 static void draw_islands(struct draw *d)
 {
-    static const enum lh_sync_kind kinds[] = {
-        LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO, LH_SYNC_STREAMING_DILOCO,
-        LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP};
+    static const enum lh_sync_kind kinds[] = {LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO,
+                                              LH_SYNC_STREAMING_DILOCO};
     uint64_t state = mix(d->seed + 13), *r = &state;
-    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
+    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2)) {
+        if (one_in(r, 4))
+            draw_pairs(d, r);
         return;
+    }
     d->islands = (struct islands){
         .kind = kinds[below(r, LH_COUNT(kinds))],
         .size = one_in(r, 3) ? 1 + below(r, 4) : d->sites[0].parts,
@@ -520,8 +542,6 @@ static void draw_islands(struct draw *d)
         d->sites[2].parts = d->sites[0].parts + d->sites[1].parts;
         d->islands.size = d->sites[2].parts;
     }
-    d->islands.hypercube = one_in(r, 2);
-    d->islands.outer = one_in(r, 2);
     if (d->islands.flat && d->zero == 1)
         d->zero = 0;
 }
