@@ -94,6 +94,11 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
         const char *name = lh__rl_column(&value, report->rl, i);
         number(&table, name, value);
     }
+    for (int i = 0; report->async != NULL && i < LH__ASYNC_COLUMNS; i++) {
+        double value;
+        const char *name = lh__async_column(&value, report->async, i);
+        number(&table, name, value);
+    }
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }

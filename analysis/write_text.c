@@ -195,6 +195,7 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
         [LH_SYNC_DILOCO] = "DiLoCo",
         [LH_SYNC_STREAMING_DILOCO] = "Streaming DiLoCo",
         [LH_SYNC_GOSSIP] = "Gossip of pairs",
+        [LH_SYNC_ASYNC_DILOCO] = "Asynchronous DiLoCo",
     };
     const struct lh_scenario *s = report->scenario;
     const struct lh_outer *outer = &s->outer;
@@ -532,6 +533,9 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_figures(out, report);
     write_goodput(out, report);
     write_bound(out, report);
+    if (report->async != NULL) {
+        lh__write_async_text(out, report);
+    }
     write_validation(out, report);
     write_links(out, report);
 }

@@ -33,6 +33,13 @@ void lh__write_rl_text(struct lh_text *out, const struct lh_rl_report *rl);
 enum { LH__RL_COLUMNS = 12 };
 const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
 
+/* Learners and a server. */
+void lh__write_async_json(struct lh_text *out, const struct lh_report *report);
+void lh__write_async_text(struct lh_text *out, const struct lh_report *report);
+enum { LH__ASYNC_COLUMNS = 4 };
+const char *lh__async_column(double *value, const struct lh_async_report *a,
+                             int i);
+
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);
 

@@ -10,6 +10,8 @@
  *                     its mean into an outer optimiser, Nesterov momentum
  *                     (Douillard et al. 2023, arXiv:2311.08105)
  *   gossip            with one other island at a time (gossip.c)
+ *   async-diloco      with a server, when an island is ready (async.c): here is
+ *                     what goes through memory before and after
  *   streaming-diloco  the same fragment by fragment, P of them, merged tau =
  *                     sync.overlap steps after they are sent (Douillard et al.
  *                     2025, arXiv:2501.18512)
@@ -43,6 +45,7 @@
 /* Bytes a parameter through memory. */
 static const double send_bytes = 12.0, merge_bytes = 26.0;
 static const double mean_send_bytes = 4.0, mean_merge_bytes = 10.0;
+static const double learner_merge_bytes = 14.0, learner_state_bytes = 4.0;
 static const double host_merge_bytes = 10.0, host_link_bytes = 8.0;
 
 double lh__payload_bytes(const struct lh_outer *outer)
@@ -59,6 +62,11 @@ double lh__payload_bytes(const struct lh_outer *outer)
 static bool is_gossip(const struct lh__fit *fit)
 {
     return fit->scenario->sync == LH_SYNC_GOSSIP;
+}
+
+static bool is_async(const struct lh__fit *fit)
+{
+    return fit->scenario->sync == LH_SYNC_ASYNC_DILOCO;
 }
 
 /* Without an outer optimiser? */
@@ -160,9 +168,12 @@ int32_t lh__merge_turn(const struct lh_scenario *s, int64_t fragment)
     return (int32_t)((turn - 1) % (s->outer.every * lh__outer_rounds(s)) + 1);
 }
 
-/* Of what is on its way: of gossip the partner's is received beside it. */
+/* Of what is on its way: of gossip the partner's is received beside it, of a
+ * learner what the server has made of it. */
 static double copies(const struct lh__fit *fit)
 {
+    if (is_async(fit))
+        return 2.0;
     if (!is_gossip(fit))
         return 1.0;
     return fit->scenario->outer.average == LH_AVERAGE_OUTER ? 4.0 : 2.0;
@@ -173,7 +184,10 @@ static double copies(const struct lh__fit *fit)
 double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
 {
     const struct lh_outer *outer = &fit->scenario->outer;
-    double most = 0.0, sum = 0.0, state = is_mean(fit) ? 0.0 : 8.0;
+    double most = 0.0, sum = 0.0;
+    double state = is_mean(fit)    ? 0.0
+                   : is_async(fit) ? learner_state_bytes
+                                   : 8.0;
     int64_t flying;
 
     if (fit->scenario->sync == LH_SYNC_EVERY_STEP)
@@ -209,7 +223,7 @@ bool lh__outer_sends(const struct lh__fit *fit)
 {
     bool flat = fit->scenario->outer.reduction == LH_REDUCTION_FLAT;
 
-    return fit->islands > 1 || (flat && fit->data > 1);
+    return !is_async(fit) && (fit->islands > 1 || (flat && fit->data > 1));
 }
 
 int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
@@ -278,6 +292,7 @@ static int32_t merge(struct lh__builder *b, int64_t agreement)
     struct share share = share_of(b->fit, b->stage, agreement);
     double n = shard_parameters(b->fit, share);
     double bytes = is_gossip(b->fit)  ? lh__gossip_merge_bytes(&s->outer)
+                   : is_async(b->fit) ? learner_merge_bytes
                    : is_mean(b->fit)  ? mean_merge_bytes
                    : s->outer.on_host ? host_merge_bytes
                                       : merge_bytes;
