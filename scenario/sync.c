@@ -194,9 +194,8 @@ static void check_async(struct lh__reader *r)
     if (s->sync != LH_SYNC_ASYNC_DILOCO)
         return;
     async->server = async->server_name && server ? lh__find_site(r, server) : 0;
-    if (async->server < 0)
-        return;
-    async->server_name = s->sites[async->server].name;
+    if (async->server >= 0)
+        async->server_name = s->sites[async->server].name;
     const char *without = not_with_async(s);
     if (without)
         lh_error(r->ctx, lh__where_at(r, "sync.kind"),
