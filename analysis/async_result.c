@@ -5,8 +5,9 @@
  *   tokens/s      sum over learners of tokens / step with waiting
  *   step time     tokens of a step of all / that
  *   breakdown     step time x mean over accelerators of the share of their
- * time; standing still for a transfer is wan_comm, for others at the server
- * wait links         bytes of the sites' learners and of pushes and answers, in
+ *                 time; standing still for a transfer is wan_comm (at the
+ *                 server's site data_comm), for others at the server wait
+ *   links         bytes of the sites' learners and of pushes and answers, in
  *                 that step time
  *   bound         tokens / sum of tokens / bound of the learners
  *
@@ -68,7 +69,11 @@ static double part_s(const struct lh__async_run *r, int i, int category)
     double outer_s = (l->result[0].breakdown_s[category] - plain_s)
                      * (double)r->s->outer.every / (double)site->of.steps;
 
-    return plain_s + outer_s + (category == LH_WAN_COMM ? site->wan_s : 0)
+    bool is_far = site->site != r->s->outer.async.server;
+
+    return plain_s + outer_s
+           + (category == (is_far ? LH_WAN_COMM : LH_DATA_COMM) ? site->wan_s
+                                                                : 0)
            + (category == LH_WAIT ? site->wait_s : 0);
 }
 

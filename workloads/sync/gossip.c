@@ -15,14 +15,14 @@
  *
  *   weights   q N/n each way (gossip: Lian et al. 2018, arXiv:1710.06952)
  *   outer     2 q N/n, pseudo-gradient and outer parameters (NoLoCo:
- * Kolehmainen et al. 2025, arXiv:2506.10911, who draw the pairs)
+ *             Kolehmainen et al. 2025, arXiv:2506.10911, who draw the pairs)
  *
  * Memory: send 4 bytes a parameter, or 12 (outer and inner in, difference out);
  * merge 14 (both weights in; fp32 and bf16 out), or 34 (both differences and
  * outer parameters and the momentum in; momentum, outer, inner, bf16 out).
  *
- * Leaves out: pairs drawn at random, unless by the order of the sites;
- * pipelines whose stages are routed anew (NoLoCo's other half).
+ * Leaves out: pairs drawn at random; pipelines whose stages are routed anew
+ * (NoLoCo's other half).
  */
 #include "../workload.h"
 
