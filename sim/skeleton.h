@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Skeletons: the communicators that a set of axes, or a shift along the
- * pipeline or between pairs, cuts the ranks into, and how they lie to the blocks.
+ * pipeline or between pairs, cuts the ranks into, and how they lie to the
+ * blocks.
  *
  * Under a cut, a skeleton either stays within blocks (a run of consecutive
  * communicators stands in each), or spans them: then communicator k + K o, of
