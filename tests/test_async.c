@@ -273,6 +273,27 @@ static void the_bound_holds_a_fast_learner_back(void)
     run_end(&r);
 }
 
+/* Of a quarter of the weights: the outer parameters that it began at, what is
+ * pushed and what comes back.  In one site nothing is WAN. */
+static void a_learner_keeps_what_it_began_at(void)
+{
+    static const char eight[] =
+        "longhaul: 1\nmodel: mpt-125m\n"
+        "training: {global_batch: 16, sequence_length: 2048}\n"
+        "sites: [{name: a, gpus: 8, device: h100-sxm}]\n";
+    struct run plain, r;
+    run_it(&plain, eight, NULL);
+    run_it(&r, eight, "kind: async-diloco, island: 4, every: 5");
+    LH_CHECK_NEAR(r.program.memory[0].optimizer
+                      - plain.program.memory[0].optimizer,
+                  (4 + 2 * 4) * (double)r.scenario.model.parameters / 4, 1e-9);
+    LH_CHECK(r.async.n == 2 && r.async.sites[0].learners == 2);
+    LH_CHECK(r.result.breakdown_s[LH_WAN_COMM] == 0);
+    LH_CHECK(r.result.breakdown_s[LH_DATA_COMM] > r.async.sites[0].wan_s);
+    run_end(&plain);
+    run_end(&r);
+}
+
 /* ---- the machine alone -----------------------------------------------------
  */
 
@@ -416,6 +437,7 @@ int main(void)
         {"steps by speed end together", steps_by_speed_end_together},
         {"the bound holds a fast learner back",
          the_bound_holds_a_fast_learner_back},
+        {"a learner keeps what it began at", a_learner_keeps_what_it_began_at},
         {"drawn learners keep the bound in any order",
          drawn_learners_keep_the_bound_in_any_order},
         {"the grace window joins pushes", the_grace_window_joins_pushes},
