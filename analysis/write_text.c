@@ -210,6 +210,8 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
         lh_text_printf(&text, ", %" PRId64 " fragments", outer->fragments);
     if (outer->overlap > 0)
         lh_text_printf(&text, ", merged %" PRId64 " later", outer->overlap);
+    if (s->sync == LH_SYNC_ASYNC_DILOCO)
+        lh_text_printf(&text, ", quorum %" PRId64, outer->async.quorum);
     line(out, text.s);
 }
 
