@@ -90,6 +90,11 @@ int lh_report_columns(struct lh_column **out, const struct lh_report *report,
         const char *name = lh__rl_column(&value, report->rl, i);
         number(&table, name, value);
     }
+    for (int i = 0; report->async != NULL && i < LH__ASYNC_COLUMNS; i++) {
+        double value;
+        const char *name = lh__async_column(&value, report->async, i);
+        number(&table, name, value);
+    }
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);
     }

@@ -249,6 +249,9 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     if (report->rl != NULL) {
         lh__write_rl_json(out, report->rl);
     }
+    if (report->async != NULL) {
+        lh__write_async_json(out, report);
+    }
     engine(out, report);
     lh_text_add(out, "\n}\n");
 }

@@ -45,6 +45,8 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_RETURN_FORWARD_RECV] = "receive activations, returning",
     [LH_STREAM_RETURN_BACKWARD_SEND] = "send gradients, returning",
     [LH_STREAM_RETURN_BACKWARD_RECV] = "receive gradients, returning",
+    [LH_STREAM_PEER_SEND] = "send to the partner",
+    [LH_STREAM_PEER_RECV] = "receive from the partner",
 };
 
 static const char *const task_names[] = {

@@ -194,6 +194,8 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
         [LH_SYNC_LOCAL_SGD] = "local SGD",
         [LH_SYNC_DILOCO] = "DiLoCo",
         [LH_SYNC_STREAMING_DILOCO] = "Streaming DiLoCo",
+        [LH_SYNC_GOSSIP] = "Gossip of pairs",
+        [LH_SYNC_ASYNC_DILOCO] = "Asynchronous DiLoCo",
     };
     const struct lh_scenario *s = report->scenario;
     const struct lh_outer *outer = &s->outer;
@@ -208,6 +210,8 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
         lh_text_printf(&text, ", %" PRId64 " fragments", outer->fragments);
     if (outer->overlap > 0)
         lh_text_printf(&text, ", merged %" PRId64 " later", outer->overlap);
+    if (s->sync == LH_SYNC_ASYNC_DILOCO)
+        lh_text_printf(&text, ", quorum %" PRId64, outer->async.quorum);
     line(out, text.s);
 }
 
@@ -562,6 +566,9 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     write_goodput(out, report);
     write_equal_loss(out, report);
     write_bound(out, report);
+    if (report->async != NULL) {
+        lh__write_async_text(out, report);
+    }
     write_validation(out, report);
     write_links(out, report);
 }

@@ -45,6 +45,12 @@ const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
 /* An echo without the folder of the scenario's file: "@dir@/..". */
 const char *lh__golden_hide_folder(const char *echo, const char *file,
                                    struct lh_arena *arena);
+/* Learners and a server. */
+void lh__write_async_json(struct lh_text *out, const struct lh_report *report);
+void lh__write_async_text(struct lh_text *out, const struct lh_report *report);
+enum { LH__ASYNC_COLUMNS = 4 };
+const char *lh__async_column(double *value, const struct lh_async_report *a,
+                             int i);
 
 /* "scale-up", "nic", "leaf", "spine", "core", "gateway", "wan". */
 const char *lh__link_kind_name(enum lh_link_kind kind);

@@ -77,6 +77,11 @@ enum lh_status lh__stages_build(struct lh__stages *stages,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh__stages_free(struct lh__stages *stages);
 
+/* Learners and a server, which are no step that repeats? */
+static inline bool lh__is_async(const struct lh_scenario *s)
+{
+    return s->sync == LH_SYNC_ASYNC_DILOCO;
+}
 void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
 void lh__warn_of_memory(const struct lh__stages *stages,
                         const struct lh_result *result, struct lh_ctx *ctx);

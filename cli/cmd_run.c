@@ -31,7 +31,8 @@ struct simulated {
     struct lh_trace traces[POINTS];
     struct lh_result results[POINTS];
     struct lh_family_error validation;
-    struct lh_rl_report rl; /* of the loop, where there is one */
+    struct lh_rl_report rl;       /* of the loop, where there is one */
+    struct lh_async_report async; /* of learners and a server, likewise */
 };
 
 static const struct argp_option options[] = {
@@ -112,15 +113,22 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     struct lh_sim_point points[POINTS];
     enum lh_status statuses[POINTS];
     enum lh_status st;
+    int first = lh__is_async(&s->stages[HERE].scenario) ? ONE_SITE : HERE;
 
-    for (int i = 0; i < s->n; i++) {
+    for (int i = first; i < s->n; i++) {
         points[i] =
             (struct lh_sim_point){&s->stages[i].scenario, &s->stages[i].program,
                                   s->stages[i].topology};
     }
-    st = lh_sim_run_many(s->traces, statuses, points, s->n, run->jobs,
-                         run->input.ctx);
-    for (int i = 0; i < s->n && st == LH_OK; i++) {
+    st = lh_sim_run_many(s->traces + first, statuses, points + first,
+                         s->n - first, run->jobs, run->input.ctx);
+    if (st == LH_OK && first > HERE) {
+        const struct lh__stages *here = &s->stages[HERE];
+        st = lh_async_run(&s->async, &s->results[HERE], &here->scenario,
+                          &here->program, here->topology, run->jobs,
+                          run->input.ctx);
+    }
+    for (int i = first; i < s->n && st == LH_OK; i++) {
         st =
             lh_result_make(&s->results[i], &s->traces[i], &s->stages[i].program,
                            s->stages[i].topology, run->input.ctx);
@@ -141,6 +149,7 @@ static int write_results(const struct simulated *s, const struct run *run)
         .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
         .validation = &s->validation,
         .rl = here->asked.rl.on ? &s->rl : NULL,
+        .async = lh__is_async(&here->scenario) ? &s->async : NULL,
         .max_links =
             run->max_links == UNSAID ? run->output->max_links : run->max_links,
         .timing = run->timing,
@@ -201,6 +210,13 @@ int lh__cmd_run(int argc, char **argv)
         st = build(&s, &run);
     }
     if (st == LH_OK && run.trace_path != NULL
+        && lh__is_async(&s.stages[HERE].scenario)) {
+        lh_error(&ctx, LH_NOWHERE,
+                 "--trace shows a step; sync.kind: async-diloco has none of "
+                 "all islands");
+        st = LH_BAD_INPUT;
+    }
+    if (st == LH_OK && run.trace_path != NULL
         && lh__file_touch(run.trace_path) != LH__EXIT_OK) {
         st = LH_FAILED;
     }
@@ -215,8 +231,8 @@ int lh__cmd_run(int argc, char **argv)
                               run.jobs);
     }
     if (st == LH_OK) {
-        st = lh_family_error_read(&s.validation, &s.stages[HERE].scenario,
-                                  &ctx);
+        st =
+            lh_family_error_read(&s.validation, &s.stages[HERE].scenario, &ctx);
     }
     if (st == LH_OK) {
         lh__warn_of_memory(&s.stages[HERE], &s.results[HERE], &ctx);

@@ -119,6 +119,13 @@ static void finish(const struct job *job, struct lh_trace *trace,
     struct lh_sim_point point = sim_point(job);
 
     *job->status = status;
+    if (lh__is_async(&job->stages->scenario)) {
+        struct lh_async_report report;
+        *job->status = lh_async_run(
+            &report, job->result, &job->stages->scenario, &job->stages->program,
+            job->stages->topology, 1, job->ctx);
+        return;
+    }
     if (status != LH_OK) {
         *job->status = lh_sim_run(trace, &point, job->ctx);
     }
@@ -136,15 +143,21 @@ static void run_jobs(const struct job *jobs, int n, int at_once,
     struct lh_trace *traces = LH_NEW(ctx.arena, struct lh_trace, n);
     enum lh_status *statuses = LH_NEW(ctx.arena, enum lh_status, n);
     enum lh_status first;
+    int n_steps = 0;
 
     ctx.data_dir = data_dir;
-    for (int i = 0; i < n; i++) {
-        points[i] = sim_point(&jobs[i]);
+    for (int i = 0; i < n; i++) { /* loops are run in finish() */
+        if (!lh__is_async(&jobs[i].stages->scenario)) {
+            points[n_steps++] = sim_point(&jobs[i]);
+        }
     }
-    first = lh_sim_run_many(traces, statuses, points, n, at_once, &ctx);
+    first = lh_sim_run_many(traces, statuses, points, n_steps, at_once, &ctx);
     (void)first; /* each has its own */
-    for (int i = 0; i < n; i++) {
-        finish(&jobs[i], &traces[i], statuses[i]);
+    for (int i = 0, step = 0; i < n; i++) {
+        bool loop = lh__is_async(&jobs[i].stages->scenario);
+        finish(&jobs[i], loop ? NULL : &traces[step],
+               loop ? LH_OK : statuses[step]);
+        step += !loop;
     }
     lh_ctx_end(&ctx);
 }

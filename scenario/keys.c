@@ -42,7 +42,9 @@
 #define ALGORITHMS "auto|ring|flat-ring|tree|hierarchical|torus|hamiltonian" \
                    "|nvls|nvls-tree|sharp|server"
 
-#define ISLANDS      "sync.kind=local-sgd|diloco|streaming-diloco"
+#define COLLECTIVE   "sync.kind=local-sgd|diloco|streaming-diloco"
+#define COMPRESSED   COLLECTIVE "|gossip"
+#define ISLANDS      COMPRESSED "|async-diloco"
 
 enum { AXIS_MAX = 65536 };
 
@@ -606,15 +608,19 @@ static const struct lh__key keys[] = {
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
     {"sync.kind", LH__CHOICE, .offset = ROOT(s.sync),
-     .choices = "every-step|local-sgd|diloco|streaming-diloco",
+     .choices = "every-step|local-sgd|diloco|streaming-diloco|gossip"
+                "|async-diloco",
      .fallback = "every-step",
      .help = "every-step: gradients are reduced in every step.  The others do "
              "so inside islands of replicas, which agree with each other once "
              "in 'every' steps: by the mean of their weights (local-sgd), by "
              "an outer optimizer (diloco), by one fragment of the model after "
-             "the other (streaming-diloco)."},
+             "the other (streaming-diloco), each with one other island at a "
+             "time (gossip), or with a server that each island tells when it "
+             "is ready (async-diloco)."},
     {"sync.algorithm", LH__WORD, .offset = ROOT(s.sync_algorithm),
      .choices = ALGORITHMS, .fallback = "auto",
+     .when = "sync.kind=every-step|local-sgd|diloco|streaming-diloco",
      .help = "Collective of the gradients, or between islands (longhaul list "
              "collectives); auto takes the fastest."},
     {"sync.every", LH__COUNT, .offset = ROOT(s.outer.every), .min = 1,
@@ -644,20 +650,67 @@ static const struct lh__key keys[] = {
      .help = "Bits of a parameter on the way between islands."},
     {"sync.reduction", LH__CHOICE, .offset = ROOT(s.outer.reduction),
      .choices = "all-reduce|exchange|flat", .fallback = "all-reduce",
-     .when = ISLANDS,
+     .when = COLLECTIVE,
      .help = "all-reduce: partial sums travel in the payload's format.  "
              "exchange: an all-to-all, sums in fp32 and an all-gather.  flat: "
              "one all-reduce of everything over all accelerators of all "
              "islands, instead of parts of it side by side."},
     {"sync.compression", LH__CHOICE, .offset = ROOT(s.outer.compression),
      .choices = "none|top-k|demo|low-rank", .fallback = "none",
-     .when = ISLANDS,
+     .when = COMPRESSED,
      .help = "Of what islands send: the largest numbers, the largest "
              "coefficients of a transform, or two thin factors."},
     {"sync.keep", LH__NUMBER, LH__POSITIVE, .offset = ROOT(s.outer.keep_frac),
      .max = 1, .fallback = "0.01", .unit = "share",
      .when = "sync.compression=top-k|demo|low-rank",
      .help = "Numbers sent, of the parameters."},
+    {"sync.pairs", LH__CHOICE, .offset = ROOT(s.outer.pairs),
+     .choices = "tournament|hypercube", .fallback = "tournament",
+     .when = "sync.kind=gossip",
+     .help = "Who meets whom, round by round: all meet all in turn "
+             "(tournament), or after log2 of them, a power of two, all have "
+             "heard of all (hypercube)."},
+    {"sync.average", LH__CHOICE, .offset = ROOT(s.outer.average),
+     .choices = "weights|outer", .fallback = "weights",
+     .when = "sync.kind=gossip",
+     .help = "What two islands average: weights, or the pseudo-gradient and "
+             "the outer parameters of an outer optimizer (NoLoCo), which is "
+             "twice as much."},
+    {"sync.server", LH__NAME, .offset = ROOT(s.outer.async.server_name),
+     .when = "sync.kind=async-diloco", .derived = "the first site",
+     .example = "ashburn",
+     .help = "Site of the server that has the outer parameters."},
+    {"sync.quorum", LH__COUNT, .offset = ROOT(s.outer.async.quorum), .min = 1,
+     .max = 65536, .fallback = "1", .unit = "islands",
+     .when = "sync.kind=async-diloco",
+     .help = "The server makes an outer step as soon as so many islands have "
+             "pushed; all of them: nobody runs ahead."},
+    {"sync.grace", SECONDS, .offset = ROOT(s.outer.async.grace_s), .min = 0,
+     .max = 1e9, .fallback = "0 s", .when = "sync.kind=async-diloco",
+     .help = "From the quorum on it waits so long for more."},
+    {"sync.max_staleness", LH__COUNT,
+     .offset = ROOT(s.outer.async.max_staleness), .min = 0, .max = 1e9,
+     .absent = -1, .derived = "any: nobody is waited for",
+     .unit = "outer steps", .when = "sync.kind=async-diloco", .example = "4",
+     .help = "What is pushed may be so many outer steps behind: before one "
+             "would be more, the server waits for it.  0: as a quorum of all."},
+    {"sync.local_steps", LH__CHOICE, .offset = ROOT(s.outer.async.local_steps),
+     .choices = "fixed|by-speed", .fallback = "fixed",
+     .when = "sync.kind=async-diloco",
+     .help = "Steps before a push: 'every' of all islands, or of the fastest, "
+             "and of the others in proportion to their speed (dynamic local "
+             "updates)."},
+    {"sync.server_bandwidth", .flags = LH__POSITIVE, BYTES_PER_S,
+     .offset = ROOT(s.outer.async.server_bytes_per_s), .absent = INFINITY,
+     .max = 1e18, .derived = "no limit: an outer step takes no time",
+     .when = "sync.kind=async-diloco", .example = "10 TB/s",
+     .help = "Memory of the server, all of its machines, through which the "
+             "outer optimizer goes."},
+    {"sync.rounds", LH__COUNT, .offset = ROOT(s.outer.async.rounds), .min = 1,
+     .max = 100000, .fallback = "20", .unit = "rounds",
+     .when = "sync.kind=async-diloco",
+     .help = "Pushes of the slowest island that are simulated, after 5 that "
+             "are left out."},
     {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
      .fallback = "false",
      .when = "sync.kind=diloco|streaming-diloco",

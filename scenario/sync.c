@@ -15,6 +15,8 @@
 
 #include <inttypes.h>
 
+static const int64_t rounds_max = 1024;
+
 /* Replicas at a site; where stages are across sites, of all. */
 static int64_t replicas_at(const struct lh_scenario *s, int i)
 {
@@ -137,6 +139,96 @@ static void check_compression(struct lh__reader *r)
                  "how it is reduced");
 }
 
+/* Rounds of pairs, in a cycle of so many steps. */
+static void check_gossip(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    int64_t n = s->outer.island > 0 ? s->plan.data / s->outer.island : 1;
+
+    if (s->sync != LH_SYNC_GOSSIP)
+        return;
+    if (s->ideal.layers > 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.kind"),
+                 "sync.kind: gossip does not go with model.ideal");
+    if (s->outer.average == LH_AVERAGE_OUTER
+        && s->outer.compression != LH_COMPRESSION_NONE)
+        lh_error(r->ctx, lh__where_at(r, "sync.compression"),
+                 "sync.compression does not go with sync.average: outer, "
+                 "outer parameters are sent whole");
+    if (s->outer.pairs == LH_PAIRS_HYPERCUBE && (n & (n - 1)) != 0)
+        lh_error(r->ctx, lh__where_at(r, "sync.pairs"),
+                 "sync.pairs: hypercube needs a power of two of islands, not "
+                 "%" PRId64,
+                 n);
+    if (s->outer.pairs == LH_PAIRS_TOURNAMENT && n > rounds_max)
+        lh_error(r->ctx, lh__where_at(r, "sync.pairs"),
+                 "a tournament of %" PRId64 " islands has more than %" PRId64
+                 " rounds, which is too many; sync.pairs: hypercube has few",
+                 n, rounds_max);
+}
+
+/* What learners that are simulated on their own leave out. */
+static const char *not_with_async(const struct lh_scenario *s)
+{
+    if (s->ideal.layers > 0)
+        return "model.ideal";
+    if (s->rl.on)
+        return "rl";
+    if (s->n_faults > 0)
+        return "faults";
+    if (s->n_background > 0)
+        return "background";
+    if (s->training.lora_rank > 0)
+        return "training.lora_rank";
+    return s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1
+               ? "stages across sites"
+               : NULL;
+}
+
+/* Of learners, each at one site. */
+static void check_async(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_async *async = &s->outer.async;
+    struct lh__value *server = lh__value_at(r->values, "sync.server");
+
+    if (s->sync != LH_SYNC_ASYNC_DILOCO)
+        return;
+    async->server = async->server_name && server ? lh__find_site(r, server) : 0;
+    if (async->server >= 0)
+        async->server_name = s->sites[async->server].name;
+    const char *without = not_with_async(s);
+    if (without)
+        lh_error(r->ctx, lh__where_at(r, "sync.kind"),
+                 "sync.kind: async-diloco does not go with %s", without);
+    for (int i = 0; i < n_parts(s); i++)
+        if (s->outer.island > 0 && replicas_at(s, i) % s->outer.island != 0) {
+            lh_error(r->ctx, lh__where_at(r, "sync.island"),
+                     "sync.kind: async-diloco needs whole islands at a site");
+            return;
+        }
+    if (s->outer.island > 0 && async->quorum > s->plan.data / s->outer.island)
+        lh_error(r->ctx, lh__where_at(r, "sync.quorum"),
+                 "sync.quorum is %" PRId64 ", of %" PRId64 " islands",
+                 async->quorum, s->plan.data / s->outer.island);
+}
+
+void lh_scenario_learner(struct lh_scenario *out, const struct lh_scenario *s,
+                         int site, struct lh_ctx *ctx)
+{
+    struct lh_scenario at_site = *s;
+    const struct lh_plan *plan = &s->plan;
+
+    at_site.sites = LH_NEW(ctx->arena, struct lh_site, 1);
+    at_site.sites[0] = s->sites[site];
+    at_site.plan.data = s->outer.island;
+    lh_scenario_one_site(out, &at_site, ctx);
+    out->training.global_batch =
+        s->training.global_batch / plan->data * s->outer.island;
+    out->sync = s->sync;
+    out->outer = s->outer;
+}
+
 /* A scenario of every-step keeps the defaults. */
 void lh__resolve_sync(struct lh__reader *r)
 {
@@ -157,4 +249,6 @@ void lh__resolve_sync(struct lh__reader *r)
     check_steps(r);
     check_flat(r);
     check_compression(r);
+    check_gossip(r);
+    check_async(r);
 }

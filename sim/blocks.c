@@ -4,7 +4,8 @@
  * m t ranks; m t must be a multiple of every site's unit, and m must divide z
  * unless the axis is the outermost, so that blocks of different outer places
  * are cut alike.  The outermost axis that allows it is taken (never the
- * pipeline's, whose places differ), with blocks of at least sqrt(ranks)/4: the
+ * pipeline's, whose places differ, nor one along which pairs meet, which a
+ * run of places would part), with blocks of at least sqrt(ranks)/4: the
  * work is then O(sqrt(ranks)) blocks and as many ranks a kind of block.
  *
  * The last block of a site takes what is left of it.
@@ -126,6 +127,16 @@ static bool cut_along(struct lh__blocks *out, const struct lh__ranks *ranks,
     return out->n > ranks->n_sites;
 }
 
+static bool has_pairs(const struct lh_program *p, int axis)
+{
+    for (int32_t i = 0; i < p->n_comms; i++) {
+        if (p->comms[i].shift_kind != LH_SHIFT_CYCLIC
+            && p->comms[i].shift_axis == (enum lh_axis)axis)
+            return true;
+    }
+    return false;
+}
+
 static void whole(struct lh__blocks *out, const struct lh__ranks *ranks,
                   struct lh_arena *arena)
 {
@@ -142,7 +153,8 @@ void lh__blocks_cut(struct lh__blocks *out, const struct lh__ranks *ranks,
     for (int a; wanted && (a = axis_inwards(ranks->axes, below)) >= 0;
          below = ranks->axes->stride[a]) {
         *out = (struct lh__blocks){0};
-        if (a == LH_AXIS_PIPELINE || !cut_along(out, ranks, t, a))
+        if (a == LH_AXIS_PIPELINE || has_pairs(ranks->program, a)
+            || !cut_along(out, ranks, t, a))
             continue;
         blocks_list(out, ranks, arena);
         return;

@@ -115,6 +115,9 @@ const char *lh__fold_axes(const struct lh__fold_show *show, int32_t comm,
                           struct lh_arena *arena)
 {
     const struct lh__skeleton *s = skeleton_of(show, comm);
+    if (s->axes == 0 && s->shift_kind != LH_SHIFT_CYCLIC)
+        return lh_format(arena, "%s pairs, round %d", axis_words[s->shift_axis],
+                         s->shift + 1);
     if (s->axes == 0)
         return lh_format(arena, "%s send %+d", axis_words[s->shift_axis],
                          s->shift);

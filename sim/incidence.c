@@ -19,11 +19,15 @@ static int32_t skeleton_of(struct lh__incidence *in, const struct lh_comm *c)
         const struct lh__skeleton *s = &in->skeletons[i];
         if (s->axes == c->axes
             && (c->axes != 0
-                || (s->shift_axis == c->shift_axis && s->shift == c->shift)))
+                || (s->shift_axis == c->shift_axis && s->shift == c->shift
+                    && s->shift_kind == c->shift_kind)))
             return i;
     }
-    in->skeletons[in->n_skeletons] = (struct lh__skeleton){
-        .axes = c->axes, .shift_axis = c->shift_axis, .shift = c->shift};
+    in->skeletons[in->n_skeletons] =
+        (struct lh__skeleton){.axes = c->axes,
+                              .shift_axis = c->shift_axis,
+                              .shift_kind = c->shift_kind,
+                              .shift = c->shift};
     return in->n_skeletons++;
 }
 

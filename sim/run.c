@@ -217,12 +217,25 @@ static enum lh_status placed_run(struct head *head,
     return simulate(head, placed, scenario, ctx);
 }
 
+/* Learners that are told apart by when they are ready. */
+static bool is_loop(const struct lh_sim_point *p)
+{
+    return p->scenario->sync == LH_SYNC_ASYNC_DILOCO
+           && p->program->axes.size[LH_AXIS_DATA] > 1;
+}
+
 static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
 {
     const struct lh_sim_point *point = input;
     struct head *head = shared;
     struct lh__placed placed;
     double begin_s = wall_now_s();
+    if (is_loop(point)) {
+        lh_error(ctx, LH_NOWHERE,
+                 "sync.kind: async-diloco is no step that repeats; 'run', "
+                 "'compare' and 'solve' simulate it");
+        return LH_BAD_INPUT;
+    }
     enum lh_status st = lh__place(&placed, point, ctx);
     if (st == LH_OK)
         st = placed_run(head, &placed, point->scenario, ctx);

@@ -23,13 +23,20 @@ static void axes_by_stride(const struct lh_axes *axes, int order[LH_AXES])
     }
 }
 
-static lh_rank shifted(const struct lh_axes *axes, lh_rank rank,
-                       enum lh_axis axis, int shift)
+static lh_rank receiver_of(const struct lh__skeleton *s,
+                           const struct lh_axes *axes, lh_rank rank)
 {
-    int64_t size = axes->size[axis];
-    int64_t from = lh_axes_coordinate(axes, rank, axis);
-    int64_t to = ((from + shift) % size + size) % size;
-    return rank + (to - from) * axes->stride[axis];
+    int64_t from = lh_axes_coordinate(axes, rank, s->shift_axis);
+    int64_t to =
+        lh_shift_to(s->shift_kind, s->shift, axes->size[s->shift_axis], from);
+    return rank + (to - from) * axes->stride[s->shift_axis];
+}
+
+/* Where on the axis of a send stands who sends to a place. */
+static int64_t sender_of(const struct lh__skeleton *s, int64_t size, int64_t to)
+{
+    bool cyclic = s->shift_kind == LH_SHIFT_CYCLIC;
+    return lh_shift_to(s->shift_kind, cyclic ? -s->shift : s->shift, size, to);
 }
 
 /* Numbers the communicators and lists the members of each relative to its key
@@ -87,7 +94,7 @@ void lh__skeleton_members(const struct lh__skeleton *s,
     lh_rank key = skeleton_key(s, ranks->axes, comm);
     if (s->axes == 0) {
         out[0] = key;
-        out[1] = shifted(ranks->axes, key, s->shift_axis, s->shift);
+        out[1] = receiver_of(s, ranks->axes, key);
         return;
     }
     for (int64_t i = 0; i < s->n_members; i++)
@@ -107,7 +114,9 @@ static bool spans_blocks(const struct lh__skeleton *s,
 {
     for (int a = 0; a < LH_AXES; a++) {
         bool takes = s->axes ? lh__skeleton_spans(s, a)
-                             : a == (int)s->shift_axis && s->shift != 0;
+                             : a == (int)s->shift_axis
+                                   && (s->shift_kind != LH_SHIFT_CYCLIC
+                                       || s->shift != 0);
         if (takes && axes->size[a] > 1
             && axes->stride[a] >= axes->stride[cut_axis])
             return true;
@@ -150,12 +159,12 @@ void lh__skeleton_number(struct lh__skeleton *s, const struct lh__ranks *ranks,
     cut(s, ranks->axes, blocks);
 }
 
-/* The least number of a communicator with a member in the block; -1: its stage
- * takes no part.  Axes further in than the one cut start at 0. */
+/* The least number of a communicator with a member (a receiver) in the block;
+ * -1: its stage takes no part.  Axes further in than the one cut start at 0. */
 static int64_t first_number(const struct lh__skeleton *s,
                             const struct lh__ranks *ranks,
                             const struct lh__blocks *blocks, int32_t block,
-                            int stage_shift)
+                            bool as_receiver)
 {
     const struct lh_axes *axes = ranks->axes;
     lh_rank rank = blocks->block[block].first;
@@ -165,9 +174,10 @@ static int64_t first_number(const struct lh__skeleton *s,
             || axes->stride[a] < axes->stride[blocks->axis])
             continue;
         int64_t at = lh_axes_coordinate(axes, rank, (enum lh_axis)a);
+        if (as_receiver && a == (int)s->shift_axis)
+            at = sender_of(s, axes->size[a], at);
         if (a == LH_AXIS_PIPELINE) {
-            int64_t size = axes->size[a];
-            at = s->slot[((at - stage_shift) % size + size) % size];
+            at = s->slot[at];
             if (at < 0)
                 return -1;
         }
@@ -184,7 +194,7 @@ int64_t lh__skeleton_within(const struct lh__skeleton *s,
     *first = 0;
     if (!blocks->cut)
         return s->n_comms;
-    *first = first_number(s, ranks, blocks, block, 0);
+    *first = first_number(s, ranks, blocks, block, false);
     if (*first < 0)
         return 0;
     return s->n_inner * blocks->block[block].places;
@@ -195,8 +205,7 @@ int64_t lh__skeleton_outer(const struct lh__skeleton *s,
                            const struct lh__blocks *blocks, int32_t block,
                            bool as_receiver)
 {
-    int64_t first =
-        first_number(s, ranks, blocks, block, as_receiver ? s->shift : 0);
+    int64_t first = first_number(s, ranks, blocks, block, as_receiver);
     return first < 0 ? -1 : first / s->n_inner;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Skeletons: the communicators that a set of axes, or a shift along the
- * pipeline, cuts the ranks into, and how they lie to the blocks.
+ * pipeline or between pairs, cuts the ranks into, and how they lie to the
+ * blocks.
  *
  * Under a cut, a skeleton either stays within blocks (a run of consecutive
  * communicators stands in each), or spans them: then communicator k + K o, of
@@ -16,6 +17,7 @@
 struct lh__skeleton {
     unsigned axes; /* spanned; 0: a send */
     enum lh_axis shift_axis;
+    enum lh_shift shift_kind;
     int shift;
     int64_t n_members;
     int64_t *offset;        /* [n_members] rank - key rank; of a send unused */

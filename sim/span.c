@@ -128,6 +128,7 @@ static int32_t hop_kind_of(struct maker *m, const struct outer *o, int64_t from,
                            side == LH__TO ? 0 : block[a].n,
                            side == LH__FROM ? 0 : block[b].n,
                            side,
+                           a == b, /* a send to itself crosses nothing */
                            o->inner_kind};
     int32_t kind = lh__intern(&m->kinds, key, sizeof key / sizeof key[0]);
     if (kind < span->n_hop_kinds)

@@ -187,6 +187,20 @@ static bool islands_fit(const struct draw *d, int size)
     return begin % size == 0;
 }
 
+static void settle_gossip(struct draw *d)
+{
+    struct islands *s = &d->islands;
+    int n = draw_data(d) / s->size;
+    if (s->kind != LH_SYNC_GOSSIP)
+        return;
+    s->flat = s->exchanges = d->ideal = false;
+    s->hypercube = s->hypercube && (n & (n - 1)) == 0;
+    if (s->outer)
+        s->compression = 0;
+    if (s->every > 8)
+        s->every = 8;
+}
+
 /* Not with hashed routes: islands that collide on cables and do not wait for
  * each other amplify the rounding that tells the engines apart; so do several
  * of a site, and take few steps. */
@@ -214,8 +228,9 @@ static void settle_islands(struct draw *d)
         s->fragments = 1;
         s->sequential = false;
     }
-    if (s->kind == LH_SYNC_LOCAL_SGD)
+    if (s->kind == LH_SYNC_LOCAL_SGD || s->kind == LH_SYNC_GOSSIP)
         s->on_host = false;
+    settle_gossip(d);
     if (s->fragments > s->every)
         s->fragments = s->every;
     if (s->overlap >= s->every)
@@ -485,14 +500,36 @@ static void draw_library(struct draw *d)
     d->sites[0].parts = 8;
 }
 
+/* Of parts of sites, or of three alike, of which one rests. */
+static void draw_pairs(struct draw *d, uint64_t *r)
+{
+    d->islands = (struct islands){.kind = LH_SYNC_GOSSIP,
+                                  .size = 1 + below(r, 4),
+                                  .every = 1 + below(r, 8),
+                                  .overlap = one_in(r, 2) ? 0 : 1,
+                                  .payload = below(r, 4),
+                                  .compression = below(r, 4),
+                                  .hypercube = one_in(r, 2),
+                                  .outer = one_in(r, 2)};
+    if (one_in(r, 2))
+        return;
+    d->n_sites = 3;
+    d->stages_across = false;
+    d->sites[1].parts = d->sites[2].parts = d->sites[0].parts;
+    d->islands.size = d->sites[0].parts;
+}
+
 static void draw_islands(struct draw *d)
 {
     static const enum lh_sync_kind kinds[] = {LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
                                               LH_SYNC_STREAMING_DILOCO,
                                               LH_SYNC_STREAMING_DILOCO};
     uint64_t state = mix(d->seed + 13), *r = &state;
-    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2))
+    if (d->shard > 0 ? !one_in(r, 5) : !one_in(r, 2)) {
+        if (one_in(r, 4))
+            draw_pairs(d, r);
         return;
+    }
     d->islands = (struct islands){
         .kind = kinds[below(r, LH_COUNT(kinds))],
         .size = one_in(r, 3) ? 1 + below(r, 4) : d->sites[0].parts,
@@ -710,6 +747,7 @@ void draw_shrink(struct draw *d, int way)
         d->islands.payload = 0;
         d->islands.exchanges = d->islands.on_host = false;
         d->islands.flat = false;
+        d->islands.hypercube = d->islands.outer = false;
         d->islands.compression = 0;
         break;
     default: shrink_plan(d, way - 17);

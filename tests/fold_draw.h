@@ -69,7 +69,8 @@ struct islands {
     int every, fragments, overlap, payload;
     bool sequential, exchanges, on_host;
     int compression;
-    bool flat; /* one reduction of everything */
+    bool flat;             /* one reduction of everything */
+    bool hypercube, outer; /* pairs; what they average */
 };
 
 struct draw {

@@ -74,6 +74,8 @@ enum feature {
     FLAT_ISLANDS,
     CAMPUSES,
     COMPRESSED,
+    PAIRS,
+    RESTS,
     IDEAL,
     STREAMS_LAYERS,
     MERGES_LATER,
@@ -162,6 +164,8 @@ static const char *const feature_names[N_FEATURES] = {
     [CAMPUSES] = "islands of several sites",
     [FLAT_ISLANDS] = "islands, all in one reduction",
     [COMPRESSED] = "islands that compress",
+    [PAIRS] = "islands that meet in pairs",
+    [RESTS] = "of which one rests",
     [IDEAL] = "ideal models",
     [STREAMS_LAYERS] = "fragments, one after the other",
     [MERGES_LATER] = "fragments merged steps later",
@@ -443,6 +447,8 @@ static void plan_tally(bool *has, const struct draw *d)
                     && d->islands.size > d->sites[0].parts;
     has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
     has[COMPRESSED] = has[ISLANDS] && d->islands.compression > 0;
+    has[PAIRS] = has[ISLANDS] && d->islands.kind == LH_SYNC_GOSSIP;
+    has[RESTS] = has[PAIRS] && draw_data(d) / d->islands.size % 2 == 1;
     has[IDEAL] = d->ideal;
     has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
     has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;
@@ -503,8 +509,8 @@ void features_count(int *count, const struct draw *d, struct pair *p)
 
 static bool is_fault(enum feature f)
 {
-    return f == OUTAGES || f == DETOURS || f == STRAGGLERS || f == LATE_STRAGGLERS
-           || f == SLOW_LINKS;
+    return f == OUTAGES || f == DETOURS || f == STRAGGLERS
+           || f == LATE_STRAGGLERS || f == SLOW_LINKS;
 }
 
 /* Of five hundred draws.  The steady state is found at once or not: the last

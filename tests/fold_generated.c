@@ -161,7 +161,13 @@ void generated_equals_refined_at_thousands(void)
         {"training.global_batch", "1024"},
         {"sites[0].fabric.name", "h100-roce-pods"},
         {"sites[0].fabric.group", "[2, 16]"}};
+    const struct lh_setting pairs[] = {{"sites[0].gpus", "4096"},
+                                       {"sites[1].gpus", "2048"},
+                                       {"training.global_batch", "768"},
+                                       {"sync.kind", "gossip"},
+                                       {"sync.island", "16"}};
     large_is_the_same(equal, LH_COUNT(equal), true);
+    large_is_the_same(pairs, LH_COUNT(pairs), true);
     large_is_the_same(short_pod, LH_COUNT(short_pod), true);
     large_is_the_same(stages, LH_COUNT(stages), true);
     large_is_the_same(tree, LH_COUNT(tree), true);

@@ -210,24 +210,31 @@ static void put_islands(struct lh_text *t, const struct islands *s)
     static const char *const kinds[] = {[LH_SYNC_LOCAL_SGD] = "local-sgd",
                                         [LH_SYNC_DILOCO] = "diloco",
                                         [LH_SYNC_STREAMING_DILOCO] =
-                                            "streaming-diloco"};
+                                            "streaming-diloco",
+                                        [LH_SYNC_GOSSIP] = "gossip"};
     if (s->kind == LH_SYNC_EVERY_STEP)
         return;
     lh_text_printf(t,
                    ", kind: %s,\n  island: %d, every: %d, overlap: %d, "
-                   "payload_bits: %d, reduction: %s",
+                   "payload_bits: %d",
                    kinds[s->kind], s->size, s->every, s->overlap,
-                   32 >> s->payload,
-                   s->exchanges ? "exchange"
-                   : s->flat    ? "flat"
-                                : "all-reduce");
+                   32 >> s->payload);
+    if (s->kind == LH_SYNC_GOSSIP)
+        lh_text_printf(t, ", pairs: %s, average: %s",
+                       s->hypercube ? "hypercube" : "tournament",
+                       s->outer ? "outer" : "weights");
+    else
+        lh_text_printf(t, ", reduction: %s",
+                       s->exchanges ? "exchange"
+                       : s->flat    ? "flat"
+                                    : "all-reduce");
     static const char *const compressions[] = {"none", "top-k", "demo",
                                                "low-rank"};
     lh_text_printf(t, ", compression: %s", compressions[s->compression]);
     if (s->kind == LH_SYNC_STREAMING_DILOCO)
         lh_text_printf(t, ",\n  fragments: %d, pattern: %s", s->fragments,
                        s->sequential ? "sequential" : "strided");
-    if (s->kind != LH_SYNC_LOCAL_SGD)
+    if (s->kind != LH_SYNC_LOCAL_SGD && s->kind != LH_SYNC_GOSSIP)
         lh_text_printf(t, ", on_host: %s", s->on_host ? "true" : "false");
 }
 

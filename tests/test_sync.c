@@ -229,6 +229,23 @@ static void what_is_left_out_is_what_would_have_been(void)
                   cycle_s(in_vain, "diloco", 40, ""), 1e-10);
 }
 
+/* A reduction that ends some steps after it is sent takes multiprocessors from
+ * those; they agree with each other, and are not what is left out. */
+static void what_is_left_out_has_no_reduction_beside_it(void)
+{
+    static const char sites[] =
+        "longhaul: 1\nmodel: mpt-125m\n"
+        "training: {global_batch: 64, sequence_length: 2048}\n"
+        "plan: {pipeline: 2}\n"
+        "sites:\n  - {name: a, gpus: 8, device: h100-sxm}\n"
+        "  - {name: b, gpus: 8, device: h100-sxm}\n" FIBRE("20");
+    double short_s = cycle_s(sites, "diloco", 12, ", overlap: 10");
+    double step_s =
+        (cycle_s(sites, "diloco", 14, ", overlap: 10") - short_s) / 2;
+    LH_CHECK_NEAR(cycle_s(sites, "diloco", 100, ", overlap: 10"),
+                  short_s + 88 * step_s, 1e-9);
+}
+
 /* Two sites of four: a quarter of the weights each, S = N in all. */
 static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
 {
@@ -365,6 +382,8 @@ int main(void)
          a_cut_delays_the_cycle_by_its_length},
         {"what is left out is what would have been",
          what_is_left_out_is_what_would_have_been},
+        {"what is left out has no reduction beside it",
+         what_is_left_out_has_no_reduction_beside_it},
         {"bytes on the fibre are the payload once a cycle",
          bytes_on_the_fibre_are_the_payload_once_a_cycle},
         {"an island may be a campus", an_island_may_be_a_campus},

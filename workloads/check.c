@@ -40,7 +40,8 @@ static bool is_sending(enum lh_stream stream)
 {
     return stream == LH_STREAM_FORWARD_SEND || stream == LH_STREAM_BACKWARD_SEND
            || stream == LH_STREAM_RETURN_FORWARD_SEND
-           || stream == LH_STREAM_RETURN_BACKWARD_SEND;
+           || stream == LH_STREAM_RETURN_BACKWARD_SEND
+           || stream == LH_STREAM_PEER_SEND;
 }
 
 static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
@@ -126,6 +127,17 @@ static bool loads_fine(const struct lh_program *p, const struct lh_comm *comm)
     return comm->collective == LH_ALL_TO_ALL;
 }
 
+/* Along other axes a stage sends to itself. */
+static bool stages_fine(const struct lh_comm *comm, const struct row_use *use,
+                        int64_t n)
+{
+    if (comm->shift_axis != LH_AXIS_PIPELINE)
+        return use->sender == use->receiver;
+    return comm->shift_kind == LH_SHIFT_CYCLIC
+           && lh_shift_to(LH_SHIFT_CYCLIC, comm->shift, n, use->sender)
+                  == use->receiver;
+}
+
 static enum lh_status check_row(const struct lh_program *p, int32_t row,
                                 const struct row_use *use, struct lh_ctx *ctx)
 {
@@ -136,8 +148,7 @@ static enum lh_status check_row(const struct lh_program *p, int32_t row,
 
     if (comm->collective == LH_SEND)
         fine = fine && use->sender >= 0 && use->receiver >= 0
-               && comm->shift_axis == LH_AXIS_PIPELINE
-               && ((use->sender + comm->shift) % n + n) % n == use->receiver;
+               && stages_fine(comm, use, n);
     else
         fine = fine && use->member >= 0 && comm->axes != 0;
     if (fine)
@@ -209,6 +220,7 @@ static int32_t next_send(const struct lh_program *p,
 
         if (op->kind == LH_OP_COMM && op->stream == stream
             && p->comms[op->comm].collective == LH_SEND
+            && p->comms[op->comm].shift_axis == LH_AXIS_PIPELINE
             && p->comms[op->comm].shift == shift)
             return i;
     }

@@ -92,7 +92,7 @@ static void emit_gates(struct lh__builder *b, int32_t *gates, int64_t layer)
     for (int64_t f = 0; has_islands(b) && f < lh__fragments(&s->outer); f++) {
         if (one ? layer > 0 : lh__fragment_share(s, layer, f) == 0.0)
             continue;
-        b->turn = (int32_t)(lh__merge_turn(&s->outer, f) % s->outer.every) + 1;
+        b->turn = (int32_t)(lh__merge_turn(s, f) % s->outer.every) + 1;
         *gate_at(b, gates, layer, f) = compute(b, 0.0, LH_TASK_OUTER, layer);
     }
     b->turn = 0;

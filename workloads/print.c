@@ -170,15 +170,19 @@ static bool row_equal(const struct lh_comm *a, const struct lh_comm *b)
 {
     return a->collective == b->collective && a->axes == b->axes
            && a->shift_axis == b->shift_axis && a->shift == b->shift
-           && a->bytes == b->bytes && a->category == b->category
-           && a->load == b->load && strcmp(a->algorithm, b->algorithm) == 0;
+           && a->shift_kind == b->shift_kind && a->bytes == b->bytes
+           && a->category == b->category && a->load == b->load
+           && strcmp(a->algorithm, b->algorithm) == 0;
 }
 
 static void print_row(struct lh_text *out, const struct lh_comm *comm)
 {
     lh_text_printf(out, "%s of %s", lh_collective_name(comm->collective),
                    human(out, comm->bytes, LH_DIM_BYTES));
-    if (comm->collective == LH_SEND)
+    if (comm->collective == LH_SEND && comm->shift_kind != LH_SHIFT_CYCLIC)
+        lh_text_printf(out, ", pairs of %s, round %d",
+                       axis_names[comm->shift_axis], comm->shift + 1);
+    else if (comm->collective == LH_SEND)
         lh_text_printf(out, ", %s %+d", axis_names[comm->shift_axis],
                        comm->shift);
     for (int i = 0; i < LH_AXES; i++)

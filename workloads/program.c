@@ -304,7 +304,9 @@ enum lh_status lh_program_build(struct lh_program *out,
     program.comms = rows.at;
     program.micro_batches = fit.n_micro_batches;
     program.cycle_steps =
-        scenario->sync == LH_SYNC_EVERY_STEP ? 1 : scenario->outer.every;
+        scenario->sync == LH_SYNC_EVERY_STEP
+            ? 1
+            : scenario->outer.every * lh__outer_rounds(scenario);
     program.tokens =
         scenario->training.global_batch * scenario->training.sequence_length;
     if (!ideal)

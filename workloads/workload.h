@@ -520,7 +520,13 @@ double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
                           int64_t fragment);
 /* Steps of the cycle, from 1, in which a fragment is sent and merged. */
 int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment);
-int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment);
+int32_t lh__merge_turn(const struct lh_scenario *s, int64_t fragment);
+/* gossip.c: rounds of a cycle, else 1; bytes of a parameter through memory at
+ * the merge; sends to the partner of a round and returns the op that has its
+ * own. */
+int64_t lh__outer_rounds(const struct lh_scenario *s);
+double lh__gossip_merge_bytes(const struct lh_outer *outer);
+int32_t lh__gossip_swap(struct lh__builder *b, double bytes, int64_t round);
 /* compression.c: bytes of n parameters on the way (of an all-gather: its
  * output); through memory, a parameter, before they are sent; at the merge; in
  * memory, a parameter. */

@@ -72,8 +72,10 @@ enum lh_stream {
     LH_STREAM_RETURN_FORWARD_RECV, /* pass the other way                     */
     LH_STREAM_RETURN_BACKWARD_SEND,
     LH_STREAM_RETURN_BACKWARD_RECV,
+    LH_STREAM_PEER_SEND,     /* what pairs of islands exchange */
+    LH_STREAM_PEER_RECV,
 };
-enum { LH_STREAMS = LH_STREAM_RETURN_BACKWARD_RECV + 1 };
+enum { LH_STREAMS = LH_STREAM_PEER_RECV + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
@@ -131,13 +133,24 @@ static inline bool lh_copies_equal(struct lh_copies a, struct lh_copies b)
     return a.visits == b.visits && a.domains_max == b.domains_max;
 }
 
+/* To whom a place of an axis of `size` sends.  The pairs of a round send to
+ * each other: of a tournament, in which all meet all, and of a hypercube (size
+ * a power of two), in which the places differ in bit `round`. */
+enum lh_shift { LH_SHIFT_CYCLIC, LH_SHIFT_TOURNAMENT, LH_SHIFT_HYPERCUBE };
+int64_t lh_shift_to(enum lh_shift kind, int shift_or_round, int64_t size,
+                    int64_t from);
+/* Rounds until all pairs have met. */
+int64_t lh_shift_rounds(enum lh_shift kind, int64_t size);
+
 /* One communication of the step.  Collective: the members are all ranks that
  * agree with a rank outside `axes`.  Send: from a rank to the one `shift`
- * further (cyclic) on `shift_axis`. */
+ * further (cyclic) on `shift_axis`, or to its partner there in round
+ * `shift`. */
 struct lh_comm {
     enum lh_collective collective;
     unsigned axes;             /* set of LH_AXIS_BIT; 0 for a send */
     enum lh_axis shift_axis;
+    enum lh_shift shift_kind;
     int shift;
     double bytes;              /* S: all-reduce: the buffer; reduce-scatter: the
                                   input; all-gather: the output; all-to-all:

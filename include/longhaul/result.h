@@ -8,6 +8,7 @@
 #ifndef LONGHAUL_RESULT_H
 #define LONGHAUL_RESULT_H
 
+#include <longhaul/async.h>
 #include <longhaul/rl.h>
 #include <longhaul/trace.h>
 
@@ -121,6 +122,38 @@ enum lh_status lh_rl_check(const struct lh_scenario *s, struct lh_ctx *ctx)
 int64_t lh_rl_first_gpu(const struct lh_scenario *s, int fleet);
 int64_t lh_rl_judge_gpu(const struct lh_scenario *s, int verifier);
 
+/* ---- learners and a server ------------------------------------------------- */
+
+/* Of the learners of a site, which are alike. */
+struct lh_async_site {
+    int site;
+    int64_t learners, first;     /* of all, in the order of the sites */
+    int64_t gpus;                /* of a learner */
+    struct lh_async_learner of;
+    double step_s;               /* waiting included, mean of them */
+    double wan_s, wait_s;        /* of these, a step */
+    double exchange_s, held_s;   /* of a round */
+};
+
+struct lh_async_report {
+    int n_sites;                 /* that hold learners */
+    struct lh_async_site *sites;
+    int64_t n;                   /* learners */
+    double bytes;                /* of a push, one copy */
+    double apply_s;
+    double wait_frac;            /* of the accelerators' time: still */
+    struct lh_async_result *result;
+};
+
+/* Simulates the learners of every site and the loop between them; the result
+ * is of as much time as all together take for a step's tokens. */
+enum lh_status lh_async_run(struct lh_async_report *out,
+                            struct lh_result *result,
+                            const struct lh_scenario *s,
+                            const struct lh_program *program,
+                            const struct lh_topology *topology, int jobs,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+
 /* What the writers are handed. one_site: NULL for one-site scenarios. */
 struct lh_report {
     const struct lh_scenario *scenario;
@@ -135,6 +168,7 @@ struct lh_report {
                                     holds: it is never the same twice */
     const struct lh_rl_report *rl; /* NULL: plain training; else all above is
                                       the trainer's step */
+    const struct lh_async_report *async; /* NULL: islands agree in steps */
 };
 
 /* The fullest accelerators: of the stage, and on the device of it, whose need

@@ -409,7 +409,8 @@ bool lh_reliability_is_on(const struct lh_reliability *r);
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
-                    LH_SYNC_STREAMING_DILOCO };
+                    LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP,
+                    LH_SYNC_ASYNC_DILOCO };
 enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
 enum lh_reduction { LH_REDUCTION_ALL_REDUCE, LH_REDUCTION_EXCHANGE,
                     LH_REDUCTION_FLAT };
@@ -418,6 +419,26 @@ enum lh_pattern { LH_PATTERN_STRIDED, LH_PATTERN_SEQUENTIAL,
 
 enum lh_compression { LH_COMPRESSION_NONE, LH_COMPRESSION_TOP_K,
                       LH_COMPRESSION_DEMO, LH_COMPRESSION_LOW_RANK };
+
+/* Of gossip: which islands meet, and what of them is averaged. */
+enum lh_pairs { LH_PAIRS_TOURNAMENT, LH_PAIRS_HYPERCUBE };
+enum lh_average { LH_AVERAGE_WEIGHTS, LH_AVERAGE_OUTER };
+
+/* Steps of a round: as many of all, or in proportion to speed. */
+enum lh_local_steps { LH_STEPS_FIXED, LH_STEPS_BY_SPEED };
+
+/* Of async-diloco: when a server makes an outer step, of learners (islands)
+ * that push on their own. */
+struct lh_async {
+    const char *server_name;  /* site */
+    int server;
+    int64_t quorum;           /* pushes that make a step */
+    double grace_s;           /* it waits for more of them */
+    int64_t max_staleness;    /* outer steps; -1: any */
+    enum lh_local_steps local_steps;
+    double server_bytes_per_s; /* memory of the server; INFINITY: no limit */
+    int64_t rounds;           /* simulated, of the slowest learner */
+};
 
 /* Of islands (neighbouring replicas that agree in every step) with each other,
  * once in `every` steps. */
@@ -431,6 +452,9 @@ struct lh_outer {
     enum lh_reduction reduction;
     enum lh_compression compression;
     double keep_frac;         /* numbers sent over parameters */
+    enum lh_pairs pairs;
+    enum lh_average average;
+    struct lh_async async;
     bool on_host;             /* outer parameters and momentum */
     double host_bytes_per_s;  /* of an accelerator to its host, each way */
 };
@@ -647,6 +671,10 @@ int lh_scenario_differences(struct lh_difference **out,
                             const struct lh_scenario *a,
                             const struct lh_scenario *b,
                             struct lh_arena *arena);
+/* A learner of async-diloco at a site as a scenario of its own, with its part
+ * of the batch. */
+void lh_scenario_learner(struct lh_scenario *out, const struct lh_scenario *s,
+                         int site, struct lh_ctx *ctx);
 /* The trainer of an RL scenario as a scenario of its own: its accelerators in
  * one site, a step of `batch` packed sequences, whose tokens see on average as
  * much as in a window of `window` tokens (0: all). */

@@ -102,6 +102,29 @@ enum lh_status lh_sim_run_here(struct lh_trace *out,
                                const struct lh_sim_point *point,
                                struct lh_ctx *ctx) LH_MUST_USE;
 
+/* A workload that decides as it goes, in a forked child: a state machine that
+ * sees the engine alone.  Channel i is route i: `flows` transfers side by side,
+ * from accelerators that stand as `from` does to such as `to` (equal: by the
+ * software alone), each over a NIC and a scale-up link of its own, all over the
+ * same gateways and fibres; what is sent on it is the bytes of one. */
+struct lh_sim_route {
+    int64_t from, to;
+    int64_t flows;
+};
+struct lh_sim_dynamic {
+    const struct lh_topology *topology;
+    int32_t n_routes;
+    const struct lh_sim_route *routes;
+    double base_s;             /* software latency, as of a collective case   */
+    enum lh_status (*work)(void *out, const struct lh_engine *engine,
+                           const void *input, struct lh_ctx *ctx);
+    const void *input;
+};
+/* out: `bytes`, flat, zeroed before. */
+enum lh_status lh_sim_dynamic(void *out, size_t bytes,
+                              const struct lh_sim_dynamic *d,
+                              struct lh_ctx *ctx) LH_MUST_USE;
+
 void lh_trace_print(struct lh_text *out, const struct lh_trace *trace,
                     const struct lh_program *program);
 /* The classes that a run of the point would simulate, and what tells them

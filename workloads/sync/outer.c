@@ -9,6 +9,9 @@
  *   diloco            pseudo-gradient, the outer parameters less the island's;
  *                     its mean into an outer optimiser, Nesterov momentum
  *                     (Douillard et al. 2023, arXiv:2311.08105)
+ *   gossip            with one other island at a time (gossip.c)
+ *   async-diloco      with a server, when an island is ready (async.c): here is
+ *                     what goes through memory before and after
  *   streaming-diloco  the same fragment by fragment, P of them, merged tau =
  *                     sync.overlap steps after they are sent (Douillard et al.
  *                     2025, arXiv:2501.18512)
@@ -42,6 +45,7 @@
 /* Bytes a parameter through memory. */
 static const double send_bytes = 12.0, merge_bytes = 26.0;
 static const double mean_send_bytes = 4.0, mean_merge_bytes = 10.0;
+static const double learner_merge_bytes = 14.0, learner_state_bytes = 4.0;
 static const double host_merge_bytes = 10.0, host_link_bytes = 8.0;
 
 double lh__payload_bytes(const struct lh_outer *outer)
@@ -55,9 +59,28 @@ double lh__payload_bytes(const struct lh_outer *outer)
     return 4.0;
 }
 
+static bool is_gossip(const struct lh__fit *fit)
+{
+    return fit->scenario->sync == LH_SYNC_GOSSIP;
+}
+
+static bool is_async(const struct lh__fit *fit)
+{
+    return fit->scenario->sync == LH_SYNC_ASYNC_DILOCO;
+}
+
+/* Without an outer optimiser? */
 static bool is_mean(const struct lh__fit *fit)
 {
-    return fit->scenario->sync == LH_SYNC_LOCAL_SGD;
+    return fit->scenario->sync == LH_SYNC_LOCAL_SGD
+           || (is_gossip(fit)
+               && fit->scenario->outer.average == LH_AVERAGE_WEIGHTS);
+}
+
+/* Islands whose numbers arrive where they are compressed one by one. */
+static int64_t islands_heard(const struct lh__fit *fit)
+{
+    return is_gossip(fit) ? 1 : fit->islands;
 }
 
 /* ---- fragments ----------------------------------------------------------- */
@@ -65,6 +88,13 @@ static bool is_mean(const struct lh__fit *fit)
 int64_t lh__fragments(const struct lh_outer *outer)
 {
     return outer->fragments > 1 ? outer->fragments : 1;
+}
+
+/* Of a cycle: fragments, each once, or rounds of the whole. */
+static int64_t agreements(const struct lh__fit *fit)
+{
+    return lh__fragments(&fit->scenario->outer)
+           * lh__outer_rounds(fit->scenario);
 }
 
 double lh__fragment_share(const struct lh_scenario *s, int64_t layer,
@@ -95,9 +125,10 @@ struct share {
 };
 
 static struct share share_of(const struct lh__fit *fit, int stage,
-                             int64_t fragment)
+                             int64_t agreement)
 {
     struct share sum = {0.0, 0.0};
+    int64_t fragment = is_gossip(fit) ? 0 : agreement;
 
     for (int c = 0; c < fit->n_chunks; c++) {
         const struct lh__chunk *chunk = lh__fit_chunk(fit, stage, c);
@@ -130,11 +161,22 @@ int32_t lh__send_turn(const struct lh_outer *outer, int64_t fragment)
     return (int32_t)((fragment + 1) * outer->every / lh__fragments(outer));
 }
 
-int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment)
+int32_t lh__merge_turn(const struct lh_scenario *s, int64_t fragment)
 {
-    int64_t turn = lh__send_turn(outer, fragment) + outer->overlap;
+    int64_t turn = lh__send_turn(&s->outer, fragment) + s->outer.overlap;
 
-    return (int32_t)((turn - 1) % outer->every + 1);
+    return (int32_t)((turn - 1) % (s->outer.every * lh__outer_rounds(s)) + 1);
+}
+
+/* Of what is on its way: of gossip the partner's is received beside it, of a
+ * learner what the server has made of it. */
+static double copies(const struct lh__fit *fit)
+{
+    if (is_async(fit))
+        return 2.0;
+    if (!is_gossip(fit))
+        return 1.0;
+    return fit->scenario->outer.average == LH_AVERAGE_OUTER ? 4.0 : 2.0;
 }
 
 /* Of an accelerator of a stage, beside the inner optimiser's: 8 bytes a
@@ -142,7 +184,10 @@ int32_t lh__merge_turn(const struct lh_outer *outer, int64_t fragment)
 double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
 {
     const struct lh_outer *outer = &fit->scenario->outer;
-    double most = 0.0, sum = 0.0, state = is_mean(fit) ? 0.0 : 8.0;
+    double most = 0.0, sum = 0.0;
+    double state = is_mean(fit)    ? 0.0
+                   : is_async(fit) ? learner_state_bytes
+                                   : 8.0;
     int64_t flying;
 
     if (fit->scenario->sync == LH_SYNC_EVERY_STEP)
@@ -157,7 +202,8 @@ double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
     }
     return (outer->on_host ? 0.0 : state) * sum
            + lh__compressed_state_bytes(outer) * sum
-           + (double)flying * lh__wire_bytes(outer, most, fit->islands);
+           + (double)flying * copies(fit)
+                 * lh__wire_bytes(outer, most, islands_heard(fit));
 }
 
 /* ---- ops ----------------------------------------------------------------- */
@@ -177,7 +223,7 @@ bool lh__outer_sends(const struct lh__fit *fit)
 {
     bool flat = fit->scenario->outer.reduction == LH_REDUCTION_FLAT;
 
-    return fit->islands > 1 || (flat && fit->data > 1);
+    return !is_async(fit) && (fit->islands > 1 || (flat && fit->data > 1));
 }
 
 int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
@@ -196,20 +242,22 @@ int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
 }
 
 /* Returns the op after which it has arrived. */
-static int32_t send(struct lh__builder *b, int64_t fragment)
+static int32_t send(struct lh__builder *b, int64_t agreement)
 {
     const struct lh_outer *outer = &b->fit->scenario->outer;
-    double n = shard_parameters(b->fit, share_of(b->fit, b->stage, fragment));
-    double bytes = lh__wire_bytes(outer, n, b->fit->islands);
+    double n = shard_parameters(b->fit, share_of(b->fit, b->stage, agreement));
+    double bytes = lh__wire_bytes(outer, n, islands_heard(b->fit));
     double memory = (is_mean(b->fit) ? mean_send_bytes : send_bytes)
                     + lh__compressed_send_bytes(outer);
     int32_t op;
 
     lh__emit_cut(b);
-    b->turn = lh__send_turn(outer, fragment);
+    b->turn = lh__send_turn(outer, agreement);
     op = compute(b, n * memory, 0.0);
     if (!lh__outer_sends(b->fit))
         return op;
+    if (is_gossip(b->fit))
+        return lh__gossip_swap(b, bytes, agreement);
     if (lh__is_gathered(outer))
         return lh__outer_reduce(b, LH_ALL_GATHER, bytes);
     if (outer->reduction != LH_REDUCTION_EXCHANGE)
@@ -238,21 +286,24 @@ static void gather(struct lh__builder *b, struct share share)
     lh__emit_dep(b, b->first_compute, ~op);
 }
 
-static int32_t merge(struct lh__builder *b, int64_t fragment)
+static int32_t merge(struct lh__builder *b, int64_t agreement)
 {
     const struct lh_scenario *s = b->fit->scenario;
-    struct share share = share_of(b->fit, b->stage, fragment);
+    struct share share = share_of(b->fit, b->stage, agreement);
     double n = shard_parameters(b->fit, share);
-    double bytes = is_mean(b->fit)    ? mean_merge_bytes
+    double bytes = is_gossip(b->fit)  ? lh__gossip_merge_bytes(&s->outer)
+                   : is_async(b->fit) ? learner_merge_bytes
+                   : is_mean(b->fit)  ? mean_merge_bytes
                    : s->outer.on_host ? host_merge_bytes
                                       : merge_bytes;
     int32_t op;
 
     lh__emit_cut(b);
-    b->turn = lh__merge_turn(&s->outer, fragment);
+    b->turn = lh__merge_turn(s, agreement);
     op = compute(
         b,
-        n * bytes + lh__compressed_merge_bytes(&s->outer, n, b->fit->islands),
+        n * bytes
+            + lh__compressed_merge_bytes(&s->outer, n, islands_heard(b->fit)),
         s->outer.on_host ? n * host_link_bytes : 0.0);
     if (s->plan.zero == 0 && b->fit->data > 1
         && s->outer.reduction != LH_REDUCTION_FLAT)
@@ -265,7 +316,7 @@ static int32_t merge(struct lh__builder *b, int64_t fragment)
 static void for_fragments(struct lh__builder *b, int32_t *ops,
                           int32_t (*each)(struct lh__builder *, int64_t))
 {
-    for (int64_t f = 0; f < lh__fragments(&b->fit->scenario->outer); f++)
+    for (int64_t f = 0; f < agreements(b->fit); f++)
         ops[f] =
             share_of(b->fit, b->stage, f).all > 0.0 ? each(b, f) : LH__NO_OP;
     lh__emit_cut(b);
@@ -277,7 +328,7 @@ static void for_fragments(struct lh__builder *b, int32_t *ops,
 static void send_and_merge(struct lh__builder *b, int32_t *merges)
 {
     const struct lh_outer *outer = &b->fit->scenario->outer;
-    int64_t n = lh__fragments(outer);
+    int64_t n = agreements(b->fit);
     int32_t *sent = LH_NEW(b->ctx->arena, int32_t, (size_t)n);
 
     if (outer->overlap == 0) {
@@ -297,7 +348,7 @@ void lh__outer_emit(struct lh__builder *b)
 {
     if (b->fit->scenario->sync == LH_SYNC_EVERY_STEP)
         return;
-    b->n_merges = (int32_t)lh__fragments(&b->fit->scenario->outer);
+    b->n_merges = (int32_t)agreements(b->fit);
     b->merges = LH_NEW(b->ctx->arena, int32_t, (size_t)b->n_merges);
     send_and_merge(b, b->merges);
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Learners that push to a server when they are ready (sync.kind:
+ * async-diloco): what the state machine is handed, and what it finds.
+ * Equations and limits: docs/model.md, "Learners and a server".
+ */
+#ifndef LONGHAUL_ASYNC_H
+#define LONGHAUL_ASYNC_H
+
+#include <longhaul/engine.h>
+#include <longhaul/scenario.h>
+
+struct lh_async_learner {
+    int64_t steps;   /* of a round */
+    int64_t overlap; /* of these, that go on before it is merged; < steps */
+    double step_s;
+    double send_s, merge_s; /* through memory, before and after */
+    lh_channel up, down;
+};
+
+struct lh_async_input {
+    const struct lh_async *async;
+    double apply_s;     /* an outer step of the server */
+    double bytes;       /* of a push, and of what comes back, on a channel */
+    int n;
+    const struct lh_async_learner *learners;
+};
+
+enum { LH_ASYNC_STALENESS = 64, LH_ASYNC_WARMUP = 5 };
+
+/* Of the rounds after warm-up; seconds are sums over them. */
+struct lh_async_times {
+    int64_t rounds;
+    double all_s;
+    double exchange_s; /* from the push to what comes back */
+    double held_s;     /* of these at the server */
+    double wan_s;      /* the learner stands still for a transfer, */
+    double wait_s;     /* or for others, at the server */
+};
+
+/* Flat. */
+struct lh_async_result {
+    int64_t versions;      /* outer steps after warm-up, in */
+    double versions_s;
+    int64_t pushed, received, applied, returned; /* of all, from the first on */
+    int staleness_n;       /* largest + 1 */
+    int64_t staleness[LH_ASYNC_STALENESS]; /* pushes after warm-up; the last: or
+                                              more */
+    int64_t staleness_max;
+    struct lh_async_times times[]; /* [n] */
+};
+
+static inline size_t lh_async_result_bytes(int n)
+{
+    return sizeof(struct lh_async_result)
+           + (size_t)n * sizeof(struct lh_async_times);
+}
+
+/* LH_FAILED if a push is lost. */
+enum lh_status lh_async_loop(struct lh_async_result *out,
+                             const struct lh_async_input *input,
+                             const struct lh_engine *engine,
+                             struct lh_ctx *ctx) LH_MUST_USE;
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Workloads that decide as they go: an engine with a channel a route, in a
+ * forked child, and a state machine that sees no more than that.
+ *
+ *   weight of a link   of NICs and scale-up 1: each flow of a route has its own
+ *                      of gateways and fibres the flows of the route
+ *   alpha, cap         those of a send from the first accelerator to the other
+ *
+ * Leaves out: the levels of a site's network above its NICs, which bear what
+ * NICs do unless they are oversubscribed; reroutes, faults and background.
+ */
+#include "engine.h"
+#include "flow.h"
+#include "fork.h"
+
+#include <longhaul/trace.h>
+
+#include <math.h>
+#include <string.h>
+
+struct wiring {
+    const struct lh_sim_dynamic *d;
+    struct lh_channel_spec *channels; /* [n_routes] */
+    int32_t *engine_link;             /* [links of the topology] -1 */
+    double *capacity;
+    int32_t n_links;
+    struct lh_ctx *ctx;
+};
+
+static bool is_shared(enum lh_link_kind kind)
+{
+    return kind == LH_LINK_GATEWAY || kind == LH_LINK_WAN;
+}
+
+static bool is_own(enum lh_link_kind kind)
+{
+    return kind == LH_LINK_NIC || kind == LH_LINK_SCALE_UP;
+}
+
+static int32_t engine_link(struct wiring *w, lh_link link)
+{
+    if (w->engine_link[link] < 0) {
+        w->capacity[w->n_links] =
+            lh_topology_link_capacity(w->d->topology, link);
+        w->engine_link[link] = w->n_links++;
+    }
+    return w->engine_link[link];
+}
+
+static void links_add(struct wiring *w, struct lh_channel_spec *spec,
+                      const struct lh__flow_shape *shape, int64_t flows)
+{
+    int32_t *links = LH_NEW(w->ctx->arena, int32_t, shape->n_limiting);
+    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, shape->n_limiting);
+
+    for (int32_t i = 0; i < shape->n_limiting; i++) {
+        enum lh_link_kind kind =
+            lh_topology_link_facts(w->d->topology, shape->links[i]).kind;
+
+        if (!is_shared(kind) && !is_own(kind))
+            continue;
+        links[spec->n_links] = engine_link(w, shape->links[i]);
+        weights[spec->n_links++] = is_shared(kind) ? flows : 1;
+    }
+    spec->links = links;
+    spec->weights = weights;
+}
+
+static enum lh_status channel_make(struct wiring *w, int32_t i)
+{
+    const struct lh_sim_route *r = &w->d->routes[i];
+    const int64_t ends[] = {r->from, r->to};
+    struct lh__flow_request request = {.collective = LH_SEND,
+                                       .algorithm = "auto",
+                                       .n = 2,
+                                       .accelerators = ends,
+                                       .base_s = w->d->base_s};
+    struct lh__flow_shape shape;
+
+    w->channels[i] = (struct lh_channel_spec){
+        .alpha_s = w->d->base_s, .phi = 1.0, .cap_bytes_per_s = INFINITY};
+    if (r->from == r->to)
+        return LH_OK;
+    enum lh_status st =
+        lh__flow_shape_make(&shape, &request, w->d->topology, w->ctx);
+    if (st != LH_OK)
+        return st;
+    w->channels[i].alpha_s = shape.alpha_s;
+    w->channels[i].cap_bytes_per_s = shape.cap_bytes_per_s;
+    links_add(w, &w->channels[i], &shape, r->flows);
+    return LH_OK;
+}
+
+static enum lh_status wire(struct lh_engine *out,
+                           const struct lh_sim_dynamic *d, struct lh_ctx *ctx)
+{
+    int32_t n = (int32_t)lh_topology_link_end(d->topology);
+    struct wiring w = {.d = d, .ctx = ctx};
+    enum lh_status st = LH_OK;
+
+    w.channels = LH_NEW(ctx->arena, struct lh_channel_spec, d->n_routes);
+    w.engine_link = LH_NEW(ctx->arena, int32_t, n);
+    w.capacity = LH_NEW(ctx->arena, double, n);
+    memset(w.engine_link, 0xff, (size_t)n * sizeof *w.engine_link);
+    for (int32_t i = 0; i < d->n_routes && st == LH_OK; i++)
+        st = channel_make(&w, i);
+    if (st == LH_OK)
+        st = lh__engine_open(out, w.n_links, w.capacity, ctx);
+    for (int32_t i = 0; i < d->n_routes && st == LH_OK; i++)
+        lh__engine_channel(out, &w.channels[i]);
+    return st;
+}
+
+static enum lh_status child(void *shared, const void *input, struct lh_ctx *ctx)
+{
+    const struct lh_sim_dynamic *d = input;
+    struct lh_engine engine;
+    enum lh_status st = wire(&engine, d, ctx);
+
+    return st == LH_OK ? d->work(shared, &engine, d->input, ctx) : st;
+}
+
+enum lh_status lh_sim_dynamic(void *out, size_t bytes,
+                              const struct lh_sim_dynamic *d,
+                              struct lh_ctx *ctx)
+{
+    struct lh__job job = {.bytes = bytes, .input = d, .work = child};
+    enum lh_status st = lh__fork_all(&job, 1, 1, ctx);
+
+    if (st == LH_OK)
+        memcpy(out, job.shared, bytes);
+    lh__fork_end(&job, 1);
+    return st;
+}

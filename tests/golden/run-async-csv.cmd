@@ -1,0 +1,1 @@
+longhaul run continents-async.yaml --set sync.quorum=3 -o csv

@@ -1,0 +1,1 @@
+longhaul run four-campuses-gossip.yaml
