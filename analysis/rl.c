@@ -5,14 +5,15 @@
  * simulated once a batch shape, and the state machines of workloads/rl/.
  *
  *   rows of a step     ceil(tokens / sequence_length / mini_batches), up to
- *                      data x micro_batch x k (interleaved: pipeline) of them
+ *                      data x micro_batch x k (interleaved: pipeline) of them;
+ *                      pipelined: over the share of a row that whole samples
+ *                      fill (pack.c), since stages hand on whole rows
  *   window             s - sqrt(s (s - L)), L = mean of l^2 over mean of l:
  *                      packed samples of l tokens see in all what a window of
  *                      so many tokens sees in a row of s (docs/model.md)
  *   log-probabilities  passes x step x forward FLOPs / FLOPs with recomputation
  *
- * Leaves out: rows that do not pack to the last token, and the exchange of
- * gradients beside pushes.
+ * Leaves out: the exchange of gradients beside pushes.
  */
 #include <longhaul/result.h>
 
@@ -47,8 +48,11 @@ static int64_t window_of(const struct lh_scenario *s)
 static int64_t batch_of(const struct lh_scenario *s, double tokens)
 {
     double unit = (double)(s->plan.data * s->training.micro_batch);
-    double rows = ceil(tokens / (double)s->training.sequence_length
-                       / (double)s->rl.mini_batches);
+    double row = (double)s->training.sequence_length;
+
+    if (s->plan.pipeline > 1) /* stages hand on whole rows */
+        row *= lh_rl_packed_frac(&s->rl, s->seed, s->training.sequence_length);
+    double rows = ceil(tokens / row / (double)s->rl.mini_batches);
 
     if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED)
         unit *= (double)s->plan.pipeline;

@@ -36,8 +36,10 @@ struct lh_rl_rates {
     struct lh_rl_comm comm;
     double prefill_s;              /* a token's matrix products */
     double prefill_core_s;         /* and for each token before it */
-    int64_t concurrency;           /* sequences that run at once */
-    double kv_tokens;              /* that memory holds beside the weights */
+    int64_t concurrency;           /* sequences that run at once, on average */
+    int64_t max_sequences;         /* at most; 0: concurrency */
+    double kv_tokens;              /* that memory holds beside the weights; 0:
+                                      any number */
     double weight_bytes;           /* of an accelerator */
 };
 
@@ -64,6 +66,11 @@ struct lh_rl_moments {
     double mean, weighted;
 };
 struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed);
+
+/* Tokens over places in rows of so many that are filled with whole samples,
+ * first fit, the longest first. */
+double lh_rl_packed_frac(const struct lh_rl *rl, int64_t seed,
+                         int64_t row_tokens);
 
 /* ---- the loop -------------------------------------------------------------- */
 

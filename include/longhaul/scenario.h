@@ -458,6 +458,7 @@ struct lh_rl_fleet {
     int64_t tensor, pipeline, expert; /* of a replica of the engine */
     int64_t max_concurrency;       /* sequences of a replica; 0: auto */
     int kv_fp8;                    /* bf16 | fp8 */
+    double memory_frac;            /* of the device; -1: the engine's */
     const char *engine_name;
     struct lh_serving engine;
     struct lh_where where;

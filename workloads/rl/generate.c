@@ -18,14 +18,14 @@
  * memory: its FLOPs are left out.
  *
  *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
+ *   KV tokens           = (memory_frac x memory - weights) / kv, of what runs
  *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
- *                         length)), KV tokens = (memory_frac x memory -
- *                         weights) / kv
+ *                         length)): the mean, for who shares out samples
  *
  * Sources: roofline of decoding, Pope et al. 2022 (arXiv:2211.05102); paged KV
  * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180).
- * Leaves out: preemption when contexts outgrow memory, chunked prefill (an
- * iteration waits for a prefill), speculative decoding, skewed experts.
+ * Leaves out: chunked prefill (an iteration waits for a prefill), speculative
+ * decoding, skewed experts, one prompt's keys and values kept once a group.
  */
 #include <longhaul/rl.h>
 
@@ -82,10 +82,14 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
         (f->engine.memory_frac * d->memory_bytes - out->weight_bytes) * kv_parts
         / z->kv_bytes;
     out->concurrency = f->max_concurrency;
-    if (out->concurrency == 0)
-        out->concurrency = (int64_t)fmin(
-            (double)f->engine.max_sequences * (double)(f->pipeline * f->expert),
-            floor(fmax(0.0, out->kv_tokens) / mean));
+    out->max_sequences = f->max_concurrency;
+    if (out->concurrency == 0) {
+        out->max_sequences =
+            f->engine.max_sequences * f->pipeline * f->expert;
+        out->concurrency =
+            (int64_t)fmin((double)out->max_sequences,
+                          floor(fmax(0.0, out->kv_tokens) / mean));
+    }
 }
 
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,

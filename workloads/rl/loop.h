@@ -20,6 +20,9 @@ struct lh__sample {
                                 it waits in the queue */
     int64_t order;           /* of issue, among all samples */
     int64_t version;         /* of the weights of its first token */
+    int64_t had;             /* tokens when it was taken in last: it had been
+                                put back for want of memory */
+    int64_t taken;           /* how many its replica had taken in before */
 };
 
 /* A prompt and its samples, all on one replica. */
@@ -44,7 +47,7 @@ struct lh__replica {
     bool loading;             /* stands still for them, until due_s */
     bool drained;             /* waits for the others of its entry */
     struct lh__sample **heap; /* running, the first to end on top */
-    int64_t n_running;
+    int64_t n_running, n_taken;
     size_t capacity;
     struct lh__sample *first, *last; /* queue */
     int64_t outstanding;             /* running and queued */

@@ -7,8 +7,11 @@
  * weights) waits for the end of the iteration that runs.
  *
  * At a boundary, in this order: samples that are complete leave; new weights
- * are loaded if they may be; samples are taken from the queue, first come
- * first served, and their prompts computed, once a group.
+ * are loaded if they may be; where the next token of all would not fit into
+ * memory, the sample taken in last is put back, at the head of the queue; else
+ * samples are taken from it, first come first served, as far as memory goes,
+ * and their prompts computed, once a group.  One that was put back has its
+ * prompt and tokens computed again (vLLM, recompute).
  */
 #include "loop.h"
 
@@ -30,11 +33,16 @@ static void heap_push(struct lh__replica *r, struct lh__sample *sample)
     r->heap[i] = sample;
 }
 
-static struct lh__sample *heap_pop(struct lh__replica *r)
+/* The sample at `i`, whose place another takes from below. */
+static struct lh__sample *heap_take(struct lh__replica *r, int64_t i)
 {
-    struct lh__sample *first = r->heap[0], *last = r->heap[--r->n_running];
-    int64_t i = 0, child;
+    struct lh__sample *first = r->heap[i], *last = r->heap[--r->n_running];
+    int64_t child;
 
+    if (i == r->n_running)
+        return first;
+    for (; i > 0 && ends_before(last, r->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        r->heap[i] = r->heap[(i - 1) / 2];
     while ((child = 2 * i + 1) < r->n_running) {
         if (child + 1 < r->n_running
             && ends_before(r->heap[child + 1], r->heap[child]))
@@ -98,7 +106,7 @@ int64_t lh__replica_tokens(const struct lh__replica *r,
     int64_t left = sample->end - r->iteration;
 
     if (sample->end == 0)
-        return 0;
+        return sample->had;
     return left > 0 ? sample->tokens - left : sample->tokens;
 }
 
@@ -111,10 +119,13 @@ static void set_due(struct lh__replica *r, double date_s, int64_t n)
     lh__loop_at(r->loop, date_s, due, r);
 }
 
+/* ---- who runs -------------------------------------------------------------
+ */
+
 static void leave(struct lh__replica *r)
 {
     while (r->n_running > 0 && r->heap[0]->end <= r->iteration) {
-        struct lh__sample *sample = heap_pop(r);
+        struct lh__sample *sample = heap_take(r, 0);
         r->context -= (double)(r->loop->rl->prompt_length + sample->tokens);
         r->outstanding--;
         lh__loop_generated(r, sample);
@@ -129,6 +140,11 @@ static double renew(struct lh__replica *r)
     double seconds = 0;
     int64_t n = r->n_running;
 
+    for (struct lh__sample *w = r->first; w && !rl->partial_rollouts;
+         w = w->next) { /* put back */
+        r->loop->out->tokens_discarded += w->had;
+        w->had = 0;
+    }
     for (int64_t i = 0; i < n; i++) {
         struct lh__sample *sample = r->heap[i];
         int64_t had = lh__replica_tokens(r, sample);
@@ -153,25 +169,82 @@ static double renew(struct lh__replica *r)
     return seconds;
 }
 
+/* With `more` tokens, would the next one of all running samples and of `others`
+ * fit?  One sample alone always does. */
+static bool fits(const struct lh__replica *r, double more, int64_t others)
+{
+    double tokens = r->context + more + (double)(r->n_running + others);
+
+    return r->rates->kv_tokens <= 0 || r->n_running + others <= 1
+           || tokens <= r->rates->kv_tokens;
+}
+
+/* The one taken in last goes back to the head of the queue. */
+static void put_back(struct lh__replica *r)
+{
+    struct lh__sample *sample;
+    int64_t last = 0;
+
+    for (int64_t i = 1; i < r->n_running; i++)
+        if (r->heap[i]->taken > r->heap[last]->taken)
+            last = i;
+    sample = heap_take(r, last);
+    sample->had = lh__replica_tokens(r, sample);
+    sample->end = 0;
+    r->context -= (double)(r->loop->rl->prompt_length + sample->had);
+    sample->next = r->first;
+    if (!r->first)
+        r->last = sample;
+    r->first = sample;
+}
+
+/* Seconds of prefill. */
+static double take_in(struct lh__replica *r, struct lh__sample *sample)
+{
+    double prompt = (double)r->loop->rl->prompt_length, seconds = 0;
+
+    sample->taken = r->n_taken++;
+    sample->end = r->iteration + sample->tokens - sample->had;
+    r->context += prompt + (double)sample->had;
+    if (sample->had > 0)
+        seconds = lh_rl_prefill_s(r->rates, prompt + (double)sample->had);
+    else if (!sample->group->prefilled)
+        seconds = lh_rl_prefill_s(r->rates, prompt);
+    if (sample->had == 0)
+        sample->version = r->version;
+    sample->group->prefilled = true;
+    heap_push(r, sample);
+    return seconds;
+}
+
 /* Takes what there is room for; seconds of prefill. */
 static double admit(struct lh__replica *r)
 {
-    const struct lh_rl *rl = r->loop->rl;
-    double seconds = 0;
+    const struct lh_rl_rates *rates = r->rates;
+    double prompt = (double)r->loop->rl->prompt_length, seconds = 0;
+    int64_t most =
+        rates->max_sequences > 0 ? rates->max_sequences : rates->concurrency;
 
-    while (r->first && r->n_running < r->rates->concurrency
-           && r->version >= r->first->group->least_version) {
+    while (r->first && r->n_running < most
+           && r->version >= r->first->group->least_version
+           && fits(r, prompt + (double)r->first->had, 1)) {
         struct lh__sample *sample = r->first;
         r->first = sample->next;
-        sample->version = r->version;
-        sample->end = r->iteration + sample->tokens;
-        r->context += (double)rl->prompt_length;
-        if (!sample->group->prefilled)
-            seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
-        sample->group->prefilled = true;
-        heap_push(r, sample);
+        seconds += take_in(r, sample);
     }
     return seconds;
+}
+
+/* Iterations until a sample ends or memory is full. */
+static int64_t until_boundary(const struct lh__replica *r)
+{
+    int64_t n = r->heap[0]->end - r->iteration;
+    double room = r->rates->kv_tokens - r->context;
+
+    if (r->rates->kv_tokens > 0 && r->n_running > 1
+        && room < (double)n * (double)r->n_running)
+        n = (int64_t)(room / (double)r->n_running);
+    return n > 1 ? n : 1;
 }
 
 /* Goes on after a stop of so many seconds. */
@@ -179,14 +252,18 @@ static void go_on(struct lh__replica *r, double stall_s)
 {
     double now_s = lh__loop_now(r->loop);
 
-    if (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE)
+    bool full = !fits(r, 0, 0);
+
+    while (!fits(r, 0, 0))
+        put_back(r);
+    if (!full && (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE))
         stall_s += admit(r);
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
     r->generate_s += stall_s;
     if (r->n_running == 0)
         return;
-    int64_t n = r->heap[0]->end - r->iteration;
+    int64_t n = until_boundary(r);
     set_due(r, r->since_s + decode_s(r, n), n);
 }
 
