@@ -39,7 +39,8 @@ static int64_t window_of(const struct lh_scenario *s)
     double row = (double)s->training.sequence_length;
     double length = lh_rl_moments(&s->rl, s->seed).weighted;
 
-    if (length >= row)
+    if (length >= row || s->model.attention == LH_ATTENTION_MLA
+        || s->plan.context > 1) /* a window is not supported there */
         return 0;
     return (int64_t)fmax(1.0, round(row - sqrt(row * (row - length))));
 }
@@ -272,7 +273,9 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
             .n_fleets = s->rl.n_fleets,
             .fleets = out->fleets,
             .gather_s = out->gather_s,
-            .switch_s = out->switch_s,
+            .switch_s = out->switch_s
+                        + s->rl.fleets[0].engine.sample_s
+                              * (double)(s->rl.prompts * s->rl.samples),
             .train = train,
             .self = &trainer,
         };

@@ -5,7 +5,7 @@
  * bucket.
  *
  *   W       parameters x 2 (fp8: 1)
- *   gather  W x seconds a byte (data/engines.csv), the trainer stands still
+ *   gather  tensors x seconds each (data/engines.csv), the trainer stands still
  *   leave   NICs of n accelerators, n = min(trainer's, the entry's)
  *   fibre   min over links that a site shares of capacity / entries that
  *           cross it, at most n x the transport's cap of one path
@@ -157,7 +157,8 @@ void lh_rl_push_make(struct lh_rl_report *out, const struct lh_scenario *s,
 
     out->weight_bytes =
         (double)s->model.parameters * (rl->push_fp8 ? 1.0 : 2.0);
-    out->gather_s = out->weight_bytes * engine->gather_s_per_byte;
+    out->gather_s =
+        lh_rl_tensors(&s->model, rl->push_fp8) * engine->gather_s;
     out->switch_s = together ? state_bytes / engine->host_bytes_per_s : 0;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     for (int i = 0; i < rl->n_fleets && !together; i++)

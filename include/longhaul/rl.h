@@ -26,7 +26,7 @@ struct lh_rl_comm {
 /* A decode iteration of B sequences with K tokens of context in all takes
  * lh_rl_iteration_s(B) + K kv_s. */
 struct lh_rl_rates {
-    double cpu_s;                  /* once an iteration */
+    double cpu_s;                  /* once an iteration, kernels' latency too */
     double sequence_s;             /* CPU, a sequence */
     double dense_s;                /* reading all weights but routed experts */
     double experts_s;              /* reading all routed experts */
@@ -43,6 +43,9 @@ struct lh_rl_rates {
     double weight_bytes;           /* of an accelerator */
 };
 
+/* Tensors that weights travel as: of experts one a projection of each; fp8 has
+ * scales beside. */
+double lh_rl_tensors(const struct lh_model *model, bool fp8);
 /* Leaves out comm.  LH_BAD_INPUT where weights leave no room for a sample. */
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
                                 const struct lh_scenario *s, int fleet,

@@ -441,10 +441,14 @@ struct lh_serving {
     const char *name;
     double iteration_s;            /* CPU and scheduler, once an iteration */
     double sequence_s;             /* and for each sequence that runs */
+    double kernel_s;               /* a kernel beside its bytes, in a graph */
+    double sample_s;               /* of a step's, before it trains on them */
     double memory_frac;            /* of the device, for weights and KV */
     int64_t max_sequences;         /* that run in a replica at most */
     double load_bytes_per_s;       /* of new weights into a replica, in all */
-    double gather_s_per_byte;      /* of weights, before they leave */
+    double experts_frac;           /* memory bandwidth of products of routed
+                                      experts, over that of others */
+    double gather_s;               /* a tensor of the weights, before it leaves */
     double host_bytes_per_s;       /* device to host and back, each */
     const char *source;
 };

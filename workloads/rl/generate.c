@@ -3,7 +3,7 @@
  * Rates of one replica of an engine that generates: t x p x e accelerators
  * (tensor, pipeline, expert) on one device.
  *
- *   iteration = CPU + B x CPU of a sequence
+ *   iteration = CPU + kernels x latency + B x CPU of a sequence
  *               + max(weights / (t M), B x 2 N / (t p e F)) + communication
  *               + K x kv / (min(t, kv heads) p e M)
  *
@@ -30,6 +30,31 @@
 #include <longhaul/rl.h>
 
 #include <math.h>
+
+/* Of a layer: norm, QKV, positions, attention, output, norm, two of the MLP;
+ * more where experts are: router, choice, sorting, products, sum. */
+enum { KERNELS_LAYER = 8, KERNELS_EXPERTS = 12 };
+
+static double kernels_s(const struct lh_model *m, const struct lh_serving *e)
+{
+    double sparse = m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0;
+
+    return e->kernel_s
+           * ((double)m->layers * KERNELS_LAYER + sparse * KERNELS_EXPERTS);
+}
+
+double lh_rl_tensors(const struct lh_model *m, bool fp8)
+{
+    double sparse = m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0;
+    double mlp = m->gated_mlp ? 3 : 2;
+    double layer = 2 + (m->attention == LH_ATTENTION_MLA ? 7 : 4);
+    double all = 3 + (double)m->layers * layer
+                 + ((double)m->layers - sparse) * mlp
+                 + sparse
+                       * (1 + mlp * (double)(m->experts + m->shared_experts));
+
+    return fp8 ? 2 * all : all;
+}
 
 /* Parameters: what a token meets, and what an iteration reads. */
 struct sizes {
@@ -112,10 +137,12 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
     double kv_parts = heads * (double)(f->pipeline * f->expert);
 
     *out = (struct lh_rl_rates){
-        .cpu_s = f->engine.iteration_s,
+        .cpu_s = f->engine.iteration_s + kernels_s(&s->model, &f->engine),
         .sequence_s = f->engine.sequence_s,
         .dense_s = weight * z.dense / (t * memory),
-        .experts_s = weight * z.routed / (t * (double)f->expert * memory),
+        .experts_s =
+            weight * z.routed
+            / (t * (double)f->expert * memory * f->engine.experts_frac),
         .visit_frac = s->model.experts > 0 ? (double)s->model.experts_per_token
                                                  / (double)s->model.experts
                                            : 0.0,
