@@ -629,6 +629,7 @@ static const struct lh__column stack_columns[] = {
     OPTIONAL_FLAG("early_stop", early_stop, "no"),
     OPTIONAL_FLAG("compiled", compiled, "no"),
     OPTIONAL_FLAG("joined", joined, "yes"),
+    QUANTITY("order", order_bytes, LH_DIM_BYTES, "4 B"),
     QUANTITY("tensor_copy", tensor_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("gather_copy", gather_copy_bytes, LH_DIM_BYTES, "0 B"),
     QUANTITY("reduce_copy", reduce_copy_bytes, LH_DIM_BYTES, "0 B"),

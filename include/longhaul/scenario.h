@@ -156,6 +156,7 @@ struct lh_stack {
     bool grouped_gemm;              /* one kernel for all experts, else one each */
     bool compiled;                  /* nothing is kept or run in vain */
     bool joined;                    /* products of one input are one kernel */
+    double order_bytes;             /* a value of tokens put into another order */
     double tensor_copy_bytes;       /* a value gathered or summed over tensor */
     double gather_copy_bytes;       /* a weight gathered in bf16 (ZeRO-3) */
     double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
