@@ -683,6 +683,11 @@ static const struct lh__key keys[] = {
     {"rl.mini_batches", LH__COUNT, .offset = ROOT(s.rl.mini_batches), .min = 1,
      .max = 1024, .fallback = "1", .unit = "optimizer steps",
      .help = "Parts that the samples of a step are trained on in turn."},
+    {"rl.deal", LH__CHOICE, .offset = ROOT(s.rl.deal),
+     .choices = "tokens|samples", .fallback = "tokens",
+     .help = "How a mini-batch is split over the trainer's replicas: into equal "
+             "parts by tokens, or by samples, and all wait for the one that "
+             "has most tokens."},
     {"rl.log_prob_passes", LH__COUNT, .offset = ROOT(s.rl.log_prob_passes),
      .min = 0, .max = 16, .fallback = "1", .unit = "forward passes",
      .help = "Forward passes of the trainer over the samples before it trains "

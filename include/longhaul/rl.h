@@ -75,6 +75,11 @@ struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed);
 double lh_rl_packed_frac(const struct lh_rl *rl, int64_t seed,
                          int64_t row_tokens);
 
+/* Samples of a mini-batch dealt to so many replicas in turn: tokens of the one
+ * that has most over the mean, mean of the mini-batches of the first step. */
+double lh_rl_uneven(const struct lh_rl *rl, int64_t seed, int64_t replicas,
+                    struct lh_ctx *ctx);
+
 /* ---- the loop -------------------------------------------------------------- */
 
 /* Weights on their way to the generators of an entry. */

@@ -482,6 +482,7 @@ struct lh_rl {
     bool on;                       /* the scenario has a key `rl` */
     enum lh_rl_mode mode;
     int64_t steps, warmup_steps;
+    int deal;                      /* tokens | samples */
     int64_t prompts, samples;      /* prompts a step, samples a prompt */
     int64_t mini_batches;          /* optimiser steps a loop step */
     int64_t log_prob_passes;       /* forward passes over what is trained on */
