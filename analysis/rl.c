@@ -14,8 +14,8 @@
  *                      so many tokens sees in a row of s (docs/model.md)
  *   log-probabilities  passes x step x forward FLOPs / FLOPs with recomputation
  *
- *   step of B rows     simulated up to 4 x pipeline micro-batches a replica;
- *                      beyond on the line through 2 and 4 x pipeline
+ *   step of B rows     simulated up to 2 x pipeline micro-batches a replica;
+ *                      beyond on the line through 1 and 2 x pipeline
  *   uneven             rl.deal samples: training takes as long as the replica
  *                      that has most tokens (pack.c); log-probabilities do not
  *
@@ -142,7 +142,7 @@ static enum lh_status step_of(struct shape *out, struct trainer *t,
 {
     const struct lh_scenario *s = t->asked;
     int64_t few =
-        2 * s->plan.data * s->training.micro_batch * s->plan.pipeline;
+        s->plan.data * s->training.micro_batch * s->plan.pipeline;
     struct shape less, more;
     enum lh_status st;
 
@@ -304,11 +304,12 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
     return st;
 }
 
-/* What the loop does with whole batches; async hands samples on one by one,
- * beside the rest. */
+/* What each accelerator of the trainer does for its samples between two turns;
+ * async hands them on one by one, beside the rest. */
 static double between_s(const struct lh_scenario *s)
 {
-    double samples = (double)(s->rl.prompts * s->rl.samples);
+    double samples = (double)(s->rl.prompts * s->rl.samples)
+                     / (double)s->rl.trainer_gpus;
 
     return s->rl.mode == LH_RL_ASYNC
                ? 0

@@ -443,7 +443,7 @@ struct lh_serving {
     double iteration_s;            /* CPU and scheduler, once an iteration */
     double sequence_s;             /* and for each sequence that runs */
     double kernel_s;               /* a kernel beside its bytes, in a graph */
-    double sample_s;               /* of a step's, before it trains on them */
+    double sample_s;               /* of an accelerator's, between turns */
     double memory_frac;            /* of the device, for weights and KV */
     int64_t max_sequences;         /* that run in a replica at most */
     double load_bytes_per_s;       /* of new weights into a replica, in all */
