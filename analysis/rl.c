@@ -141,8 +141,7 @@ static enum lh_status step_of(struct shape *out, struct trainer *t,
                               int64_t batch)
 {
     const struct lh_scenario *s = t->asked;
-    int64_t few =
-        s->plan.data * s->training.micro_batch * s->plan.pipeline;
+    int64_t few = s->plan.data * s->training.micro_batch * s->plan.pipeline;
     struct shape less, more;
     enum lh_status st;
 
@@ -154,8 +153,8 @@ static enum lh_status step_of(struct shape *out, struct trainer *t,
     if (st != LH_OK)
         return st;
     *out = more;
-    out->step_s += (more.step_s - less.step_s)
-                   * ((double)(batch - 2 * few) / (double)few);
+    out->step_s +=
+        (more.step_s - less.step_s) * ((double)(batch - 2 * few) / (double)few);
     return LH_OK;
 }
 
@@ -308,8 +307,8 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
  * async hands them on one by one, beside the rest. */
 static double between_s(const struct lh_scenario *s)
 {
-    double samples = (double)(s->rl.prompts * s->rl.samples)
-                     / (double)s->rl.trainer_gpus;
+    double samples =
+        (double)(s->rl.prompts * s->rl.samples) / (double)s->rl.trainer_gpus;
 
     return s->rl.mode == LH_RL_ASYNC
                ? 0

@@ -115,8 +115,7 @@ static void measure_loop(struct run *run, struct lh_arena *arena)
     struct lh__measured measured = {.scenario = &run->scenario, .rl = &report};
     struct lh_validation_row *row = run->row;
 
-    run->status =
-        lh_rl_run(&report, &run->scenario, run->topology, &run->ctx);
+    run->status = lh_rl_run(&report, &run->scenario, run->topology, &run->ctx);
     if (run->status != LH_OK)
         return;
     take_value(row, &measured);

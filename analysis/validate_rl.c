@@ -59,7 +59,8 @@ void lh__speed_ups(struct lh_validation *v)
                 speed_up(&v->sources[i].rows[k], &v->sources[i]);
 }
 
-/* ---- totals --------------------------------------------------------------- */
+/* ---- totals ---------------------------------------------------------------
+ */
 
 struct errors {
     double *steps, *syncs, *speed_ups;
@@ -112,7 +113,8 @@ void lh__rl_totals(struct lh_rl_totals *out,
         out->worst_sync = (double)NAN;
 }
 
-/* ---- written -------------------------------------------------------------- */
+/* ---- written --------------------------------------------------------------
+ */
 
 void lh__rl_text(struct lh_text *out, const struct lh_rl_totals *t)
 {
@@ -193,10 +195,9 @@ void lh__rl_markdown(struct lh_text *out, const struct lh_validation *v)
 {
     if (v->totals.rl.n_rows == 0)
         return;
-    lh_text_add(out,
-                "| RL loop | rows | steps | median error | within 30 % | "
-                "weights sent | worst error | speed-ups | median error "
-                "|\n|---|---|---|---|---|---|---|---|---|\n");
+    lh_text_add(out, "| RL loop | rows | steps | median error | within 30 % | "
+                     "weights sent | worst error | speed-ups | median error "
+                     "|\n|---|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < v->n_sources; i++) {
         const char *name = v->sources[i].name;
         if (v->sources[i].totals.rl.n_rows > 0)

@@ -47,11 +47,12 @@ double lh_rl_tensors(const struct lh_model *m, bool fp8)
 {
     double sparse = m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0;
     double mlp = m->gated_mlp ? 3 : 2;
-    double layer = 2 + (m->attention == LH_ATTENTION_MLA ? 7 : 4);
-    double all = 3 + (double)m->layers * layer
-                 + ((double)m->layers - sparse) * mlp
-                 + sparse
-                       * (1 + mlp * (double)(m->experts + m->shared_experts));
+    double heads = 4 + (m->qk_norm ? 2 : 0)
+                   + (m->attention_bias ? m->qkv_bias_only ? 3 : 4 : 0);
+    double layer = 2 + (m->attention == LH_ATTENTION_MLA ? 7 : heads);
+    double all =
+        3 + (double)m->layers * layer + ((double)m->layers - sparse) * mlp
+        + sparse * (1 + mlp * (double)(m->experts + m->shared_experts));
 
     return fp8 ? 2 * all : all;
 }
@@ -109,8 +110,7 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
     out->concurrency = f->max_concurrency;
     out->max_sequences = f->max_concurrency;
     if (out->concurrency == 0) {
-        out->max_sequences =
-            f->engine.max_sequences * f->pipeline * f->expert;
+        out->max_sequences = f->engine.max_sequences * f->pipeline * f->expert;
         out->concurrency =
             (int64_t)fmin((double)out->max_sequences,
                           floor(fmax(0.0, out->kv_tokens) / mean));

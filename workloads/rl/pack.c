@@ -33,9 +33,8 @@ double lh_rl_packed_frac(const struct lh_rl *rl, int64_t seed,
 
     n = n < 1 ? 1 : n > SAMPLES ? SAMPLES : n;
     for (int64_t i = 0; i < n; i++) {
-        tokens[i] =
-            rl->prompt_length
-            + lh_rl_length(rl, seed, i / rl->samples, i % rl->samples);
+        tokens[i] = rl->prompt_length
+                    + lh_rl_length(rl, seed, i / rl->samples, i % rl->samples);
         sum += tokens[i];
     }
     qsort(tokens, (size_t)n, sizeof *tokens, longest_first);
