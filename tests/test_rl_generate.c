@@ -313,6 +313,42 @@ static void counts_tensors(void)
     lh_ctx_end(&ctx);
 }
 
+/* 512 rows of one sample each, 128 micro-batches a replica: on the line through
+ * 2 and 4 of them, as the step simulated whole. */
+static void long_steps_lie_on_a_line(void)
+{
+    static const char text[] =
+        "longhaul: 1\nmodel: llama-3.1-8b\ntraining: {sequence_length: 1024, "
+        "micro_batch: 1}\nplan: {pipeline: 2}\nsites: [{name: a, gpus: 16, "
+        "device: h100-sxm}]\nrl: {mode: sync, steps: 2, warmup_steps: 1, "
+        "prompts_per_step: 64, samples_per_prompt: 8, prompt_length: 24, "
+        "output_length: {kind: fixed, median: 1000}, trainer: {gpus: 8}, "
+        "generators: [{gpus: 8}]}\n";
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s, step;
+    struct lh_topology *whole, *site;
+    struct lh_program program;
+    struct lh_trace trace;
+    struct lh_rl_report r;
+
+    LH_REQUIRE(lh_scenario_read_text(&s, "x.yaml", text, strlen(text), ".",
+                                     NULL, 0, &ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_topology_build(&whole, &s, &ctx) == LH_OK);
+    LH_REQUIRE(lh_rl_run(&r, &s, whole, &ctx) == LH_OK);
+    LH_CHECK(r.train_shapes == 2);
+    lh_rl_trainer(&step, &s, &ctx);
+    LH_CHECK(step.training.global_batch == 512);
+    LH_REQUIRE(lh_topology_build(&site, &step, &ctx) == LH_OK);
+    LH_REQUIRE(lh_program_build(&program, &step, &ctx) == LH_OK);
+    struct lh_sim_point point = {&step, &program, site};
+    LH_REQUIRE(lh_sim_run(&trace, &point, &ctx) == LH_OK);
+    LH_CHECK_NEAR(r.result.trainer.train_s / trace.step_time_s, 1, 1e-3);
+    lh_topology_free(site);
+    lh_topology_free(whole);
+    lh_ctx_end(&ctx);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -323,6 +359,7 @@ int main(void)
         {"replicas wait for the one that has most", deals_unevenly},
         {"kernels of an iteration, and experts", counts_kernels},
         {"tensors of weights", counts_tensors},
+        {"long steps lie on a line", long_steps_lie_on_a_line},
     };
     return lh_unit_run("rl generate", tests, LH_COUNT(tests));
 }
