@@ -70,6 +70,7 @@ struct lh__loop {
     enum lh_status status;
     bool ended;
 
+    double mean_length; /* of responses; 0: not asked for yet */
     int n_replicas;
     struct lh__replica *replicas;
     int *fleet_first;       /* [n_fleets + 1] */

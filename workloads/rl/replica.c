@@ -363,9 +363,10 @@ void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
 {
     const struct lh_rl_rates *rates = &l->in->fleets[fleet].rates;
     double full = (double)rates->concurrency;
-    double context = full
-                     * ((double)l->rl->prompt_length
-                        + lh_rl_moments(l->rl, l->in->seed).mean / 2);
+
+    if (l->mean_length == 0)
+        l->mean_length = lh_rl_moments(l->rl, l->in->seed).mean;
+    double context = full * ((double)l->rl->prompt_length + l->mean_length / 2);
 
     *r = (struct lh__replica){
         .loop = l,
