@@ -18,9 +18,9 @@
  *   leave   k h values a token weighted and added in place, residual
  *
  * (a plain MLP has e in place of 2 e).  With fp8 the products of routed and
- * shared experts are in fp8, the router's in bf16.  A group of few rows fills few tiles and
- * waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e / t; plain
- * 4), 6 or 4 e s / t, and 4 E / S of scores.
+ * shared experts are in fp8, the router's in bf16.  A group of few rows fills
+ * few tiles and waits for its weights: kernels.c.  Kept a token: z k (2 h + 6 e
+ * / t; plain 4), 6 or 4 e s / t, and 4 E / S of scores.
  *
  * Routing: balanced, or the i-th most popular expert is visited by a share of
  * the tokens in proportion to i^-exponent, capped at one visit a token; what
@@ -89,7 +89,8 @@ static void grouped_mlp(struct lh__work *work, const struct lh__fit *fit,
 static void reorder(struct lh__work *work, const struct lh__fit *fit,
                     const struct lh_device *device, double rows)
 {
-    lh__work_bytes(work, device, 4.0 * rows * fit->dims.hidden);
+    lh__work_bytes(work, device,
+                   fit->scenario->stack.order_bytes * rows * fit->dims.hidden);
 }
 
 static void entry(struct lh__work *work, const struct lh__fit *fit,
