@@ -5,14 +5,21 @@
  * simulated once a batch shape, and the state machines of workloads/rl/.
  *
  *   rows of a step     ceil(tokens / sequence_length / mini_batches), up to
- *                      data x micro_batch x k (interleaved: pipeline) of them
+ *                      data x micro_batch x k (interleaved: pipeline) of them;
+ *                      pipelined: over the share of a row that whole samples
+ *                      fill (pack.c), since stages hand on whole rows; else
+ *                      the time is cut to the share of them that is filled
  *   window             s - sqrt(s (s - L)), L = mean of l^2 over mean of l:
  *                      packed samples of l tokens see in all what a window of
  *                      so many tokens sees in a row of s (docs/model.md)
  *   log-probabilities  passes x step x forward FLOPs / FLOPs with recomputation
  *
- * Leaves out: rows that do not pack to the last token, and the exchange of
- * gradients beside pushes.
+ *   step of B rows     simulated up to 2 x pipeline micro-batches a replica;
+ *                      beyond on the line through 1 and 2 x pipeline
+ *   uneven             rl.deal samples: training takes as long as the replica
+ *                      that has most tokens (pack.c); log-probabilities do not
+ *
+ * Leaves out: the exchange of gradients beside pushes.
  */
 #include <longhaul/result.h>
 
@@ -30,6 +37,7 @@ struct trainer {
     struct lh_topology *topology;
     struct lh_ctx *ctx;
     int64_t window;
+    double uneven;
     struct shape *shapes;
     size_t capacity;
     int64_t n_shapes;
@@ -40,17 +48,27 @@ static int64_t window_of(const struct lh_scenario *s)
     double row = (double)s->training.sequence_length;
     double length = lh_rl_moments(&s->rl, s->seed).weighted;
 
-    if (length >= row)
+    if (length >= row || s->model.attention == LH_ATTENTION_MLA
+        || s->plan.context > 1) /* a window is not supported there */
         return 0;
     return (int64_t)fmax(1.0, round(row - sqrt(row * (row - length))));
 }
 
-/* Rows of a mini-batch of a step on so many tokens. */
+/* Rows that the tokens of a step fill a mini-batch. */
+static double rows_of(const struct lh_scenario *s, double tokens)
+{
+    double row = (double)s->training.sequence_length;
+
+    if (s->plan.pipeline > 1) /* stages hand on whole rows */
+        row *= lh_rl_packed_frac(&s->rl, s->seed, s->training.sequence_length);
+    return tokens / row / (double)s->rl.mini_batches;
+}
+
+/* What is simulated for them. */
 static int64_t batch_of(const struct lh_scenario *s, double tokens)
 {
     double unit = (double)(s->plan.data * s->training.micro_batch);
-    double rows = ceil(tokens / (double)s->training.sequence_length
-                       / (double)s->rl.mini_batches);
+    double rows = ceil(rows_of(s, tokens));
 
     if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED)
         unit *= (double)s->plan.pipeline;
@@ -116,24 +134,43 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     return st;
 }
 
-/* The step on so many rows, simulated once. */
-static enum lh_status shape_of(struct shape *out, struct trainer *t,
-                               int64_t batch)
+static enum lh_status simulated(struct shape *out, struct trainer *t,
+                                int64_t batch)
 {
-    int64_t i = 0;
+    enum lh_status st;
 
-    while (i < t->n_shapes && t->shapes[i].batch != batch)
-        i++;
-    if (i == t->n_shapes) {
-        struct shape fresh = {.batch = batch};
-        enum lh_status st = simulate(&fresh, t);
-        if (st != LH_OK)
-            return st;
-        t->shapes = lh_grow(t->ctx->arena, t->shapes, &t->capacity,
-                            (size_t)++t->n_shapes, sizeof *t->shapes);
-        t->shapes[i] = fresh;
-    }
-    *out = t->shapes[i];
+    for (int64_t i = 0; i < t->n_shapes; i++)
+        if (t->shapes[i].batch == batch) {
+            *out = t->shapes[i];
+            return LH_OK;
+        }
+    *out = (struct shape){.batch = batch};
+    st = simulate(out, t);
+    t->shapes = lh_grow(t->ctx->arena, t->shapes, &t->capacity,
+                        (size_t)t->n_shapes + 1, sizeof *t->shapes);
+    t->shapes[t->n_shapes++] = *out;
+    return st;
+}
+
+/* Of any batch: from some micro-batches on, each more takes the same time. */
+static enum lh_status step_of(struct shape *out, struct trainer *t,
+                              int64_t batch)
+{
+    const struct lh_scenario *s = t->asked;
+    int64_t few = s->plan.data * s->training.micro_batch * s->plan.pipeline;
+    struct shape less, more;
+    enum lh_status st;
+
+    if (batch <= 2 * few)
+        return simulated(out, t, batch);
+    st = simulated(&less, t, few);
+    if (st == LH_OK)
+        st = simulated(&more, t, 2 * few);
+    if (st != LH_OK)
+        return st;
+    *out = more;
+    out->step_s +=
+        (more.step_s - less.step_s) * ((double)(batch - 2 * few) / (double)few);
     return LH_OK;
 }
 
@@ -141,13 +178,19 @@ static enum lh_status train(void *self, int64_t tokens, double *log_prob_s,
                             double *train_s)
 {
     struct trainer *t = self;
-    struct shape shape = {0};
-    enum lh_status st = shape_of(&shape, t, batch_of(t->asked, (double)tokens));
+    struct shape shape;
+    int64_t batch = batch_of(t->asked, (double)tokens);
+    enum lh_status st = step_of(&shape, t, batch);
 
+    if (st != LH_OK)
+        return st;
     *train_s = shape.step_s * (double)t->asked->rl.mini_batches;
+    if (t->asked->plan.pipeline == 1) /* rows need not be full */
+        *train_s *= rows_of(t->asked, (double)tokens) / (double)batch;
     *log_prob_s =
         *train_s * shape.forward_frac * (double)t->asked->rl.log_prob_passes;
-    return st;
+    *train_s *= t->uneven;
+    return LH_OK;
 }
 
 /* ---- communication of an iteration ------------------------------------------
@@ -338,7 +381,7 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
     st = lh_program_build(&program, &step, ctx);
     if (st == LH_OK && trains_beside_pushes(&s->rl)) {
         struct shape expected = {0};
-        st = shape_of(&expected, t, step.training.global_batch);
+        st = step_of(&expected, t, step.training.global_batch);
         out->trainer_nic_frac = expected.nic_frac;
     }
     if (st == LH_OK)
@@ -348,10 +391,23 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
     return st;
 }
 
+/* What each accelerator of the trainer does for its samples between two turns;
+ * async hands them on one by one, beside the rest. */
+static double between_s(const struct lh_scenario *s)
+{
+    double samples =
+        (double)(s->rl.prompts * s->rl.samples) / (double)s->rl.trainer_gpus;
+
+    return s->rl.mode == LH_RL_ASYNC
+               ? 0
+               : samples * s->rl.fleets[0].engine.sample_s;
+}
+
 enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
                          const struct lh_topology *topology, struct lh_ctx *ctx)
 {
-    struct trainer trainer = {.asked = s, .ctx = ctx, .window = window_of(s)};
+    struct trainer trainer = {
+        .asked = s, .ctx = ctx, .window = window_of(s), .uneven = 1};
     struct lh_engine clock;
     enum lh_status st;
 
@@ -359,6 +415,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
     out->fleets = LH_NEW(ctx->arena, struct lh_rl_fleet_input, s->rl.n_fleets);
     out->judges =
         LH_NEW(ctx->arena, struct lh_rl_judge_input, s->rl.n_verifiers);
+    if (s->rl.deal)
+        trainer.uneven = lh_rl_uneven(&s->rl, s->seed, s->plan.data, ctx);
     st = prepare(out, &trainer, s, topology, ctx);
     if (st == LH_OK) {
         struct lh_rl_input input = {
@@ -369,7 +427,7 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
             .judges = out->judges,
             .spans = &out->spans,
             .gather_s = out->gather_s,
-            .switch_s = out->switch_s,
+            .switch_s = out->switch_s + between_s(s),
             .train = train,
             .self = &trainer,
         };

@@ -5,8 +5,7 @@
  * bucket.
  *
  *   P       what travels: parameters x 2 (fp8: 1; delta: 2 x fraction)
- *   gather  W x seconds a byte (data/engines.csv), W all weights; the trainer
- *           stands still
+ *   gather  tensors x seconds each (data/engines.csv), the trainer stands still
  *   leave   NICs of n accelerators, n = min(sender's, the entry's), less what
  *           the trainer's step takes of the busiest of its own, on average
  *   fibre   what sites share (rl_share.c), at most n x the transport's cap of
@@ -251,7 +250,7 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
         (double)s->model.parameters * (rl->push_fp8 ? 1.0 : 2.0);
     out->push_bytes = out->weight_bytes
                       * (rl->precision == LH_PUSH_DELTA ? rl->delta_frac : 1.0);
-    out->gather_s = out->weight_bytes * engine->gather_s_per_byte;
+    out->gather_s = lh_rl_tensors(&s->model, rl->push_fp8) * engine->gather_s;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     out->relay = LH_NEW(ctx->arena, int, rl->n_fleets);
     for (int i = 0; i < rl->n_fleets; i++)

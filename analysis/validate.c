@@ -41,9 +41,11 @@ enum lh_status lh__row_scenario(struct lh_scenario *out,
                             ctx);
 }
 
+/* A step of a trainer alone, of whatever kind its row is. */
 static bool is_training(const struct run *run)
 {
-    return run->row->kind == LH_ROW_TRAINING;
+    return run->row->kind == LH_ROW_TRAINING
+           || (run->row->kind == LH_ROW_RL && !run->scenario.rl.on);
 }
 
 static enum lh_status build(struct run *run)
@@ -79,7 +81,7 @@ static void take_value(struct lh_validation_row *row,
 {
     row->simulated = lh__quantity_value(row, measured);
     if (isnan(row->simulated))
-        row->unsupported = lh__no_value;
+        row->unsupported = lh__no_value(row);
     row->error = row->simulated / row->published - 1;
 }
 
@@ -87,8 +89,10 @@ static void take_result(struct run *run, const struct lh_trace *trace,
                         const struct lh_result *result, struct lh_arena *arena)
 {
     struct lh_validation_row *row = run->row;
-    take_value(row, &(struct lh__measured){&run->scenario, &run->program, trace,
-                                           result, 0});
+    take_value(row, &(struct lh__measured){.scenario = &run->scenario,
+                                           .program = &run->program,
+                                           .trace = trace,
+                                           .result = result});
     row->step_time_s = result->step_time_s;
     row->fits = result->fits;
     row->model = lh_strdup(arena, run->scenario.model.name);
@@ -103,6 +107,22 @@ static void measure_collective(struct run *run)
     if (run->status == LH_OK)
         take_value(run->row, &measured);
     run->row->fits = true;
+}
+
+static void measure_loop(struct run *run, struct lh_arena *arena)
+{
+    struct lh_rl_report report;
+    struct lh__measured measured = {.scenario = &run->scenario, .rl = &report};
+    struct lh_validation_row *row = run->row;
+
+    run->status = lh_rl_run(&report, &run->scenario, run->topology, &run->ctx);
+    if (run->status != LH_OK)
+        return;
+    take_value(row, &measured);
+    row->step_time_s = report.result.step_time_s;
+    row->fits = true;
+    row->model = lh_strdup(arena, run->scenario.model.name);
+    row->family = lh_family(&run->scenario, arena);
 }
 
 /* ---- a batch --------------------------------------------------------------
@@ -125,8 +145,12 @@ static void simulate(struct run *runs, int n, int jobs, struct lh_arena *arena)
     for (int i = 0; i < n; i++) {
         if (runs[i].status != LH_OK)
             continue;
-        if (!is_training(&runs[i])) {
+        if (runs[i].row->kind == LH_ROW_BUSBW) {
             measure_collective(&runs[i]);
+            continue;
+        }
+        if (!is_training(&runs[i])) {
+            measure_loop(&runs[i], arena);
             continue;
         }
         points[n_built] = point_of(&runs[i]);
@@ -263,9 +287,11 @@ enum lh_status lh_validation_run(struct lh_validation *v, int jobs,
     n = 0;
     for (int i = 0; i < v->n_sources; i++) {
         for (int k = 0; k < v->sources[i].n_rows; k++)
-            rows[n++] = &v->sources[i].rows[k];
+            if (!lh__is_speed_up(&v->sources[i].rows[k]))
+                rows[n++] = &v->sources[i].rows[k];
     }
     enum lh_status st = lh__rows_run(rows, n, jobs, ctx);
+    lh__speed_ups(v);
     total(v, ctx->arena);
     return st;
 }

@@ -15,6 +15,7 @@ struct lh__measured {
     const struct lh_trace *trace;
     const struct lh_result *result;
     double bus_bytes_per_s; /* of busbw, which has neither of the above */
+    const struct lh_rl_report *rl; /* NULL: no loop */
 };
 
 /* Of one layer in the middle of the model and one micro-batch: computation,
@@ -43,8 +44,8 @@ bool lh__quantity_convention(const struct lh__quantity *quantity,
 double lh__quantity_value(const struct lh_validation_row *row,
                           const struct lh__measured *measured);
 
-/* Why a row has no value: its program has none of the quantity. */
-extern const char lh__no_value[];
+/* Why a row has no value: its program or its loop has none of the quantity. */
+const char *lh__no_value(const struct lh_validation_row *row);
 /* The collective of a busbw row on the row's machine, all its accelerators
  * members, with the dispatch of one kernel of the row's stack. */
 enum lh_status lh__busbw_simulate(double *bytes_per_s,
@@ -65,6 +66,15 @@ enum lh_status lh__row_scenario(struct lh_scenario *out,
 
 /* Sorts the values; NAN for none. */
 double lh__median(double *values, int n);
+/* Rows of rl_speed_up, from the steps of two others. */
+void lh__speed_ups(struct lh_validation *v);
+bool lh__is_speed_up(const struct lh_validation_row *row);
+void lh__rl_totals(struct lh_rl_totals *out,
+                   const struct lh_validation_source *sources, int n,
+                   struct lh_arena *arena);
+void lh__rl_text(struct lh_text *out, const struct lh_rl_totals *t);
+void lh__rl_json(struct lh_text *out, const struct lh_rl_totals *t);
+void lh__rl_markdown(struct lh_text *out, const struct lh_validation *v);
 /* Over all rows of the sources. */
 void lh__validation_totals(struct lh_validation_totals *out,
                            const struct lh_validation_source *sources, int n,

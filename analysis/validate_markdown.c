@@ -180,6 +180,7 @@ void lh__validation_markdown(struct lh_text *out, const struct lh_validation *v)
     lh_text_add(out, lh__markdown_intro);
     put_totals(out, v);
     put_busbw(out, v);
+    lh__rl_markdown(out, v);
     if (v->calibrated)
         lh__markdown_calibrated(out, v);
     for (int i = 0; i < v->n_sources; i++)

@@ -26,8 +26,12 @@ struct unit {
 
 enum { UNITS_MAX = 4 };
 
-const char lh__no_value[] =
-    "operations of a single layer need plan.tensor above 1";
+const char *lh__no_value(const struct lh_validation_row *row)
+{
+    return row->kind == LH_ROW_RL
+               ? "the scenario has no loop (rl), or the row none to compare"
+               : "operations of a single layer need plan.tensor above 1";
+}
 
 struct lh__quantity {
     struct lh_choice choice;
@@ -141,6 +145,37 @@ static double busbw(const struct lh_validation_row *row,
     return m->bus_bytes_per_s;
 }
 
+static double rl_step_time(const struct lh_validation_row *row,
+                           const struct lh__measured *m)
+{
+    (void)row;
+    return m->rl ? m->rl->result.step_time_s : (double)NAN;
+}
+
+static double rl_train_time(const struct lh_validation_row *row,
+                            const struct lh__measured *m)
+{
+    (void)row;
+    return m->rl ? m->rl->result.trainer.train_s : m->result->step_time_s;
+}
+
+/* From the trainer that stands still to the last replica that has them. */
+static double weight_sync_time(const struct lh_validation_row *row,
+                               const struct lh__measured *m)
+{
+    (void)row;
+    return m->rl ? m->rl->result.weight_sync_s : (double)NAN;
+}
+
+/* Of two rows: lh__speed_ups(). */
+static double rl_speed_up(const struct lh_validation_row *row,
+                          const struct lh__measured *m)
+{
+    (void)row;
+    (void)m;
+    return (double)NAN;
+}
+
 static const struct lh__quantity quantities[] = {
     {{"step_time", "time of a step"},
      LH_ROW_TRAINING,
@@ -203,6 +238,32 @@ static const struct lh__quantity quantities[] = {
      false,
      {{"GB/s", 1e9}},
      busbw},
+    {{"rl_step_time", "time of a step of the RL loop (`rl`)"},
+     LH_ROW_RL,
+     false,
+     false,
+     {{"s", 1}, {"min", 60}},
+     rl_step_time},
+    {{"rl_train_time", "training in a step of the loop; without `rl`, the "
+                       "step of an RL trainer alone"},
+     LH_ROW_RL,
+     false,
+     false,
+     {{"s", 1}, {"ms", 1e-3}},
+     rl_train_time},
+    {{"weight_sync_time", "weights from the trainer to all generators"},
+     LH_ROW_RL,
+     false,
+     false,
+     {{"s", 1}, {"ms", 1e-3}},
+     weight_sync_time},
+    {{"rl_speed_up", "`rl_step_time` of the row named in `over` by that of the "
+                     "row of this one's name"},
+     LH_ROW_RL,
+     true,
+     false,
+     {{"1", 1}},
+     rl_speed_up},
 };
 
 enum { N_QUANTITIES = (int)(sizeof quantities / sizeof quantities[0]) };

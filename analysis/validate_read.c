@@ -3,7 +3,7 @@
  * Files of validation rows: CSV, one published figure a row.
  *
  *   row,quantity,published[,unit][,convention][,counts][,confidence][,note]
- *      [,scenario][,ablates][,collective,size[,algorithm]],
+ *      [,scenario][,ablates][,collective,size[,algorithm]][,over],
  *      and any key of a scenario: "plan.tensor", "sites[0].gpus"
  *
  * The scenario of a row is the file named in `scenario` (of the file's folder;
@@ -43,6 +43,7 @@ const char *const lh__columns_of_row[COLUMNS] = {
     [COLLECTIVE] = "collective",
     [SIZE] = "size",
     [ALGORITHM] = "algorithm",
+    [OVER] = "over",
 };
 
 int lh__column_reserved(const char *name)

@@ -25,6 +25,7 @@ enum lh__column_of_row {
     COLLECTIVE,
     SIZE,
     ALGORITHM,
+    OVER,
     COLUMNS
 };
 struct lh__reader_of_rows {

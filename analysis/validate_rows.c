@@ -203,6 +203,21 @@ static void read_collective(struct lh_validation_row *out,
     }
 }
 
+/* Of rl_speed_up: another row, whose step takes longer. */
+static void read_over(struct lh_validation_row *out,
+                      const struct lh__reader_of_rows *r, int row)
+{
+    bool needs = strcmp(out->quantity, "rl_speed_up") == 0;
+
+    out->over = cell(r, row, OVER);
+    if (needs == (*out->over != '\0'))
+        return;
+    lh_error(r->ctx, where_or_row(r, row, OVER),
+             needs ? "%s needs a row to be faster than in column 'over'"
+                   : "over is of rl_speed_up, not of %s",
+             out->quantity);
+}
+
 static int find_row(const struct lh__reader_of_rows *r, const char *name)
 {
     for (int i = 0; i < r->csv.n_rows; i++) {
@@ -310,6 +325,7 @@ static void read_row(struct lh_validation_row *out,
     read_published(out, r, row);
     read_counts(out, r, row);
     read_collective(out, r, row);
+    read_over(out, r, row);
     read_settings(out, r, row);
     r->bad[row] = lh_diag_count(r->ctx, LH_ERROR) > before;
 }

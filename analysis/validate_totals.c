@@ -31,7 +31,7 @@ double lh__median(double *values, int n)
 bool lh__row_is_judged(const struct lh_validation_row *row)
 {
     return row->judged
-           && (row->kind == LH_ROW_TRAINING
+           && (row->kind != LH_ROW_BUSBW
                || row->size_bytes >= LH_BUSBW_MIDDLE_BYTES);
 }
 
@@ -63,6 +63,8 @@ static void add_source(struct lh_validation_totals *t, struct errors *e,
             add_busbw(&t->busbw, e, row);
             continue;
         }
+        if (row->kind == LH_ROW_RL)
+            continue;
         t->n_rows++;
         t->n_unsupported += row->unsupported != NULL;
         t->n_counted += row->counts;
@@ -90,6 +92,7 @@ void lh__validation_totals(struct lh_validation_totals *out,
     out->within_10_frac =
         out->n_compared > 0 ? (double)within / out->n_compared : NAN;
     out->median_abs_error = lh__median(e.training, out->n_compared);
+    lh__rl_totals(&out->rl, sources, n, arena);
     out->busbw.median_large = lh__median(e.large, out->busbw.n_large);
     out->busbw.median_middle = lh__median(e.middle, out->busbw.n_middle);
 }

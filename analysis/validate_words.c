@@ -38,6 +38,8 @@ const char lh__markdown_own_rows[] =
     "size as nccl-tests counts it, `auto` (default) or an algorithm of "
     "`longhaul list collectives`; all accelerators take part, and the stack's "
     "dispatch of one kernel is added |\n"
+    "| `over` | of `rl_speed_up`: the row that takes longer; the other is the "
+    "row of `rl_step_time` of the same name |\n"
     "| `ablates` | a row of the file: this one is the same with one assumption "
     "changed, where its own cells are not empty; it never counts |\n"
     "| `scenario` | the base scenario, in the file's folder; without it the "

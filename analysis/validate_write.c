@@ -85,13 +85,17 @@ static void text_busbw(struct lh_text *out, const struct lh_busbw_totals *t)
 static void text_totals(struct lh_text *out, const char *before,
                         const struct lh_validation_totals *t)
 {
-    if (t->n_rows > 0 || t->busbw.n_rows == 0) {
+    if (t->n_rows > 0 || (t->busbw.n_rows == 0 && t->rl.n_rows == 0)) {
         lh_text_add(out, before);
         text_training(out, t);
     }
     if (t->busbw.n_rows > 0) {
         lh_text_add(out, before);
         text_busbw(out, &t->busbw);
+    }
+    if (t->rl.n_rows > 0) {
+        lh_text_add(out, before);
+        lh__rl_text(out, &t->rl);
     }
 }
 
@@ -282,6 +286,7 @@ static void json_totals(struct lh_text *out,
     json_number(out, "median_abs_error", t->median_abs_error);
     json_number(out, "within_10_percent", t->within_10_frac);
     json_busbw(out, &t->busbw);
+    lh__rl_json(out, &t->rl);
     lh_text_printf(out,
                    "\"n\": %d, \"n_rows\": %d, \"n_counted\": %d, "
                    "\"n_unsupported\": %d",

@@ -764,6 +764,11 @@ static const struct lh__key keys[] = {
     {"rl.mini_batches", LH__COUNT, .offset = ROOT(s.rl.mini_batches), .min = 1,
      .max = 1024, .fallback = "1", .unit = "optimizer steps",
      .help = "Parts that the samples of a step are trained on in turn."},
+    {"rl.deal", LH__CHOICE, .offset = ROOT(s.rl.deal),
+     .choices = "tokens|samples", .fallback = "tokens",
+     .help = "How a mini-batch is split over the trainer's replicas: into equal "
+             "parts by tokens, or by samples, and all wait for the one that "
+             "has most tokens."},
     {"rl.log_prob_passes", LH__COUNT, .offset = ROOT(s.rl.log_prob_passes),
      .min = 0, .max = 16, .fallback = "1", .unit = "forward passes",
      .help = "Forward passes of the trainer over the samples before it trains "
@@ -858,6 +863,10 @@ static const struct lh__key keys[] = {
      .when = "rl.generators[].up_time=any",
      .help = "Mean time until it comes back, drawn likewise; it then fetches "
              "weights."},
+    {"rl.generators[].memory_frac", LH__NUMBER, .offset = FLEET(memory_frac),
+     .absent = -1, .min = 0.05, .max = 1, .unit = "share", .example = "0.6",
+     .derived = "the engine's (data/engines.csv)",
+     .help = "Of the device's memory, for weights, keys and values."},
     {"rl.turns", LH__GROUP, .help = "Turns of a dialogue with an environment."},
     {"rl.turns.count", LH__COUNT, .offset = ROOT(s.rl.turns), .min = 1,
      .max = 1000, .fallback = "1", .unit = "turns",

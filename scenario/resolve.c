@@ -120,6 +120,7 @@ static const struct {
     {"a100-sxm", "dgx-a100-rails"},
     {"h100-sxm", "dgx-h100-rails"},
     {"h200-sxm", "dgx-h200-rails"},
+    {"h20-sxm", "dgx-h200-rails"},
     {"b200-sxm", "dgx-b200-rails"},
     {"gb200", "gb200-nvl72"},
     {"gb300", "gb300-nvl72"},

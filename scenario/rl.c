@@ -33,6 +33,8 @@ static void resolve_engine(struct lh__reader *r, struct lh_rl_fleet *f,
                            r->ctx)
         != LH_OK)
         lh__mark_bad(r, f->key);
+    if (f->memory_frac > 0)
+        f->engine.memory_frac = f->memory_frac;
     if (f->gpus % replica != 0)
         lh_error(r->ctx, f->where,
                  "%s.gpus is %" PRId64 ", no whole number of replicas of "

@@ -92,6 +92,7 @@ static void draw_loop(struct loop *l, uint64_t *random)
         f->rates.cpu_s = 0.001 + 0.02 * part(random);
         f->rates.flops_s = 0.001 * part(random);
         f->rates.concurrency = 1 + pick(random, 20);
+        f->rates.kv_tokens = pick(random, 2) ? 150 + pick(random, 2000) : 0;
         f->push.transfer_s = pick(random, 3) ? 2 * part(random) : 0;
         f->push.load_s = pick(random, 3) ? part(random) : 0;
         l->fleets[i].gpus = f->replicas;

@@ -18,6 +18,7 @@
 
 static const char tiny[] = LH_SRCDIR "/tests/validate/tiny.csv";
 static const char bus[] = LH_SRCDIR "/tests/validate/bus.csv";
+static const char rl[] = LH_SRCDIR "/tests/validate/rl.csv";
 
 enum { GPUS = 16, BATCH = 32, LENGTH = 2048 };
 static const double tokens = (double)BATCH * LENGTH;
@@ -334,6 +335,64 @@ static void ablations(void)
     lh_ctx_end(&f.ctx);
 }
 
+/* The loop of tests/validate/rl.yaml, by a run of its own. */
+static void run_loop(struct lh_rl_report *out, struct lh_ctx *ctx)
+{
+    struct lh_scenario s;
+    struct lh_topology *topology;
+
+    LH_REQUIRE(
+        lh_scenario_read(&s, LH_SRCDIR "/tests/validate/rl.yaml", NULL, 0, ctx)
+        == LH_OK);
+    LH_REQUIRE(lh_topology_build(&topology, &s, ctx) == LH_OK);
+    LH_CHECK(lh_rl_run(out, &s, topology, ctx) == LH_OK);
+    lh_topology_free(topology);
+}
+
+static void loops(void)
+{
+    struct fixture f;
+    struct lh_rl_report r;
+    setup_file(&f, rl);
+    run_loop(&r, &f.ctx);
+    double step = r.result.step_time_s;
+    LH_CHECK_NEAR(row(&f, "in turns")->simulated, step, 1e-15);
+    LH_CHECK_NEAR(row(&f, "in turns")->error, step / 3 - 1, 1e-15);
+    LH_CHECK_NEAR(row(&f, "a push")->simulated, 1e3 * r.result.weight_sync_s,
+                  1e-15);
+    LH_CHECK_NEAR(row(&f, "training of the loop")->simulated,
+                  r.result.trainer.train_s, 1e-15);
+    double beside = row(&f, "beside")->simulated * 60; /* the first of two */
+    const struct lh_validation_row *speed_up = &f.v.sources[0].rows[2];
+    LH_CHECK(beside < step);
+    LH_CHECK_NEAR(speed_up->simulated, step / beside, 1e-12);
+    LH_CHECK_NEAR(speed_up->error, step / beside / 1.5 - 1, 1e-12);
+    LH_CHECK_NEAR(row(&f, "trainer alone")->simulated, step_s(&f.ctx), 1e-15);
+    LH_CHECK(strstr(row(&f, "no loop")->unsupported, "no loop"));
+    LH_CHECK(strstr(row(&f, "nothing to compare")->unsupported, "compare"));
+    lh_ctx_end(&f.ctx);
+}
+
+/* Steps, pushes and speed-ups apart, none among training rows. */
+static void loop_totals(void)
+{
+    struct fixture f;
+    setup_file(&f, rl);
+    const struct lh_rl_totals *t = &f.v.totals.rl;
+    LH_CHECK(t->n_rows == 9 && f.v.totals.n_rows == 0);
+    LH_CHECK(t->n_steps == 4 && t->n_syncs == 1 && t->n_speed_ups == 1);
+    LH_CHECK_NEAR(t->median_syncs, fabs(row(&f, "a push")->error), 0);
+    LH_CHECK_NEAR(t->worst_sync, fabs(row(&f, "a push")->error), 0);
+    LH_CHECK_NEAR(t->median_speed_ups, fabs(f.v.sources[0].rows[2].error), 0);
+    int within = 0;
+    for (int i = 0; i < 7; i++)
+        within += i != 2 && i != 3 && i != 4
+                  && fabs(f.v.sources[0].rows[i].error) <= 0.3;
+    LH_CHECK_NEAR(t->within_30_frac, within / 4.0, 0);
+    LH_CHECK(!row(&f, "in turns")->counts && isnan(f.v.median_of_medians));
+    lh_ctx_end(&f.ctx);
+}
+
 static void families(void)
 {
     struct lh_site sites[] = {{.device = {.name = "a"}},
@@ -405,6 +464,8 @@ int main(void)
         {"JSON holds rows, sources and totals", json},
         {"bus bandwidth by hand", bus_bandwidth},
         {"bus bandwidth has totals of its own", bus_totals},
+        {"the RL loop, its pushes and speed-ups", loops},
+        {"the RL loop has totals of its own", loop_totals},
         {"an ablation is the row with one thing changed", ablations},
         {"families are device and parallelism", families},
         {"a table of families holds their errors", families_are_read_back},

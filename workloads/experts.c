@@ -89,7 +89,8 @@ static void grouped_mlp(struct lh__work *work, const struct lh__fit *fit,
 static void reorder(struct lh__work *work, const struct lh__fit *fit,
                     const struct lh_device *device, double rows)
 {
-    lh__work_bytes(work, device, 4.0 * rows * fit->dims.hidden);
+    lh__work_bytes(work, device,
+                   fit->scenario->stack.order_bytes * rows * fit->dims.hidden);
 }
 
 static void entry(struct lh__work *work, const struct lh__fit *fit,

@@ -419,7 +419,7 @@ const struct lh_compare_output *lh_compare_output_at(int i); /* NULL: no more */
 /* ---- validation: simulated beside published (docs/validation.md) ---------- */
 
 /* What a figure is of: a step of training, or a collective alone. */
-enum lh_row_kind { LH_ROW_TRAINING, LH_ROW_BUSBW };
+enum lh_row_kind { LH_ROW_TRAINING, LH_ROW_BUSBW, LH_ROW_RL };
 
 /* One published figure, and the scenario that it is of. */
 struct lh_validation_row {
@@ -437,6 +437,7 @@ struct lh_validation_row {
     enum lh_collective collective; /* of busbw, with the next two */
     const char *algorithm;
     double size_bytes;           /* as nccl-tests counts it */
+    const char *over;            /* of rl_speed_up: the row it is faster than */
     const char *scenario;        /* file of the base scenario */
     int n_settings;
     struct lh_setting *settings;
@@ -458,6 +459,16 @@ struct lh_busbw_totals {
     double median_large, median_middle; /* of the absolute error; NAN: none */
 };
 
+/* Rows of the RL loop by what they are: steps of the loop or of its trainer,
+ * pushes of weights, speed-ups.  Medians as above. */
+struct lh_rl_totals {
+    int n_rows;
+    int n_steps, n_syncs, n_speed_ups; /* judged and simulated */
+    double median_steps, within_30_frac;
+    double median_syncs, worst_sync;
+    double median_speed_ups;
+};
+
 /* Of training rows that count: median and share are over the compared ones,
  * which are those that were simulated; NAN where there is none.  Rows that
  * ablate are of neither kind. */
@@ -466,6 +477,7 @@ struct lh_validation_totals {
     double median_abs_error;
     double within_10_frac;
     struct lh_busbw_totals busbw;
+    struct lh_rl_totals rl;
 };
 
 /* One file of rows. */

@@ -26,7 +26,7 @@ struct lh_rl_comm {
 /* A decode iteration of B sequences with K tokens of context in all takes
  * lh_rl_iteration_s(B) + K kv_s. */
 struct lh_rl_rates {
-    double cpu_s;                  /* once an iteration */
+    double cpu_s;                  /* once an iteration, kernels' latency too */
     double sequence_s;             /* CPU, a sequence */
     double dense_s;                /* reading all weights but routed experts */
     double experts_s;              /* reading all routed experts */
@@ -36,11 +36,16 @@ struct lh_rl_rates {
     struct lh_rl_comm comm;
     double prefill_s;              /* a token's matrix products */
     double prefill_core_s;         /* and for each token before it */
-    int64_t concurrency;           /* sequences that run at once */
-    double kv_tokens;              /* that memory holds beside the weights */
+    int64_t concurrency;           /* sequences that run at once, on average */
+    int64_t max_sequences;         /* at most; 0: concurrency */
+    double kv_tokens;              /* that memory holds beside the weights; 0:
+                                      any number */
     double weight_bytes;           /* of an accelerator */
 };
 
+/* Tensors that weights travel as: of experts one a projection of each; fp8 has
+ * scales beside. */
+double lh_rl_tensors(const struct lh_model *model, bool fp8);
 /* Leaves out comm.  LH_BAD_INPUT where weights leave no room for a sample. */
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
                                 const struct lh_scenario *s, int fleet,
@@ -72,6 +77,16 @@ struct lh_rl_moments {
     double mean, weighted;
 };
 struct lh_rl_moments lh_rl_moments(const struct lh_rl *rl, int64_t seed);
+
+/* Tokens over places in rows of so many that are filled with whole samples,
+ * first fit, the longest first. */
+double lh_rl_packed_frac(const struct lh_rl *rl, int64_t seed,
+                         int64_t row_tokens);
+
+/* Samples of a mini-batch dealt to so many replicas in turn: tokens of the one
+ * that has most over the mean, mean of the mini-batches of the first step. */
+double lh_rl_uneven(const struct lh_rl *rl, int64_t seed, int64_t replicas,
+                    struct lh_ctx *ctx);
 
 /* ---- the loop -------------------------------------------------------------- */
 

@@ -167,6 +167,7 @@ struct lh_stack {
     bool grouped_gemm;              /* one kernel for all experts, else one each */
     bool compiled;                  /* nothing is kept or run in vain */
     bool joined;                    /* products of one input are one kernel */
+    double order_bytes;             /* a value of tokens put into another order */
     double tensor_copy_bytes;       /* a value gathered or summed over tensor */
     double gather_copy_bytes;       /* a weight gathered in bf16 (ZeRO-3) */
     double reduce_copy_bytes;       /* a gradient reduced in fp32 (ZeRO-3) */
@@ -481,10 +482,14 @@ struct lh_serving {
     const char *name;
     double iteration_s;            /* CPU and scheduler, once an iteration */
     double sequence_s;             /* and for each sequence that runs */
+    double kernel_s;               /* a kernel beside its bytes, in a graph */
+    double sample_s;               /* of an accelerator's, between turns */
     double memory_frac;            /* of the device, for weights and KV */
     int64_t max_sequences;         /* that run in a replica at most */
     double load_bytes_per_s;       /* of new weights into a replica, in all */
-    double gather_s_per_byte;      /* of weights, before they leave */
+    double experts_frac;           /* memory bandwidth of products of routed
+                                      experts, over that of others */
+    double gather_s;               /* a tensor of the weights, before it leaves */
     double host_bytes_per_s;       /* device to host and back, each */
     const char *source;
 };
@@ -498,6 +503,7 @@ struct lh_rl_fleet {
     int64_t tensor, pipeline, expert; /* of a replica of the engine */
     int64_t max_concurrency;       /* sequences of a replica; 0: auto */
     int kv_fp8;                    /* bf16 | fp8 */
+    double memory_frac;            /* of the device; -1: the engine's */
     const char *engine_name;
     struct lh_serving engine;
     double up_s, down_s;           /* mean times; up_s < 0: they stay */
@@ -522,6 +528,7 @@ struct lh_rl {
     bool on;                       /* the scenario has a key `rl` */
     enum lh_rl_mode mode;
     int64_t steps, warmup_steps;
+    int deal;                      /* tokens | samples */
     int64_t prompts, samples;      /* prompts a step, samples a prompt */
     int64_t mini_batches;          /* optimiser steps a loop step */
     int64_t log_prob_passes;       /* forward passes over what is trained on */

@@ -70,7 +70,7 @@ static void leave_all(struct lh__replica *r)
         for (int64_t i = 0; i < l->rl->samples; i++)
             lose(r, &g->samples[i]);
     r->n_running = r->n_parked = 0;
-    r->context = 0;
+    r->context = r->parked = 0;
     r->queue = r->back = r->again = (struct lh__queue){NULL, NULL};
     g = r->groups;
     r->groups = NULL;

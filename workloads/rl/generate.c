@@ -3,7 +3,7 @@
  * Rates of one replica of an engine that generates: t x p x e accelerators
  * (tensor, pipeline, expert) on one device.
  *
- *   iteration = CPU + B x CPU of a sequence
+ *   iteration = CPU + kernels x latency + B x CPU of a sequence
  *               + max(weights / (t M), B x 2 N / (t p e F)) + communication
  *               + K x kv / (min(t, kv heads) p e M)
  *
@@ -18,18 +18,44 @@
  * memory: its FLOPs are left out.
  *
  *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
+ *   KV tokens           = (memory_frac x memory - weights) / kv, of what runs
  *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
- *                         length)), KV tokens = (memory_frac x memory -
- *                         weights) / kv
+ *                         length)): the mean, for who shares out samples
  *
  * Sources: roofline of decoding, Pope et al. 2022 (arXiv:2211.05102); paged KV
  * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180).
- * Leaves out: preemption when contexts outgrow memory, chunked prefill (an
- * iteration waits for a prefill), speculative decoding, skewed experts.
+ * Leaves out: chunked prefill (an iteration waits for a prefill), speculative
+ * decoding, skewed experts, one prompt's keys and values kept once a group.
  */
 #include <longhaul/rl.h>
 
 #include <math.h>
+
+/* Of a layer: norm, QKV, positions, attention, output, norm, two of the MLP;
+ * more where experts are: router, choice, sorting, products, sum. */
+enum { KERNELS_LAYER = 8, KERNELS_EXPERTS = 12 };
+
+static double kernels_s(const struct lh_model *m, const struct lh_serving *e)
+{
+    double sparse = m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0;
+
+    return e->kernel_s
+           * ((double)m->layers * KERNELS_LAYER + sparse * KERNELS_EXPERTS);
+}
+
+double lh_rl_tensors(const struct lh_model *m, bool fp8)
+{
+    double sparse = m->experts > 0 ? (double)(m->layers - m->dense_layers) : 0;
+    double mlp = m->gated_mlp ? 3 : 2;
+    double heads = 4 + (m->qk_norm ? 2 : 0)
+                   + (m->attention_bias ? m->qkv_bias_only ? 3 : 4 : 0);
+    double layer = 2 + (m->attention == LH_ATTENTION_MLA ? 7 : heads);
+    double all =
+        3 + (double)m->layers * layer + ((double)m->layers - sparse) * mlp
+        + sparse * (1 + mlp * (double)(m->experts + m->shared_experts));
+
+    return fp8 ? 2 * all : all;
+}
 
 /* Parameters: what a token meets, and what an iteration reads. */
 struct sizes {
@@ -82,10 +108,13 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
         (f->engine.memory_frac * d->memory_bytes - out->weight_bytes) * kv_parts
         / z->kv_bytes;
     out->concurrency = f->max_concurrency;
-    if (out->concurrency == 0)
-        out->concurrency = (int64_t)fmin(
-            (double)f->engine.max_sequences * (double)(f->pipeline * f->expert),
-            floor(fmax(0.0, out->kv_tokens) / mean));
+    out->max_sequences = f->max_concurrency;
+    if (out->concurrency == 0) {
+        out->max_sequences = f->engine.max_sequences * f->pipeline * f->expert;
+        out->concurrency =
+            (int64_t)fmin((double)out->max_sequences,
+                          floor(fmax(0.0, out->kv_tokens) / mean));
+    }
 }
 
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
@@ -108,10 +137,12 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
     double kv_parts = heads * (double)(f->pipeline * f->expert);
 
     *out = (struct lh_rl_rates){
-        .cpu_s = f->engine.iteration_s,
+        .cpu_s = f->engine.iteration_s + kernels_s(&s->model, &f->engine),
         .sequence_s = f->engine.sequence_s,
         .dense_s = weight * z.dense / (t * memory),
-        .experts_s = weight * z.routed / (t * (double)f->expert * memory),
+        .experts_s =
+            weight * z.routed
+            / (t * (double)f->expert * memory * f->engine.experts_frac),
         .visit_frac = s->model.experts > 0 ? (double)s->model.experts_per_token
                                                  / (double)s->model.experts
                                            : 0.0,

@@ -22,6 +22,9 @@ struct lh__sample {
     int64_t part;            /* of the turn that runs or comes */
     int64_t turn;            /* from 0 on */
     bool running, complete;
+    int64_t had;        /* of the turn, when it was taken in last: it had been
+                           put back for want of memory */
+    int64_t taken;      /* how many its replica had taken in before */
     int64_t end;        /* iteration of its replica that ends the turn */
     int64_t order;      /* of issue, among all samples */
     int64_t version;    /* of the weights of its first token */
@@ -59,12 +62,13 @@ struct lh__replica {
     bool loading;             /* stands still for them, until due_s */
     bool drained;             /* waits for the others of its entry */
     struct lh__sample **heap; /* running, the first to end on top */
-    int64_t n_running;
+    int64_t n_running, n_taken;
     size_t capacity;
     struct lh__queue queue;   /* new ones */
     struct lh__queue back;    /* of a turn before, with their place */
-    struct lh__queue again;   /* of a turn before, without */
+    struct lh__queue again;   /* put back, or of a turn before, without */
     int64_t n_parked;         /* places of samples between turns */
+    double parked;            /* tokens that these keep */
     struct lh__group *groups; /* not complete */
     int64_t outstanding;      /* samples not complete */
     double peak;              /* tokens a second at full concurrency */
@@ -203,9 +207,12 @@ void lh__turn_first(struct lh__sample *sample, const struct lh_rl *rl);
 /* Tokens of context before the turn's own. */
 double lh__turn_context(const struct lh__sample *sample,
                         const struct lh_rl *rl);
+/* What it keeps while tools work. */
+double lh__turn_kept(const struct lh__sample *sample, const struct lh_rl *rl);
 /* A turn has ended that is not the last: tools work. */
 void lh__turn_park(struct lh__replica *r, struct lh__sample *sample);
-/* It comes back and runs: seconds until its context is there. */
+/* It comes back, or had been put back, and runs: seconds until its context is
+ * there. */
 double lh__turn_back(struct lh__replica *r, struct lh__sample *sample);
 
 /* ---- absence.c ------------------------------------------------------------

@@ -7,9 +7,13 @@
  * weights) waits for the end of the iteration that runs.
  *
  * At a boundary, in this order: samples that are complete leave; new weights
- * are loaded if they may be; samples are taken from the queue, first come
- * first served, and their prompts computed, once a group; before them those
- * that come back from tools (turns.c).
+ * are loaded if they may be; where the next token of all would not fit into
+ * memory, the sample taken in last is put back, at the head of those that wait;
+ * else samples are taken in as far as memory goes: those that come back from
+ * tools with their place (turns.c), those that had been put back or that come
+ * back without, and from the queue, first come first served.  Their prompts are
+ * computed, once a group; one that was put back has its context computed again
+ * (vLLM, recompute).
  */
 #include "loop.h"
 
@@ -50,11 +54,16 @@ static void heap_push(struct lh__replica *r, struct lh__sample *sample)
     r->heap[i] = sample;
 }
 
-static struct lh__sample *heap_pop(struct lh__replica *r)
+/* The sample at `i`, whose place another takes from below. */
+static struct lh__sample *heap_take(struct lh__replica *r, int64_t i)
 {
-    struct lh__sample *first = r->heap[0], *last = r->heap[--r->n_running];
-    int64_t i = 0, child;
+    struct lh__sample *first = r->heap[i], *last = r->heap[--r->n_running];
+    int64_t child;
 
+    if (i == r->n_running)
+        return first;
+    for (; i > 0 && ends_before(last, r->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        r->heap[i] = r->heap[(i - 1) / 2];
     while ((child = 2 * i + 1) < r->n_running) {
         if (child + 1 < r->n_running
             && ends_before(r->heap[child + 1], r->heap[child]))
@@ -119,7 +128,7 @@ int64_t lh__replica_tokens(const struct lh__replica *r,
     int64_t left = sample->end - r->iteration;
 
     if (!sample->running)
-        return sample->done;
+        return sample->done + sample->had;
     return sample->done + (left > 0 ? sample->part - left : sample->part);
 }
 
@@ -132,6 +141,9 @@ static void set_due(struct lh__replica *r, double date_s, int64_t n)
     lh__loop_at(r->loop, date_s, due, r);
 }
 
+/* ---- who runs -------------------------------------------------------------
+ */
+
 /* A turn has ended, or all. */
 static void end_turn(struct lh__replica *r, struct lh__sample *sample)
 {
@@ -140,6 +152,7 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
     r->context -= lh__turn_context(sample, rl) + (double)sample->part;
     sample->running = false;
     sample->done += sample->part;
+    sample->had = 0;
     if (sample->done < sample->tokens || sample->turn + 1 < rl->turns) {
         lh__turn_park(r, sample);
         return;
@@ -155,7 +168,7 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
 static void leave(struct lh__replica *r)
 {
     while (r->n_running > 0 && r->heap[0]->end <= r->iteration)
-        end_turn(r, heap_pop(r));
+        end_turn(r, heap_take(r, 0));
 }
 
 /* Running samples with new weights: begun again, or their keys and values
@@ -194,20 +207,63 @@ static double renew(struct lh__replica *r)
     return seconds;
 }
 
+/* With `more` tokens, would the next one of all running samples and of `others`
+ * fit?  One sample alone always does. */
+static bool fits(const struct lh__replica *r, double more, int64_t others)
+{
+    double tokens =
+        r->context + r->parked + more + (double)(r->n_running + others);
+
+    return r->rates->kv_tokens <= 0 || r->n_running + others <= 1
+           || tokens <= r->rates->kv_tokens;
+}
+
+/* The one taken in last waits before all others. */
+static void put_back(struct lh__replica *r)
+{
+    struct lh__sample *sample;
+    int64_t last = 0;
+
+    for (int64_t i = 1; i < r->n_running; i++)
+        if (r->heap[i]->taken > r->heap[last]->taken)
+            last = i;
+    sample = heap_take(r, last);
+    sample->had = lh__replica_tokens(r, sample) - sample->done;
+    sample->running = false;
+    r->context -= lh__turn_context(sample, r->loop->rl) + (double)sample->had;
+    sample->next = r->again.first;
+    if (!r->again.first)
+        r->again.last = sample;
+    r->again.first = sample;
+}
+
+static bool has_room(const struct lh__replica *r,
+                     const struct lh__sample *sample)
+{
+    double context = lh__turn_context(sample, r->loop->rl);
+
+    return fits(r, context + (double)sample->had, 1);
+}
+
 /* What may run now; NULL: nothing. */
 static struct lh__sample *next(struct lh__replica *r)
 {
-    struct lh__sample *sample = queue_take(&r->back);
+    const struct lh_rl_rates *rates = r->rates;
+    int64_t most =
+        rates->max_sequences > 0 ? rates->max_sequences : rates->concurrency;
+    struct lh__sample *first = r->queue.first;
 
-    if (sample) {
+    if (r->back.first) {
         r->n_parked--;
-        return sample;
+        r->parked -= lh__turn_kept(r->back.first, r->loop->rl);
+        return queue_take(&r->back);
     }
-    if (r->n_running + r->n_parked >= r->rates->concurrency)
+    if (r->n_running + r->n_parked >= most)
         return NULL;
     if (r->again.first)
-        return queue_take(&r->again);
-    if (r->queue.first && r->version >= r->queue.first->group->least_version)
+        return has_room(r, r->again.first) ? queue_take(&r->again) : NULL;
+    if (first && r->version >= first->group->least_version
+        && has_room(r, first))
         return queue_take(&r->queue);
     return NULL;
 }
@@ -220,7 +276,7 @@ static double admit(struct lh__replica *r)
     double seconds = 0;
 
     while ((sample = next(r))) {
-        if (sample->turn > 0) {
+        if (sample->turn > 0 || sample->had > 0) {
             seconds += lh__turn_back(r, sample);
         } else {
             sample->version = r->version;
@@ -230,11 +286,24 @@ static double admit(struct lh__replica *r)
         }
         sample->kv_version = r->version;
         sample->running = true;
-        sample->end = r->iteration + sample->part;
-        r->context += lh__turn_context(sample, rl);
+        sample->taken = r->n_taken++;
+        sample->end = r->iteration + sample->part - sample->had;
+        r->context += lh__turn_context(sample, rl) + (double)sample->had;
         heap_push(r, sample);
     }
     return seconds;
+}
+
+/* Iterations until a sample ends or memory is full. */
+static int64_t until_boundary(const struct lh__replica *r)
+{
+    int64_t n = r->heap[0]->end - r->iteration;
+    double room = r->rates->kv_tokens - r->context - r->parked;
+
+    if (r->rates->kv_tokens > 0 && r->n_running > 1
+        && room < (double)n * (double)r->n_running)
+        n = (int64_t)fmax(1, room / (double)r->n_running);
+    return n;
 }
 
 /* Goes on after a stop of so many seconds. */
@@ -242,7 +311,11 @@ static void go_on(struct lh__replica *r, double stall_s)
 {
     double now_s = lh__loop_now(r->loop);
 
-    if (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE)
+    bool full = !fits(r, 0, 0);
+
+    while (!fits(r, 0, 0))
+        put_back(r);
+    if (!full && (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE))
         stall_s += admit(r);
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
@@ -250,7 +323,7 @@ static void go_on(struct lh__replica *r, double stall_s)
     lh__span_generate(r, r->n_running > 0, now_s);
     if (r->n_running == 0)
         return;
-    int64_t n = r->heap[0]->end - r->iteration;
+    int64_t n = until_boundary(r);
     set_due(r, r->since_s + decode_s(r, n), n);
 }
 

@@ -7,6 +7,7 @@
  *   part of turn k of n   tokens (k+1)/n - tokens k/n, each rounded down
  *   back with its keys and values   prefill of the answer behind the context
  *   without, or with old ones       prefill of the whole context
+ *   put back for want of memory     likewise
  *
  * A sample that keeps its place is one of those that run, though nothing is
  * read for it.  With new weights meanwhile it goes on as those that run do: its
@@ -27,7 +28,7 @@ static int64_t part(const struct lh__sample *sample, const struct lh_rl *rl)
 
 void lh__turn_first(struct lh__sample *sample, const struct lh_rl *rl)
 {
-    sample->done = sample->turn = 0;
+    sample->done = sample->turn = sample->had = 0;
     sample->part = part(sample, rl);
 }
 
@@ -35,6 +36,11 @@ double lh__turn_context(const struct lh__sample *sample, const struct lh_rl *rl)
 {
     return (double)(rl->prompt_length + sample->done
                     + sample->turn * rl->tool_tokens);
+}
+
+double lh__turn_kept(const struct lh__sample *sample, const struct lh_rl *rl)
+{
+    return lh__turn_context(sample, rl) - (double)rl->tool_tokens;
 }
 
 static void back(void *data)
@@ -60,7 +66,10 @@ void lh__turn_park(struct lh__replica *r, struct lh__sample *sample)
     sample->turn++;
     sample->part = part(sample, l->rl);
     sample->back_s = lh__loop_now(l) + tool_s;
-    r->n_parked += l->rl->turn_keeps_kv;
+    if (l->rl->turn_keeps_kv) {
+        r->n_parked++;
+        r->parked += lh__turn_kept(sample, l->rl);
+    }
     l->environment_sum_s += tool_s;
     lh__loop_at(l, sample->back_s, back, sample);
 }
@@ -73,12 +82,12 @@ double lh__turn_back(struct lh__replica *r, struct lh__sample *sample)
     double context;
 
     if (renewed && at_once && !rl->partial_rollouts) {
-        r->loop->out->tokens_discarded += sample->done;
+        r->loop->out->tokens_discarded += sample->done + sample->had;
         lh__turn_first(sample, rl);
         sample->version = r->version;
     }
-    context = lh__turn_context(sample, rl);
-    if (sample->turn == 0 || !rl->turn_keeps_kv
+    context = lh__turn_context(sample, rl) + (double)sample->had;
+    if (sample->turn == 0 || sample->had > 0 || !rl->turn_keeps_kv
         || (renewed && !(at_once && rl->keep_kv)))
         return lh_rl_prefill_s(r->rates, context);
     return lh_rl_prefill_s(r->rates, context)
