@@ -157,8 +157,7 @@ void lh_rl_push_make(struct lh_rl_report *out, const struct lh_scenario *s,
 
     out->weight_bytes =
         (double)s->model.parameters * (rl->push_fp8 ? 1.0 : 2.0);
-    out->gather_s =
-        lh_rl_tensors(&s->model, rl->push_fp8) * engine->gather_s;
+    out->gather_s = lh_rl_tensors(&s->model, rl->push_fp8) * engine->gather_s;
     out->switch_s = together ? state_bytes / engine->host_bytes_per_s : 0;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     for (int i = 0; i < rl->n_fleets && !together; i++)
