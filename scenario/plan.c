@@ -6,8 +6,9 @@
  *   replica = tensor x pipeline x context; expert of them are dealt out
  *             together, and data is a multiple of expert
  *   data    = sum over sites of floor(gpus / replica)     replicas across sites
- *   data    = (sum over sites of gpus) / replica          stages across sites;
- *             each site a whole number of tensor x context x data
+ *   data    = (sum over sites of gpus) / replica          stages, or experts,
+ *             across sites; each site a whole number of tensor x context x data
+ *             (or of tensor x context x pipeline x data / expert)
  *   global_batch = data x micro_batch x pipeline          where not given
  *             (twice that for dualpipe and dualpipe-v, which need it)
  *   bucket  = max(40e6, 1e6 x data) gradients             where not given
@@ -108,10 +109,17 @@ static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
     return good ? data : 0;
 }
 
-/* Contiguous stages at each site; 0: a fault, reported. */
-static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
+static bool is_across(const struct lh_scenario *s)
+{
+    return s->across_sites != LH_ACROSS_DATA && s->n_sites > 1;
+}
+
+/* Contiguous stages, or accelerators that hold the same experts, at each site;
+ * 0: a fault, reported. */
+static int64_t replicas_of_parts(struct lh__reader *r, int64_t replica)
 {
     const struct lh_scenario *s = &r->root->s;
+    bool stages = s->across_sites == LH_ACROSS_PIPELINE;
     int64_t total = 0;
     bool good = true;
 
@@ -120,21 +128,25 @@ static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
     if (total % replica != 0) {
         lh_error(r->ctx, lh__where_at(r, "sites"),
                  "%" PRId64 " accelerators are not a whole number of replicas "
-                 "of %" PRId64 " (tensor x pipeline x context); with stages "
+                 "of %" PRId64 " (tensor x pipeline x context); with %s "
                  "across sites all must be used",
-                 total, replica);
+                 total, replica, stages ? "stages" : "experts");
         return 0;
     }
     int64_t data = total / replica;
-    int64_t stage = replica / s->plan.pipeline * data;
+    int64_t parts = stages ? s->plan.pipeline : s->plan.expert;
+    int64_t part = replica * data / parts;
+    if (replica * data % parts != 0)
+        return data; /* derive_data() says so */
     for (int i = 0; i < s->n_sites; i++) {
-        if (s->sites[i].gpus % stage == 0)
+        if (s->sites[i].gpus % part == 0)
             continue;
         lh_error(r->ctx, gpus_where(r, i),
                  "the %" PRId64 " accelerators of site '%s' are not a whole "
-                 "number of pipeline stages of %" PRId64 " (tensor x context "
-                 "x data)",
-                 s->sites[i].gpus, s->sites[i].name, stage);
+                 "number of %s of %" PRId64 " (tensor x context x %s)",
+                 s->sites[i].gpus, s->sites[i].name,
+                 stages ? "pipeline stages" : "parts of the experts", part,
+                 stages ? "data" : "pipeline x data / expert");
         good = false;
     }
     return good ? data : 0;
@@ -144,9 +156,8 @@ static int64_t derive_data(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
     int64_t replica = s->plan.tensor * s->plan.pipeline * s->plan.context;
-    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
-    int64_t data =
-        stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
+    int64_t data = is_across(s) ? replicas_of_parts(r, replica)
+                                : replicas_by_site(r, replica);
 
     if (data % s->plan.expert != 0) {
         lh_error(r->ctx, lh__where_at(r, "plan.expert"),
@@ -199,7 +210,7 @@ static void check_shard(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
     const struct lh_plan *plan = &s->plan;
-    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
+    bool across = is_across(s);
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
     int64_t group = replica * plan->expert;
 
@@ -212,16 +223,16 @@ static void check_shard(struct lh__reader *r)
                  plan->shard, plan->expert);
         return;
     }
-    for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
+    for (int i = 0; i < (across ? 1 : s->n_sites); i++) {
         int64_t here =
-            stages ? plan->data : s->sites[i].gpus / group * plan->expert;
+            across ? plan->data : s->sites[i].gpus / group * plan->expert;
         if (here % plan->shard == 0)
             continue;
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),
                  "the %" PRId64 " replicas%s%s are no whole number of shard "
                  "groups of %" PRId64,
-                 here, stages ? "" : " of site ",
-                 stages ? "" : s->sites[i].name, plan->shard);
+                 here, across ? "" : " of site ",
+                 across ? "" : s->sites[i].name, plan->shard);
         return;
     }
 }
@@ -305,6 +316,24 @@ static void check_idle_keys(struct lh__reader *r)
         idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
 }
 
+/* Of replicas that are known. */
+static void check_idle_overlap(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const struct lh_plan *plan = &s->plan;
+    bool ideal = s->ideal.layers > 0;
+
+    if (!ideal && plan->data * plan->context == 1)
+        idle_key(r, "plan.overlap.forward", "there is one replica");
+    if (s->rl.on || s->across_sites != LH_ACROSS_DATA || ideal
+        || (plan->zero == 1 && plan->shard > 0))
+        idle_key(r, "plan.overlap.levels",
+                 ideal           ? "model.ideal has one level"
+                 : s->rl.on      ? "the trainer of rl stands at one site"
+                 : plan->shard   ? "plan.shard makes levels"
+                                 : "no replicas are split across sites");
+}
+
 void lh__resolve_plan(struct lh__reader *r)
 {
     if (!axes_known(r))
@@ -318,5 +347,6 @@ void lh__resolve_plan(struct lh__reader *r)
     derive_batch(r);
     if (is_ok(r, "plan.zero") && is_ok(r, "plan.shard"))
         check_shard(r);
+    check_idle_overlap(r);
     derive_bucket(&r->root->s);
 }

@@ -147,6 +147,16 @@ bool lh__fit_is_hybrid(const struct lh__fit *fit)
     return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
 }
 
+bool lh__fit_has_levels(const struct lh__fit *fit)
+{
+    return fit->group < fit->shard;
+}
+
+bool lh__fit_updates_apart(const struct lh__fit *fit)
+{
+    return fit->scenario->plan.overlap_forward && fit->data > 1;
+}
+
 bool lh__fit_scatters(const struct lh__fit *fit)
 {
     const struct lh_scenario *s = fit->scenario;
@@ -237,6 +247,27 @@ static void check_lora(const struct lh_scenario *s, struct lh_ctx *ctx)
            "training.lora_rank with plan.recompute: operators");
 }
 
+/* What an update of a bucket alone does not go with: what is done with all
+ * gradients at once, and weights that are gathered where they are used. */
+static void check_forward(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+
+    if (!plan->overlap_forward)
+        return;
+    refuse(ctx, s, !plan->overlap_gradients,
+           "plan.overlap.forward with plan.overlap.gradients: false");
+    refuse(ctx, s, s->sync != LH_SYNC_EVERY_STEP,
+           "plan.overlap.forward with sync.kind other than every-step");
+    refuse(ctx, s, plan->zero == 3, "plan.overlap.forward with plan.zero: 3");
+    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
+           "plan.overlap.forward with plan.schedule: dualpipe");
+    refuse(ctx, s,
+           s->model.tied_embeddings && plan->pipeline > 1
+               && !meets_itself(plan),
+           "plan.overlap.forward with word embeddings that two stages share");
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
@@ -246,9 +277,6 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
            "plan.reshard_after_forward: true with plan.zero: 3 and the "
            "schedules dualpipe and dualpipe-v");
-    refuse(ctx, s, meets_itself(plan) && s->sync != LH_SYNC_EVERY_STEP,
-           "sync.kind other than every-step with the schedules dualpipe and "
-           "dualpipe-v");
     refuse(ctx, s, meets_itself(plan) && !plan->overlap_pipeline,
            "plan.overlap.pipeline: false with the schedules dualpipe and "
            "dualpipe-v");
@@ -258,6 +286,7 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            plan->recompute == LH_RECOMPUTE_OPERATORS && is_other(&s->model),
            "plan.recompute: operators with experts or latent attention");
     check_lora(s, ctx);
+    check_forward(s, ctx);
 }
 
 static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
@@ -529,6 +558,57 @@ static void check_size(const struct lh_scenario *s, int64_t micro_batches,
                  micro_batches, s->model.layers);
 }
 
+static int64_t divisor(int64_t a, int64_t b)
+{
+    return b == 0 ? a : divisor(b, a % b);
+}
+
+/* Replicas of one group of the first level: as many as divide those of every
+ * site; 0: there is one level. */
+static int64_t level_replicas(const struct lh_scenario *s)
+{
+    const struct lh_plan *plan = &s->plan;
+    int64_t together =
+        plan->tensor * plan->pipeline * plan->context * plan->expert;
+    int64_t n = 0;
+
+    if (!plan->overlap_levels || s->n_sites == 1
+        || s->across_sites != LH_ACROSS_DATA)
+        return 0;
+    for (int i = 0; i < s->n_sites; i++)
+        n = divisor(n, s->sites[i].gpus / together);
+    return n * plan->expert;
+}
+
+/* Groups of a shard, or of a level, and the axes that they stand on. */
+static void split_groups(struct lh__fit *fit, const struct lh_scenario *s)
+{
+    const struct lh_plan *plan = &s->plan;
+    bool islands = s->sync != LH_SYNC_EVERY_STEP;
+    int64_t level = level_replicas(s) * plan->context;
+    unsigned inner = 0;
+    bool grouped;
+
+    fit->shard = plan->zero >= 1 && plan->shard > 0
+                     ? plan->shard * plan->context
+                     : fit->data;
+    fit->group =
+        fit->shard == fit->data && level > 0 && level < fit->data ? level
+                                                                  : fit->shard;
+    grouped = fit->group < fit->data;
+    if (plan->context > 1)
+        inner |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
+    if (plan->expert > 1)
+        inner |= LH_AXIS_BIT(LH_AXIS_EXPERT);
+    fit->across_axes = LH_AXIS_BIT(islands ? LH_AXIS_GROUP : LH_AXIS_DATA);
+    fit->group_axes =
+        inner
+        | LH_AXIS_BIT(islands || grouped ? LH_AXIS_SHARD : LH_AXIS_DATA);
+    fit->shard_axes = fit->group_axes;
+    if (lh__fit_has_levels(fit))
+        fit->shard_axes |= fit->across_axes;
+}
+
 enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
                             struct lh_ctx *ctx)
 {
@@ -567,17 +647,8 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .replicas = data,
         .islands = islands,
         .data = data * plan->context / islands,
-        .shard =
-            (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data / islands)
-            * plan->context,
     };
-    out->shard_axes = LH_AXIS_BIT(
-        lh__fit_is_hybrid(out) || s->sync != LH_SYNC_EVERY_STEP ? LH_AXIS_SHARD
-                                                                : LH_AXIS_DATA);
-    if (plan->context > 1)
-        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
-    if (plan->expert > 1)
-        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
+    split_groups(out, s);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

@@ -79,6 +79,8 @@ static int32_t norm_row_make(struct lh__builder *b)
 
     if (plan->tensor * plan->pipeline * plan->expert == 1 && !over_data)
         return -1;
+    if (lh__fit_updates_apart(b->fit))
+        return -1;
     if (plan->expert > 1)
         norm.axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     if (over_data)
@@ -195,76 +197,7 @@ void lh__sync_buckets(struct lh__builder *b)
         fill_buckets(b, c);
 }
 
-/* ---- communication over the data axis ----------------------------------- */
-
-struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
-                                    enum lh_collective collective, double bytes,
-                                    enum lh_task task)
-{
-    /* What sync.algorithm names is for all replicas, for the groups, or
-     * for islands. */
-    bool part = lh__fit_is_hybrid(b->fit)
-                || b->fit->scenario->sync != LH_SYNC_EVERY_STEP;
-
-    return (struct lh__comm_spec){
-        .comm =
-            {
-                .collective = collective,
-                .axes = b->fit->shard_axes,
-                .bytes = bytes,
-                .category = LH_DATA_COMM,
-                .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
-            },
-        .row = -1,
-        .stream = LH_STREAM_DATA,
-        .task = task,
-        .role = LH_ROLE_MEMBER,
-        .layer = -1,
-    };
-}
-
-bool lh__shards_routed(const struct lh__fit *fit, double routed)
-{
-    int64_t expert = fit->scenario->plan.expert;
-
-    return expert > 1 && routed > 0.0 && fit->shard > expert;
-}
-
-/* Gradients of a bucket, or weights, its routed experts last; returns the last
- * op.  Adapters, embedding and head are gathered in bf16. */
-static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
-                         enum lh_collective collective, enum lh_task task)
-{
-    bool weights = task == LH_TASK_WEIGHTS;
-    bool alike = b->fit->scenario->plan.expert == 1;
-    double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
-    double bytes =
-        weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
-    double shared =
-        bucket->parameters - bucket->wide + (alike ? bucket->routed : 0.0);
-    struct lh__comm_spec spec = lh__shard_comm(
-        b, collective, bytes * shared + wide * bucket->wide, task);
-    int32_t op = lh__emit_comm(b, &spec);
-
-    if (lh__shards_routed(b->fit, bucket->routed)) {
-        spec = lh__shard_comm(b, collective, bytes * bucket->routed, task);
-        spec.comm.axes &= ~LH_AXIS_BIT(LH_AXIS_EXPERT);
-        op = lh__emit_comm(b, &spec);
-    }
-    return op;
-}
-
-/* The sum of a shard over the groups, once the group's own is there. */
-static int32_t reduce_replicas(struct lh__builder *b, double shard_bytes)
-{
-    struct lh__comm_spec spec =
-        lh__shard_comm(b, LH_ALL_REDUCE, shard_bytes, LH_TASK_GRADIENTS);
-
-    spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
-    spec.comm.algorithm = b->fit->scenario->sync_algorithm;
-    spec.stream = LH_STREAM_REPLICAS;
-    return lh__emit_comm(b, &spec);
-}
+/* ---- reductions --------------------------------------------------------- */
 
 bool lh__sync_reduces(const struct lh__builder *b, bool last)
 {
@@ -294,7 +227,6 @@ void lh__sync_forward(struct lh__builder *b)
 /* Beside the flow: what goes on does not wait for the reduction. */
 void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 {
-    bool shards = b->fit->scenario->plan.zero >= 1;
     int32_t flow, micro_batch = b->micro_batch, reduction;
     int n_waits;
     const struct lh__bucket *it = &b->buckets[bucket];
@@ -312,27 +244,12 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
         b->micro_batch = -1;
     lh__emit_wait(b, b->last_compute);
     b->buckets[bucket].backward = b->last_compute;
-    reduction = data_comm(b, it, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
-                          LH_TASK_GRADIENTS);
-    if (last && lh__fit_is_hybrid(b->fit))
-        reduce_replicas(
-            b,
-            bytes * lh__shard_parameters(b->fit, it->parameters, it->routed));
+    reduction = lh__bucket_reduce(b, it, last);
     b->flow = flow;
     b->n_waits = n_waits;
     b->micro_batch = micro_batch;
     if (shards_gradients(b))
         hold_back(b, reduction);
-}
-
-/* The last op of the streams that reduce, or LH__NO_OP. */
-static int32_t last_reduction(const struct lh__builder *b)
-{
-    for (int32_t i = b->n_ops - 1; i >= 0; i--)
-        if (b->ops[i].stream == LH_STREAM_DATA
-            || b->ops[i].stream == LH_STREAM_REPLICAS)
-            return i;
-    return LH__NO_OP;
 }
 
 /* First and last stage send their gradient of the embedding to each other;
@@ -358,16 +275,42 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
     return lh__emit_comm(b, &spec);
 }
 
+/* ---- updates ------------------------------------------------------------- */
+
+/* What an update is of: the stage, or a bucket. */
+struct share {
+    double trained, cast; /* routed experts included */
+    double routed;
+};
+
+static struct share stage_share(const struct lh__builder *b)
+{
+    return (struct share){
+        .trained = lh__stage_trained(b->fit, b->stage),
+        .cast = lh__stage_cast(b->fit, b->stage),
+        .routed = lh__stage_routed(b->fit, b->stage),
+    };
+}
+
+static struct share bucket_share(const struct lh__bucket *bucket)
+{
+    return (struct share){
+        .trained = bucket->parameters + bucket->routed,
+        .cast = bucket->parameters - bucket->wide + bucket->routed,
+        .routed = bucket->routed,
+    };
+}
+
 /* Of the layers, for the step; ZeRO-3 casts what it gathers (weights.c). */
-static void cast_weights(struct lh__work *work, const struct lh__builder *b)
+static void cast_weights(struct lh__work *work, const struct lh__builder *b,
+                         const struct share *of)
 {
     const struct lh_scenario *s = b->fit->scenario;
     bool gathers = s->plan.zero == 3 && b->fit->shard > 1;
     bool narrow = s->plan.gather_precision == LH_FP8;
-    double n = lh__stage_cast(b->fit, b->stage);
-    double routed = lh__stage_routed(b->fit, b->stage);
-    double shard = lh__mirror_share(b->fit)
-                   * lh__shard_parameters(b->fit, n - routed, routed);
+    double shard =
+        lh__mirror_share(b->fit)
+        * lh__shard_parameters(b->fit, of->cast - of->routed, of->routed);
     double whole_bytes =
         narrow ? 2.0 : lh__cast_bytes(s->training.precision, true);
 
@@ -376,23 +319,44 @@ static void cast_weights(struct lh__work *work, const struct lh__builder *b)
     if (narrow)
         lh__work_bytes(work, b->device, lh__cast_bytes(LH_FP8, false) * shard);
     if (!gathers)
-        lh__work_bytes(work, b->device, whole_bytes * n);
+        lh__work_bytes(work, b->device, whole_bytes * of->cast);
 }
 
-static void optimizer(struct lh__builder *b)
+static void optimizer(struct lh__builder *b, const struct share *of)
 {
-    double routed = lh__stage_routed(b->fit, b->stage);
-    double parameters = lh__stage_trained(b->fit, b->stage);
+    double parameters = of->trained;
     struct lh__work work = {0};
 
     if (b->fit->scenario->plan.zero >= 1)
         parameters =
             lh__mirror_share(b->fit)
-            * lh__shard_parameters(b->fit, parameters - routed, routed);
+            * lh__shard_parameters(b->fit, parameters - of->routed, of->routed);
     lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
-    cast_weights(&work, b);
+    cast_weights(&work, b, of);
     lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
     lh__emit_flush(b);
+}
+
+/* Beside the flow, before what the flow's next op waits for. */
+void lh__sync_update(struct lh__builder *b, int bucket)
+{
+    int32_t flow, micro_batch = b->micro_batch;
+    int n_waits, n_compute_waits;
+    struct share share = bucket_share(&b->buckets[bucket]);
+
+    lh__emit_flush(b);
+    flow = b->flow;
+    n_waits = b->n_waits;
+    n_compute_waits = b->n_compute_waits;
+    b->flow = LH__NO_OP;
+    b->n_waits = b->n_compute_waits = 0; /* they stay where they are */
+    b->micro_batch = -1;
+    optimizer(b, &share);
+    b->buckets[bucket].gate = b->last_compute;
+    b->micro_batch = micro_batch;
+    b->flow = flow;
+    b->n_waits = n_waits;
+    b->n_compute_waits = n_compute_waits;
 }
 
 /* Weights of the chunk that the next step meets first go first. */
@@ -408,14 +372,38 @@ static void gather_weights(struct lh__builder *b)
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        op = data_comm(b, bucket, LH_ALL_GATHER, LH_TASK_WEIGHTS);
+        op = lh__bucket_gather(b, bucket, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
     }
 }
 
+/* plan.overlap.forward: in the order of the next forward, the gradients of each
+ * bucket (zero 0), which is updated there; else its update and its weights. */
+static void finish_apart(struct lh__builder *b, int32_t reduction)
+{
+    bool whole = b->fit->scenario->plan.zero == 0;
+
+    for (int i = b->n_buckets - 1; i >= 0; i--) {
+        const struct lh__bucket *bucket = &b->buckets[i];
+        struct share share = bucket_share(bucket);
+        int32_t op;
+
+        lh__emit_cut(b);
+        lh__emit_wait(b, reduction); /* of all, of which it is the last */
+        if (!whole)
+            optimizer(b, &share);
+        op = lh__bucket_gather(b, bucket,
+                               whole ? LH_TASK_GRADIENTS : LH_TASK_WEIGHTS);
+        lh__emit_dep(b, bucket->gate, ~op);
+        reduction = LH__NO_OP;
+    }
+    lh__emit_cut(b);
+}
+
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied, mirrored, update;
+    int32_t reduction, tied, mirrored, update, first;
+    struct share all = stage_share(b);
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -428,7 +416,11 @@ void lh__sync_finish(struct lh__builder *b)
     b->micro_batch = -1;
     if (b->n_buckets > 0 && b->buckets[0].chunk < 0 && !shards_gradients(b))
         lh__sync_bucket_done(b, 0, true);
-    reduction = last_reduction(b);
+    reduction = lh__last_reduction(b);
+    if (lh__fit_updates_apart(b->fit) && b->n_buckets > 0) {
+        finish_apart(b, reduction);
+        return;
+    }
     tied = exchange_tied(b, reduction);
     mirrored = lh__mirror_gradients(b, reduction);
     lh__emit_cut(b);
@@ -436,7 +428,7 @@ void lh__sync_finish(struct lh__builder *b)
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
-        if (lh__fit_is_hybrid(b->fit)) /* else on the same stream */
+        if (b->fit->group < b->fit->data) /* else on the same stream */
             lh__emit_wait(b, reduction);
         lh__emit_comm(b, &norm);
     } else {
@@ -444,19 +436,18 @@ void lh__sync_finish(struct lh__builder *b)
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
     }
-    optimizer(b);
+    optimizer(b, &all);
     update = b->last_compute;
     lh__outer_emit(b);
     b->flow = update;
+    first = b->n_ops;
     if (b->fit->scenario->plan.zero == 3) {
         lh__weights_finish(b, update);
         lh__outer_await(b, b->first_gather, true);
     } else if (b->fit->scenario->plan.zero >= 1) {
-        int32_t first = b->n_ops;
-
         gather_weights(b);
-        if (b->n_ops > first)
-            lh__outer_await(b, first, false);
     }
+    if (b->n_ops > first)
+        lh__outer_await(b, first, false);
     lh__emit_cut(b);
 }

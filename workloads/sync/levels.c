@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a bucket's gradients and weights go through over the data axis.  Called
+ * by every_step.c, which says when.
+ *
+ *   one level   zero 0: all-reduce; zero 1+: reduce-scatter of the gradients,
+ *               all-gather of the weights
+ *   groups      plan.shard: what a group has summed is summed over the groups
+ *               by an all-reduce of each shard, once a step, on a stream of its
+ *               own (FSDP's hybrid shard)
+ *   levels      plan.overlap.levels: reduce-scatter over the replicas of a
+ *               site, then over the sites an all-reduce (zero 0) or a
+ *               reduce-scatter (zero 1), on a stream of its own; all-gathers
+ *               over the sites, then inside each, on a third.  So a bucket is
+ *               on the fibre while the next one is reduced inside the site
+ *               (the phases of Mikami et al. 2018, a bucket each)
+ *
+ * plan.overlap.forward: gradients (zero 0) are reduce-scattered in the
+ * backward and gathered in the order of the next forward (DeAR: Zhang et al.
+ * 2023, arXiv:2302.12445), in either form; with zero 1 and 2 weights are.
+ *
+ * Routed experts on X = plan.expert replicas are held by data/X of them, and
+ * are reduced and gathered inside a group over those alone: a second collective
+ * beside that of all others.  Over groups or sites an accelerator has both in
+ * one: its part of either.
+ *
+ * Left out: padding of buckets to equal shards.
+ */
+#include "../workload.h"
+
+struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
+                                    enum lh_collective collective, double bytes,
+                                    enum lh_task task)
+{
+    /* What sync.algorithm names is for all replicas, for the groups, or
+     * for islands. */
+    bool part = b->fit->group < b->fit->data
+                || b->fit->scenario->sync != LH_SYNC_EVERY_STEP;
+
+    return (struct lh__comm_spec){
+        .comm =
+            {
+                .collective = collective,
+                .axes = b->fit->shard_axes,
+                .bytes = bytes,
+                .category = LH_DATA_COMM,
+                .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
+            },
+        .row = -1,
+        .stream = LH_STREAM_DATA,
+        .task = task,
+        .role = LH_ROLE_MEMBER,
+        .layer = -1,
+    };
+}
+
+bool lh__shards_routed(const struct lh__fit *fit, int64_t group, double routed)
+{
+    int64_t expert = fit->scenario->plan.expert;
+
+    return expert > 1 && routed > 0.0 && group > expert;
+}
+
+/* Bytes of a bucket on the way.  Adapters, embedding and head are gathered in
+ * bf16. */
+struct load {
+    double dense, routed;
+};
+
+static struct load load_of(const struct lh__builder *b,
+                           const struct lh__bucket *bucket, enum lh_task task)
+{
+    bool weights = task == LH_TASK_WEIGHTS;
+    double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
+    double bytes =
+        weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
+
+    return (struct load){
+        .dense = bytes * (bucket->parameters - bucket->wide)
+                 + wide * bucket->wide,
+        .routed = bytes * bucket->routed,
+    };
+}
+
+/* Over a group, or all; routed experts last. */
+static int32_t within(struct lh__builder *b, struct load load,
+                      enum lh_collective collective, enum lh_task task,
+                      enum lh_stream stream)
+{
+    bool alike = b->fit->scenario->plan.expert == 1;
+    struct lh__comm_spec spec = lh__shard_comm(
+        b, collective, load.dense + (alike ? load.routed : 0.0), task);
+    int32_t op;
+
+    spec.comm.axes = b->fit->group_axes;
+    spec.stream = stream;
+    op = lh__emit_comm(b, &spec);
+    if (lh__shards_routed(b->fit, b->fit->group, load.routed)) {
+        spec.comm.bytes = load.routed;
+        spec.comm.axes &= ~LH_AXIS_BIT(LH_AXIS_EXPERT);
+        op = lh__emit_comm(b, &spec);
+    }
+    return op;
+}
+
+/* Of an accelerator's part, over the groups. */
+static int32_t across(struct lh__builder *b, struct load load,
+                      enum lh_collective collective, enum lh_task task)
+{
+    double expert = (double)b->fit->scenario->plan.expert;
+    double bytes =
+        (load.dense + expert * load.routed) / (double)b->fit->group;
+    struct lh__comm_spec spec = lh__shard_comm(b, collective, bytes, task);
+
+    spec.comm.axes = b->fit->across_axes;
+    if (b->fit->scenario->sync == LH_SYNC_EVERY_STEP)
+        spec.comm.algorithm = b->fit->scenario->sync_algorithm;
+    spec.stream = LH_STREAM_REPLICAS;
+    return lh__emit_comm(b, &spec);
+}
+
+int32_t lh__bucket_reduce(struct lh__builder *b,
+                          const struct lh__bucket *bucket, bool last)
+{
+    const enum lh_task task = LH_TASK_GRADIENTS;
+    bool levels = lh__fit_has_levels(b->fit);
+    bool whole = b->fit->scenario->plan.zero == 0; /* at the end */
+    bool later = whole && lh__fit_updates_apart(b->fit);
+    struct load load = load_of(b, bucket, task);
+    int32_t op = within(
+        b, load,
+        whole && !levels && !later ? LH_ALL_REDUCE : LH_REDUCE_SCATTER, task,
+        LH_STREAM_DATA);
+
+    if (last && lh__fit_is_hybrid(b->fit))
+        across(b, load, LH_ALL_REDUCE, task);
+    if (!levels)
+        return op;
+    across(b, load, whole && !later ? LH_ALL_REDUCE : LH_REDUCE_SCATTER, task);
+    if (whole && !later)
+        within(b, load, LH_ALL_GATHER, task, LH_STREAM_WEIGHTS);
+    return op;
+}
+
+int32_t lh__bucket_gather(struct lh__builder *b,
+                          const struct lh__bucket *bucket, enum lh_task task)
+{
+    struct load load = load_of(b, bucket, task);
+
+    if (!lh__fit_has_levels(b->fit))
+        return within(b, load, LH_ALL_GATHER, task, LH_STREAM_DATA);
+    across(b, load, LH_ALL_GATHER, task);
+    return within(b, load, LH_ALL_GATHER, task, LH_STREAM_WEIGHTS);
+}
+
+int32_t lh__last_reduction(const struct lh__builder *b)
+{
+    bool levels = lh__fit_has_levels(b->fit);
+
+    for (int32_t i = b->n_ops - 1; i >= 0; i--)
+        if (b->ops[i].stream == LH_STREAM_DATA
+            || b->ops[i].stream == LH_STREAM_REPLICAS
+            || (levels && b->ops[i].stream == LH_STREAM_WEIGHTS))
+            return i;
+    return LH__NO_OP;
+}
