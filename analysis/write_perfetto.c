@@ -45,6 +45,7 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_RETURN_FORWARD_RECV] = "receive activations, returning",
     [LH_STREAM_RETURN_BACKWARD_SEND] = "send gradients, returning",
     [LH_STREAM_RETURN_BACKWARD_RECV] = "receive gradients, returning",
+    [LH_STREAM_SITES] = "between sites, every second bucket",
 };
 
 static const char *const task_names[] = {

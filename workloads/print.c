@@ -16,7 +16,7 @@ enum { OPS_SHOWN = 60 };
 static const char *const stream_names[LH_STREAMS] = {
     "compute",  "tensor",   "context",  "fwd-send", "fwd-recv",
     "bwd-send", "bwd-recv", "data",     "weights",  "replicas",
-    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv",
+    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv", "sites",
 };
 
 static const char *const task_names[] = {

@@ -501,8 +501,8 @@ int32_t lh__bucket_reduce(struct lh__builder *b,
 /* Weights, or gradients that are shards, whole again; returns the last op. */
 int32_t lh__bucket_gather(struct lh__builder *b,
                           const struct lh__bucket *bucket, enum lh_task task);
-/* The last op of all reductions so far, LH__NO_OP. */
-int32_t lh__last_reduction(const struct lh__builder *b);
+/* The next op waits for all reductions so far. */
+void lh__wait_reductions(struct lh__builder *b);
 
 /* ---- sync/every_step.c -------------------------------------------------- */
 
@@ -525,7 +525,7 @@ void lh__sync_finish(struct lh__builder *b);
 
 int32_t lh__mirror_rows(struct lh__builder *b);
 /* After the reduction; returns the op that has the other's, LH__NO_OP. */
-int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
+int32_t lh__mirror_gradients(struct lh__builder *b);
 /* After the optimiser; the gather waits for what it returns as well. */
 int32_t lh__mirror_weights(struct lh__builder *b);
 /* What part of its shard's optimiser an accelerator has. */

@@ -74,8 +74,9 @@ enum lh_stream {
     LH_STREAM_RETURN_FORWARD_RECV, /* pass the other way                     */
     LH_STREAM_RETURN_BACKWARD_SEND,
     LH_STREAM_RETURN_BACKWARD_RECV,
+    LH_STREAM_SITES,         /* every second bucket between sites */
 };
-enum { LH_STREAMS = LH_STREAM_RETURN_BACKWARD_RECV + 1 };
+enum { LH_STREAMS = LH_STREAM_SITES + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };

@@ -254,7 +254,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 
 /* First and last stage send their gradient of the embedding to each other;
  * returns the op that received the other's. */
-static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
+static int32_t exchange_tied(struct lh__builder *b)
 {
     bool first = b->stage == 0;
     struct lh__comm_spec spec = {.layer = -1, .task = LH_TASK_GRADIENTS};
@@ -263,7 +263,7 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
         return LH__NO_OP;
     lh__emit_cut(b);
     lh__emit_wait(b, b->last_compute);
-    lh__emit_wait(b, reduction);
+    lh__wait_reductions(b);
     spec.row = b->tied_rows + first;
     spec.stream = first ? LH_STREAM_BACKWARD_SEND : LH_STREAM_FORWARD_SEND;
     spec.role = LH_ROLE_SENDER;
@@ -372,6 +372,8 @@ static void gather_weights(struct lh__builder *b)
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
+        if (i < b->n_buckets - 1 && lh__fit_has_levels(b->fit))
+            lh__emit_wait(b, optimizer); /* on another stream */
         op = lh__bucket_gather(b, bucket, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
     }
@@ -379,7 +381,7 @@ static void gather_weights(struct lh__builder *b)
 
 /* plan.overlap.forward: in the order of the next forward, the gradients of each
  * bucket (zero 0), which is updated there; else its update and its weights. */
-static void finish_apart(struct lh__builder *b, int32_t reduction)
+static void finish_apart(struct lh__builder *b)
 {
     bool whole = b->fit->scenario->plan.zero == 0;
 
@@ -389,20 +391,20 @@ static void finish_apart(struct lh__builder *b, int32_t reduction)
         int32_t op;
 
         lh__emit_cut(b);
-        lh__emit_wait(b, reduction); /* of all, of which it is the last */
+        if (!whole && i == b->n_buckets - 1)
+            lh__wait_reductions(b);
         if (!whole)
             optimizer(b, &share);
         op = lh__bucket_gather(b, bucket,
                                whole ? LH_TASK_GRADIENTS : LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
-        reduction = LH__NO_OP;
     }
     lh__emit_cut(b);
 }
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied, mirrored, update, first;
+    int32_t tied, mirrored, update, first;
     struct share all = stage_share(b);
     struct lh__comm_spec norm = {
         .row = b->norm_row,
@@ -416,23 +418,22 @@ void lh__sync_finish(struct lh__builder *b)
     b->micro_batch = -1;
     if (b->n_buckets > 0 && b->buckets[0].chunk < 0 && !shards_gradients(b))
         lh__sync_bucket_done(b, 0, true);
-    reduction = lh__last_reduction(b);
-    if (lh__fit_updates_apart(b->fit) && b->n_buckets > 0) {
-        finish_apart(b, reduction);
+    if (lh__fit_updates_apart(b->fit)) {
+        finish_apart(b);
         return;
     }
-    tied = exchange_tied(b, reduction);
-    mirrored = lh__mirror_gradients(b, reduction);
+    tied = exchange_tied(b);
+    mirrored = lh__mirror_gradients(b);
     lh__emit_cut(b);
     if (b->norm_row >= 0) {
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
         if (b->fit->group < b->fit->data) /* else on the same stream */
-            lh__emit_wait(b, reduction);
+            lh__wait_reductions(b);
         lh__emit_comm(b, &norm);
     } else {
-        lh__emit_wait(b, reduction);
+        lh__wait_reductions(b);
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
     }

@@ -10,9 +10,10 @@
  *               own (FSDP's hybrid shard)
  *   levels      plan.overlap.levels: reduce-scatter over the replicas of a
  *               site, then over the sites an all-reduce (zero 0) or a
- *               reduce-scatter (zero 1), on a stream of its own; all-gathers
- *               over the sites, then inside each, on a third.  So a bucket is
- *               on the fibre while the next one is reduced inside the site
+ *               reduce-scatter (zero 1), on two streams of their own in
+ *               turn; all-gathers over the sites, then inside each, on another.
+ *               So two buckets are on the fibre, one's latency behind the
+ *               other's bytes, while the next one is reduced inside the site
  *               (the phases of Mikami et al. 2018, a bucket each)
  *
  * plan.overlap.forward: gradients (zero 0) are reduce-scattered in the
@@ -105,7 +106,8 @@ static int32_t within(struct lh__builder *b, struct load load,
 
 /* Of an accelerator's part, over the groups. */
 static int32_t across(struct lh__builder *b, struct load load,
-                      enum lh_collective collective, enum lh_task task)
+                      enum lh_collective collective, enum lh_task task,
+                      enum lh_stream stream)
 {
     double expert = (double)b->fit->scenario->plan.expert;
     double bytes =
@@ -115,29 +117,45 @@ static int32_t across(struct lh__builder *b, struct load load,
     spec.comm.axes = b->fit->across_axes;
     if (b->fit->scenario->sync == LH_SYNC_EVERY_STEP)
         spec.comm.algorithm = b->fit->scenario->sync_algorithm;
-    spec.stream = LH_STREAM_REPLICAS;
+    spec.stream = stream;
     return lh__emit_comm(b, &spec);
+}
+
+/* Is a gradient whole again in the backward? */
+static bool gathers_at_once(const struct lh__fit *fit)
+{
+    return fit->scenario->plan.zero == 0 && !lh__fit_updates_apart(fit);
+}
+
+/* Two buckets are between sites at a time, so that the latency of one is behind
+ * the bytes of the other. */
+static enum lh_stream stream_across(const struct lh__builder *b,
+                                    const struct lh__bucket *bucket)
+{
+    bool second = (bucket - b->buckets) % 2 > 0;
+
+    return second && lh__fit_has_levels(b->fit) ? LH_STREAM_SITES
+                                                : LH_STREAM_REPLICAS;
 }
 
 int32_t lh__bucket_reduce(struct lh__builder *b,
                           const struct lh__bucket *bucket, bool last)
 {
     const enum lh_task task = LH_TASK_GRADIENTS;
+    enum lh_stream stream = stream_across(b, bucket);
     bool levels = lh__fit_has_levels(b->fit);
-    bool whole = b->fit->scenario->plan.zero == 0; /* at the end */
-    bool later = whole && lh__fit_updates_apart(b->fit);
+    bool at_once = gathers_at_once(b->fit);
     struct load load = load_of(b, bucket, task);
-    int32_t op = within(
-        b, load,
-        whole && !levels && !later ? LH_ALL_REDUCE : LH_REDUCE_SCATTER, task,
-        LH_STREAM_DATA);
+    int32_t op =
+        within(b, load, at_once && !levels ? LH_ALL_REDUCE : LH_REDUCE_SCATTER,
+               task, LH_STREAM_DATA);
 
     if (last && lh__fit_is_hybrid(b->fit))
-        across(b, load, LH_ALL_REDUCE, task);
+        across(b, load, LH_ALL_REDUCE, task, stream);
     if (!levels)
         return op;
-    across(b, load, whole && !later ? LH_ALL_REDUCE : LH_REDUCE_SCATTER, task);
-    if (whole && !later)
+    across(b, load, at_once ? LH_ALL_REDUCE : LH_REDUCE_SCATTER, task, stream);
+    if (at_once)
         within(b, load, LH_ALL_GATHER, task, LH_STREAM_WEIGHTS);
     return op;
 }
@@ -149,18 +167,34 @@ int32_t lh__bucket_gather(struct lh__builder *b,
 
     if (!lh__fit_has_levels(b->fit))
         return within(b, load, LH_ALL_GATHER, task, LH_STREAM_DATA);
-    across(b, load, LH_ALL_GATHER, task);
+    across(b, load, LH_ALL_GATHER, task, stream_across(b, bucket));
     return within(b, load, LH_ALL_GATHER, task, LH_STREAM_WEIGHTS);
 }
 
-int32_t lh__last_reduction(const struct lh__builder *b)
+static bool is_one_of(enum lh_stream stream, unsigned streams)
 {
-    bool levels = lh__fit_has_levels(b->fit);
+    return (streams & 1u << stream) != 0;
+}
 
+static int32_t last_on(const struct lh__builder *b, unsigned streams)
+{
     for (int32_t i = b->n_ops - 1; i >= 0; i--)
-        if (b->ops[i].stream == LH_STREAM_DATA
-            || b->ops[i].stream == LH_STREAM_REPLICAS
-            || (levels && b->ops[i].stream == LH_STREAM_WEIGHTS))
+        if (is_one_of(b->ops[i].stream, streams))
             return i;
     return LH__NO_OP;
+}
+
+/* The last op of a stream ends after the others; that of the last stream that a
+ * bucket passes after those of its other streams. */
+void lh__wait_reductions(struct lh__builder *b)
+{
+    if (!lh__fit_has_levels(b->fit)) {
+        lh__emit_wait(b, last_on(b, 1u << LH_STREAM_DATA
+                                        | 1u << LH_STREAM_REPLICAS));
+    } else if (gathers_at_once(b->fit)) {
+        lh__emit_wait(b, last_on(b, 1u << LH_STREAM_WEIGHTS));
+    } else {
+        lh__emit_wait(b, last_on(b, 1u << LH_STREAM_REPLICAS));
+        lh__emit_wait(b, last_on(b, 1u << LH_STREAM_SITES));
+    }
 }
