@@ -288,8 +288,7 @@ static void check_stages(struct lh__reader *r)
 }
 
 /* A key that the scenario cannot use: a warning, and back to its default. */
-static void idle_key(struct lh__reader *r, const char *path,
-                     const char *because)
+void lh__idle_key(struct lh__reader *r, const char *path, const char *because)
 {
     const struct lh__key *key = lh__key_find(path);
 
@@ -305,15 +304,33 @@ static void check_idle_keys(struct lh__reader *r)
     const struct lh_scenario *s = &r->root->s;
 
     if (s->model.layers > 0 && s->model.experts == 0)
-        idle_key(r, "training.routing.kind", "the model has no experts");
+        lh__idle_key(r, "training.routing.kind", "the model has no experts");
     if (s->training.lora_rank == 0)
-        idle_key(r, "training.lora_target", "training.lora_rank is 0");
+        lh__idle_key(r, "training.lora_target", "training.lora_rank is 0");
     if (s->plan.expert == 1) {
-        idle_key(r, "plan.dispatch", "plan.expert is 1");
-        idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
+        lh__idle_key(r, "plan.dispatch", "plan.expert is 1");
+        lh__idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
     }
     if (s->plan.pipeline == 1)
-        idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
+        lh__idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
+}
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    return b == 0 ? a : divisor(b, a % b);
+}
+
+/* Replicas that divide those of every site. */
+static int64_t common_replicas(const struct lh_scenario *s)
+{
+    const struct lh_plan *plan = &s->plan;
+    int64_t group =
+        plan->tensor * plan->pipeline * plan->context * plan->expert;
+    int64_t n = 0;
+
+    for (int i = 0; i < s->n_sites; i++)
+        n = divisor(n, s->sites[i].gpus / group);
+    return n * plan->expert;
 }
 
 /* Of replicas that are known. */
@@ -321,17 +338,22 @@ static void check_idle_overlap(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
     const struct lh_plan *plan = &s->plan;
-    bool ideal = s->ideal.layers > 0;
+    const char *levels = NULL;
 
-    if (!ideal && plan->data * plan->context == 1)
-        idle_key(r, "plan.overlap.forward", "there is one replica");
-    if (s->rl.on || s->across_sites != LH_ACROSS_DATA || ideal
-        || (plan->zero == 1 && plan->shard > 0))
-        idle_key(r, "plan.overlap.levels",
-                 ideal           ? "model.ideal has one level"
-                 : s->rl.on      ? "the trainer of rl stands at one site"
-                 : plan->shard   ? "plan.shard makes levels"
-                                 : "no replicas are split across sites");
+    if (s->ideal.layers == 0 && plan->data * plan->context == 1)
+        lh__idle_key(r, "plan.overlap.forward", "there is one replica");
+    if (s->ideal.layers > 0)
+        levels = "model.ideal has one level";
+    else if (s->rl.on)
+        levels = "the trainer of rl stands at one site";
+    else if (s->across_sites != LH_ACROSS_DATA)
+        levels = "replicas are not split across sites whole";
+    else if (plan->zero == 1 && plan->shard > 0)
+        levels = "plan.shard makes levels";
+    else if (common_replicas(s) * plan->context == 1)
+        levels = "no number of replicas divides those of every site";
+    if (levels)
+        lh__idle_key(r, "plan.overlap.levels", levels);
 }
 
 void lh__resolve_plan(struct lh__reader *r)

@@ -68,10 +68,12 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s}",
+    bool forward = d->forward || (d->ideal && d->recompute > 0);
+    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s}",
                    d->overlap ? "true" : "false",
                    d->hides_tensor ? "true" : "false",
-                   d->ideal && d->recompute > 0 ? ", forward: true" : "",
+                   forward ? ", forward: true" : "",
+                   d->levels ? ", levels: true" : "",
                    d->blocks ? ", pipeline: false" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
@@ -259,7 +261,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     put_fibres(t, d);
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
-    bool named = d->n_sites > 1 && !d->stages_across;
+    if (d->experts_across)
+        lh_text_add(t, "placement: {across_sites: expert}\n");
+    bool named = d->n_sites > 1 && !d->stages_across && !d->experts_across;
     lh_text_printf(t, "sync: {algorithm: %s",
                    algorithms[named ? d->algorithm : 0]);
     put_islands(t, &d->islands);

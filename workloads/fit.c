@@ -593,7 +593,7 @@ static void split_groups(struct lh__fit *fit, const struct lh_scenario *s)
                      ? plan->shard * plan->context
                      : fit->data;
     fit->group =
-        fit->shard == fit->data && level > 0 && level < fit->data ? level
+        fit->shard == fit->data && level > 1 && level < fit->data ? level
                                                                   : fit->shard;
     grouped = fit->group < fit->data;
     if (plan->context > 1)
