@@ -451,8 +451,8 @@ static void plan_tally(bool *has, const struct draw *d)
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[ISLANDS] =
         d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
-    has[ISLAND_SHARDS] = has[ISLANDS] && d->shard > 0
-                         && d->shard < d->islands.size;
+    has[ISLAND_SHARDS] =
+        has[ISLANDS] && d->shard > 0 && d->shard < d->islands.size;
     has[ISLAND_WAYS] = has[ISLANDS] && d->schedule >= LH_SCHEDULE_DUALPIPE;
     has[CAMPUSES] = has[ISLANDS] && !d->stages_across && !d->experts_across
                     && d->islands.size > d->sites[0].parts;
@@ -464,10 +464,10 @@ static void plan_tally(bool *has, const struct draw *d)
     has[EXPERTS] = d->expert > 1;
     has[POPULAR_EXPERTS] = d->zipf;
     has[RELAYED] = d->relay;
-    has[FLAT] = sites && !d->stages_across && !d->experts_across
-                && d->algorithm == 1;
-    has[HIERARCHICAL] = sites && !d->stages_across && !d->experts_across
-                && d->algorithm == 2;
+    has[FLAT] =
+        sites && !d->stages_across && !d->experts_across && d->algorithm == 1;
+    has[HIERARCHICAL] =
+        sites && !d->stages_across && !d->experts_across && d->algorithm == 2;
     has[UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED;
     has[HUBS] = d->n_sites == 3 && d->fibres == HUB;
     has[SLOW_FIBRE] = sites && d->gbit == 1;
@@ -518,8 +518,8 @@ void features_count(int *count, const struct draw *d, struct pair *p)
 
 static bool is_fault(enum feature f)
 {
-    return f == OUTAGES || f == DETOURS || f == STRAGGLERS || f == LATE_STRAGGLERS
-           || f == SLOW_LINKS;
+    return f == OUTAGES || f == DETOURS || f == STRAGGLERS
+           || f == LATE_STRAGGLERS || f == SLOW_LINKS;
 }
 
 /* Of five hundred draws.  The steady state is found at once or not: the last

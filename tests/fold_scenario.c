@@ -69,12 +69,11 @@ static void put_plan(struct lh_text *t, const struct draw *d)
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
     bool forward = d->forward || (d->ideal && d->recompute > 0);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s}",
-                   d->overlap ? "true" : "false",
-                   d->hides_tensor ? "true" : "false",
-                   forward ? ", forward: true" : "",
-                   d->levels ? ", levels: true" : "",
-                   d->blocks ? ", pipeline: false" : "");
+    lh_text_printf(
+        t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s}",
+        d->overlap ? "true" : "false", d->hides_tensor ? "true" : "false",
+        forward ? ", forward: true" : "", d->levels ? ", levels: true" : "",
+        d->blocks ? ", pipeline: false" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");

@@ -592,9 +592,9 @@ static void split_groups(struct lh__fit *fit, const struct lh_scenario *s)
     fit->shard = plan->zero >= 1 && plan->shard > 0
                      ? plan->shard * plan->context
                      : fit->data;
-    fit->group =
-        fit->shard == fit->data && level > 1 && level < fit->data ? level
-                                                                  : fit->shard;
+    fit->group = fit->shard == fit->data && level > 1 && level < fit->data
+                     ? level
+                     : fit->shard;
     grouped = fit->group < fit->data;
     if (plan->context > 1)
         inner |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
@@ -602,8 +602,7 @@ static void split_groups(struct lh__fit *fit, const struct lh_scenario *s)
         inner |= LH_AXIS_BIT(LH_AXIS_EXPERT);
     fit->across_axes = LH_AXIS_BIT(islands ? LH_AXIS_GROUP : LH_AXIS_DATA);
     fit->group_axes =
-        inner
-        | LH_AXIS_BIT(islands || grouped ? LH_AXIS_SHARD : LH_AXIS_DATA);
+        inner | LH_AXIS_BIT(islands || grouped ? LH_AXIS_SHARD : LH_AXIS_DATA);
     fit->shard_axes = fit->group_axes;
     if (lh__fit_has_levels(fit))
         fit->shard_axes |= fit->across_axes;

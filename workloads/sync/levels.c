@@ -77,8 +77,8 @@ static struct load load_of(const struct lh__builder *b,
         weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
 
     return (struct load){
-        .dense = bytes * (bucket->parameters - bucket->wide)
-                 + wide * bucket->wide,
+        .dense =
+            bytes * (bucket->parameters - bucket->wide) + wide * bucket->wide,
         .routed = bytes * bucket->routed,
     };
 }
@@ -110,8 +110,7 @@ static int32_t across(struct lh__builder *b, struct load load,
                       enum lh_stream stream)
 {
     double expert = (double)b->fit->scenario->plan.expert;
-    double bytes =
-        (load.dense + expert * load.routed) / (double)b->fit->group;
+    double bytes = (load.dense + expert * load.routed) / (double)b->fit->group;
     struct lh__comm_spec spec = lh__shard_comm(b, collective, bytes, task);
 
     spec.comm.axes = b->fit->across_axes;
@@ -189,8 +188,8 @@ static int32_t last_on(const struct lh__builder *b, unsigned streams)
 void lh__wait_reductions(struct lh__builder *b)
 {
     if (!lh__fit_has_levels(b->fit)) {
-        lh__emit_wait(b, last_on(b, 1u << LH_STREAM_DATA
-                                        | 1u << LH_STREAM_REPLICAS));
+        lh__emit_wait(
+            b, last_on(b, 1u << LH_STREAM_DATA | 1u << LH_STREAM_REPLICAS));
     } else if (gathers_at_once(b->fit)) {
         lh__emit_wait(b, last_on(b, 1u << LH_STREAM_WEIGHTS));
     } else {

@@ -223,9 +223,9 @@ static int32_t send(struct lh__builder *b, int64_t fragment)
 /* The groups' parts of a shard: each has merged one (plan.shard). */
 static int32_t gather_groups(struct lh__builder *b, struct share share)
 {
-    double n = lh__mirror_share(b->fit)
-               * lh__shard_parameters(b->fit, share.all - share.routed,
-                                      share.routed);
+    double n =
+        lh__mirror_share(b->fit)
+        * lh__shard_parameters(b->fit, share.all - share.routed, share.routed);
     struct lh__comm_spec spec =
         lh__shard_comm(b, LH_ALL_GATHER, 2.0 * n, LH_TASK_WEIGHTS);
 
