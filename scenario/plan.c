@@ -123,6 +123,11 @@ static int64_t replicas_of_parts(struct lh__reader *r, int64_t replica)
     int64_t total = 0;
     bool good = true;
 
+    if (!stages && s->plan.expert == 1) {
+        lh_error(r->ctx, lh__where_at(r, "placement.across_sites"),
+                 "experts across sites need plan.expert above 1");
+        return 0;
+    }
     for (int i = 0; i < s->n_sites; i++)
         total += s->sites[i].gpus;
     if (total % replica != 0) {

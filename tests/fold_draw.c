@@ -118,8 +118,14 @@ static void settle_ranks(struct draw *d)
 {
     if (d->experts_across)
         return;
-    while (draw_ranks(d) > RANKS_MAX && d->stages_across)
+    while (draw_ranks(d) > RANKS_MAX && d->stages_across && d->data > 1)
         d->data--;
+    while (draw_ranks(d) > RANKS_MAX && d->stages_across) {
+        if (d->context > 1)
+            d->context /= 2;
+        else
+            d->tensor /= 2;
+    }
     while (draw_ranks(d) > RANKS_MAX) {
         struct site *most = &d->sites[0];
         for (int i = 1; i < d->n_sites; i++) {
