@@ -76,14 +76,17 @@ static void check_island_shard(struct lh__reader *r)
                  s->outer.island, s->plan.shard);
 }
 
-/* Levels are those of sites, which an island within one has not. */
-static void check_levels(struct lh__reader *r)
+/* Levels are those of sites, which an island within one has not; nor does one
+ * replica reduce anything. */
+static void check_overlap(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
 
     if (s->outer.island <= replicas_at(s, 0))
         lh__idle_key(r, "plan.overlap.levels",
                      "islands are no larger than a site");
+    if (s->ideal.layers == 0 && s->outer.island * s->plan.context == 1)
+        lh__idle_key(r, "plan.overlap.forward", "an island is one replica");
 }
 
 static void check_island(struct lh__reader *r)
@@ -173,7 +176,7 @@ void lh__resolve_sync(struct lh__reader *r)
     if (s->outer.island > 0) {
         check_island(r);
         check_island_shard(r);
-        check_levels(r);
+        check_overlap(r);
     }
     check_steps(r);
     check_flat(r);

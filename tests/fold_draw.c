@@ -302,8 +302,9 @@ static void settle_overlap(struct draw *d)
         d->forward = d->levels = false;
         return;
     }
-    if (d->zero == 3 || islands || d->schedule == LH_SCHEDULE_DUALPIPE
-        || draw_data(d) * d->context == 1)
+    if (d->zero == 3 || d->schedule == LH_SCHEDULE_DUALPIPE
+        || (islands ? d->islands.size : draw_data(d)) * d->context == 1
+        || (islands && d->zero == 0))
         d->forward = false;
     if (d->zero > 1 || d->shard > 0 || d->n_sites == 1 || is_across(d)
         || !divides_all(d) || (islands && d->islands.size <= d->sites[0].parts))

@@ -380,6 +380,23 @@ static void the_groups_gather_is_what_islands_of_groups_cost(void)
     LH_CHECK(more_s > bytes_s && more_s < bytes_s + 1e-4);
 }
 
+/* What islands agree on stands between the updates and the gathers: the same,
+ * and in its step the updates that the first gather hides elsewhere. */
+static void islands_agree_before_what_is_gathered_beside_the_forward(void)
+{
+    struct run r;
+
+    build(&r, &(struct wanted){TINY, "global_batch: 8",
+                               "zero: 1, overlap: {forward: true}", "", 8, 0});
+    double updates_s = compute_s(&r, LH_TASK_OPTIMIZER);
+    end(&r);
+    double apart_s = outer_s("zero: 1, overlap: {forward: true}");
+    double plain_s = outer_s("zero: 1");
+    LH_CHECK(plain_s > 1);
+    LH_CHECK(apart_s > plain_s * (1 - 1e-9));
+    LH_CHECK(apart_s < plain_s + updates_s * (1 + 1e-9));
+}
+
 /* Either copy of a chunk agrees on half of its shard; of dualpipe-v there is
  * one, of whole shards. */
 static void dualpipe_s_copies_agree_on_half_each(void)
@@ -445,6 +462,8 @@ int main(void)
          an_island_of_groups_gathers_what_each_has_merged},
         {"the groups' gather is what islands of groups cost",
          the_groups_gather_is_what_islands_of_groups_cost},
+        {"islands agree before what is gathered beside the forward",
+         islands_agree_before_what_is_gathered_beside_the_forward},
         {"dualpipe's copies agree on half each",
          dualpipe_s_copies_agree_on_half_each},
         {"half of what visits experts crosses",

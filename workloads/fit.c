@@ -257,8 +257,9 @@ static void check_forward(const struct lh_scenario *s, struct lh_ctx *ctx)
         return;
     refuse(ctx, s, !plan->overlap_gradients,
            "plan.overlap.forward with plan.overlap.gradients: false");
-    refuse(ctx, s, s->sync != LH_SYNC_EVERY_STEP,
-           "plan.overlap.forward with sync.kind other than every-step");
+    refuse(ctx, s, s->sync != LH_SYNC_EVERY_STEP && plan->zero == 0,
+           "plan.overlap.forward with sync.kind other than every-step and "
+           "plan.zero: 0");
     refuse(ctx, s, plan->zero == 3, "plan.overlap.forward with plan.zero: 3");
     refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
            "plan.overlap.forward with plan.schedule: dualpipe");

@@ -359,45 +359,78 @@ void lh__sync_update(struct lh__builder *b, int bucket)
     b->n_compute_waits = n_compute_waits;
 }
 
+/* Is the bucket the first of its stream that is gathered, besides the first of
+ * all?  Levels have two streams. */
+static bool begins_stream(const struct lh__builder *b, int bucket)
+{
+    return lh__fit_has_levels(b->fit) && bucket == b->n_buckets - 2;
+}
+
 /* Weights of the chunk that the next step meets first go first. */
 static void gather_weights(struct lh__builder *b)
 {
-    int32_t optimizer = b->last_compute;
+    int32_t update = b->last_compute, swapped = lh__mirror_weights(b);
 
-    if (lh__mirror_weights(b) != LH__NO_OP)
-        lh__emit_wait(b, optimizer); /* the gather is of both halves */
+    if (swapped != LH__NO_OP)
+        lh__emit_wait(b, update); /* the gather is of both halves */
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
-        int32_t op;
+        int32_t first, op;
 
         if (i < b->n_buckets - 1) /* the first waits for the optimiser */
             lh__emit_cut(b);
-        if (i < b->n_buckets - 1 && lh__fit_has_levels(b->fit))
-            lh__emit_wait(b, optimizer); /* on another stream */
+        if (begins_stream(b, i)) {
+            lh__emit_wait(b, update);
+            lh__emit_wait(b, swapped);
+        }
+        first = b->n_ops;
         op = lh__bucket_gather(b, bucket, LH_TASK_WEIGHTS);
         lh__emit_dep(b, bucket->gate, ~op);
+        if (begins_stream(b, i))
+            lh__outer_await(b, first, false);
     }
 }
 
-/* plan.overlap.forward: in the order of the next forward, the gradients of each
- * bucket (zero 0), which is updated there; else its update and its weights. */
-static void finish_apart(struct lh__builder *b)
+/* plan.overlap.forward, in the order of the next forward: the gradients of each
+ * bucket (zero 0), which is updated there; */
+static void gather_gradients(struct lh__builder *b)
 {
-    bool whole = b->fit->scenario->plan.zero == 0;
-
     for (int i = b->n_buckets - 1; i >= 0; i--) {
         const struct lh__bucket *bucket = &b->buckets[i];
-        struct share share = bucket_share(bucket);
-        int32_t op;
 
         lh__emit_cut(b);
-        if (!whole && i == b->n_buckets - 1)
-            lh__wait_reductions(b);
-        if (!whole)
-            optimizer(b, &share);
-        op = lh__bucket_gather(b, bucket,
-                               whole ? LH_TASK_GRADIENTS : LH_TASK_WEIGHTS);
-        lh__emit_dep(b, bucket->gate, ~op);
+        lh__emit_dep(b, bucket->gate,
+                     ~lh__bucket_gather(b, bucket, LH_TASK_GRADIENTS));
+    }
+    lh__emit_cut(b);
+}
+
+/* else the update of each, then what islands send and merge, and the weights of
+ * each bucket behind its update. */
+static void update_and_gather(struct lh__builder *b)
+{
+    int32_t *updates = LH_NEW(b->ctx->arena, int32_t, (size_t)b->n_buckets);
+
+    lh__emit_cut(b);
+    lh__wait_reductions(b);
+    for (int i = b->n_buckets - 1; i >= 0; i--) {
+        struct share share = bucket_share(&b->buckets[i]);
+
+        optimizer(b, &share);
+        updates[i] = b->last_compute;
+    }
+    lh__outer_emit(b);
+    for (int i = b->n_buckets - 1; i >= 0; i--) {
+        const struct lh__bucket *bucket = &b->buckets[i];
+        int32_t first;
+
+        lh__emit_cut(b);
+        lh__emit_wait(b, updates[i]);
+        first = b->n_ops;
+        lh__emit_dep(b, bucket->gate,
+                     ~lh__bucket_gather(b, bucket, LH_TASK_WEIGHTS));
+        if (i == b->n_buckets - 1 || begins_stream(b, i))
+            lh__outer_await(b, first, false);
     }
     lh__emit_cut(b);
 }
@@ -419,7 +452,10 @@ void lh__sync_finish(struct lh__builder *b)
     if (b->n_buckets > 0 && b->buckets[0].chunk < 0 && !shards_gradients(b))
         lh__sync_bucket_done(b, 0, true);
     if (lh__fit_updates_apart(b->fit)) {
-        finish_apart(b);
+        if (b->fit->scenario->plan.zero == 0)
+            gather_gradients(b);
+        else
+            update_and_gather(b);
         return;
     }
     tied = exchange_tied(b);
