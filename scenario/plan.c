@@ -325,8 +325,7 @@ static int64_t divisor(int64_t a, int64_t b)
     return b == 0 ? a : divisor(b, a % b);
 }
 
-/* Replicas that divide those of every site. */
-static int64_t common_replicas(const struct lh_scenario *s)
+int64_t lh_common_replicas(const struct lh_scenario *s)
 {
     const struct lh_plan *plan = &s->plan;
     int64_t group =
@@ -355,7 +354,7 @@ static void check_idle_overlap(struct lh__reader *r)
         levels = "replicas are not split across sites whole";
     else if (plan->zero == 1 && plan->shard > 0)
         levels = "plan.shard makes levels";
-    else if (common_replicas(s) * plan->context == 1)
+    else if (lh_common_replicas(s) * plan->context == 1)
         levels = "no number of replicas divides those of every site";
     if (levels)
         lh__idle_key(r, "plan.overlap.levels", levels);

@@ -142,34 +142,12 @@ double lh__gradient_bytes(const struct lh__fit *fit)
                                                                           : 2.0;
 }
 
-bool lh__fit_is_hybrid(const struct lh__fit *fit)
-{
-    return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
-}
-
-bool lh__fit_has_levels(const struct lh__fit *fit)
-{
-    return fit->group < fit->shard;
-}
-
-bool lh__fit_updates_apart(const struct lh__fit *fit)
-{
-    return fit->scenario->plan.overlap_forward && fit->data > 1;
-}
-
 bool lh__fit_scatters(const struct lh__fit *fit)
 {
     const struct lh_scenario *s = fit->scenario;
 
     return s->stack.scattered_sends && s->plan.tensor > 1
            && !s->plan.sequence_parallel;
-}
-
-double lh__shard_parameters(const struct lh__fit *fit, double dense,
-                            double routed)
-{
-    return (dense + routed * (double)fit->scenario->plan.expert)
-           / (double)fit->shard;
 }
 
 bool lh__fit_reduces_once(const struct lh__fit *fit)
@@ -559,56 +537,6 @@ static void check_size(const struct lh_scenario *s, int64_t micro_batches,
                  micro_batches, s->model.layers);
 }
 
-static int64_t divisor(int64_t a, int64_t b)
-{
-    return b == 0 ? a : divisor(b, a % b);
-}
-
-/* Replicas of one group of the first level: as many as divide those of every
- * site; 0: there is one level. */
-static int64_t level_replicas(const struct lh_scenario *s)
-{
-    const struct lh_plan *plan = &s->plan;
-    int64_t together =
-        plan->tensor * plan->pipeline * plan->context * plan->expert;
-    int64_t n = 0;
-
-    if (!plan->overlap_levels || s->n_sites == 1
-        || s->across_sites != LH_ACROSS_DATA)
-        return 0;
-    for (int i = 0; i < s->n_sites; i++)
-        n = divisor(n, s->sites[i].gpus / together);
-    return n * plan->expert;
-}
-
-/* Groups of a shard, or of a level, and the axes that they stand on. */
-static void split_groups(struct lh__fit *fit, const struct lh_scenario *s)
-{
-    const struct lh_plan *plan = &s->plan;
-    bool islands = s->sync != LH_SYNC_EVERY_STEP;
-    int64_t level = level_replicas(s) * plan->context;
-    unsigned inner = 0;
-    bool grouped;
-
-    fit->shard = plan->zero >= 1 && plan->shard > 0
-                     ? plan->shard * plan->context
-                     : fit->data;
-    fit->group = fit->shard == fit->data && level > 1 && level < fit->data
-                     ? level
-                     : fit->shard;
-    grouped = fit->group < fit->data;
-    if (plan->context > 1)
-        inner |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
-    if (plan->expert > 1)
-        inner |= LH_AXIS_BIT(LH_AXIS_EXPERT);
-    fit->across_axes = LH_AXIS_BIT(islands ? LH_AXIS_GROUP : LH_AXIS_DATA);
-    fit->group_axes =
-        inner | LH_AXIS_BIT(islands || grouped ? LH_AXIS_SHARD : LH_AXIS_DATA);
-    fit->shard_axes = fit->group_axes;
-    if (lh__fit_has_levels(fit))
-        fit->shard_axes |= fit->across_axes;
-}
-
 enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
                             struct lh_ctx *ctx)
 {
@@ -648,7 +576,7 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .islands = islands,
         .data = data * plan->context / islands,
     };
-    split_groups(out, s);
+    lh__groups_make(out);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

@@ -2,7 +2,7 @@
  *
  * Private to workloads/: what the files that make a step program share.
  *
- *   fit.c          does the plan fit; stages, chunks, sizes   -> lh__fit
+ *   fit.c, groups.c  does the plan fit; stages, chunks, sizes -> lh__fit
  *   transformer.c  layer -> segments on a device              -> lh__costs
  *   latent.c       ... attention with latent keys and values
  *   experts.c      ... MLP of routed experts; where tokens go
@@ -123,7 +123,9 @@ bool lh__fit_is_frozen(const struct lh__fit *fit); /* but for adapters */
 double lh__gather_bytes(const struct lh__fit *fit);
 /* Of one gradient. */
 double lh__gradient_bytes(const struct lh__fit *fit);
-/* Are there several shard groups? */
+/* groups.c: shard, group and their axes; */
+void lh__groups_make(struct lh__fit *fit);
+/* are there several shard groups? */
 bool lh__fit_is_hybrid(const struct lh__fit *fit);
 /* Are reductions over all made in levels (plan.overlap.levels)? */
 bool lh__fit_has_levels(const struct lh__fit *fit);
@@ -504,6 +506,18 @@ int32_t lh__bucket_gather(struct lh__builder *b,
 /* The next op waits for all reductions so far. */
 void lh__wait_reductions(struct lh__builder *b);
 
+/* ---- sync/updates.c ----------------------------------------------------- */
+
+/* The optimiser of the stage; returns the op. */
+int32_t lh__update_stage(struct lh__builder *b);
+/* Weights of the chunk that the next step meets first go first. */
+void lh__gather_weights(struct lh__builder *b);
+/* plan.overlap.forward: the end of the step; */
+void lh__update_apart(struct lh__builder *b);
+/* with zero 0 the first forward of a bucket's units follows its update of the
+ * step before. */
+void lh__sync_update(struct lh__builder *b, int bucket);
+
 /* ---- sync/every_step.c -------------------------------------------------- */
 
 /* Rows that stages share: the gradient norm, tied embeddings. */
@@ -515,9 +529,6 @@ bool lh__sync_reduces(const struct lh__builder *b, bool last);
 void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last);
 /* A forward begins; nothing is reduced beside it (ZeRO-2 and 3). */
 void lh__sync_forward(struct lh__builder *b);
-/* plan.overlap.forward with zero 0: the first forward of a bucket's units
- * follows its update of the step before. */
-void lh__sync_update(struct lh__builder *b, int bucket);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
 

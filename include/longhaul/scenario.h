@@ -565,6 +565,10 @@ void lh_scenario_print_yaml(struct lh_text *out, const struct lh_scenario *s);
 void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
                             int indent);
 
+/* The largest number of replicas that divides those of every site; of replicas
+ * that are split across sites whole. */
+int64_t lh_common_replicas(const struct lh_scenario *s);
+
 /* The same accelerators in one site: the first site's fabric recipe extended
  * to the sum, no fibres, every-step sync with algorithm auto. */
 void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
