@@ -228,11 +228,11 @@ static bool islands_fit(const struct draw *d, int size)
 
 /* Not with hashed routes: islands that collide on cables and do not wait for
  * each other amplify the rounding that tells the engines apart; so do several
- * of a site, and take few steps. */
+ * of a site, and take few steps, and those whose experts are across sites. */
 static void settle_islands(struct draw *d)
 {
     struct islands *s = &d->islands;
-    if (s->kind == LH_SYNC_EVERY_STEP) {
+    if (s->kind == LH_SYNC_EVERY_STEP || d->experts_across) {
         *s = (struct islands){0};
         return;
     }
@@ -583,21 +583,41 @@ static void draw_islands(struct draw *d)
         d->zero = 0;
 }
 
-/* Of their own seed, as shards. */
+/* Often a plan whose reductions have levels. */
+static void draw_levels(struct draw *d)
+{
+    d->zero %= 2;
+    d->shard = 0;
+    d->overlap = true;
+    d->stages_across = d->experts_across = false;
+    if (d->n_sites == 1)
+        d->n_sites = 2;
+    for (int i = 0; i < SITES_MAX; i++)
+        d->sites[i].parts += d->sites[i].parts % 2;
+}
+
+/* Of their own seed, as shards; and islands of two shard groups, or whose
+ * micro-batches go both ways. */
 static void draw_overlaps(struct draw *d)
 {
     uint64_t state = mix(d->seed + 19), *r = &state;
+    bool islands = d->islands.kind != LH_SYNC_EVERY_STEP;
     d->forward = one_in(r, 2);
     d->levels = !one_in(r, 3);
-    d->experts_across = one_in(r, 6);
-    if (d->levels && one_in(r, 3)) {
-        d->zero %= 2;
-        d->shard = 0;
-        d->overlap = true;
-    }
-    if (d->islands.kind == LH_SYNC_EVERY_STEP || !one_in(r, 4))
+    d->experts_across = !islands && d->sequence_parallel && one_in(r, 3);
+    if (!islands && d->levels && one_in(r, 2))
+        draw_levels(d);
+    if (islands && d->pipeline > 1 && one_in(r, 3))
+        d->schedule =
+            one_in(r, 2) ? LH_SCHEDULE_DUALPIPE : LH_SCHEDULE_DUALPIPE_V;
+    if (!islands || d->islands.size > d->sites[0].parts || d->tensor == 8
+        || (d->islands.flat && d->zero == 0) || !one_in(r, 2))
         return;
-    d->islands.size = 4; /* of two shard groups */
+    d->tensor = d->tensor > 2 ? 2 : d->tensor;
+    d->context = 1;
+    d->pipeline = d->pipeline > 2 ? 2 : d->pipeline;
+    d->n_sites = d->n_sites > 2 ? 2 : d->n_sites;
+    d->islands.size = 4;
     for (int i = 0; i < SITES_MAX; i++)
         d->sites[i].parts = 4;
     d->zero = 1 + below(r, 3);
