@@ -604,14 +604,16 @@ static void draw_overlaps(struct draw *d)
     bool islands = d->islands.kind != LH_SYNC_EVERY_STEP;
     d->forward = one_in(r, 2);
     d->levels = !one_in(r, 3);
-    d->experts_across = !islands && d->sequence_parallel && one_in(r, 3);
-    if (!islands && d->levels && one_in(r, 2))
+    d->experts_across = !islands && d->sequence_parallel && one_in(r, 2);
+    if (!islands && !d->experts_across && d->levels && one_in(r, 2))
         draw_levels(d);
+    if (!d->experts_across && one_in(r, 8))
+        d->sequence_parallel = false;
     if (islands && d->pipeline > 1 && one_in(r, 3))
         d->schedule =
             one_in(r, 2) ? LH_SCHEDULE_DUALPIPE : LH_SCHEDULE_DUALPIPE_V;
     if (!islands || d->islands.size > d->sites[0].parts || d->tensor == 8
-        || (d->islands.flat && d->zero == 0) || !one_in(r, 2))
+        || (d->islands.flat && d->zero == 0))
         return;
     d->tensor = d->tensor > 2 ? 2 : d->tensor;
     d->context = 1;
