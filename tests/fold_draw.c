@@ -607,7 +607,7 @@ static void draw_overlaps(struct draw *d)
     d->experts_across = !islands && d->sequence_parallel && one_in(r, 2);
     if (!islands && !d->experts_across && d->levels && one_in(r, 2))
         draw_levels(d);
-    if (!d->experts_across && one_in(r, 8))
+    if (!d->experts_across && one_in(r, 5))
         d->sequence_parallel = false;
     if (islands && d->pipeline > 1 && one_in(r, 3))
         d->schedule =
