@@ -47,6 +47,7 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_RETURN_BACKWARD_RECV] = "receive gradients, returning",
     [LH_STREAM_PEER_SEND] = "send to the partner",
     [LH_STREAM_PEER_RECV] = "receive from the partner",
+    [LH_STREAM_SITES] = "between sites, every second bucket",
 };
 
 static const char *const task_names[] = {

@@ -239,6 +239,7 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     if (s->n_sites > 1) {
         lh_text_printf(&text, ", %s split across sites",
                        s->across_sites == LH_ACROSS_PIPELINE ? "stages"
+                       : s->across_sites == LH_ACROSS_EXPERT ? "experts"
                                                              : "replicas");
     }
     line(out, text.s);

@@ -269,7 +269,15 @@ static const struct lh__key keys[] = {
     {"plan.overlap.forward", LH__FLAG, .offset = ROOT(s.plan.overlap_forward),
      .fallback = "false",
      .help = "A layer of the next step's forward waits for its own reduction "
-             "only, not for all (model.ideal)."},
+             "and update only, not for all.  Gradients are reduce-scattered in "
+             "the backward and gathered in the forward (zero 0), or weights "
+             "are (1, 2); there is no norm of all gradients."},
+    {"plan.overlap.levels", LH__FLAG, .offset = ROOT(s.plan.overlap_levels),
+     .fallback = "false",
+     .when = "sites=many&plan.overlap.gradients=true&plan.zero=0|1",
+     .help = "Reductions over sites are made in levels, inside the sites and "
+             "between them, and a bucket is on the fibre while the next one "
+             "is reduced inside its site."},
     {"plan.bucket", .flags = LH__POSITIVE, BYTES,
      .offset = ROOT(s.plan.bucket_bytes), .absent = -1, .max = 1e15,
      .when = "plan.overlap.gradients=true", .example = "160 MB",
@@ -601,9 +609,10 @@ static const struct lh__key keys[] = {
 
     {"placement", LH__GROUP, .help = "Which part of the plan stands where."},
     {"placement.across_sites", LH__CHOICE, .offset = ROOT(s.across_sites),
-     .choices = "data|pipeline", .fallback = "data", .when = "sites=many",
+     .choices = "data|pipeline|expert", .fallback = "data",
+     .when = "sites=many",
      .help = "What is split across sites: whole replicas, or pipeline stages "
-             "in the order of sites."},
+             "in the order of sites, or the experts that replicas share."},
 
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},
@@ -1069,7 +1078,7 @@ static const struct lh__key keys[] = {
              "checkpoint: detection, replacement, start."},
     {"reliability.islands", LH__COUNT, .offset = FAILS(islands), .absent = 0,
      .min = 1, .max = 16777216, .unit = "islands", .example = "2",
-     .derived = "1: a failure stops all",
+     .derived = "those of sync.kind; 1 of every-step: a failure stops all",
      .help = "Equal groups of accelerators that are loosely coupled: a failure "
              "stops one of them, the others go on."},
     {"reliability.checkpoint", LH__GROUP, .help = "How the state is saved."},

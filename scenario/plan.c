@@ -6,8 +6,9 @@
  *   replica = tensor x pipeline x context; expert of them are dealt out
  *             together, and data is a multiple of expert
  *   data    = sum over sites of floor(gpus / replica)     replicas across sites
- *   data    = (sum over sites of gpus) / replica          stages across sites;
- *             each site a whole number of tensor x context x data
+ *   data    = (sum over sites of gpus) / replica          stages, or experts,
+ *             across sites; each site a whole number of tensor x context x data
+ *             (or of tensor x context x pipeline x data / expert)
  *   global_batch = data x micro_batch x pipeline          where not given
  *             (twice that for dualpipe and dualpipe-v, which need it)
  *   bucket  = max(40e6, 1e6 x data) gradients             where not given
@@ -109,33 +110,50 @@ static int64_t replicas_by_site(struct lh__reader *r, int64_t replica)
     return good ? data : 0;
 }
 
-/* Contiguous stages at each site; 0: a fault, reported. */
-static int64_t replicas_of_stages(struct lh__reader *r, int64_t replica)
+static bool is_across(const struct lh_scenario *s)
+{
+    return s->across_sites != LH_ACROSS_DATA && s->n_sites > 1;
+}
+
+/* Contiguous stages, or accelerators that hold the same experts, at each site;
+ * 0: a fault, reported. */
+static int64_t replicas_of_parts(struct lh__reader *r, int64_t replica)
 {
     const struct lh_scenario *s = &r->root->s;
+    bool stages = s->across_sites == LH_ACROSS_PIPELINE;
     int64_t total = 0;
     bool good = true;
 
+    if (!stages && lh_expert_replicas(&s->plan) == 1) {
+        lh_error(r->ctx, lh__where_at(r, "placement.across_sites"),
+                 "experts across sites need plan.expert above 1");
+        return 0;
+    }
     for (int i = 0; i < s->n_sites; i++)
         total += s->sites[i].gpus;
     if (total % replica != 0) {
         lh_error(r->ctx, lh__where_at(r, "sites"),
                  "%" PRId64 " accelerators are not a whole number of replicas "
-                 "of %" PRId64 " (tensor x pipeline x context); with stages "
+                 "of %" PRId64 " (tensor x pipeline x context); with %s "
                  "across sites all must be used",
-                 total, replica);
+                 total, replica, stages ? "stages" : "experts");
         return 0;
     }
     int64_t data = total / replica;
-    int64_t stage = replica / s->plan.pipeline * data;
+    int64_t parts =
+        stages ? s->plan.pipeline : lh_expert_replicas(&s->plan);
+    int64_t part = replica * data / parts;
+    if (replica * data % parts != 0)
+        return data; /* derive_data() says so */
     for (int i = 0; i < s->n_sites; i++) {
-        if (s->sites[i].gpus % stage == 0)
+        if (s->sites[i].gpus % part == 0)
             continue;
         lh_error(r->ctx, gpus_where(r, i),
                  "the %" PRId64 " accelerators of site '%s' are not a whole "
-                 "number of pipeline stages of %" PRId64 " (tensor x context "
-                 "x data)",
-                 s->sites[i].gpus, s->sites[i].name, stage);
+                 "number of %s of %" PRId64 " (tensor x context x %s)",
+                 s->sites[i].gpus, s->sites[i].name,
+                 stages ? "pipeline stages" : "parts of the experts", part,
+                 stages ? "data" : "pipeline x data / expert");
         good = false;
     }
     return good ? data : 0;
@@ -145,7 +163,6 @@ static int64_t derive_data(struct lh__reader *r)
 {
     struct lh_scenario *s = &r->root->s;
     int64_t replica = s->plan.tensor * s->plan.pipeline * s->plan.context;
-    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
     int64_t sharing = lh_expert_replicas(&s->plan);
     int64_t data;
 
@@ -157,8 +174,8 @@ static int64_t derive_data(struct lh__reader *r)
                  s->plan.expert, s->plan.tensor);
         return 0;
     }
-    data =
-        stages ? replicas_of_stages(r, replica) : replicas_by_site(r, replica);
+    data = is_across(s) ? replicas_of_parts(r, replica)
+                        : replicas_by_site(r, replica);
     if (data % sharing != 0) {
         lh_error(r->ctx, lh__where_at(r, "plan.expert"),
                  "%" PRId64 " replicas share experts (plan.expert), which does "
@@ -210,7 +227,7 @@ static void check_shard(struct lh__reader *r)
 {
     const struct lh_scenario *s = &r->root->s;
     const struct lh_plan *plan = &s->plan;
-    bool stages = s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1;
+    bool across = is_across(s);
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
     int64_t sharing = lh_expert_replicas(plan);
     int64_t group = replica * sharing;
@@ -224,15 +241,15 @@ static void check_shard(struct lh__reader *r)
                  plan->shard, sharing);
         return;
     }
-    for (int i = 0; i < (stages ? 1 : s->n_sites); i++) {
-        int64_t here = stages ? plan->data : s->sites[i].gpus / group * sharing;
+    for (int i = 0; i < (across ? 1 : s->n_sites); i++) {
+        int64_t here = across ? plan->data : s->sites[i].gpus / group * sharing;
         if (here % plan->shard == 0)
             continue;
         lh_error(r->ctx, lh__where_at(r, "plan.shard"),
                  "the %" PRId64 " replicas%s%s are no whole number of shard "
                  "groups of %" PRId64,
-                 here, stages ? "" : " of site ",
-                 stages ? "" : s->sites[i].name, plan->shard);
+                 here, across ? "" : " of site ",
+                 across ? "" : s->sites[i].name, plan->shard);
         return;
     }
 }
@@ -288,8 +305,7 @@ static void check_stages(struct lh__reader *r)
 }
 
 /* A key that the scenario cannot use: a warning, and back to its default. */
-static void idle_key(struct lh__reader *r, const char *path,
-                     const char *because)
+void lh__idle_key(struct lh__reader *r, const char *path, const char *because)
 {
     const struct lh__key *key = lh__key_find(path);
 
@@ -305,19 +321,60 @@ static void check_idle_keys(struct lh__reader *r)
     const struct lh_scenario *s = &r->root->s;
 
     if (s->model.layers > 0 && s->model.experts == 0)
-        idle_key(r, "training.routing.kind", "the model has no experts");
+        lh__idle_key(r, "training.routing.kind", "the model has no experts");
     if (s->training.lora_rank == 0)
-        idle_key(r, "training.lora_target", "training.lora_rank is 0");
+        lh__idle_key(r, "training.lora_target", "training.lora_rank is 0");
     if (s->plan.expert == 1) {
-        idle_key(r, "plan.dispatch", "plan.expert is 1");
-        idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
+        lh__idle_key(r, "plan.dispatch", "plan.expert is 1");
+        lh__idle_key(r, "plan.dispatch_precision", "plan.expert is 1");
     }
     if (s->model.layers > 0 && s->model.experts == 0)
-        idle_key(r, "plan.whole_experts", "the model has no experts");
+        lh__idle_key(r, "plan.whole_experts", "the model has no experts");
     else if (s->plan.tensor == 1)
-        idle_key(r, "plan.whole_experts", "plan.tensor is 1");
+        lh__idle_key(r, "plan.whole_experts", "plan.tensor is 1");
     if (s->plan.pipeline == 1)
-        idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
+        lh__idle_key(r, "plan.overlap.pipeline", "plan.pipeline is 1");
+}
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    return b == 0 ? a : divisor(b, a % b);
+}
+
+int64_t lh_common_replicas(const struct lh_scenario *s)
+{
+    const struct lh_plan *plan = &s->plan;
+    int64_t sharing = lh_expert_replicas(plan);
+    int64_t group =
+        plan->tensor * plan->pipeline * plan->context * sharing;
+    int64_t n = 0;
+
+    for (int i = 0; i < s->n_sites; i++)
+        n = divisor(n, s->sites[i].gpus / group);
+    return n * sharing;
+}
+
+/* Of replicas that are known. */
+static void check_idle_overlap(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const struct lh_plan *plan = &s->plan;
+    const char *levels = NULL;
+
+    if (s->ideal.layers == 0 && plan->data * plan->context == 1)
+        lh__idle_key(r, "plan.overlap.forward", "there is one replica");
+    if (s->ideal.layers > 0)
+        levels = "model.ideal has one level";
+    else if (s->rl.on)
+        levels = "the trainer of rl stands at one site";
+    else if (s->across_sites != LH_ACROSS_DATA)
+        levels = "replicas are not split across sites whole";
+    else if (plan->zero == 1 && plan->shard > 0)
+        levels = "plan.shard makes levels";
+    else if (lh_common_replicas(s) * plan->context == 1)
+        levels = "no number of replicas divides those of every site";
+    if (levels)
+        lh__idle_key(r, "plan.overlap.levels", levels);
 }
 
 void lh__resolve_plan(struct lh__reader *r)
@@ -333,5 +390,6 @@ void lh__resolve_plan(struct lh__reader *r)
     derive_batch(r);
     if (is_ok(r, "plan.zero") && is_ok(r, "plan.shard"))
         check_shard(r);
+    check_idle_overlap(r);
     derive_bucket(&r->root->s);
 }

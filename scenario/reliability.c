@@ -87,6 +87,14 @@ static void fill(double *value, double usual)
         *value = usual;
 }
 
+/* Islands that agree now and then fail alone. */
+static int64_t islands_of(const struct lh_scenario *s)
+{
+    bool loose = s->sync != LH_SYNC_EVERY_STEP && s->outer.island > 0;
+
+    return loose ? s->plan.data / s->outer.island : 1;
+}
+
 void lh__resolve_reliability(struct lh__reader *r)
 {
     struct lh_reliability *fails = &r->root->s.reliability;
@@ -108,7 +116,7 @@ void lh__resolve_reliability(struct lh__reader *r)
     fill(&fails->restart_s, usual_restart_s);
     fill(&fails->storage_bytes_per_s, usual_storage_bytes_per_s);
     if (fails->islands == 0)
-        fails->islands = 1;
+        fails->islands = islands_of(&r->root->s);
     if (!fails->checkpoint_mode)
         fails->checkpoint_mode = "blocking";
     if (strcmp(fails->checkpoint_mode, "asynchronous") == 0)

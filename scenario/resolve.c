@@ -87,9 +87,6 @@ static void resolve_model(struct lh__reader *r)
     else if (extra->model_config)
         st = lh_model_read_config(&r->root->s.model, extra->model_config,
                                   lh__where_at(r, "model.config"), r->ctx);
-    if (!ideal && r->root->s.plan.overlap_forward)
-        lh_error(r->ctx, lh__where_at(r, "plan.overlap.forward"),
-                 "plan.overlap.forward is supported with model.ideal only");
     model->bad = st != LH_OK;
     if (st == LH_OK && !ideal)
         override_model(r, &asked);

@@ -11,6 +11,8 @@
 
 /* Data-parallel size, batch, bucket, stage layers: derives and checks. */
 void lh__resolve_plan(struct lh__reader *r);
+/* A key that the scenario cannot use: a warning, and back to its default. */
+void lh__idle_key(struct lh__reader *r, const char *path, const char *because);
 /* What sync's keys say together; after the plan. */
 void lh__resolve_sync(struct lh__reader *r);
 /* The sites that faults and background name; after the plan, which says how

@@ -247,7 +247,7 @@ static void check_steps(struct lh__reader *r)
         lh_error(r->ctx,
                  lh__where_at(r, s->n_faults > 0 ? "faults" : "background"),
                  "faults and background are not supported with rl");
-    if (s->across_sites == LH_ACROSS_PIPELINE)
+    if (s->across_sites != LH_ACROSS_DATA)
         lh_error(r->ctx, lh__where_at(r, "placement.across_sites"),
                  "the trainer of rl stands at one site; stages across sites "
                  "are not supported");

@@ -23,7 +23,7 @@ static int64_t replicas_at(const struct lh_scenario *s, int i)
     const struct lh_plan *plan = &s->plan;
     int64_t replica = plan->tensor * plan->pipeline * plan->context;
 
-    if (s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1)
+    if (s->across_sites != LH_ACROSS_DATA && s->n_sites > 1)
         return plan->data;
     return s->sites[i].gpus / replica / lh_expert_replicas(plan)
            * lh_expert_replicas(plan);
@@ -34,9 +34,10 @@ static void derive_island(struct lh__reader *r)
     struct lh_scenario *s = &r->root->s;
     int64_t island = replicas_at(s, 0);
 
-    if (s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1) {
+    if (s->across_sites != LH_ACROSS_DATA && s->n_sites > 1) {
         lh_error(r->ctx, lh__key_where(r, "sync.kind"),
-                 "with stages across sites sync.island must be given");
+                 "with %s across sites sync.island must be given",
+                 s->across_sites == LH_ACROSS_PIPELINE ? "stages" : "experts");
         return;
     }
     for (int i = 1; i < s->n_sites; i++) {
@@ -51,10 +52,10 @@ static void derive_island(struct lh__reader *r)
     s->outer.island = island;
 }
 
-/* Sites that hold replicas; where stages are across sites, all of them. */
+/* Sites that hold replicas; where these are across sites, all of them. */
 static int n_parts(const struct lh_scenario *s)
 {
-    return s->across_sites == LH_ACROSS_PIPELINE ? 1 : s->n_sites;
+    return s->across_sites != LH_ACROSS_DATA ? 1 : s->n_sites;
 }
 
 /* Of `here` replicas of a site, the first of which is number `begin`: whole
@@ -64,6 +65,31 @@ static bool is_whole(int64_t island, int64_t begin, int64_t here)
     bool within = begin % island == 0 && here % island == 0;
 
     return within || begin / island == (begin + here - 1) / island;
+}
+
+static void check_island_shard(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    if (s->plan.zero > 0 && s->plan.shard > 0
+        && s->outer.island % s->plan.shard != 0)
+        lh_error(r->ctx, lh__where_at(r, "plan.shard"),
+                 "an island of %" PRId64 " replicas is no whole number of "
+                 "shard groups of %" PRId64,
+                 s->outer.island, s->plan.shard);
+}
+
+/* Levels are those of sites, which an island within one has not; nor does one
+ * replica reduce anything. */
+static void check_overlap(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    if (s->outer.island <= replicas_at(s, 0))
+        lh__idle_key(r, "plan.overlap.levels",
+                     "islands are no larger than a site");
+    if (s->ideal.layers == 0 && s->outer.island * s->plan.context == 1)
+        lh__idle_key(r, "plan.overlap.forward", "an island is one replica");
 }
 
 static void check_island(struct lh__reader *r)
@@ -238,14 +264,13 @@ void lh__resolve_sync(struct lh__reader *r)
     if (s->sync == LH_SYNC_EVERY_STEP || s->plan.data < 1 || !lh__value_ok(sync)
         || s->outer.every < 1)
         return;
-    if (s->plan.shard > 0)
-        lh_error(r->ctx, lh__where_at(r, "plan.shard"),
-                 "plan.shard does not go with islands of replicas, which are "
-                 "shard groups themselves");
     if (s->outer.island == 0)
         derive_island(r);
-    if (s->outer.island > 0)
+    if (s->outer.island > 0) {
         check_island(r);
+        check_island_shard(r);
+        check_overlap(r);
+    }
     check_steps(r);
     check_flat(r);
     check_compression(r);

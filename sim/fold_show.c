@@ -93,6 +93,7 @@ static const char *const axis_words[LH_AXES] = {
     [LH_AXIS_EXPERT] = "expert",
     [LH_AXIS_PIPELINE] = "pipeline",
     [LH_AXIS_SHARD] = "shard",
+    [LH_AXIS_GROUP] = "group",
     [LH_AXIS_DATA] = "data",
 };
 

@@ -10,11 +10,13 @@
 static int64_t site_ranks(const struct lh_axes *axes,
                           const struct lh_scenario *s, int64_t gpus)
 {
-    enum lh_axis outer =
-        s->across_sites == LH_ACROSS_DATA ? LH_AXIS_DATA : LH_AXIS_PIPELINE;
+    enum lh_axis outer = s->across_sites == LH_ACROSS_DATA ? LH_AXIS_DATA
+                         : s->across_sites == LH_ACROSS_PIPELINE
+                             ? LH_AXIS_PIPELINE
+                             : LH_AXIS_EXPERT;
     int64_t unit = lh_axes_ranks(axes) / axes->size[outer];
     if (outer == LH_AXIS_DATA) /* islands may be of several sites */
-        unit /= axes->size[LH_AXIS_SHARD];
+        unit /= axes->size[LH_AXIS_SHARD] * axes->size[LH_AXIS_GROUP];
     return gpus / unit * unit;
 }
 

@@ -47,9 +47,15 @@ static int parts_of(const struct draw *d)
     return n;
 }
 
+/* Is each replica split across sites? */
+static bool is_across(const struct draw *d)
+{
+    return d->stages_across || d->experts_across;
+}
+
 int draw_data(const struct draw *d)
 {
-    return d->stages_across ? d->data : parts_of(d);
+    return is_across(d) ? d->data : parts_of(d);
 }
 
 int draw_ranks(const struct draw *d)
@@ -61,6 +67,8 @@ int draw_gpus(const struct draw *d, int site)
 {
     int part =
         d->tensor * d->context * (d->stages_across ? d->data : d->pipeline);
+    if (d->experts_across)
+        part *= d->data / d->expert;
     return part * d->sites[site].parts + (site == 0 ? d->spare : 0);
 }
 
@@ -85,10 +93,39 @@ int64_t draw_load(const struct draw *d, int64_t member)
 
 /* ---- plans that are allowed ---------------------------------------------- */
 
+/* As many experts as sites have parts, and a replica or two of each. */
+static void settle_across(struct draw *d)
+{
+    if (d->n_sites == 1 || d->stages_across || d->ideal)
+        d->experts_across = false;
+    if (!d->experts_across)
+        return;
+    d->expert = d->n_sites == 2 ? 2 : 4;
+    for (int i = 0; i < d->n_sites; i++)
+        d->sites[i].parts = i == 2 ? 2 : 1;
+    d->spare = 0;
+    d->data = d->expert * (1 + d->data % 2);
+    d->sequence_parallel = true;
+    if (draw_ranks(d) > RANKS_MAX)
+        d->data = d->expert;
+    while (draw_ranks(d) > RANKS_MAX && d->context > 1)
+        d->context /= 2;
+    while (draw_ranks(d) > RANKS_MAX)
+        d->tensor /= 2;
+}
+
 static void settle_ranks(struct draw *d)
 {
-    while (draw_ranks(d) > RANKS_MAX && d->stages_across)
+    if (d->experts_across)
+        return;
+    while (draw_ranks(d) > RANKS_MAX && d->stages_across && d->data > 1)
         d->data--;
+    while (draw_ranks(d) > RANKS_MAX && d->stages_across) {
+        if (d->context > 1)
+            d->context /= 2;
+        else
+            d->tensor /= 2;
+    }
     while (draw_ranks(d) > RANKS_MAX) {
         struct site *most = &d->sites[0];
         for (int i = 1; i < d->n_sites; i++) {
@@ -113,7 +150,7 @@ static bool groups_fit(const struct draw *d, int n)
 {
     if (d->expert > 1 && n % d->expert != 0)
         return false;
-    if (d->stages_across)
+    if (is_across(d))
         return draw_data(d) % n == 0;
     for (int i = 0; i < d->n_sites; i++) {
         if (d->sites[i].parts % n != 0)
@@ -124,9 +161,14 @@ static bool groups_fit(const struct draw *d, int n)
 
 static void settle_shards(struct draw *d)
 {
+    bool islands = d->islands.kind != LH_SYNC_EVERY_STEP;
+    int whole = d->islands.size;
+    if (islands && d->shard > 0)
+        d->shard = whole % 2 == 0 ? whole / 2 : 0;
     if (d->shard > 0 && d->expert > 1)
         d->shard = (d->shard > 4 ? 1 : 2) * d->expert;
-    if (d->zero == 0 || d->shard < 2 || !groups_fit(d, d->shard))
+    if (d->zero == 0 || d->shard < 2 || !groups_fit(d, d->shard)
+        || (islands && whole % d->shard != 0))
         d->shard = 0;
     if (d->zero < 3) {
         d->prefetch = 1;
@@ -140,8 +182,9 @@ static void settle_shards(struct draw *d)
  * more than RANKS_MAX. */
 static void settle_experts(struct draw *d)
 {
-    if (d->expert == 0) {
+    if (d->expert == 0)
         d->whole = false;
+    if (d->expert == 0 || d->experts_across) {
         return;
     }
     d->sequence_parallel = true;
@@ -164,18 +207,18 @@ static void settle_experts(struct draw *d)
 /* Are there several islands in a site? */
 static bool has_several(const struct draw *d)
 {
-    for (int i = 0; !d->stages_across && i < d->n_sites; i++) {
+    for (int i = 0; !is_across(d) && i < d->n_sites; i++) {
         if (d->sites[i].parts > d->islands.size)
             return true;
     }
-    return d->stages_across;
+    return is_across(d);
 }
 
 /* Do islands end where sites do, or divide them? */
 static bool islands_fit(const struct draw *d, int size)
 {
     int begin = 0;
-    if (d->stages_across)
+    if (is_across(d))
         return draw_data(d) % size == 0;
     for (int i = 0; i < d->n_sites; i++) {
         int here = d->sites[i].parts;
@@ -203,15 +246,14 @@ static void settle_gossip(struct draw *d)
 
 /* Not with hashed routes: islands that collide on cables and do not wait for
  * each other amplify the rounding that tells the engines apart; so do several
- * of a site, and take few steps. */
+ * of a site, and take few steps, and those whose experts are across sites. */
 static void settle_islands(struct draw *d)
 {
     struct islands *s = &d->islands;
-    if (s->kind == LH_SYNC_EVERY_STEP || d->schedule >= LH_SCHEDULE_DUALPIPE) {
+    if (s->kind == LH_SYNC_EVERY_STEP || d->experts_across) {
         *s = (struct islands){0};
         return;
     }
-    d->shard = 0;
     d->hashed = false;
     s->flat = s->flat && d->zero == 0 && !s->exchanges;
     if (s->flat || s->exchanges)
@@ -261,6 +303,37 @@ static void settle_pairs(struct draw *d)
     d->blocks = d->blocks && !d->pairs;
 }
 
+/* Does a group of two or more divide the replicas of every site? */
+static bool divides_all(const struct draw *d)
+{
+    int n = 2;
+    for (; n <= d->sites[0].parts; n++) {
+        bool all = true;
+        for (int i = 0; i < d->n_sites; i++)
+            all = all && d->sites[i].parts % n == 0;
+        if (all)
+            return true;
+    }
+    return d->context > 1;
+}
+
+/* Not what warns, or is refused. */
+static void settle_overlap(struct draw *d)
+{
+    bool islands = d->islands.kind != LH_SYNC_EVERY_STEP;
+    if (d->ideal || !d->overlap) {
+        d->forward = d->levels = false;
+        return;
+    }
+    if (d->zero == 3 || d->schedule == LH_SCHEDULE_DUALPIPE
+        || (islands ? d->islands.size : draw_data(d)) * d->context == 1
+        || (islands && d->zero == 0))
+        d->forward = false;
+    if (d->zero > 1 || d->shard > 0 || d->n_sites == 1 || is_across(d)
+        || !divides_all(d) || (islands && d->islands.size <= d->sites[0].parts))
+        d->levels = false;
+}
+
 /* Stages in pairs, and enough micro-batches to fill them. */
 static void settle_ways(struct draw *d)
 {
@@ -306,11 +379,13 @@ static void settle(struct draw *d)
         d->sites[i].parts = i == 0 ? d->pipeline - d->n_sites + 1 : 1;
     if (d->stages_across)
         d->spare = 0;
+    settle_across(d);
     settle_pairs(d);
     settle_ranks(d);
     settle_experts(d);
     settle_islands(d);
     settle_shards(d);
+    settle_overlap(d);
     if (d->spare >= d->tensor * d->context * d->pipeline)
         d->spare = 0;
     if (draw_exchange_members(d) < 2)
@@ -553,6 +628,49 @@ static void draw_islands(struct draw *d)
         d->zero = 0;
 }
 
+/* Often a plan whose reductions have levels. */
+static void draw_levels(struct draw *d)
+{
+    d->zero %= 2;
+    d->shard = 0;
+    d->overlap = true;
+    d->stages_across = d->experts_across = false;
+    if (d->n_sites == 1)
+        d->n_sites = 2;
+    for (int i = 0; i < SITES_MAX; i++)
+        d->sites[i].parts += d->sites[i].parts % 2;
+}
+
+/* Of their own seed, as shards; and islands of two shard groups, or whose
+ * micro-batches go both ways. */
+static void draw_overlaps(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 19), *r = &state;
+    bool islands = d->islands.kind != LH_SYNC_EVERY_STEP;
+    d->forward = one_in(r, 2);
+    d->levels = !one_in(r, 3);
+    d->experts_across = !islands && d->sequence_parallel && one_in(r, 2);
+    if (!islands && !d->experts_across && d->levels && one_in(r, 2))
+        draw_levels(d);
+    if (!d->experts_across && one_in(r, 5))
+        d->sequence_parallel = false;
+    if (islands && d->pipeline > 1 && one_in(r, 3))
+        d->schedule =
+            one_in(r, 2) ? LH_SCHEDULE_DUALPIPE : LH_SCHEDULE_DUALPIPE_V;
+    if (!islands || d->islands.size > d->sites[0].parts || d->tensor == 8
+        || (d->islands.flat && d->zero == 0))
+        return;
+    d->tensor = d->tensor > 2 ? 2 : d->tensor;
+    d->context = 1;
+    d->pipeline = d->pipeline > 2 ? 2 : d->pipeline;
+    d->n_sites = d->n_sites > 2 ? 2 : d->n_sites;
+    d->islands.size = 4;
+    for (int i = 0; i < SITES_MAX; i++)
+        d->sites[i].parts = 4;
+    d->zero = 1 + below(r, 3);
+    d->shard = 2;
+}
+
 /* Groups of one or two nodes. */
 static void draw_dragonfly(struct site *s, uint64_t *r)
 {
@@ -580,7 +698,7 @@ static void draw_in_network(struct draw *d, uint64_t *r)
     d->sequence_parallel = false;
 }
 
-static void draw_pairs(struct draw *d, uint64_t *r)
+static void draw_side_by_side(struct draw *d, uint64_t *r)
 {
     d->pairs = true;
     d->schedule = LH_SCHEDULE_INTERLEAVED;
@@ -627,6 +745,7 @@ struct draw draw_make(uint64_t seed)
     draw_islands(&d);
     draw_in_network(&d, r);
     draw_library(&d);
+    draw_overlaps(&d);
     uint64_t other = mix(seed + 11);
     d.ideal = d.zero == 0 && one_in(&other, 4);
     d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
@@ -640,7 +759,7 @@ struct draw draw_make(uint64_t seed)
     d.rank = one_in(r, 4) ? 4 << below(r, 3) : 0;
     d.few_adapters = one_in(r, 2);
     if (one_in(r, 8))
-        draw_pairs(&d, r);
+        draw_side_by_side(&d, r);
     settle(&d);
     return d;
 }
@@ -703,6 +822,9 @@ static void shrink_plan(struct draw *d, int way)
         d->rank = 0;
         d->few_adapters = false;
         break;
+    case 24: d->forward = false; break;
+    case 25: d->levels = false; break;
+    case 26: d->experts_across = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -783,7 +905,8 @@ int draw_cost(const struct draw *d)
             + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
             + d->blocks + d->parallel + d->looks_near + d->old_stack + d->fp8
             + d->narrow_gathers + (d->rank > 0) + d->few_adapters + d->operators
-            + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
+            + d->hides_tensor + d->overlap + d->forward + d->levels
+            + d->experts_across + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
             + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
             + d->relay + d->whole + d->pairs;

@@ -8,13 +8,13 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 42 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 45 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
 
 struct site {
-    int parts; /* replicas; stages where those are split */
+    int parts; /* replicas; stages or experts' parts where those are split */
     enum fabric fabric;
     int node, group[2]; /* scale-up domain; children of a switch */
     int over;           /* oversubscription */
@@ -77,9 +77,10 @@ struct draw {
     uint64_t seed;
     int n_sites;
     struct site sites[SITES_MAX];
-    int tensor, context, pipeline, data; /* data: of stages across sites */
+    int tensor, context, pipeline;
+    int data; /* of stages or experts across sites */
     bool gathers; /* context by all-gather, else by ring */
-    bool stages_across;
+    bool stages_across, experts_across;
     enum lh_schedule schedule;
     int interleave;
     int surplus; /* layers beside one a chunk */
@@ -104,6 +105,7 @@ struct draw {
     int rank;            /* of adapters beside frozen weights; 0: none */
     bool few_adapters;   /* beside queries, keys and values alone */
     bool sequence_parallel, overlap;
+    bool forward, levels; /* of the overlap */
     int spare; /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;

@@ -80,7 +80,8 @@ static struct lh_comm row_of(const struct draw *d, struct lh_arena *arena)
         load[i] = draw_load(d, i);
     return (struct lh_comm){
         .collective = LH_ALL_TO_ALL,
-        .axes = LH_AXIS_BIT(LH_AXIS_DATA) | LH_AXIS_BIT(LH_AXIS_SHARD)
+        .axes = LH_AXIS_BIT(LH_AXIS_DATA) | LH_AXIS_BIT(LH_AXIS_GROUP)
+                | LH_AXIS_BIT(LH_AXIS_SHARD)
                 | (e->over_tensor ? LH_AXIS_BIT(LH_AXIS_TENSOR) : 0u),
         .bytes = e->mb * 1e6,
         .load = load,

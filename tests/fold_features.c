@@ -41,6 +41,7 @@ enum feature {
     UNEQUAL_SITES,
     THREE_SITES,
     STAGES_ACROSS,
+    EXPERTS_ACROSS,
     GPIPE,
     INTERLEAVED,
     ZERO_BUBBLE,
@@ -67,10 +68,15 @@ enum feature {
     SHARDED_SEQUENCES,
     SHARDED_EXPERTS,
     OVERLAP,
+    UPDATES_APART,
+    LEVELS,
+    LEVELS_APART,
     RECOMPUTE,
     OPERATORS,
     NO_SEQUENCE,
     ISLANDS,
+    ISLAND_SHARDS,
+    ISLAND_WAYS,
     FLAT_ISLANDS,
     CAMPUSES,
     COMPRESSED,
@@ -131,6 +137,7 @@ static const char *const feature_names[N_FEATURES] = {
     [UNEQUAL_SITES] = "unequal sites",
     [THREE_SITES] = "three sites",
     [STAGES_ACROSS] = "stages across sites",
+    [EXPERTS_ACROSS] = "experts across sites",
     [GPIPE] = "gpipe",
     [INTERLEAVED] = "interleaved",
     [ZERO_BUBBLE] = "zero-bubble",
@@ -157,10 +164,15 @@ static const char *const feature_names[N_FEATURES] = {
     [SHARDED_SEQUENCES] = "zero 2 or 3 with context",
     [SHARDED_EXPERTS] = "zero 2 or 3 with experts over replicas",
     [OVERLAP] = "overlap",
+    [UPDATES_APART] = "overlap with the next forward",
+    [LEVELS] = "reductions in levels",
+    [LEVELS_APART] = "both",
     [RECOMPUTE] = "full recomputation",
     [OPERATORS] = "recomputation by operators, eager PyTorch",
     [NO_SEQUENCE] = "no sequence parallelism",
     [ISLANDS] = "islands that agree now and then",
+    [ISLAND_SHARDS] = "islands of several shard groups",
+    [ISLAND_WAYS] = "islands with dualpipe",
     [CAMPUSES] = "islands of several sites",
     [FLAT_ISLANDS] = "islands, all in one reduction",
     [COMPRESSED] = "islands that compress",
@@ -410,6 +422,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[UNEQUAL_SITES] = sites_differ(d);
     has[THREE_SITES] = d->n_sites == 3;
     has[STAGES_ACROSS] = d->stages_across;
+    has[EXPERTS_ACROSS] = d->experts_across;
     has[GPIPE] = d->pipeline > 1 && d->schedule == LH_SCHEDULE_GPIPE;
     has[INTERLEAVED] = d->schedule == LH_SCHEDULE_INTERLEAVED;
     has[ZERO_BUBBLE] =
@@ -438,12 +451,18 @@ static void plan_tally(bool *has, const struct draw *d)
     has[SHARDED_SEQUENCES] = d->zero >= 2 && d->context > 1;
     has[SHARDED_EXPERTS] = d->zero >= 2 && d->expert > 1;
     has[OVERLAP] = d->overlap;
+    has[UPDATES_APART] = d->forward;
+    has[LEVELS] = d->levels;
+    has[LEVELS_APART] = d->forward && d->levels;
     has[RECOMPUTE] = d->recompute == 2 && !d->operators;
     has[OPERATORS] = d->operators;
     has[NO_SEQUENCE] = d->tensor > 1 && !d->sequence_parallel;
     has[ISLANDS] =
         d->islands.kind != LH_SYNC_EVERY_STEP && d->islands.size < draw_data(d);
-    has[CAMPUSES] = has[ISLANDS] && !d->stages_across
+    has[ISLAND_SHARDS] =
+        has[ISLANDS] && d->shard > 0 && d->shard < d->islands.size;
+    has[ISLAND_WAYS] = has[ISLANDS] && d->schedule >= LH_SCHEDULE_DUALPIPE;
+    has[CAMPUSES] = has[ISLANDS] && !d->stages_across && !d->experts_across
                     && d->islands.size > d->sites[0].parts;
     has[FLAT_ISLANDS] = has[ISLANDS] && d->islands.flat;
     has[COMPRESSED] = has[ISLANDS] && d->islands.compression > 0;
@@ -457,8 +476,10 @@ static void plan_tally(bool *has, const struct draw *d)
     has[WHOLE_EXPERTS] = d->whole;
     has[POPULAR_EXPERTS] = d->zipf;
     has[RELAYED] = d->relay;
-    has[FLAT] = sites && !d->stages_across && d->algorithm == 1;
-    has[HIERARCHICAL] = sites && !d->stages_across && d->algorithm == 2;
+    has[FLAT] =
+        sites && !d->stages_across && !d->experts_across && d->algorithm == 1;
+    has[HIERARCHICAL] =
+        sites && !d->stages_across && !d->experts_across && d->algorithm == 2;
     has[UNEQUAL_FIBRES] = d->n_sites == 3 && d->fibres == LISTED;
     has[HUBS] = d->n_sites == 3 && d->fibres == HUB;
     has[SLOW_FIBRE] = sites && d->gbit == 1;

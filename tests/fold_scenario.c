@@ -70,12 +70,13 @@ static void put_plan(struct lh_text *t, const struct draw *d)
                        d->relay ? "relay" : "direct");
     if (d->overlap)
         lh_text_printf(t, ",\n   bucket: %d MB", d->bucket_mb);
-    lh_text_printf(t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s}",
-                   d->overlap ? "true" : "false",
-                   d->hides_tensor ? "true" : "false",
-                   d->ideal && d->recompute > 0 ? ", forward: true" : "",
-                   d->blocks ? ", pipeline: false" : "",
-                   d->pairs ? ", expert: true" : "");
+    bool forward = d->forward || (d->ideal && d->recompute > 0);
+    lh_text_printf(
+        t, ",\n   overlap: {gradients: %s, tensor: %s%s%s%s%s}",
+        d->overlap ? "true" : "false", d->hides_tensor ? "true" : "false",
+        forward ? ", forward: true" : "", d->levels ? ", levels: true" : "",
+        d->blocks ? ", pipeline: false" : "",
+        d->pairs ? ", expert: true" : "");
     if (d->uneven > 0)
         put_stage_layers(t, d);
     lh_text_add(t, "}\n");
@@ -269,7 +270,9 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     put_fibres(t, d);
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
-    bool named = d->n_sites > 1 && !d->stages_across;
+    if (d->experts_across)
+        lh_text_add(t, "placement: {across_sites: expert}\n");
+    bool named = d->n_sites > 1 && !d->stages_across && !d->experts_across;
     lh_text_printf(t, "sync: {algorithm: %s",
                    algorithms[named ? d->algorithm : 0]);
     put_islands(t, &d->islands);

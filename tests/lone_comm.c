@@ -62,7 +62,7 @@ static struct lh_program program_of(const struct lone_comm *c, struct parts *p)
         .devices = {&p->device},
     };
     return (struct lh_program){
-        .axes = {.size = {1, 1, 1, 1, 1, c->ranks}, .stride = {1, 1, 1, 1, 1, 1}},
+        .axes = {.size = {1, 1, 1, 1, 1, 1, c->ranks}, .stride = {1, 1, 1, 1, 1, 1, 1}},
         .n_devices = 1,
         .devices = p->devices,
         .site_device = p->site_device,

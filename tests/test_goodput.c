@@ -157,6 +157,23 @@ static void islands_fail_alone(void)
     teardown(&f);
 }
 
+/* An island is a site where nothing else is said; in every step there is one. */
+static void islands_are_those_that_agree(void)
+{
+    const struct lh_setting settings[] = {{"reliability.mtbf", "100 d"},
+                                          {"sync.kind", "diloco"},
+                                          {"sync.island", "8"}};
+    struct fixture f;
+    struct lh_goodput g;
+
+    for (int n = 1; n <= 3; n++) {
+        setup(&f, "llama-8b-two-sites.yaml", settings, (size_t)n);
+        LH_REQUIRE(lh_goodput_make(&g, &f.report));
+        LH_CHECK_NEAR(g.islands, n == 1 ? 1 : n == 2 ? 2 : 4, 0);
+        teardown(&f);
+    }
+}
+
 /* 1 TB: copied by 128 accelerators at 50 GB/s in 156.25 ms, written at 10 GB/s
  * in 100 s. */
 static void asynchronous_ones_pause_for_the_copy(void)
@@ -195,6 +212,7 @@ int main(void)
         {"Llama 3 is above 90 %", llama_3_is_above_90_percent},
         {"spans of fibre fail too", spans_fail_too},
         {"islands fail alone", islands_fail_alone},
+        {"islands are those that agree", islands_are_those_that_agree},
         {"asynchronous checkpoints pause for the copy",
          asynchronous_ones_pause_for_the_copy},
     };

@@ -73,7 +73,7 @@ static struct lh_memory memory = {.weights = 10 * 1073741824.0,
 static void fill_program(struct fixture *f)
 {
     f->program = (struct lh_program){
-        .axes = {.size = {4, 1, 1, 1, 1, 4}, .stride = {1, 4, 4, 4, 4, 4}},
+        .axes = {.size = {4, 1, 1, 1, 1, 1, 4}, .stride = {1, 4, 4, 4, 4, 4, 4}},
         .n_templates = 1,
         .templates = &template,
         .n_comms = 1,
@@ -542,7 +542,7 @@ static void finds_the_fullest_stage(void)
 {
     struct lh_memory stages[2] = {{.total = 60e9}, {.total = 50e9}};
     struct lh_program program = {
-        .axes = {.size = {8, 1, 1, 2, 1, 1}, .stride = {1, 8, 8, 8, 16, 16}},
+        .axes = {.size = {8, 1, 1, 2, 1, 1, 1}, .stride = {1, 8, 8, 8, 16, 16, 16}},
         .n_stages = 2,
         .memory = stages};
     struct lh_site sites[2] = {

@@ -54,7 +54,8 @@ static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
                    || op->stream == LH_STREAM_CONTEXT
                    || op->stream == LH_STREAM_DATA
                    || op->stream == LH_STREAM_WEIGHTS
-                   || op->stream == LH_STREAM_REPLICAS);
+                   || op->stream == LH_STREAM_REPLICAS
+                   || op->stream == LH_STREAM_SITES);
     if (op->role == LH_ROLE_SENDER)
         return is_sending(op->stream);
     return op->role == LH_ROLE_RECEIVER && is_sending(op->stream - 1);

@@ -142,24 +142,12 @@ double lh__gradient_bytes(const struct lh__fit *fit)
                                                                           : 2.0;
 }
 
-bool lh__fit_is_hybrid(const struct lh__fit *fit)
-{
-    return fit->scenario->plan.zero >= 1 && fit->shard < fit->data;
-}
-
 bool lh__fit_scatters(const struct lh__fit *fit)
 {
     const struct lh_scenario *s = fit->scenario;
 
     return s->stack.scattered_sends && s->plan.tensor > 1
            && !s->plan.sequence_parallel;
-}
-
-double lh__shard_parameters(const struct lh__fit *fit, double dense,
-                            double routed)
-{
-    return (dense + routed * (double)lh_expert_replicas(&fit->scenario->plan))
-           / (double)fit->shard;
 }
 
 bool lh__fit_reduces_once(const struct lh__fit *fit)
@@ -256,6 +244,28 @@ static void check_pairs(const struct lh_scenario *s, struct lh_ctx *ctx)
            "plan.overlap.expert with sync.kind other than every-step");
 }
 
+/* What an update of a bucket alone does not go with: what is done with all
+ * gradients at once, and weights that are gathered where they are used. */
+static void check_forward(const struct lh_scenario *s, struct lh_ctx *ctx)
+{
+    const struct lh_plan *plan = &s->plan;
+
+    if (!plan->overlap_forward)
+        return;
+    refuse(ctx, s, !plan->overlap_gradients,
+           "plan.overlap.forward with plan.overlap.gradients: false");
+    refuse(ctx, s, s->sync != LH_SYNC_EVERY_STEP && plan->zero == 0,
+           "plan.overlap.forward with sync.kind other than every-step and "
+           "plan.zero: 0");
+    refuse(ctx, s, plan->zero == 3, "plan.overlap.forward with plan.zero: 3");
+    refuse(ctx, s, plan->schedule == LH_SCHEDULE_DUALPIPE,
+           "plan.overlap.forward with plan.schedule: dualpipe");
+    refuse(ctx, s,
+           s->model.tied_embeddings && plan->pipeline > 1
+               && !meets_itself(plan),
+           "plan.overlap.forward with word embeddings that two stages share");
+}
+
 static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     const struct lh_plan *plan = &s->plan;
@@ -265,9 +275,6 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            meets_itself(plan) && plan->zero == 3 && plan->reshard_after_forward,
            "plan.reshard_after_forward: true with plan.zero: 3 and the "
            "schedules dualpipe and dualpipe-v");
-    refuse(ctx, s, meets_itself(plan) && s->sync != LH_SYNC_EVERY_STEP,
-           "sync.kind other than every-step with the schedules dualpipe and "
-           "dualpipe-v");
     refuse(ctx, s, meets_itself(plan) && !plan->overlap_pipeline,
            "plan.overlap.pipeline: false with the schedules dualpipe and "
            "dualpipe-v");
@@ -278,6 +285,7 @@ static void check_supported(const struct lh_scenario *s, struct lh_ctx *ctx)
            plan->recompute == LH_RECOMPUTE_OPERATORS && is_other(&s->model),
            "plan.recompute: operators with experts or latent attention");
     check_lora(s, ctx);
+    check_forward(s, ctx);
 }
 
 static void check_precision(const struct lh_scenario *s, struct lh_ctx *ctx)
@@ -591,17 +599,8 @@ enum lh_status lh__fit_make(struct lh__fit *out, const struct lh_scenario *s,
         .replicas = data,
         .islands = islands,
         .data = data * plan->context / islands,
-        .shard =
-            (plan->zero >= 1 && plan->shard > 0 ? plan->shard : data / islands)
-            * plan->context,
     };
-    out->shard_axes = LH_AXIS_BIT(
-        lh__fit_is_hybrid(out) || s->sync != LH_SYNC_EVERY_STEP ? LH_AXIS_SHARD
-                                                                : LH_AXIS_DATA);
-    if (plan->context > 1)
-        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_CONTEXT);
-    if (lh_expert_replicas(plan) > 1)
-        out->shard_axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
+    lh__groups_make(out);
     lh__dims_make(&out->dims, s);
     out->dims.hottest = lh__routing_hottest(s, ctx->arena);
     lh__shares_make(&out->shares, s);

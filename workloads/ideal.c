@@ -37,6 +37,7 @@ void lh__ideal_fit(struct lh__fit *out, const struct lh_scenario *s)
         .islands = islands,
         .data = s->plan.data / islands,
         .shard = s->plan.data / islands,
+        .group = s->plan.data / islands,
         .shard_axes = LH_AXIS_BIT(every_step ? LH_AXIS_DATA : LH_AXIS_SHARD),
     };
 }

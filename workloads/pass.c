@@ -465,16 +465,21 @@ static int find_bucket(const struct lh__builder *b, int chunk, int unit)
 }
 
 /* The first forward of a step must wait for gathered weights: where a bucket
- * begins, the op ends and the next one is the bucket's gate. */
+ * begins, the op ends and the next one is the bucket's gate; or, for gathered
+ * gradients, its update is. */
 static void open_gate(struct lh__builder *b, int chunk, int unit)
 {
+    int64_t zero = b->fit->scenario->plan.zero;
+    bool updates = zero == 0 && lh__fit_updates_apart(b->fit);
     int bucket = find_bucket(b, chunk, unit);
 
-    if (b->fit->scenario->plan.zero == 0 || b->fit->scenario->plan.zero == 3
-        || bucket < 0 || b->buckets[bucket].gate >= 0 || b->gate == bucket)
+    if ((zero == 0 && !updates) || zero == 3 || bucket < 0
+        || b->buckets[bucket].gate >= 0 || b->gate == bucket)
         return;
     lh__emit_flush(b);
-    if (b->buckets[bucket].gate < 0)
+    if (updates)
+        lh__sync_update(b, bucket);
+    else if (b->buckets[bucket].gate < 0)
         b->gate = bucket;
 }
 

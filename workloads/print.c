@@ -16,7 +16,7 @@ enum { OPS_SHOWN = 60 };
 static const char *const stream_names[LH_STREAMS] = {
     "compute",  "tensor",   "context",  "fwd-send", "fwd-recv",
     "bwd-send", "bwd-recv", "data",     "weights",  "replicas",
-    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv",
+    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv", "sites",
 };
 
 static const char *const task_names[] = {
@@ -27,7 +27,7 @@ static const char *const task_names[] = {
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
 
 static const char *const axis_names[LH_AXES] = {
-    "tensor", "context", "expert", "pipeline", "shard", "data",
+    "tensor", "context", "expert", "pipeline", "shard", "group", "data",
 };
 
 static const char *human(const struct lh_text *out, double value,
@@ -46,7 +46,7 @@ static void print_header(struct lh_text *out, const struct lh_program *p)
                    p->n_templates == 1 ? "" : "s", (int)p->n_comms);
     lh_text_add(out, "axes:");
     for (int i = 0; i < LH_AXES; i++)
-        if (i != LH_AXIS_SHARD || p->axes.size[i] > 1)
+        if ((i != LH_AXIS_SHARD && i != LH_AXIS_GROUP) || p->axes.size[i] > 1)
             lh_text_printf(out, " %s %" PRId64 " (stride %" PRId64 ")",
                            axis_names[i], p->axes.size[i], p->axes.stride[i]);
     lh_text_printf(out,

@@ -7,10 +7,12 @@
  * Axes: tensor has stride 1, then context, then expert; replicas across sites:
  * pipeline, then data outermost; stages across sites: data, then pipeline
  * outermost.  Expert is taken out of data (Megatron-Core's order tp-cp-ep), so
- * that the accelerators of an all-to-all stand as near as they can.  Data is
- * two axes where groups of plan.shard replicas share their state: shard within
- * (beside context and expert), data over the groups; and where islands of
- * replicas agree now and then: shard within an island, data over the islands.
+ * that the accelerators of an all-to-all stand as near as they can; experts
+ * across sites: it is outermost.  Data is two axes where groups of plan.shard
+ * replicas share their state, or reductions have levels: shard within (beside
+ * context and expert), data over the groups; and where islands of replicas
+ * agree now and then: shard within an island, or within its groups and group
+ * over these, data over the islands.
  *
  * transfer.c says when stages send to each other, routes.c what.
  */
@@ -51,7 +53,7 @@ lh_rank lh_axes_ranks(const struct lh_axes *axes)
 int64_t lh_axes_replicas(const struct lh_axes *axes)
 {
     return axes->size[LH_AXIS_EXPERT] * axes->size[LH_AXIS_SHARD]
-           * axes->size[LH_AXIS_DATA];
+           * axes->size[LH_AXIS_GROUP] * axes->size[LH_AXIS_DATA];
 }
 
 int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
@@ -63,27 +65,33 @@ int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
 static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
 {
     const struct lh_scenario *s = fit->scenario;
-    bool stages_across = s->across_sites == LH_ACROSS_PIPELINE;
-    enum lh_axis order[LH_AXES] = {
-        LH_AXIS_TENSOR,
-        LH_AXIS_CONTEXT,
-        LH_AXIS_EXPERT,
-        stages_across ? LH_AXIS_SHARD : LH_AXIS_PIPELINE,
-        stages_across ? LH_AXIS_DATA : LH_AXIS_SHARD,
-        stages_across ? LH_AXIS_PIPELINE : LH_AXIS_DATA,
+    static const enum lh_axis orders[][LH_AXES] = {
+        [LH_ACROSS_DATA] = {LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_EXPERT,
+                            LH_AXIS_PIPELINE, LH_AXIS_SHARD, LH_AXIS_GROUP,
+                            LH_AXIS_DATA},
+        [LH_ACROSS_PIPELINE] = {LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_EXPERT,
+                                LH_AXIS_SHARD, LH_AXIS_GROUP, LH_AXIS_DATA,
+                                LH_AXIS_PIPELINE},
+        [LH_ACROSS_EXPERT] = {LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_PIPELINE,
+                              LH_AXIS_SHARD, LH_AXIS_GROUP, LH_AXIS_DATA,
+                              LH_AXIS_EXPERT},
     };
+    const enum lh_axis *order = orders[s->across_sites];
     int64_t stride = 1;
 
     out->size[LH_AXIS_TENSOR] = s->plan.tensor;
     out->size[LH_AXIS_CONTEXT] = s->plan.context;
     out->size[LH_AXIS_PIPELINE] = s->plan.pipeline;
     out->size[LH_AXIS_EXPERT] = lh_expert_replicas(&s->plan);
-    out->size[LH_AXIS_SHARD] =
-        lh__fit_is_hybrid(fit) ? s->plan.shard / out->size[LH_AXIS_EXPERT] : 1;
+    out->size[LH_AXIS_SHARD] = out->size[LH_AXIS_GROUP] = 1;
+    if (fit->shard_axes & LH_AXIS_BIT(LH_AXIS_SHARD))
+        out->size[LH_AXIS_SHARD] =
+            fit->group / s->plan.context / out->size[LH_AXIS_EXPERT];
     if (s->sync != LH_SYNC_EVERY_STEP)
-        out->size[LH_AXIS_SHARD] = s->outer.island / out->size[LH_AXIS_EXPERT];
+        out->size[LH_AXIS_GROUP] = fit->data / fit->group;
     out->size[LH_AXIS_DATA] =
-        fit->replicas / out->size[LH_AXIS_EXPERT] / out->size[LH_AXIS_SHARD];
+        fit->replicas / out->size[LH_AXIS_EXPERT]
+        / (out->size[LH_AXIS_SHARD] * out->size[LH_AXIS_GROUP]);
     for (int i = 0; i < LH_AXES; i++) {
         out->stride[order[i]] = stride;
         stride *= out->size[order[i]];

@@ -2,7 +2,7 @@
  *
  * Private to workloads/: what the files that make a step program share.
  *
- *   fit.c          does the plan fit; stages, chunks, sizes   -> lh__fit
+ *   fit.c, groups.c  does the plan fit; stages, chunks, sizes -> lh__fit
  *   transformer.c  layer -> segments on a device              -> lh__costs
  *   latent.c       ... attention with latent keys and values
  *   experts.c      ... MLP of routed experts; where tokens go
@@ -89,6 +89,10 @@ struct lh__fit {
     int64_t shard;            /* of these, that share what plan.zero says */
     unsigned shard_axes;      /* the axes that a shard group stands on; of
                                  routed experts without that of experts */
+    int64_t group;            /* of `data`, that reduce first: a shard group, or
+                                 of each site (plan.overlap.levels); else all */
+    unsigned group_axes;      /* the axes that it stands on, */
+    unsigned across_axes;     /* and that over the groups */
     struct lh__chunk *chunks; /* [lh__fit_places()] in order of the model */
 };
 
@@ -121,8 +125,14 @@ bool lh__fit_is_frozen(const struct lh__fit *fit); /* but for adapters */
 double lh__gather_bytes(const struct lh__fit *fit);
 /* Of one gradient. */
 double lh__gradient_bytes(const struct lh__fit *fit);
-/* Are there several shard groups? */
+/* groups.c: shard, group and their axes; */
+void lh__groups_make(struct lh__fit *fit);
+/* are there several shard groups? */
 bool lh__fit_is_hybrid(const struct lh__fit *fit);
+/* Are reductions over all made in levels (plan.overlap.levels)? */
+bool lh__fit_has_levels(const struct lh__fit *fit);
+/* Does a bucket's update wait for the bucket alone (plan.overlap.forward)? */
+bool lh__fit_updates_apart(const struct lh__fit *fit);
 /* What one accelerator holds of so many, sharded: routed experts lie on the
  * replicas of the shard group that do not share them. */
 double lh__shard_parameters(const struct lh__fit *fit, double dense,
@@ -355,7 +365,7 @@ struct lh__builder {
     int32_t turn;    /* of the ops being emitted */
     int32_t first_compute; /* op, LH__NO_OP */
     int32_t n_merges;      /* of islands' fragments */
-    int32_t *merges;       /* [n_merges] ops, LH__NO_OP: none */
+    int32_t *merges;       /* [n_merges] ops that end them, LH__NO_OP: none */
     enum lh__half half;
     bool paired;        /* the pass stands beside the next one (pair.c), */
     int32_t paired_end; /* its last communication, LH__NO_OP */
@@ -481,6 +491,36 @@ void lh__pass_forward(struct lh__builder *b, int chunk, bool first);
 void lh__pass_backward(struct lh__builder *b, int chunk, bool last);
 void lh__pass_weights(struct lh__builder *b, int chunk, bool last);
 
+/* ---- sync/levels.c ------------------------------------------------------ */
+
+/* A communication of replicas over a shard group. */
+struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
+                                    enum lh_collective collective, double bytes,
+                                    enum lh_task task);
+/* Do routed experts have a collective of their own in a group of so many? */
+bool lh__shards_routed(const struct lh__fit *fit, int64_t group, double routed);
+/* What a bucket's gradients go through in the backward (last: of the step);
+ * returns the op that ends its first level. */
+int32_t lh__bucket_reduce(struct lh__builder *b,
+                          const struct lh__bucket *bucket, bool last);
+/* Weights, or gradients that are shards, whole again; returns the last op. */
+int32_t lh__bucket_gather(struct lh__builder *b,
+                          const struct lh__bucket *bucket, enum lh_task task);
+/* The next op waits for all reductions so far. */
+void lh__wait_reductions(struct lh__builder *b);
+
+/* ---- sync/updates.c ----------------------------------------------------- */
+
+/* The optimiser of the stage; returns the op. */
+int32_t lh__update_stage(struct lh__builder *b);
+/* Weights of the chunk that the next step meets first go first. */
+void lh__gather_weights(struct lh__builder *b);
+/* plan.overlap.forward: the end of the step; */
+void lh__update_apart(struct lh__builder *b);
+/* with zero 0 the first forward of a bucket's units follows its update of the
+ * step before. */
+void lh__sync_update(struct lh__builder *b, int bucket);
+
 /* ---- sync/every_step.c -------------------------------------------------- */
 
 /* Rows that stages share: the gradient norm, tied embeddings. */
@@ -492,12 +532,6 @@ bool lh__sync_reduces(const struct lh__builder *b, bool last);
 void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last);
 /* A forward begins; nothing is reduced beside it (ZeRO-2 and 3). */
 void lh__sync_forward(struct lh__builder *b);
-/* A communication of replicas: over a shard group, or over the groups. */
-struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
-                                    enum lh_collective collective, double bytes,
-                                    enum lh_task task);
-/* Do routed experts have a collective of their own in a shard group? */
-bool lh__shards_routed(const struct lh__fit *fit, double routed);
 /* The end of the step: what is left to reduce, optimiser, weights. */
 void lh__sync_finish(struct lh__builder *b);
 
@@ -505,7 +539,7 @@ void lh__sync_finish(struct lh__builder *b);
 
 int32_t lh__mirror_rows(struct lh__builder *b);
 /* After the reduction; returns the op that has the other's, LH__NO_OP. */
-int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction);
+int32_t lh__mirror_gradients(struct lh__builder *b);
 /* After the optimiser; the gather waits for what it returns as well. */
 int32_t lh__mirror_weights(struct lh__builder *b);
 /* What part of its shard's optimiser an accelerator has. */

@@ -27,11 +27,13 @@
 
 typedef int64_t lh_rank;
 
-/* Replicas are data = EXPERT x SHARD x DATA: expert parallel ranks are inner to
- * the pipeline; the ranks of a shard group are inner to data, and 1 where what
- * is sharded is sharded over all replicas (or nothing is). */
+/* Replicas are data = EXPERT x SHARD x GROUP x DATA: expert parallel ranks are
+ * inner to the pipeline; the ranks of a shard group (or of a site, where
+ * reductions have levels) are inner to data, and 1 where what is sharded is
+ * sharded over all replicas (or nothing is).  With islands DATA is over these,
+ * and GROUP over the groups of one; else it is 1. */
 enum lh_axis { LH_AXIS_TENSOR, LH_AXIS_CONTEXT, LH_AXIS_EXPERT, LH_AXIS_PIPELINE, LH_AXIS_SHARD,
-               LH_AXIS_DATA };
+               LH_AXIS_GROUP, LH_AXIS_DATA };
 enum { LH_AXES = LH_AXIS_DATA + 1 };
 #define LH_AXIS_BIT(axis) (1u << (axis))
 
@@ -66,16 +68,17 @@ enum lh_stream {
     LH_STREAM_BACKWARD_SEND, /* pipeline, gradients    */
     LH_STREAM_BACKWARD_RECV,
     LH_STREAM_DATA,
-    LH_STREAM_WEIGHTS,       /* gathers of sharded weights (ZeRO-3) */
-    LH_STREAM_REPLICAS,      /* gradients of a shard, over its replicas */
+    LH_STREAM_WEIGHTS,       /* gathers of what is sharded (ZeRO-3), or inside sites */
+    LH_STREAM_REPLICAS,      /* of a shard, over its replicas; between sites */
     LH_STREAM_RETURN_FORWARD_SEND, /* pipeline, of chunks that micro-batches */
     LH_STREAM_RETURN_FORWARD_RECV, /* pass the other way                     */
     LH_STREAM_RETURN_BACKWARD_SEND,
     LH_STREAM_RETURN_BACKWARD_RECV,
     LH_STREAM_PEER_SEND,     /* what pairs of islands exchange */
     LH_STREAM_PEER_RECV,
+    LH_STREAM_SITES,         /* every second bucket between sites */
 };
-enum { LH_STREAMS = LH_STREAM_PEER_RECV + 1 };
+enum { LH_STREAMS = LH_STREAM_SITES + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };

@@ -113,6 +113,7 @@ struct lh_plan {
     bool overlap_pipeline;    /* transfers between stages; else they block */
     bool overlap_expert;      /* a forward beside another's backward */
     bool overlap_forward;     /* of the next step, with reductions */
+    bool overlap_levels;      /* of reductions over sites, with each other */
     double bucket_bytes;      /* of overlapped gradients */
     int n_stage_layers;       /* 0: as even as possible */
     int64_t *stage_layers;    /* [pipeline * interleave] in order of the model */
@@ -397,7 +398,7 @@ struct lh_reliability {
     double span_mtbf_s;            /* of one span of fibre */
     double span_length_m;          /* -1: a fibre is one span */
     double restart_s;              /* from a failure to training */
-    int64_t islands;               /* that fail alone; 0: not given, 1 */
+    int64_t islands;               /* that fail alone; 0: not given */
     double every_s;                /* work between checkpoints; -1: optimum */
     double checkpoint_bytes;       /* -1: of the model and its optimiser */
     double storage_bytes_per_s;    /* of all accelerators together */
@@ -408,7 +409,7 @@ struct lh_reliability {
 /* Is anything given that fails? */
 bool lh_reliability_is_on(const struct lh_reliability *r);
 
-enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
+enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE, LH_ACROSS_EXPERT };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
                     LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP,
                     LH_SYNC_ASYNC_DILOCO };
@@ -635,6 +636,10 @@ enum lh_status lh_scenario_read_text(struct lh_scenario *out, const char *name,
 void lh_scenario_print_yaml(struct lh_text *out, const struct lh_scenario *s);
 void lh_scenario_print_json(struct lh_text *out, const struct lh_scenario *s,
                             int indent);
+
+/* The largest number of replicas that divides those of every site; of replicas
+ * that are split across sites whole. */
+int64_t lh_common_replicas(const struct lh_scenario *s);
 
 /* The same accelerators in one site: the first site's fabric recipe extended
  * to the sum, no fibres, every-step sync with algorithm auto. */

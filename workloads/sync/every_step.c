@@ -15,18 +15,12 @@
  *            are whole until a chunk's last backward, which ends with their
  *            only reduction (PyTorch, torch/distributed/pipelining/stage.py)
  *
- * plan.shard: shard groups of so many replicas x context; what a group has
- * summed is summed over the groups by an all-reduce of each shard, once a step
- * (FSDP's hybrid shard), on a stream of its own.
- *
  * Zero 2 and 3 beside the backward: the computation after the next waits for a
  * reduction, so that two are in flight at most, and a forward waits for all
  * (PyTorch, torch/distributed/fsdp: post_backward and its final callback).
  *
- * Routed experts on X = plan.expert replicas are held by data/X of them, and
- * their gradients are reduced, and weights gathered, over those alone (of a
- * shard group): a second collective beside that of all other gradients, over
- * all of data.
+ * What a bucket goes through, of shard groups, levels and routed experts:
+ * levels.c.
  *
  * overlap off: one reduction of the stage's whole buffer after its last
  * backward, one gather.  overlap on: buckets in the order in which the last
@@ -36,29 +30,21 @@
  * off: a chunk's buffer after every backward; zero 3: unit by unit, and the
  * computation waits.)
  *
- * Optimiser: 30 bytes a parameter through memory: fp32 gradient, copy and two
- * moments in (16), copy and moments out (12), bf16 weights out (2).  Before it
- * the gradient norm, an all-reduce of 4 bytes over everybody who holds another
- * part of the gradient.
- *
- * fp8 and mxfp8: with the optimiser the weights of the layers are cast for the
- * step, to a copy for each direction; with plan.gather_precision fp8 each casts
- * its shard, the gather carries one byte, and transposes what arrives (2
- * bytes).
+ * Before the optimiser (updates.c) the gradient norm, an all-reduce of 4 bytes
+ * over everybody who holds another part of the gradient; plan.overlap.forward
+ * has none.
  *
  * training.lora_rank: of the adapters alone; frozen weights stay as they are.
  *
  * Word embeddings shared by the first and the last stage exchange their
  * gradients, one buffer each way, after the reduction, as in Megatron-LM.
  *
- * Left out: padding of buckets to equal shards; the all-reduce of the norms'
+ * Left out: the all-reduce of the norms'
  * gradients over tensor under sequence parallelism (some kB).
  */
 #include "../workload.h"
 
 #include <math.h>
-
-#define OPTIMIZER_BYTES_A_PARAMETER 30.0
 
 static bool shards_gradients(const struct lh__builder *b)
 {
@@ -78,6 +64,8 @@ static int32_t norm_row_make(struct lh__builder *b)
     };
 
     if (plan->tensor * plan->pipeline * plan->expert == 1 && !over_data)
+        return -1;
+    if (lh__fit_updates_apart(b->fit))
         return -1;
     if (plan->expert > 1)
         norm.axes |= LH_AXIS_BIT(LH_AXIS_EXPERT);
@@ -195,76 +183,7 @@ void lh__sync_buckets(struct lh__builder *b)
         fill_buckets(b, c);
 }
 
-/* ---- communication over the data axis ----------------------------------- */
-
-struct lh__comm_spec lh__shard_comm(const struct lh__builder *b,
-                                    enum lh_collective collective, double bytes,
-                                    enum lh_task task)
-{
-    /* What sync.algorithm names is for all replicas, for the groups, or
-     * for islands. */
-    bool part = lh__fit_is_hybrid(b->fit)
-                || b->fit->scenario->sync != LH_SYNC_EVERY_STEP;
-
-    return (struct lh__comm_spec){
-        .comm =
-            {
-                .collective = collective,
-                .axes = b->fit->shard_axes,
-                .bytes = bytes,
-                .category = LH_DATA_COMM,
-                .algorithm = part ? "auto" : b->fit->scenario->sync_algorithm,
-            },
-        .row = -1,
-        .stream = LH_STREAM_DATA,
-        .task = task,
-        .role = LH_ROLE_MEMBER,
-        .layer = -1,
-    };
-}
-
-bool lh__shards_routed(const struct lh__fit *fit, double routed)
-{
-    int64_t expert = lh_expert_replicas(&fit->scenario->plan);
-
-    return expert > 1 && routed > 0.0 && fit->shard > expert;
-}
-
-/* Gradients of a bucket, or weights, its routed experts last; returns the last
- * op.  Adapters, embedding and head are gathered in bf16. */
-static int32_t data_comm(struct lh__builder *b, const struct lh__bucket *bucket,
-                         enum lh_collective collective, enum lh_task task)
-{
-    bool weights = task == LH_TASK_WEIGHTS;
-    bool alike = lh_expert_replicas(&b->fit->scenario->plan) == 1;
-    double wide = weights ? 2.0 : lh__gradient_bytes(b->fit);
-    double bytes =
-        weights && !lh__fit_is_frozen(b->fit) ? lh__gather_bytes(b->fit) : wide;
-    double shared =
-        bucket->parameters - bucket->wide + (alike ? bucket->routed : 0.0);
-    struct lh__comm_spec spec = lh__shard_comm(
-        b, collective, bytes * shared + wide * bucket->wide, task);
-    int32_t op = lh__emit_comm(b, &spec);
-
-    if (lh__shards_routed(b->fit, bucket->routed)) {
-        spec = lh__shard_comm(b, collective, bytes * bucket->routed, task);
-        spec.comm.axes &= ~LH_AXIS_BIT(LH_AXIS_EXPERT);
-        op = lh__emit_comm(b, &spec);
-    }
-    return op;
-}
-
-/* The sum of a shard over the groups, once the group's own is there. */
-static int32_t reduce_replicas(struct lh__builder *b, double shard_bytes)
-{
-    struct lh__comm_spec spec =
-        lh__shard_comm(b, LH_ALL_REDUCE, shard_bytes, LH_TASK_GRADIENTS);
-
-    spec.comm.axes = LH_AXIS_BIT(LH_AXIS_DATA);
-    spec.comm.algorithm = b->fit->scenario->sync_algorithm;
-    spec.stream = LH_STREAM_REPLICAS;
-    return lh__emit_comm(b, &spec);
-}
+/* ---- reductions --------------------------------------------------------- */
 
 bool lh__sync_reduces(const struct lh__builder *b, bool last)
 {
@@ -294,7 +213,6 @@ void lh__sync_forward(struct lh__builder *b)
 /* Beside the flow: what goes on does not wait for the reduction. */
 void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
 {
-    bool shards = b->fit->scenario->plan.zero >= 1;
     int32_t flow, micro_batch = b->micro_batch, reduction;
     int n_waits;
     const struct lh__bucket *it = &b->buckets[bucket];
@@ -312,12 +230,7 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
         b->micro_batch = -1;
     lh__emit_wait(b, b->last_compute);
     b->buckets[bucket].backward = b->last_compute;
-    reduction = data_comm(b, it, shards ? LH_REDUCE_SCATTER : LH_ALL_REDUCE,
-                          LH_TASK_GRADIENTS);
-    if (last && lh__fit_is_hybrid(b->fit))
-        reduce_replicas(
-            b,
-            bytes * lh__shard_parameters(b->fit, it->parameters, it->routed));
+    reduction = lh__bucket_reduce(b, it, last);
     b->flow = flow;
     b->n_waits = n_waits;
     b->micro_batch = micro_batch;
@@ -325,19 +238,9 @@ void lh__sync_bucket_done(struct lh__builder *b, int bucket, bool last)
         hold_back(b, reduction);
 }
 
-/* The last op of the streams that reduce, or LH__NO_OP. */
-static int32_t last_reduction(const struct lh__builder *b)
-{
-    for (int32_t i = b->n_ops - 1; i >= 0; i--)
-        if (b->ops[i].stream == LH_STREAM_DATA
-            || b->ops[i].stream == LH_STREAM_REPLICAS)
-            return i;
-    return LH__NO_OP;
-}
-
 /* First and last stage send their gradient of the embedding to each other;
  * returns the op that received the other's. */
-static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
+static int32_t exchange_tied(struct lh__builder *b)
 {
     bool first = b->stage == 0;
     struct lh__comm_spec spec = {.layer = -1, .task = LH_TASK_GRADIENTS};
@@ -346,7 +249,7 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
         return LH__NO_OP;
     lh__emit_cut(b);
     lh__emit_wait(b, b->last_compute);
-    lh__emit_wait(b, reduction);
+    lh__wait_reductions(b);
     spec.row = b->tied_rows + first;
     spec.stream = first ? LH_STREAM_BACKWARD_SEND : LH_STREAM_FORWARD_SEND;
     spec.role = LH_ROLE_SENDER;
@@ -358,64 +261,11 @@ static int32_t exchange_tied(struct lh__builder *b, int32_t reduction)
     return lh__emit_comm(b, &spec);
 }
 
-/* Of the layers, for the step; ZeRO-3 casts what it gathers (weights.c). */
-static void cast_weights(struct lh__work *work, const struct lh__builder *b)
-{
-    const struct lh_scenario *s = b->fit->scenario;
-    bool gathers = s->plan.zero == 3 && b->fit->shard > 1;
-    bool narrow = s->plan.gather_precision == LH_FP8;
-    double n = lh__stage_cast(b->fit, b->stage);
-    double routed = lh__stage_routed(b->fit, b->stage);
-    double shard = lh__mirror_share(b->fit)
-                   * lh__shard_parameters(b->fit, n - routed, routed);
-    double whole_bytes =
-        narrow ? 2.0 : lh__cast_bytes(s->training.precision, true);
-
-    if (s->training.precision == LH_BF16 || lh__fit_is_frozen(b->fit))
-        return;
-    if (narrow)
-        lh__work_bytes(work, b->device, lh__cast_bytes(LH_FP8, false) * shard);
-    if (!gathers)
-        lh__work_bytes(work, b->device, whole_bytes * n);
-}
-
-static void optimizer(struct lh__builder *b)
-{
-    double routed = lh__stage_routed(b->fit, b->stage);
-    double parameters = lh__stage_trained(b->fit, b->stage);
-    struct lh__work work = {0};
-
-    if (b->fit->scenario->plan.zero >= 1)
-        parameters =
-            lh__mirror_share(b->fit)
-            * lh__shard_parameters(b->fit, parameters - routed, routed);
-    lh__work_bytes(&work, b->device, OPTIMIZER_BYTES_A_PARAMETER * parameters);
-    cast_weights(&work, b);
-    lh__emit_work(b, &work, LH_OPTIMIZER, LH_TASK_OPTIMIZER, -1);
-    lh__emit_flush(b);
-}
-
-/* Weights of the chunk that the next step meets first go first. */
-static void gather_weights(struct lh__builder *b)
-{
-    int32_t optimizer = b->last_compute;
-
-    if (lh__mirror_weights(b) != LH__NO_OP)
-        lh__emit_wait(b, optimizer); /* the gather is of both halves */
-    for (int i = b->n_buckets - 1; i >= 0; i--) {
-        const struct lh__bucket *bucket = &b->buckets[i];
-        int32_t op;
-
-        if (i < b->n_buckets - 1) /* the first waits for the optimiser */
-            lh__emit_cut(b);
-        op = data_comm(b, bucket, LH_ALL_GATHER, LH_TASK_WEIGHTS);
-        lh__emit_dep(b, bucket->gate, ~op);
-    }
-}
+/* ---- all ----------------------------------------------------------------- */
 
 void lh__sync_finish(struct lh__builder *b)
 {
-    int32_t reduction, tied, mirrored, update;
+    int32_t tied, mirrored, update, first;
     struct lh__comm_spec norm = {
         .row = b->norm_row,
         .stream = LH_STREAM_DATA,
@@ -428,35 +278,36 @@ void lh__sync_finish(struct lh__builder *b)
     b->micro_batch = -1;
     if (b->n_buckets > 0 && b->buckets[0].chunk < 0 && !shards_gradients(b))
         lh__sync_bucket_done(b, 0, true);
-    reduction = last_reduction(b);
-    tied = exchange_tied(b, reduction);
-    mirrored = lh__mirror_gradients(b, reduction);
+    if (lh__fit_updates_apart(b->fit)) {
+        lh__update_apart(b);
+        return;
+    }
+    tied = exchange_tied(b);
+    mirrored = lh__mirror_gradients(b);
     lh__emit_cut(b);
     if (b->norm_row >= 0) {
         lh__emit_wait(b, b->last_compute);
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
-        if (lh__fit_is_hybrid(b->fit)) /* else on the same stream */
-            lh__emit_wait(b, reduction);
+        if (b->fit->group < b->fit->data) /* else on the same stream */
+            lh__wait_reductions(b);
         lh__emit_comm(b, &norm);
     } else {
-        lh__emit_wait(b, reduction);
+        lh__wait_reductions(b);
         lh__emit_wait(b, tied);
         lh__emit_wait(b, mirrored);
     }
-    optimizer(b);
-    update = b->last_compute;
+    update = lh__update_stage(b);
     lh__outer_emit(b);
     b->flow = update;
+    first = b->n_ops;
     if (b->fit->scenario->plan.zero == 3) {
         lh__weights_finish(b, update);
         lh__outer_await(b, b->first_gather, true);
     } else if (b->fit->scenario->plan.zero >= 1) {
-        int32_t first = b->n_ops;
-
-        gather_weights(b);
-        if (b->n_ops > first)
-            lh__outer_await(b, first, false);
+        lh__gather_weights(b);
     }
+    if (b->n_ops > first)
+        lh__outer_await(b, first, false);
     lh__emit_cut(b);
 }

@@ -102,13 +102,13 @@ static int32_t swap(struct lh__builder *b, enum lh_task task)
     return lh__emit_comm(b, &receive);
 }
 
-int32_t lh__mirror_gradients(struct lh__builder *b, int32_t reduction)
+int32_t lh__mirror_gradients(struct lh__builder *b)
 {
     if (b->mirror_rows < 0)
         return LH__NO_OP;
     lh__emit_cut(b);
     lh__emit_wait(b, b->last_compute);
-    lh__emit_wait(b, reduction);
+    lh__wait_reductions(b);
     return swap(b, LH_TASK_GRADIENTS);
 }
 

@@ -33,7 +33,8 @@
  * inner and bf16 weights out); local-sgd 10; outer state on the host: 10, and 4
  * in and 4 out over the link to the host, one after the other then all-gather
  * of the bf16 weights in the island, where they are whole (zero 0); under ZeRO
- * the step's own gather has them
+ * the step's own gather has them, in shard groups of an island once the groups
+ * have gathered their parts of each shard
  *
  * A send computes behind the step's optimiser, a merge before the next step.
  *
@@ -151,7 +152,8 @@ static double shard_parameters(const struct lh__fit *fit, struct share share)
 
     if (fit->scenario->outer.reduction == LH_REDUCTION_FLAT)
         return share.all;
-    return (share.all - share.routed + share.routed * expert)
+    return lh__mirror_share(fit)
+           * (share.all - share.routed + share.routed * expert)
            / (double)fit->data;
 }
 
@@ -266,6 +268,19 @@ static int32_t send(struct lh__builder *b, int64_t agreement)
     return lh__outer_reduce(b, LH_ALL_GATHER, bytes);
 }
 
+/* The groups' parts of a shard: each has merged one (plan.shard). */
+static int32_t gather_groups(struct lh__builder *b, struct share share)
+{
+    double n =
+        lh__mirror_share(b->fit)
+        * lh__shard_parameters(b->fit, share.all - share.routed, share.routed);
+    struct lh__comm_spec spec =
+        lh__shard_comm(b, LH_ALL_GATHER, 2.0 * n, LH_TASK_WEIGHTS);
+
+    spec.comm.axes = b->fit->across_axes;
+    return lh__emit_comm(b, &spec);
+}
+
 /* The island's weights whole again; the next step waits for them. */
 static void gather(struct lh__builder *b, struct share share)
 {
@@ -296,18 +311,20 @@ static int32_t merge(struct lh__builder *b, int64_t agreement)
                    : is_mean(b->fit)  ? mean_merge_bytes
                    : s->outer.on_host ? host_merge_bytes
                                       : merge_bytes;
+    bool in_part = s->plan.zero == 0 && s->outer.reduction != LH_REDUCTION_FLAT;
     int32_t op;
 
     lh__emit_cut(b);
     b->turn = lh__merge_turn(s, agreement);
-    op = compute(
+    b->merges[agreement] = op = compute(
         b,
         n * bytes
             + lh__compressed_merge_bytes(&s->outer, n, islands_heard(b->fit)),
         s->outer.on_host ? n * host_link_bytes : 0.0);
-    if (s->plan.zero == 0 && b->fit->data > 1
-        && s->outer.reduction != LH_REDUCTION_FLAT)
+    if (in_part && b->fit->data > 1)
         gather(b, share);
+    if (lh__fit_is_hybrid(b->fit))
+        b->merges[agreement] = gather_groups(b, share);
     return op;
 }
 
@@ -325,11 +342,12 @@ static void for_fragments(struct lh__builder *b, int32_t *ops,
 
 /* What is merged in the step in which it is sent waits there; else it is merged
  * first, as it was sent in a step before. */
-static void send_and_merge(struct lh__builder *b, int32_t *merges)
+static void send_and_merge(struct lh__builder *b)
 {
     const struct lh_outer *outer = &b->fit->scenario->outer;
     int64_t n = agreements(b->fit);
     int32_t *sent = LH_NEW(b->ctx->arena, int32_t, (size_t)n);
+    int32_t *merges = LH_NEW(b->ctx->arena, int32_t, (size_t)n);
 
     if (outer->overlap == 0) {
         for_fragments(b, sent, send);
@@ -350,7 +368,9 @@ void lh__outer_emit(struct lh__builder *b)
         return;
     b->n_merges = (int32_t)agreements(b->fit);
     b->merges = LH_NEW(b->ctx->arena, int32_t, (size_t)b->n_merges);
-    send_and_merge(b, b->merges);
+    for (int32_t f = 0; f < b->n_merges; f++)
+        b->merges[f] = LH__NO_OP;
+    send_and_merge(b);
 }
 
 void lh__outer_await(struct lh__builder *b, int32_t op, bool carried)

@@ -194,7 +194,7 @@ static void gather_unit(struct lh__builder *b, const struct lh__chunk *c,
     last = gather(b, bytes * n, axes, layer, room_for(b, id));
     if (b->first_gather == LH__NO_OP)
         b->first_gather = last;
-    if (lh__shards_routed(b->fit, routed)) {
+    if (lh__shards_routed(b->fit, b->fit->shard, routed)) {
         last = gather(b, bytes * routed, axes & ~LH_AXIS_BIT(LH_AXIS_EXPERT),
                       layer, LH__NO_OP);
         n += routed;
