@@ -87,7 +87,7 @@ enum feature {
     MERGES_LATER,
     LEAVES_OUT,
     EXPERTS,
-    PAIRS,
+    SIDE_BY_SIDE,
     WHOLE_EXPERTS,
     POPULAR_EXPERTS,
     RELAYED,
@@ -183,7 +183,7 @@ static const char *const feature_names[N_FEATURES] = {
     [MERGES_LATER] = "fragments merged steps later",
     [LEAVES_OUT] = "steps of a cycle left out",
     [EXPERTS] = "experts over replicas",
-    [PAIRS] = "forwards beside backwards, interleaved",
+    [SIDE_BY_SIDE] = "forwards beside backwards, interleaved",
     [WHOLE_EXPERTS] = "experts over tensor and replicas",
     [POPULAR_EXPERTS] = "popular experts",
     [RELAYED] = "relayed dispatch",
@@ -472,7 +472,7 @@ static void plan_tally(bool *has, const struct draw *d)
     has[STREAMS_LAYERS] = has[ISLANDS] && d->islands.fragments > 1;
     has[MERGES_LATER] = has[ISLANDS] && d->islands.overlap > 0;
     has[EXPERTS] = d->expert > 1;
-    has[PAIRS] = d->pairs;
+    has[SIDE_BY_SIDE] = d->pairs;
     has[WHOLE_EXPERTS] = d->whole;
     has[POPULAR_EXPERTS] = d->zipf;
     has[RELAYED] = d->relay;
