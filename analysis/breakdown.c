@@ -22,6 +22,7 @@
 #include "breakdown.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Where a step is in the trace: `repeats` steps after one of it, `cycles`
  * cycles later. */
@@ -40,6 +41,7 @@ struct analysis {
                          ~op: of the step before; INT32_MIN: none */
     int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
                          turns] */
+    double (*own_s)[LH_CATEGORIES]; /* [n_classes] of a step */
 };
 
 /* A run of an op of a class: of step `number`, counted from the first of the
@@ -490,13 +492,17 @@ static double share_of(const struct analysis *a, int32_t c)
 static enum lh_status add_step(struct lh_result *out, const struct analysis *a,
                                int32_t step, double weight, struct lh_ctx *ctx)
 {
+    const int32_t *twin = a->trace->class_twin;
+    memset(a->own_s, 0, (size_t)a->trace->n_classes * sizeof *a->own_s);
     for (int32_t c = 0; c < a->trace->n_classes; c++) {
-        double own_s[LH_CATEGORIES] = {0};
-        class_breakdown(a, c, step, own_s);
-        enum lh_status st =
-            sum_check(own_s, step_of(a, step, c), "breakdown of a rank", ctx);
-        if (st != LH_OK)
-            return st;
+        const double *own_s = a->own_s[twin ? twin[c] : c];
+        if (twin == NULL || twin[c] == c) {
+            class_breakdown(a, c, step, a->own_s[c]);
+            enum lh_status st = sum_check(own_s, step_of(a, step, c),
+                                          "breakdown of a rank", ctx);
+            if (st != LH_OK)
+                return st;
+        }
         for (int i = 0; i < LH_CATEGORIES; i++)
             out->breakdown_s[i] += own_s[i] * weight * share_of(a, c);
     }
@@ -548,6 +554,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
     struct analysis a = {
         .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
+    a.own_s = lh_alloc(ctx->arena, (size_t)trace->n_classes, sizeof *a.own_s);
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
     a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
     for (int t = 0; t < program->n_templates; t++) {
