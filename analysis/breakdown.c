@@ -233,6 +233,8 @@ static struct cursor stream_before(const struct analysis *a, struct cursor at)
     const int32_t *turned =
         a->turned[index * LH_STREAMS + (int32_t)t->ops[at.op].stream];
     for (int32_t k = 1; k <= turned[0]; k++) {
+        if (before >= 0 && (turned[k] < before || turned[k] > at.op))
+            continue; /* not between the two, so not later */
         struct cursor run = last_turn(a, at, turned[k]);
         if (is_later(run, best))
             best = run;

@@ -24,9 +24,9 @@ static const size_t shared_bytes = (size_t)3 << 30;
 struct head {
     struct lh_trace trace; /* its arrays are in the memory, which child and
                               parent see at one address */
-    struct lh_trace run;  /* n_classes .. late of what was run; twins of it
-                             (twins.h) are told what they did by the parent */
-    int32_t *class_run;   /* [trace.n_classes] of run; NULL: no twins */
+    struct lh_trace run;   /* n_classes .. late of what was run; twins of it
+                              (twins.h) are told what they did by the parent */
+    int32_t *class_run;    /* [trace.n_classes] of run; NULL: no twins */
     size_t used;
 };
 

@@ -62,7 +62,8 @@ static int by_value(const void *a, const void *b)
 static int by_pair(const void *a, const void *b)
 {
     int d = by_value(a, b);
-    return d != 0 ? d : by_value((const int64_t *)a + 1, (const int64_t *)b + 1);
+    return d != 0 ? d
+                  : by_value((const int64_t *)a + 1, (const int64_t *)b + 1);
 }
 
 /* The words since `first`, pairs of them, in an order of their own. */

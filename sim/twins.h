@@ -13,10 +13,11 @@
 #include "place.h"
 
 struct lh__twins {
-    struct lh__placed placed;  /* what is run: the whole's first of each kind */
-    int32_t *class_twin;       /* [classes of the whole] of placed; NULL: no
-                                  twins, and placed is the whole */
-    int32_t *class_first_twin; /* [classes of the whole] the first of its kind */
+    struct lh__placed placed; /* what is run: the whole's first of each kind */
+    int32_t *class_twin;      /* [classes of the whole] of placed; NULL: no
+                                 twins, and placed is the whole */
+    int32_t
+        *class_first_twin; /* [classes of the whole] the first of its kind */
 };
 
 /* Finds them, and verifies that they are. */

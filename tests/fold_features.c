@@ -14,6 +14,7 @@
 
 enum feature {
     FOLDS,
+    TWINS,
     LISTED_ONCE,
     TIES,
     TWO_STREAMS,
@@ -100,6 +101,7 @@ _Static_assert(MULTI_STEP + 1 == N_FEATURES, "features are counted");
 
 static const char *const feature_names[N_FEATURES] = {
     [FOLDS] = "1 < classes < ranks / 2",
+    [TWINS] = "classes run once for several sites",
     [LISTED_ONCE] = "repeated blocks listed once",
     [TIES] = "two groups end at one instant",
     [TWO_STREAMS] = "two streams in flight",
@@ -458,6 +460,7 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     enum fault_kind hit = mishap_acts(p) ? p->mishap.kind : NO_FAULT;
     int classes = t->n_classes;
     has[FOLDS] = classes > 1 && 2 * classes < draw_ranks(d);
+    has[TWINS] = t->class_twin != NULL;
     has[LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d);
     has[TIES] = has_ties(p);
     has[TWO_STREAMS] = has_two_streams(p);
@@ -497,8 +500,8 @@ void features_count(int *count, const struct draw *d, struct pair *p)
 
 static bool is_fault(enum feature f)
 {
-    return f == OUTAGES || f == DETOURS || f == STRAGGLERS || f == LATE_STRAGGLERS
-           || f == SLOW_LINKS;
+    return f == OUTAGES || f == DETOURS || f == STRAGGLERS
+           || f == LATE_STRAGGLERS || f == SLOW_LINKS;
 }
 
 /* Of five hundred draws.  The steady state is found at once or not: the last
