@@ -42,6 +42,7 @@ struct analysis {
     int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
                          turns] */
     double (*own_s)[LH_CATEGORIES]; /* [n_classes] of a step */
+    struct lh__site_waits *sites;
 };
 
 /* A run of an op of a class: of step `number`, counted from the first of the
@@ -322,13 +323,14 @@ static int32_t class_of(const struct analysis *a, int64_t record)
     return low;
 }
 
-static enum lh_category waiting_category(const struct analysis *a,
-                                         struct cursor at)
+static void add_waiting(const struct analysis *a, struct cursor at,
+                        double seconds, double *to)
 {
     int32_t c = class_of(a, late_of(a, at));
-    return template_of(a, c)->stage == template_of(a, at.c)->stage
-               ? LH_WAIT
-               : LH_PIPELINE_BUBBLE;
+    to[template_of(a, c)->stage == template_of(a, at.c)->stage
+           ? LH_WAIT
+           : LH_PIPELINE_BUBBLE] += seconds;
+    lh__site_waits_note(a->sites, c, seconds);
 }
 
 /* Gives the gap [low_s, high_s] that the end of `at` ends to categories. */
@@ -343,7 +345,7 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
         double first_s = fmax(low_s, fmin(middle_s, posted_of(a, at)));
         to[flight_category(a, at)] += high_s - middle_s;
         if (middle_s > first_s)
-            to[waiting_category(a, at)] += middle_s - first_s;
+            add_waiting(a, at, middle_s - first_s, to);
         high_s = first_s;
         at = releaser(a, at);
     }
@@ -498,13 +500,16 @@ static enum lh_status add_step(struct lh_result *out, const struct analysis *a,
     memset(a->own_s, 0, (size_t)a->trace->n_classes * sizeof *a->own_s);
     for (int32_t c = 0; c < a->trace->n_classes; c++) {
         const double *own_s = a->own_s[twin ? twin[c] : c];
-        if (twin == NULL || twin[c] == c) {
+        lh__site_waits_begin(a->sites);
+        if (twin == NULL || twin[c] == c
+            || lh__site_waits_has(a->sites, twin[c])) {
             class_breakdown(a, c, step, a->own_s[c]);
-            enum lh_status st = sum_check(own_s, step_of(a, step, c),
+            enum lh_status st = sum_check(a->own_s[c], step_of(a, step, c),
                                           "breakdown of a rank", ctx);
             if (st != LH_OK)
                 return st;
         }
+        lh__site_waits_add(a->sites, c, own_s, weight);
         for (int i = 0; i < LH_CATEGORIES; i++)
             out->breakdown_s[i] += own_s[i] * weight * share_of(a, c);
     }
@@ -556,6 +561,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
     struct analysis a = {
         .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
+    a.sites = lh__site_waits_new(trace, ctx);
     a.own_s = lh_alloc(ctx->arena, (size_t)trace->n_classes, sizeof *a.own_s);
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
     a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
@@ -572,6 +578,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
         if (st != LH_OK)
             return st;
     }
+    lh__site_waits_finish(out, a.sites);
     critical_paths(out, &a);
     if (a.cycle > 1)
         drop_rounding(out, trace->step_time_s);

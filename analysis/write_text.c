@@ -394,6 +394,30 @@ static void write_breakdown(struct lh_text *out, const struct lh_result *r)
     }
 }
 
+/* Where a site waits for another for at least a thousandth of the step. */
+static void write_sites(struct lh_text *out, const struct lh_report *report)
+{
+    const struct lh_result *r = report->result;
+    const struct lh_site *site = report->scenario->sites;
+    bool waits = false;
+
+    for (int i = 0; i < r->n_sites; i++) {
+        waits = waits || r->sites[i].wait_s >= 1e-3 * r->step_time_s;
+    }
+    for (int i = 0; i < r->n_sites && waits; i++) {
+        const struct lh_site_time *t = &r->sites[i];
+        struct lh_text text = lh_text_new(out->arena);
+        lh_text_printf(&text, "site %s  busy %.1f %%", site[i].name,
+                       100 * t->busy_s / r->step_time_s);
+        if (t->wait_s >= 1e-3 * r->step_time_s) {
+            lh_text_printf(&text, ", waits %s for %s",
+                           seconds_text(out->arena, t->wait_s, r->step_time_s),
+                           site[t->waits_for].name);
+        }
+        line(out, text.s);
+    }
+}
+
 /* ---- figures of the whole, links, bound ---------------------------------- */
 
 static void write_figures(struct lh_text *out, const struct lh_report *report)
@@ -528,6 +552,7 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, "\n");
     write_step(out, report);
     write_breakdown(out, report->result);
+    write_sites(out, report);
     write_figures(out, report);
     write_goodput(out, report);
     write_bound(out, report);

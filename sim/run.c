@@ -107,6 +107,10 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->class_speed = put(head, p->class_speed, c, sizeof *t->class_speed);
     for (int32_t i = 0; i < c; i++)
         t->class_speed[i] = most_of(p->class_schedule[i], p->class_speed[i]);
+    t->n_sites = p->incidence.ranks.n_sites;
+    t->class_site = room(head, c, sizeof *t->class_site);
+    for (int32_t i = 0; i < c; i++)
+        t->class_site[i] = lh__rank_site(&p->incidence.ranks, p->class_rank[i]);
     t->n_records = n;
     t->group = put(head, p->record_group, n, sizeof *t->group);
     t->n_links = p->n_links;
@@ -126,7 +130,7 @@ static void placed_put(struct head *head, const struct lh__placed *p)
 /* Upper bound of what placed_put() takes, and of what n steps take. */
 static size_t placed_bytes(const struct lh__placed *p)
 {
-    return sizeof(struct head) + 64 * (size_t)p->n_classes
+    return sizeof(struct head) + 80 * (size_t)p->n_classes
            + 8 * (size_t)p->n_records + 40 * (size_t)p->n_links
            + 40 * (size_t)p->n_groups + 1024;
 }
@@ -298,6 +302,7 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, class_template, t->n_classes);
     TAKE(t, class_first, t->n_classes + 1);
     TAKE(t, class_speed, t->n_classes);
+    TAKE(t, class_site, t->n_classes);
     TAKE(t, step_number, t->n_steps);
     TAKE(t, step_repeats, t->n_steps);
     TAKE(t, group, t->n_records);
