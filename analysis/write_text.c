@@ -211,6 +211,16 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 }
 
+/* ", 21 micro-batches a replica on h100-sxm, 11 on a100-sxm" */
+static void add_portions(struct lh_text *text, const struct lh_program *p)
+{
+    for (int d = 0; d < p->n_devices; d++) {
+        lh_text_printf(
+            text, ", %s%s on %s", grouped(text->arena, p->device_batches[d]),
+            d == 0 ? " micro-batches a replica" : "", p->devices[d]->name);
+    }
+}
+
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
     static const char *const schedules[] = {"gpipe",       "1f1b",
@@ -245,9 +255,13 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
                    grouped(out->arena, s->training.global_batch),
                    s->training.global_batch == 1 ? "" : "s",
                    grouped(out->arena, s->training.sequence_length));
-    lh_text_printf(&text, ", %s micro-batch%s a replica",
-                   grouped(out->arena, micro_batches),
-                   micro_batches == 1 ? "" : "es");
+    if (report->program->device_batches) {
+        add_portions(&text, report->program);
+    } else {
+        lh_text_printf(&text, ", %s micro-batch%s a replica",
+                       grouped(out->arena, micro_batches),
+                       micro_batches == 1 ? "" : "es");
+    }
     if (axes->size[LH_AXIS_PIPELINE] > 1) {
         lh_text_printf(&text, ", %s", schedules[s->plan.schedule]);
     }

@@ -9,7 +9,8 @@
  *   class    <- itself, in the order of its operations their channels
  *
  * are refined until no round tells more apart, from what an operation takes
- * alone: template, speed, multiprocessors; capacity; latency, cap, algorithm.
+ * alone: template, speed, multiprocessors; capacity; latency, cap, algorithm,
+ * and the rows whose flows take the channel.
  * The classes then satisfy what docs/folding.md asks for, with one more demand:
  * no link is crossed by two channels of one kind, so that the weights of the
  * one that is run are the link's.  Every record and group of the whole is
@@ -142,6 +143,46 @@ static void classes_round(struct refinement *r)
     r->n_classes = kinds.n;
 }
 
+/* The rows whose flows take each channel, so that channels of one kind carry
+ * the same: [n_shapes + 1] into *row. */
+static int64_t *rows_of_shapes(const struct refinement *r, int32_t **row)
+{
+    const struct lh__placed *p = r->p;
+    int64_t *first = LH_NEW(r->arena, int64_t, p->n_shapes + 2);
+    for (int32_t g = 0; g < p->n_groups; g++)
+        first[p->group_shape[g] + 2]++;
+    for (int32_t s = 0; s < p->n_shapes; s++)
+        first[s + 2] += first[s + 1];
+    *row = LH_NEW(r->arena, int32_t, p->n_groups);
+    for (int32_t g = 0; g < p->n_groups; g++)
+        (*row)[first[p->group_shape[g] + 1]++] = p->group_comm[g];
+    return first;
+}
+
+static void channels_first(struct refinement *r, struct lh__interned *kinds)
+{
+    const struct lh__placed *p = r->p;
+    int32_t *row = NULL;
+    int64_t *first = rows_of_shapes(r, &row);
+    for (int32_t s = 0; s < p->n_shapes; s++) {
+        const struct lh__shape *shape = &p->shapes[s];
+        word(r, shape->family);
+        word(r, shape->algorithm);
+        word(r, shape->protocol);
+        word(r, shape->crosses_wan);
+        word_of(r, shape->unit_frac);
+        word_of(r, p->channels[s].alpha_s);
+        word_of(r, p->channels[s].phi);
+        word_of(r, p->channels[s].cap_bytes_per_s);
+        int64_t begin = r->n_words;
+        for (int64_t k = first[s]; k < first[s + 1]; k++)
+            word(r, row[k]);
+        qsort(r->words + begin, (size_t)(r->n_words - begin), sizeof *r->words,
+              by_value);
+        r->channel[s] = sign(r, kinds);
+    }
+}
+
 static void first_kinds(struct refinement *r)
 {
     const struct lh__placed *p = r->p;
@@ -155,18 +196,7 @@ static void first_kinds(struct refinement *r)
         word(r, p->class_sms ? p->class_sms[c] : 0);
         r->class[c] = sign(r, &classes);
     }
-    for (int32_t s = 0; s < p->n_shapes; s++) {
-        const struct lh__shape *shape = &p->shapes[s];
-        word(r, shape->family);
-        word(r, shape->algorithm);
-        word(r, shape->protocol);
-        word(r, shape->crosses_wan);
-        word_of(r, shape->unit_frac);
-        word_of(r, p->channels[s].alpha_s);
-        word_of(r, p->channels[s].phi);
-        word_of(r, p->channels[s].cap_bytes_per_s);
-        r->channel[s] = sign(r, &channels);
-    }
+    channels_first(r, &channels);
     for (int32_t j = 0; j < p->n_engine_links; j++) {
         word_of(r, p->engine_capacity[j]);
         r->link[j] = sign(r, &links);

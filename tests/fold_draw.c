@@ -536,6 +536,31 @@ static void draw_in_network(struct draw *d, uint64_t *r)
     d->sequence_parallel = false;
 }
 
+/* Of their own seed: two devices, and batches in proportion. */
+static void draw_portions(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 19), *r = &state;
+    d->portions = one_in(r, 3) && d->n_sites > 1;
+    if (!d->portions)
+        return;
+    d->sites[1].a100 = !d->sites[0].a100;
+    d->micro_batches += 3;
+    d->stages_across = d->stages_across && one_in(r, 3);
+    if (d->zero > 1)
+        d->zero = 1;
+    if (d->schedule >= LH_SCHEDULE_DUALPIPE)
+        d->schedule = LH_SCHEDULE_ZERO_BUBBLE;
+}
+
+bool draw_has_portions(const struct draw *d)
+{
+    bool mixed = false;
+    for (int i = 1; i < d->n_sites; i++)
+        mixed |= d->sites[i].a100 != d->sites[0].a100;
+    return d->portions && mixed && !d->ideal && !d->stages_across && d->zero < 2
+           && d->schedule < LH_SCHEDULE_DUALPIPE;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -572,6 +597,7 @@ struct draw draw_make(uint64_t seed)
     draw_islands(&d);
     draw_in_network(&d, r);
     draw_library(&d);
+    draw_portions(&d);
     uint64_t other = mix(seed + 11);
     d.ideal = d.zero == 0 && one_in(&other, 4);
     d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
@@ -642,7 +668,8 @@ static void shrink_plan(struct draw *d, int way)
     case 20: d->looks_near = false; break;
     case 21: d->old_stack = false; break;
     case 22: d->narrow_gathers = false; break;
-    case 23:
+    case 23: d->portions = false; break;
+    case 24:
         d->rank = 0;
         d->few_adapters = false;
         break;
@@ -720,15 +747,15 @@ static int extras_cost(const struct draw *d)
 /* Falls with every step of shrinking that is kept, so that it ends. */
 int draw_cost(const struct draw *d)
 {
-    int n = 16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d)
-            + d->surplus + d->micro_batches + d->uneven + d->zero + d->recompute
-            + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
-            + d->blocks + d->parallel + d->looks_near + d->old_stack + d->fp8
-            + d->narrow_gathers + (d->rank > 0) + d->few_adapters + d->operators
-            + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
-            + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
-            + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
-            + d->relay;
+    int n =
+        16 * draw_ranks(d) + 16 * d->n_sites + 4 * draw_chunks(d) + d->surplus
+        + d->micro_batches + d->uneven + d->zero + d->recompute + d->portions
+        + d->shard + (d->prefetch != 1) + d->keep_weights + d->algorithm
+        + d->blocks + d->parallel + d->looks_near + d->old_stack + d->fp8
+        + d->narrow_gathers + (d->rank > 0) + d->few_adapters + d->operators
+        + d->hides_tensor + d->overlap + d->spare + !d->sequence_parallel
+        + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
+        + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf + d->relay;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

@@ -74,6 +74,7 @@ enum feature {
     ISLANDS,
     FLAT_ISLANDS,
     CAMPUSES,
+    PORTIONS,
     COMPRESSED,
     IDEAL,
     STREAMS_LAYERS,
@@ -159,6 +160,7 @@ static const char *const feature_names[N_FEATURES] = {
     [OPERATORS] = "recomputation by operators, eager PyTorch",
     [NO_SEQUENCE] = "no sequence parallelism",
     [ISLANDS] = "islands that agree now and then",
+    [PORTIONS] = "batches in proportion to speed",
     [CAMPUSES] = "islands of several sites",
     [FLAT_ISLANDS] = "islands, all in one reduction",
     [COMPRESSED] = "islands that compress",
@@ -454,6 +456,17 @@ static void plan_tally(bool *has, const struct draw *d)
     has[SLOW_FIBRE] = sites && d->gbit == 1;
 }
 
+/* Devices have unequal numbers of micro-batches. */
+static bool has_portions(const struct pair *p)
+{
+    const int64_t *batches = p->program.device_batches;
+    for (int i = 1; batches && i < p->program.n_devices; i++) {
+        if (batches[i] != batches[0])
+            return true;
+    }
+    return false;
+}
+
 static void run_tally(bool *has, const struct draw *d, struct pair *p)
 {
     const struct lh_trace *t = &p->trace[FOLDED];
@@ -461,6 +474,7 @@ static void run_tally(bool *has, const struct draw *d, struct pair *p)
     int classes = t->n_classes;
     has[FOLDS] = classes > 1 && 2 * classes < draw_ranks(d);
     has[TWINS] = t->class_twin != NULL;
+    has[PORTIONS] = has_portions(p);
     has[LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d);
     has[TIES] = has_ties(p);
     has[TWO_STREAMS] = has_two_streams(p);

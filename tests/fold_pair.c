@@ -291,9 +291,8 @@ static const char *ranks_differ(struct pair *p)
 const char *pair_differs(struct pair *p)
 {
     static const char *(*const promises[])(struct pair *) = {
-        shapes_differ,      result_differs, link_differs,  kind_differs,
-        steadiness_differs, ranks_differ,   engine_differs,
-        stealing_differs};
+        shapes_differ,      result_differs, link_differs,   kind_differs,
+        steadiness_differs, ranks_differ,   engine_differs, stealing_differs};
     const char *why = NULL;
     for (size_t i = 0; i < LH_COUNT(promises) && why == NULL; i++)
         why = promises[i](p);

@@ -259,6 +259,8 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
     put_fibres(t, d);
     if (d->stages_across)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
+    if (draw_has_portions(d))
+        lh_text_add(t, "placement: {replica_batch: proportional}\n");
     bool named = d->n_sites > 1 && !d->stages_across;
     lh_text_printf(t, "sync: {algorithm: %s",
                    algorithms[named ? d->algorithm : 0]);

@@ -210,6 +210,21 @@ static void the_whole_is_told_what_it_would_have_done(void)
                                      "sync: {kind: diloco, every: 4}\n");
 }
 
+/* Two stages send to each other over links of like use: what goes one way and
+ * what goes the other are no twins, though the sites are. */
+static void sends_there_and_back_are_told_apart(void)
+{
+    bits_are_the_same(
+        "longhaul: 1\nmodel: mpt-125m\n"
+        "training: {global_batch: 8, sequence_length: 2048, stack: "
+        "megatron-2022}\n"
+        "plan: {pipeline: 2, schedule: interleaved, interleave: 2, overlap: "
+        "{gradients: false}}\n"
+        "sites:\n"
+        "  - {name: a, gpus: 4, device: h100-sxm, fabric: switch}\n"
+        "  - {name: b, gpus: 4, device: h100-sxm, fabric: switch}\n" RING);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -219,6 +234,8 @@ int main(void)
         {"a straggler is no twin", a_straggler_is_no_twin},
         {"dated faults are run whole", dated_faults_are_run_whole},
         {"twins on one link are run", twins_on_one_link_are_run},
+        {"sends there and back are told apart",
+         sends_there_and_back_are_told_apart},
         {"the whole is told what it would have done",
          the_whole_is_told_what_it_would_have_done},
     };

@@ -397,6 +397,7 @@ struct lh_reliability {
 bool lh_reliability_is_on(const struct lh_reliability *r);
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE };
+enum lh_replica_batch { LH_BATCH_EQUAL, LH_BATCH_PROPORTIONAL };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
                     LH_SYNC_STREAMING_DILOCO };
 enum lh_payload { LH_PAYLOAD_32, LH_PAYLOAD_16, LH_PAYLOAD_8, LH_PAYLOAD_4 };
@@ -521,6 +522,7 @@ struct lh_scenario {
     struct lh_fibre *fibres;
     struct lh_layout layout;
     enum lh_across across_sites;
+    enum lh_replica_batch replica_batch;
     enum lh_sync_kind sync;
     struct lh_outer outer;         /* where sync is not every-step */
     const char *sync_algorithm;    /* "auto" or a name of `longhaul list` */
