@@ -323,6 +323,31 @@ static int32_t class_of(const struct analysis *a, int64_t record)
     return low;
 }
 
+/* Of the members that are as late as the last: one of this rank's site, if
+ * there is one. */
+static int32_t late_class(const struct analysis *a, struct cursor at,
+                          int32_t last)
+{
+    int64_t first, end;
+    const int32_t *members =
+        lh__site_waits_members(a->sites, record_of(a, at), &first, &end);
+    struct cursor late = {last, 0, at.number};
+    late.op = (int32_t)(late_of(a, at) - a->trace->class_first[last]);
+    double least_s = posted_of(a, late);
+    least_s -= same_instant_s(least_s);
+    if (lh__site_waits_same(a->sites, last, at.c))
+        return last;
+    for (int64_t m = first; m < end; m++) {
+        int32_t c = class_of(a, members[m]);
+        struct cursor member = {
+            c, (int32_t)(members[m] - a->trace->class_first[c]), at.number};
+        if (lh__site_waits_same(a->sites, c, at.c)
+            && posted_of(a, member) >= least_s)
+            return c;
+    }
+    return last;
+}
+
 static void add_waiting(const struct analysis *a, struct cursor at,
                         double seconds, double *to)
 {
@@ -330,7 +355,7 @@ static void add_waiting(const struct analysis *a, struct cursor at,
     to[template_of(a, c)->stage == template_of(a, at.c)->stage
            ? LH_WAIT
            : LH_PIPELINE_BUBBLE] += seconds;
-    lh__site_waits_note(a->sites, c, seconds);
+    lh__site_waits_note(a->sites, late_class(a, at, c), seconds);
 }
 
 /* Gives the gap [low_s, high_s] that the end of `at` ends to categories. */

@@ -30,6 +30,12 @@ struct lh__site_waits *lh__site_waits_new(const struct lh_trace *trace,
 void lh__site_waits_begin(struct lh__site_waits *w);
 void lh__site_waits_note(struct lh__site_waits *w, int32_t late_class,
                          double seconds);
+/* Do two classes stand on one site? */
+bool lh__site_waits_same(const struct lh__site_waits *w, int32_t a, int32_t b);
+/* The members of a record's group, first .. end - 1 of what is returned. */
+const int32_t *lh__site_waits_members(const struct lh__site_waits *w,
+                                      int64_t record, int64_t *first,
+                                      int64_t *end);
 /* Did the class wait for another site, when it was last added? */
 bool lh__site_waits_has(const struct lh__site_waits *w, int32_t c);
 void lh__site_waits_add(struct lh__site_waits *w, int32_t c,

@@ -8,6 +8,9 @@
  *   wait   the parts of wait and pipeline_bubble in which the member that came
  *          last stands on another site; waits_for is the one longest so
  *
+ * Where several came last at once, and one of them stands on this site, nobody
+ * waits for another.
+ *
  * Leaves out: what a step from rest waits at its end, and who made the late
  * one late.
  */
@@ -22,7 +25,27 @@ struct lh__site_waits {
     bool *has;       /* [n_classes] it waited for another site in this step */
     double *waits_s; /* [n][n] of all of a site's ranks, for another's */
     struct lh_site_time *sites; /* sums over ranks */
+    int64_t *group_first;       /* [n_groups + 1] into: */
+    int32_t *group_record;      /* members, in order */
 };
+
+static void members_list(struct lh__site_waits *w, struct lh_arena *arena)
+{
+    const struct lh_trace *t = w->trace;
+    int64_t *first = LH_NEW(arena, int64_t, (size_t)t->n_groups + 2);
+    for (int64_t r = 0; r < t->n_records; r++) {
+        if (t->group[r] >= 0)
+            first[t->group[r] + 2]++;
+    }
+    for (int32_t g = 0; g < t->n_groups; g++)
+        first[g + 2] += first[g + 1];
+    w->group_record = LH_NEW(arena, int32_t, first[t->n_groups + 1]);
+    for (int64_t r = 0; r < t->n_records; r++) {
+        if (t->group[r] >= 0)
+            w->group_record[first[t->group[r] + 1]++] = (int32_t)r;
+    }
+    w->group_first = first;
+}
 
 struct lh__site_waits *lh__site_waits_new(const struct lh_trace *trace,
                                           struct lh_ctx *ctx)
@@ -40,12 +63,29 @@ struct lh__site_waits *lh__site_waits_new(const struct lh_trace *trace,
     for (int32_t c = 0; c < trace->n_classes; c++)
         w->sites[trace->class_site ? trace->class_site[c] : 0].ranks +=
             trace->class_size[c];
+    if (n > 1)
+        members_list(w, arena);
     return w;
 }
 
 static int site_of(const struct lh__site_waits *w, int32_t c)
 {
     return w->trace->class_site ? w->trace->class_site[c] : 0;
+}
+
+bool lh__site_waits_same(const struct lh__site_waits *w, int32_t a, int32_t b)
+{
+    return site_of(w, a) == site_of(w, b);
+}
+
+const int32_t *lh__site_waits_members(const struct lh__site_waits *w,
+                                      int64_t record, int64_t *first,
+                                      int64_t *end)
+{
+    int32_t g = w->trace->group[record];
+    *first = w->group_first ? w->group_first[g] : 0;
+    *end = w->group_first ? w->group_first[g + 1] : 0;
+    return w->group_record;
 }
 
 void lh__site_waits_begin(struct lh__site_waits *w)

@@ -72,6 +72,8 @@ static void record_end(struct lh__exec *x, int64_t r, int32_t step)
     s->end_s[r] = end_s;
     if (x->ends_class[r])
         s->class_end_s[c] = end_s; /* in order: the last one stays */
+    if (x->has_turn && x->has_turn[r])
+        x->steps.turned_end_s = end_s;
     for (int32_t k = f->first[o]; k < f->first[o + 1]; k++) {
         struct lh__landing to = lh__steps_land(&x->steps, r, step, k, end_s);
         if (to.is_ready)
@@ -342,6 +344,8 @@ static void records_init(struct lh__exec *x)
     const struct lh__placed *p = x->p;
     x->seconds = LH_NEW(x->ctx->arena, double, p->n_records);
     x->ends_class = LH_NEW(x->ctx->arena, bool, p->n_records);
+    if (x->steps.cycle > 1)
+        x->has_turn = LH_NEW(x->ctx->arena, bool, p->n_records);
     for (int32_t c = 0; c < p->n_classes; c++) {
         const struct lh_template *t =
             &p->program->templates[p->class_template[c]];
@@ -349,6 +353,8 @@ static void records_init(struct lh__exec *x)
             int64_t r = p->class_first[c] + o;
             x->seconds[r] = t->ops[o].seconds;
             x->ends_class[r] = t->ops[o].stream == LH_STREAM_COMPUTE;
+            if (x->has_turn)
+                x->has_turn[r] = t->ops[o].turn > 0;
         }
     }
 }

@@ -29,6 +29,7 @@ struct lh__exec {
     double *seconds;  /* [n_records] of compute; beside each other, as they are
                          wanted in another order than ops have */
     bool *ends_class; /* [n_records] on the stream whose last end is a step's */
+    bool *has_turn;   /* [n_records] NULL: no cycles */
     struct lh__call *record_calls; /* [n_records], message by message */
     struct lh__call *group_calls;  /* [n_groups] */
     struct lh__call *ready;        /* ops that became ready, to be started */

@@ -9,7 +9,8 @@
  *
  * Folding in time.  Let step k and the one before it agree, in every end of
  * every class, up to one interval a class; let no op with a turn run in them,
- * nor in the steps begun since, and all before them have ended.  Then the
+ * nor in the steps begun since, and all before them have ended before they
+ * began.  Then the
  * state at their ends is the same but for the time, and so is what follows,
  * until the next op with a turn: those steps are not run.  The clock goes on
  * without them, so that the next step overlaps with the last one in hand as it
@@ -289,6 +290,18 @@ static double least_of(double *interval_s, int32_t n)
     return least_s;
 }
 
+/* Was an op with a turn, of a step before, still under way as the slot began?
+ * What ended in it or since took links from it that are free by now. */
+static bool is_disturbed(const struct lh__steps *s, int32_t slot)
+{
+    const struct lh__step *step = s->at[slot];
+    for (int64_t r = 0; r < s->p->n_records; r++) {
+        if (step->start_s[r] >= 0 && step->start_s[r] < s->turned_end_s)
+            return true;
+    }
+    return false;
+}
+
 /* Leaves steps out after the last in hand, once `slot` repeats the one
  * before. */
 static void leave_out(struct lh__steps *s, int32_t slot)
@@ -307,7 +320,7 @@ static void leave_out(struct lh__steps *s, int32_t slot)
     n = is_last(s, last->number) || last->repeats > 0
             ? 0
             : idle_after(s, last->number);
-    if (n == 0 || !steps_agree(s, slot, slot - 1))
+    if (n == 0 || is_disturbed(s, slot - 1) || !steps_agree(s, slot, slot - 1))
         return;
     double *interval_s = LH_NEW(s->ctx->arena, double, s->p->n_classes);
     for (int32_t c = 0; c < s->p->n_classes; c++)
