@@ -540,12 +540,12 @@ static void draw_in_network(struct draw *d, uint64_t *r)
 static void draw_portions(struct draw *d)
 {
     uint64_t state = mix(d->seed + 19), *r = &state;
-    d->portions = one_in(r, 3) && d->n_sites > 1 && d->islands.compression == 0;
+    d->portions = one_in(r, 2) && d->n_sites > 1 && !d->stages_across
+                  && d->islands.compression == 0;
     if (!d->portions)
         return;
     d->sites[1].a100 = !d->sites[0].a100;
     d->micro_batches += 3;
-    d->stages_across = d->stages_across && one_in(r, 3);
     if (d->zero > 1)
         d->zero = d->islands.flat ? 0 : 1;
     if (d->schedule >= LH_SCHEDULE_DUALPIPE)
