@@ -22,6 +22,7 @@
 #include "breakdown.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Where a step is in the trace: `repeats` steps after one of it, `cycles`
  * cycles later. */
@@ -40,6 +41,8 @@ struct analysis {
                          ~op: of the step before; INT32_MIN: none */
     int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
                          turns] */
+    double (*own_s)[LH_CATEGORIES]; /* [n_classes] of a step */
+    struct lh__site_waits *sites;
 };
 
 /* A run of an op of a class: of step `number`, counted from the first of the
@@ -231,6 +234,8 @@ static struct cursor stream_before(const struct analysis *a, struct cursor at)
     const int32_t *turned =
         a->turned[index * LH_STREAMS + (int32_t)t->ops[at.op].stream];
     for (int32_t k = 1; k <= turned[0]; k++) {
+        if (before >= 0 && (turned[k] < before || turned[k] > at.op))
+            continue; /* not between the two, so not later */
         struct cursor run = last_turn(a, at, turned[k]);
         if (is_later(run, best))
             best = run;
@@ -318,13 +323,39 @@ static int32_t class_of(const struct analysis *a, int64_t record)
     return low;
 }
 
-static enum lh_category waiting_category(const struct analysis *a,
-                                         struct cursor at)
+/* Of the members that are as late as the last: one of this rank's site, if
+ * there is one. */
+static int32_t late_class(const struct analysis *a, struct cursor at,
+                          int32_t last)
+{
+    int64_t first, end;
+    const int32_t *members =
+        lh__site_waits_members(a->sites, record_of(a, at), &first, &end);
+    struct cursor late = {last, 0, at.number};
+    late.op = (int32_t)(late_of(a, at) - a->trace->class_first[last]);
+    double least_s = posted_of(a, late);
+    least_s -= same_instant_s(least_s);
+    if (lh__site_waits_same(a->sites, last, at.c))
+        return last;
+    for (int64_t m = first; m < end; m++) {
+        int32_t c = class_of(a, members[m]);
+        struct cursor member = {
+            c, (int32_t)(members[m] - a->trace->class_first[c]), at.number};
+        if (lh__site_waits_same(a->sites, c, at.c)
+            && posted_of(a, member) >= least_s)
+            return c;
+    }
+    return last;
+}
+
+static void add_waiting(const struct analysis *a, struct cursor at,
+                        double seconds, double *to)
 {
     int32_t c = class_of(a, late_of(a, at));
-    return template_of(a, c)->stage == template_of(a, at.c)->stage
-               ? LH_WAIT
-               : LH_PIPELINE_BUBBLE;
+    to[template_of(a, c)->stage == template_of(a, at.c)->stage
+           ? LH_WAIT
+           : LH_PIPELINE_BUBBLE] += seconds;
+    lh__site_waits_note(a->sites, late_class(a, at, c), seconds);
 }
 
 /* Gives the gap [low_s, high_s] that the end of `at` ends to categories. */
@@ -339,7 +370,7 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
         double first_s = fmax(low_s, fmin(middle_s, posted_of(a, at)));
         to[flight_category(a, at)] += high_s - middle_s;
         if (middle_s > first_s)
-            to[waiting_category(a, at)] += middle_s - first_s;
+            add_waiting(a, at, middle_s - first_s, to);
         high_s = first_s;
         at = releaser(a, at);
     }
@@ -490,13 +521,20 @@ static double share_of(const struct analysis *a, int32_t c)
 static enum lh_status add_step(struct lh_result *out, const struct analysis *a,
                                int32_t step, double weight, struct lh_ctx *ctx)
 {
+    const int32_t *twin = a->trace->class_twin;
+    memset(a->own_s, 0, (size_t)a->trace->n_classes * sizeof *a->own_s);
     for (int32_t c = 0; c < a->trace->n_classes; c++) {
-        double own_s[LH_CATEGORIES] = {0};
-        class_breakdown(a, c, step, own_s);
-        enum lh_status st =
-            sum_check(own_s, step_of(a, step, c), "breakdown of a rank", ctx);
-        if (st != LH_OK)
-            return st;
+        const double *own_s = a->own_s[twin ? twin[c] : c];
+        lh__site_waits_begin(a->sites);
+        if (twin == NULL || twin[c] == c
+            || lh__site_waits_has(a->sites, twin[c])) {
+            class_breakdown(a, c, step, a->own_s[c]);
+            enum lh_status st = sum_check(a->own_s[c], step_of(a, step, c),
+                                          "breakdown of a rank", ctx);
+            if (st != LH_OK)
+                return st;
+        }
+        lh__site_waits_add(a->sites, c, own_s, weight);
         for (int i = 0; i < LH_CATEGORIES; i++)
             out->breakdown_s[i] += own_s[i] * weight * share_of(a, c);
     }
@@ -548,6 +586,8 @@ enum lh_status lh__breakdown(struct lh_result *out,
     struct analysis a = {
         .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
+    a.sites = lh__site_waits_new(trace, ctx);
+    a.own_s = lh_alloc(ctx->arena, (size_t)trace->n_classes, sizeof *a.own_s);
     a.before = LH_NEW(ctx->arena, int32_t *, program->n_templates);
     a.turned = LH_NEW(ctx->arena, int32_t *, program->n_templates * LH_STREAMS);
     for (int t = 0; t < program->n_templates; t++) {
@@ -563,6 +603,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
         if (st != LH_OK)
             return st;
     }
+    lh__site_waits_finish(out, a.sites);
     critical_paths(out, &a);
     if (a.cycle > 1)
         drop_rounding(out, trace->step_time_s);

@@ -22,4 +22,24 @@ void lh__links(struct lh_result *out, const struct lh_trace *trace,
 void lh__bound(struct lh_result *out, const struct lh_trace *trace,
                const struct lh_program *program);
 
+/* sites.c: who waits for whom.  For each class of a step: begin, notes of what
+ * its walk finds, add. */
+struct lh__site_waits;
+struct lh__site_waits *lh__site_waits_new(const struct lh_trace *trace,
+                                          struct lh_ctx *ctx);
+void lh__site_waits_begin(struct lh__site_waits *w);
+void lh__site_waits_note(struct lh__site_waits *w, int32_t late_class,
+                         double seconds);
+/* Do two classes stand on one site? */
+bool lh__site_waits_same(const struct lh__site_waits *w, int32_t a, int32_t b);
+/* The members of a record's group, first .. end - 1 of what is returned. */
+const int32_t *lh__site_waits_members(const struct lh__site_waits *w,
+                                      int64_t record, int64_t *first,
+                                      int64_t *end);
+/* Did the class wait for another site, when it was last added? */
+bool lh__site_waits_has(const struct lh__site_waits *w, int32_t c);
+void lh__site_waits_add(struct lh__site_waits *w, int32_t c,
+                        const double *own_s, double weight);
+void lh__site_waits_finish(struct lh_result *out, struct lh__site_waits *w);
+
 #endif

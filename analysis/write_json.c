@@ -114,6 +114,31 @@ static void links(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, n > 0 ? "\n  ]" : "]");
 }
 
+static void sites(struct lh_text *out, const struct lh_report *report)
+{
+    const struct lh_result *r = report->result;
+    const struct lh_site *site = report->scenario->sites;
+
+    if (r->n_sites < 2) {
+        return;
+    }
+    key(out, ",\n  ", "sites");
+    lh_text_add(out, "[");
+    for (int i = 0; i < r->n_sites; i++) {
+        const struct lh_site_time *t = &r->sites[i];
+        lh_text_add(out, i > 0 ? ",\n    {" : "\n    {");
+        string(out, "", "name", site[i].name);
+        integer(out, ", ", "accelerators", t->ranks);
+        number(out, ", ", "busy_s", t->busy_s);
+        number(out, ", ", "wan_s", t->wan_s);
+        number(out, ", ", "wait_s", t->wait_s);
+        string(out, ", ", "waits_for",
+               t->waits_for >= 0 ? site[t->waits_for].name : NULL);
+        lh_text_add(out, "}");
+    }
+    lh_text_add(out, "\n  ]");
+}
+
 static void bound(struct lh_text *out, const char *before,
                   const struct lh_bound *b)
 {
@@ -240,6 +265,7 @@ void lh_write_json(struct lh_text *out, const struct lh_report *report)
     categories(out, ",\n  ", "breakdown_s", r->breakdown_s);
     categories(out, ",\n  ", "critical_path_s", r->critical_path_s);
     memory(out, report->program);
+    sites(out, report);
     links(out, report);
     bound(out, ",\n  ", &r->bound);
     one_site(out, report);

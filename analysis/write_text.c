@@ -215,6 +215,16 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 }
 
+/* ", 9 + 23 micro-batches a replica": in the order of the machines above. */
+static void add_portions(struct lh_text *text, const struct lh_program *p)
+{
+    for (int d = 0; d < p->n_devices; d++) {
+        lh_text_printf(text, "%s%s", d == 0 ? ", " : " + ",
+                       grouped(text->arena, p->device_batches[d]));
+    }
+    lh_text_add(text, " micro-batches a replica");
+}
+
 static void write_plan(struct lh_text *out, const struct lh_report *report)
 {
     static const char *const schedules[] = {"gpipe",       "1f1b",
@@ -251,9 +261,13 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
                    grouped(out->arena, s->training.global_batch),
                    s->training.global_batch == 1 ? "" : "s",
                    grouped(out->arena, s->training.sequence_length));
-    lh_text_printf(&text, ", %s micro-batch%s a replica",
-                   grouped(out->arena, micro_batches),
-                   micro_batches == 1 ? "" : "es");
+    if (report->program->device_batches) {
+        add_portions(&text, report->program);
+    } else {
+        lh_text_printf(&text, ", %s micro-batch%s a replica",
+                       grouped(out->arena, micro_batches),
+                       micro_batches == 1 ? "" : "es");
+    }
     if (axes->size[LH_AXIS_PIPELINE] > 1) {
         lh_text_printf(&text, ", %s", schedules[s->plan.schedule]);
     }
@@ -395,6 +409,30 @@ static void write_breakdown(struct lh_text *out, const struct lh_result *r)
         link = lh__busiest(r, i == LH_WAN_COMM ? LH__ON_WAN : LH__IN_SITES);
         if (i == worst && link != NULL) {
             add_arrow(&text, link);
+        }
+        line(out, text.s);
+    }
+}
+
+/* Where a site waits for another for at least a thousandth of the step. */
+static void write_sites(struct lh_text *out, const struct lh_report *report)
+{
+    const struct lh_result *r = report->result;
+    const struct lh_site *site = report->scenario->sites;
+    bool waits = false;
+
+    for (int i = 0; i < r->n_sites; i++) {
+        waits = waits || r->sites[i].wait_s >= 1e-3 * r->step_time_s;
+    }
+    for (int i = 0; i < r->n_sites && waits; i++) {
+        const struct lh_site_time *t = &r->sites[i];
+        struct lh_text text = lh_text_new(out->arena);
+        lh_text_printf(&text, "site %s  busy %.1f %%", site[i].name,
+                       100 * t->busy_s / r->step_time_s);
+        if (t->wait_s >= 1e-3 * r->step_time_s) {
+            lh_text_printf(&text, ", waits %s for %s",
+                           seconds_text(out->arena, t->wait_s, r->step_time_s),
+                           site[t->waits_for].name);
         }
         line(out, text.s);
     }
@@ -563,6 +601,7 @@ void lh_write_text(struct lh_text *out, const struct lh_report *report)
     lh_text_add(out, "\n");
     write_step(out, report);
     write_breakdown(out, report->result);
+    write_sites(out, report);
     write_figures(out, report);
     write_goodput(out, report);
     write_equal_loss(out, report);

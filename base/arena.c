@@ -12,8 +12,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { BLOCK_BYTES = 64 * 1024, LARGE_BYTES = BLOCK_BYTES / 4 };
+/* Pages of 2 MiB for blocks that hold several: fewer faults of pages. */
+static const size_t huge_page_bytes = (size_t)2 << 20;
 
 struct block {
     struct block *next;
@@ -33,6 +36,19 @@ static void die_out_of_memory(void)
     abort();
 }
 
+/* Only speed depends on it, so a refusal does not matter. */
+static void prefer_huge_pages(struct block *block, size_t bytes)
+{
+    uintptr_t first = ((uintptr_t)block + huge_page_bytes - 1)
+                      / huge_page_bytes * huge_page_bytes;
+    uintptr_t end =
+        ((uintptr_t)block + bytes) / huge_page_bytes * huge_page_bytes;
+
+    if (first < end) {
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    }
+}
+
 static struct block *block_new(size_t capacity, struct block *next)
 {
     struct block *block = NULL;
@@ -42,6 +58,9 @@ static struct block *block_new(size_t capacity, struct block *next)
     }
     if (block == NULL) {
         die_out_of_memory();
+    }
+    if (capacity >= 4 * huge_page_bytes) {
+        prefer_huge_pages(block, sizeof(struct block) + capacity);
     }
     block->next = next;
     block->capacity = capacity;

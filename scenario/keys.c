@@ -613,6 +613,11 @@ static const struct lh__key keys[] = {
      .when = "sites=many",
      .help = "What is split across sites: whole replicas, or pipeline stages "
              "in the order of sites, or the experts that replicas share."},
+    {"placement.replica_batch", LH__CHOICE, .offset = ROOT(s.replica_batch),
+     .choices = "equal|proportional", .fallback = "equal", .when = "sites=many",
+     .help = "Of sites with different devices: every replica has as many "
+             "micro-batches, or as many as its device is fast, to whole ones; "
+             "the global batch is the same."},
 
     {"sync", LH__GROUP, .bare = "kind",
      .help = "How replicas agree on the weights."},

@@ -22,6 +22,7 @@
 #include "resolve.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static bool is_ok(const struct lh__reader *r, const char *path)
 {
@@ -221,6 +222,44 @@ static void derive_batch(struct lh__reader *r)
                  batch / part, s->plan.pipeline);
 }
 
+/* Replicas of unequal batches: on different devices, whose gradients are
+ * reduced once in a step. */
+static void check_replica_batch(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_where where = lh__where_at(r, "placement.replica_batch");
+    const char *why = NULL;
+    bool mixed = false;
+
+    if (s->replica_batch == LH_BATCH_EQUAL)
+        return;
+    for (int i = 1; i < s->n_sites; i++)
+        mixed =
+            mixed
+            || strcmp(s->sites[i].device_name, s->sites[0].device_name) != 0;
+    if (!mixed || s->ideal.layers > 0) {
+        lh_warn(r->ctx, where,
+                "placement.replica_batch has no effect because %s",
+                mixed ? "model.ideal has one step time"
+                      : "all sites have one device");
+        s->replica_batch = LH_BATCH_EQUAL;
+        return;
+    }
+    if (s->across_sites != LH_ACROSS_DATA)
+        why = "placement.across_sites other than data, where every replica is on "
+              "all sites";
+    else if (s->plan.zero >= 2)
+        why = "plan.zero 2 or 3, which reduces or gathers for every "
+              "micro-batch";
+    else if (s->plan.schedule >= LH_SCHEDULE_DUALPIPE)
+        why = "the schedules dualpipe and dualpipe-v";
+    if (why)
+        lh_error(r->ctx, where,
+                 "placement.replica_batch: proportional is not supported by "
+                 "this version with %s",
+                 why);
+}
+
 /* Shard groups are whole at each site, and of whole groups of replicas that
  * share experts. */
 static void check_shard(struct lh__reader *r)
@@ -388,6 +427,7 @@ void lh__resolve_plan(struct lh__reader *r)
     if (!gpus_known(r) || !is_ok(r, "placement") || derive_data(r) == 0)
         return;
     derive_batch(r);
+    check_replica_batch(r);
     if (is_ok(r, "plan.zero") && is_ok(r, "plan.shard"))
         check_shard(r);
     check_idle_overlap(r);

@@ -637,6 +637,7 @@ void lh_scenario_one_site(struct lh_scenario *out, const struct lh_scenario *s,
                                      .tcp = s->layout.tcp,
                                      .where = s->layout.where};
     out->across_sites = LH_ACROSS_DATA;
+    out->replica_batch = LH_BATCH_EQUAL;
     out->sync = LH_SYNC_EVERY_STEP;
     out->sync_algorithm = "auto";
     forget_idle_keys(out, ctx);

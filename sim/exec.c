@@ -26,12 +26,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct lh_template *class_template(const struct lh__exec *x,
-                                                int32_t c)
-{
-    return &x->p->program->templates[x->p->class_template[c]];
-}
-
 static void fail(struct lh__exec *x, enum lh_status st)
 {
     if (st == LH_OK || x->st != LH_OK)
@@ -76,8 +70,10 @@ static void record_end(struct lh__exec *x, int64_t r, int32_t step)
         &x->steps.followers[x->p->class_template[c]];
     int32_t o = (int32_t)(r - x->p->class_first[c]);
     s->end_s[r] = end_s;
-    if (class_template(x, c)->ops[o].stream == LH_STREAM_COMPUTE)
+    if (x->ends_class[r])
         s->class_end_s[c] = end_s; /* in order: the last one stays */
+    if (x->has_turn && x->has_turn[r])
+        x->steps.turned_end_s = end_s;
     for (int32_t k = f->first[o]; k < f->first[o + 1]; k++) {
         struct lh__landing to = lh__steps_land(&x->steps, r, step, k, end_s);
         if (to.is_ready)
@@ -90,11 +86,9 @@ static void record_end(struct lh__exec *x, int64_t r, int32_t step)
 static void compute_start(struct lh__exec *x, int64_t r, int32_t step)
 {
     int32_t c = x->steps.record_class[r];
-    const struct lh_op *op =
-        &class_template(x, c)->ops[r - x->p->class_first[c]];
     x->steps.at[step]->start_s[r] = x->now_s;
     x->computes[c] = (struct lh__call){x, r, step};
-    lh__pace_begin(&x->pace[c], x->now_s, op->seconds);
+    lh__pace_begin(&x->pace[c], x->now_s, x->seconds[r]);
     lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
 }
 
@@ -345,6 +339,26 @@ static void link_changes_ask(struct lh__exec *x,
 
 /* ---- the run ------------------------------------------------------------- */
 
+static void records_init(struct lh__exec *x)
+{
+    const struct lh__placed *p = x->p;
+    x->seconds = LH_NEW(x->ctx->arena, double, p->n_records);
+    x->ends_class = LH_NEW(x->ctx->arena, bool, p->n_records);
+    if (x->steps.cycle > 1)
+        x->has_turn = LH_NEW(x->ctx->arena, bool, p->n_records);
+    for (int32_t c = 0; c < p->n_classes; c++) {
+        const struct lh_template *t =
+            &p->program->templates[p->class_template[c]];
+        for (int32_t o = 0; o < t->n_ops; o++) {
+            int64_t r = p->class_first[c] + o;
+            x->seconds[r] = t->ops[o].seconds;
+            x->ends_class[r] = t->ops[o].stream == LH_STREAM_COMPUTE;
+            if (x->has_turn)
+                x->has_turn[r] = t->ops[o].turn > 0;
+        }
+    }
+}
+
 static void exec_init(struct lh__exec *x,
                       const struct lh__exec_options *options)
 {
@@ -352,6 +366,7 @@ static void exec_init(struct lh__exec *x,
     struct lh_arena *arena = x->ctx->arena;
     int64_t n_slots = (int64_t)p->n_classes + p->n_groups;
     lh__steps_begin(&x->steps, p, options, x->ctx);
+    records_init(x);
     if (x->plans)
         x->record_calls = LH_NEW(arena, struct lh__call, p->n_records);
     x->group_calls = LH_NEW(arena, struct lh__call, p->n_groups);

@@ -26,6 +26,10 @@ struct lh__exec {
     struct lh_ctx *ctx;
     struct lh__messages_plan **plans; /* NULL: coupled */
     struct lh__steps steps;
+    double *seconds;  /* [n_records] of compute; beside each other, as they are
+                         wanted in another order than ops have */
+    bool *ends_class; /* [n_records] on the stream whose last end is a step's */
+    bool *has_turn;   /* [n_records] NULL: no cycles */
     struct lh__call *record_calls; /* [n_records], message by message */
     struct lh__call *group_calls;  /* [n_groups] */
     struct lh__call *ready;        /* ops that became ready, to be started */

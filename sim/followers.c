@@ -161,6 +161,7 @@ void lh__followers_make(struct lh__followers *f, const struct lh_template *t,
     *f = (struct lh__followers){.first = LH_NEW(arena, int32_t, n + 2),
                                 .op = LH_NEW(arena, int32_t, e.n),
                                 .lag = LH_NEW(arena, int32_t, e.n),
+                                .turn = LH_NEW(arena, int32_t, e.n),
                                 .waits = LH_NEW(arena, uint16_t, n),
                                 .carried = LH_NEW(arena, uint16_t, n),
                                 .turned = LH_NEW(arena, struct lh__edge, e.n),
@@ -178,6 +179,7 @@ void lh__followers_make(struct lh__followers *f, const struct lh_template *t,
         int32_t at = f->first[e.at[i].from + 1]++;
         f->op[at] = e.at[i].to;
         f->lag[at] = e.at[i].lag;
+        f->turn[at] = t->ops[e.at[i].to].turn;
     }
 }
 

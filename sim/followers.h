@@ -14,9 +14,10 @@ struct lh__edge {
 };
 
 struct lh__followers {
-    int32_t *first; /* [n_ops + 1] into op and lag */
+    int32_t *first; /* [n_ops + 1] into op, lag and turn */
     int32_t *op;
     int32_t *lag;
+    int32_t *turn; /* of op */
     /* Of an op of every step on such ops: what it waits for in its own step,
      * and in the step before. */
     uint16_t *waits, *carried; /* [n_ops] */

@@ -9,8 +9,8 @@
  *
  * Folding in time.  Let step k and the one before it agree, in every end of
  * every class, up to one interval a class; let no op with a turn run in them,
- * nor in the steps begun since, and all before them have ended when the first
- * of the two does.  Then the
+ * nor in the steps begun since, and all before them have ended before they
+ * began.  Then the
  * state at their ends is the same but for the time, and so is what follows,
  * until the next op with a turn: those steps are not run.  The clock goes on
  * without them, so that the next step overlaps with the last one in hand as it
@@ -290,28 +290,16 @@ static double least_of(double *interval_s, int32_t n)
     return least_s;
 }
 
-/* Had every op with a turn ended before `slot` did, so that what came next had
- * none beside it? */
-static bool turns_ended(const struct lh__steps *s, int32_t slot)
+/* Was an op with a turn, of a step before, still under way as the slot began?
+ * What ended in it or since took links from it that are free by now. */
+static bool is_disturbed(const struct lh__steps *s, int32_t slot)
 {
     const struct lh__step *step = s->at[slot];
-    double first_s = step->class_end_s[0];
-
-    for (int32_t c = 1; c < s->p->n_classes; c++)
-        first_s = fmin(first_s, step->class_end_s[c]);
-    for (int32_t i = slot;
-         i >= 0 && s->at[i] && s->at[i]->number >= step->number - s->reach;
-         i--) {
-        double ahead_s = step->ahead_s - s->at[i]->ahead_s;
-
-        if (!is_busy(s, s->at[i]->number))
-            continue;
-        for (int64_t r = 0; r < s->p->n_records; r++) {
-            if (op_of(s, r)->turn > 0 && s->at[i]->end_s[r] > first_s + ahead_s)
-                return false;
-        }
+    for (int64_t r = 0; r < s->p->n_records; r++) {
+        if (step->start_s[r] >= 0 && step->start_s[r] < s->turned_end_s)
+            return true;
     }
-    return true;
+    return false;
 }
 
 /* Leaves steps out after the last in hand, once `slot` repeats the one
@@ -332,7 +320,7 @@ static void leave_out(struct lh__steps *s, int32_t slot)
     n = is_last(s, last->number) || last->repeats > 0
             ? 0
             : idle_after(s, last->number);
-    if (n == 0 || !steps_agree(s, slot, slot - 1) || !turns_ended(s, slot - 1))
+    if (n == 0 || is_disturbed(s, slot - 1) || !steps_agree(s, slot, slot - 1))
         return;
     double *interval_s = LH_NEW(s->ctx->arena, double, s->p->n_classes);
     for (int32_t c = 0; c < s->p->n_classes; c++)

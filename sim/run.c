@@ -15,6 +15,7 @@
 #include "exec.h"
 #include "fork.h"
 #include "simgrid.h"
+#include "twins.h"
 #include "wire.h"
 
 /* Of address space, for one trace; pages that are not written cost nothing. */
@@ -23,6 +24,9 @@ static const size_t shared_bytes = (size_t)3 << 30;
 struct head {
     struct lh_trace trace; /* its arrays are in the memory, which child and
                               parent see at one address */
+    struct lh_trace run;   /* n_classes .. late of what was run; twins of it
+                              (twins.h) are told what they did by the parent */
+    int32_t *class_run;    /* [trace.n_classes] of run; NULL: no twins */
     size_t used;
 };
 
@@ -37,13 +41,15 @@ static double wall_now_s(void)
 
 /* Weighted by class size, so that the breakdown's mean sums to it; equal for
  * all classes once the step is steady.  Of a cycle the mean over its steps. */
-static double mean_step_s(const struct lh_trace *t, int64_t cycle)
+static double mean_step_s(const struct head *head, int64_t cycle)
 {
-    int64_t last = (int64_t)(t->n_steps - 1) * t->n_classes;
+    const struct lh_trace *t = &head->trace, *run = &head->run;
+    int64_t last = (int64_t)(t->n_steps - 1) * run->n_classes;
     double sum_s = 0, ranks = 0;
     for (int32_t c = 0; c < t->n_classes; c++) {
         double size = (double)t->class_size[c];
-        sum_s += size * (t->class_end_s[last + c] - t->class_begin_s[c]);
+        int32_t k = head->class_run ? head->class_run[c] : c;
+        sum_s += size * (run->class_end_s[last + k] - run->class_begin_s[k]);
         ranks += size;
     }
     return sum_s / ranks / (double)cycle;
@@ -101,6 +107,10 @@ static void placed_put(struct head *head, const struct lh__placed *p)
     t->class_speed = put(head, p->class_speed, c, sizeof *t->class_speed);
     for (int32_t i = 0; i < c; i++)
         t->class_speed[i] = most_of(p->class_schedule[i], p->class_speed[i]);
+    t->n_sites = p->incidence.ranks.n_sites;
+    t->class_site = room(head, c, sizeof *t->class_site);
+    for (int32_t i = 0; i < c; i++)
+        t->class_site[i] = lh__rank_site(&p->incidence.ranks, p->class_rank[i]);
     t->n_records = n;
     t->group = put(head, p->record_group, n, sizeof *t->group);
     t->n_links = p->n_links;
@@ -120,7 +130,7 @@ static void placed_put(struct head *head, const struct lh__placed *p)
 /* Upper bound of what placed_put() takes, and of what n steps take. */
 static size_t placed_bytes(const struct lh__placed *p)
 {
-    return sizeof(struct head) + 48 * (size_t)p->n_classes
+    return sizeof(struct head) + 80 * (size_t)p->n_classes
            + 8 * (size_t)p->n_records + 40 * (size_t)p->n_links
            + 40 * (size_t)p->n_groups + 1024;
 }
@@ -142,19 +152,21 @@ static enum lh_status check_room(const struct lh__placed *p, int32_t n_steps,
     return LH_FAILED;
 }
 
-static void steps_put(struct head *head, const struct lh__exec_output *out)
+static void steps_put(struct head *head, const struct lh__exec_output *out,
+                      const struct lh__placed *p)
 {
-    struct lh_trace *t = &head->trace;
+    struct lh_trace *t = &head->run;
     int32_t n = out->n_kept;
-    int64_t records = t->n_records;
-    t->n_steps = n;
-    t->phase = out->phase;
-    t->step_number = room(head, n, sizeof *t->step_number);
-    t->step_repeats = room(head, n, sizeof *t->step_repeats);
-    t->class_begin_s =
-        room(head, (int64_t)n * t->n_classes, sizeof *t->class_begin_s);
-    t->class_end_s =
-        room(head, (int64_t)n * t->n_classes, sizeof *t->class_end_s);
+    int64_t records = p->n_records, classes = p->n_classes;
+    head->trace.n_steps = n;
+    head->trace.phase = out->phase;
+    head->trace.step_number = room(head, n, sizeof *t->step_number);
+    head->trace.step_repeats = room(head, n, sizeof *t->step_repeats);
+    t->n_classes = p->n_classes;
+    t->n_records = records;
+    t->class_first = put(head, p->class_first, classes + 1, sizeof(int64_t));
+    t->class_begin_s = room(head, n * classes, sizeof *t->class_begin_s);
+    t->class_end_s = room(head, n * classes, sizeof *t->class_end_s);
     t->posted_s = room(head, n * records, sizeof *t->posted_s);
     t->start_s = room(head, n * records, sizeof *t->start_s);
     t->end_s = room(head, n * records, sizeof *t->end_s);
@@ -162,18 +174,26 @@ static void steps_put(struct head *head, const struct lh__exec_output *out)
     for (int32_t i = 0; i < n; i++) {
         const struct lh__kept_step *s = &out->kept[i];
         size_t size = (size_t)records * sizeof(double);
-        size_t classes_size = (size_t)t->n_classes * sizeof(double);
-        t->step_number[i] = s->number;
-        t->step_repeats[i] = s->repeats;
-        memcpy(t->class_begin_s + (int64_t)i * t->n_classes, s->class_begin_s,
-               classes_size);
-        memcpy(t->class_end_s + (int64_t)i * t->n_classes, s->class_end_s,
-               classes_size);
+        size_t classes_size = (size_t)classes * sizeof(double);
+        head->trace.step_number[i] = s->number;
+        head->trace.step_repeats[i] = s->repeats;
+        memcpy(t->class_begin_s + i * classes, s->class_begin_s, classes_size);
+        memcpy(t->class_end_s + i * classes, s->class_end_s, classes_size);
         memcpy(t->posted_s + i * records, s->posted_s, size);
         memcpy(t->start_s + i * records, s->start_s, size);
         memcpy(t->end_s + i * records, s->end_s, size);
         memcpy(t->late + i * records, s->late, size);
     }
+}
+
+static void twins_put(struct head *head, const struct lh__twins *twins)
+{
+    int32_t n = head->trace.n_classes;
+    if (twins->class_twin == NULL)
+        return;
+    head->class_run = put(head, twins->class_twin, n, sizeof(int32_t));
+    head->trace.class_twin =
+        put(head, twins->class_first_twin, n, sizeof(int32_t));
 }
 
 static enum lh_status simulate(struct head *head, const struct lh__placed *p,
@@ -184,23 +204,27 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
     struct lh_engine engine;
     struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
     struct lh__exec_output out = {.link_bytes = t->link_bytes};
+    struct lh__twins twins = {.placed = *p};
     enum lh_status st;
+    if (scenario->fold && scenario->collectives != LH_MESSAGES)
+        lh__twins_make(&twins, p, ctx);
+    twins_put(head, &twins);
     if (scenario->collectives == LH_MESSAGES)
         st = lh__wire_messages(&engine, &options, p, ctx);
     else
-        st = lh__wire_coupled(&engine, p, ctx);
+        st = lh__wire_coupled(&engine, &twins.placed, ctx);
     if (st == LH_OK)
-        st = lh__exec_run(&out, p, &engine, &options, ctx);
+        st = lh__exec_run(&out, &twins.placed, &engine, &options, ctx);
     if (st == LH_OK)
         st = check_room(p, out.n_kept, ctx);
     if (st != LH_OK)
         return st;
-    steps_put(head, &out);
+    steps_put(head, &out, &twins.placed);
     t->from_rest = p->incidence.faults->dated;
     t->steady = out.steady;
     t->steps_simulated = out.steps;
     t->events = lh__engine_stats(&engine).events;
-    t->step_time_s = mean_step_s(t, lh_cycle_steps(p->program));
+    t->step_time_s = mean_step_s(head, lh_cycle_steps(p->program));
     return LH_OK;
 }
 
@@ -257,23 +281,43 @@ static void *taken(const void *from, int64_t n, size_t size, struct lh_ctx *ctx)
 #define TAKE(t, array, n)                                                      \
     ((t)->array = taken((t)->array, (n), sizeof *(t)->array, ctx))
 
+/* The steps, which are the child's own where nothing has a twin. */
+static void steps_take(struct lh_trace *t, const struct head *head,
+                       struct lh_ctx *ctx)
+{
+    int64_t n = t->n_steps * t->n_records;
+    if (head->class_run) {
+        TAKE(t, class_twin, t->n_classes);
+        lh__twins_tell(t, &head->run, head->class_run, ctx);
+        return;
+    }
+    t->class_begin_s = head->run.class_begin_s;
+    t->class_end_s = head->run.class_end_s;
+    t->posted_s = head->run.posted_s;
+    t->start_s = head->run.start_s;
+    t->end_s = head->run.end_s;
+    t->late = head->run.late;
+    TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
+    TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
+    TAKE(t, posted_s, n);
+    TAKE(t, start_s, n);
+    TAKE(t, end_s, n);
+    TAKE(t, late, n);
+}
+
 static void trace_take(struct lh_trace *t, const void *shared,
                        struct lh_ctx *ctx)
 {
-    *t = ((const struct head *)shared)->trace;
+    const struct head *head = shared;
+    *t = head->trace;
     TAKE(t, class_size, t->n_classes);
     TAKE(t, class_rank, t->n_classes);
     TAKE(t, class_template, t->n_classes);
     TAKE(t, class_first, t->n_classes + 1);
     TAKE(t, class_speed, t->n_classes);
+    TAKE(t, class_site, t->n_classes);
     TAKE(t, step_number, t->n_steps);
     TAKE(t, step_repeats, t->n_steps);
-    TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
-    TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
-    TAKE(t, posted_s, t->n_steps * t->n_records);
-    TAKE(t, start_s, t->n_steps * t->n_records);
-    TAKE(t, end_s, t->n_steps * t->n_records);
-    TAKE(t, late, t->n_steps * t->n_records);
     TAKE(t, group, t->n_records);
     TAKE(t, group_wan, t->n_groups);
     TAKE(t, group_algorithm, t->n_groups);
@@ -284,6 +328,7 @@ static void trace_take(struct lh_trace *t, const void *shared,
     TAKE(t, link_count, t->n_links);
     TAKE(t, link_bytes, t->n_links);
     TAKE(t, link_capacity, t->n_links);
+    steps_take(t, head, ctx);
 }
 
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,

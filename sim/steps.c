@@ -167,7 +167,6 @@ struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
     int32_t c = s->record_class[record];
     int64_t first = s->p->class_first[c];
     const struct lh__followers *f = &s->followers[s->p->class_template[c]];
-    const struct lh_op *ops = lh__steps_template(s, c)->ops;
     const struct lh__step *from = s->at[slot];
     struct lh__landing to = {.slot = -1, .record = first + f->op[k]};
     int64_t number = from->number + f->lag[k];
@@ -177,7 +176,7 @@ struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
         end_s += (double)from->repeats * (from->repeat_s[c] - from->least_s);
     }
     if (lh__steps_over(s, number)
-        || !lh_op_runs(&ops[f->op[k]], number, s->cycle))
+        || (f->turn[k] > 0 && number % s->cycle != f->turn[k] - 1))
         return to;
     to.slot = f->lag[k] == 0 ? slot : slot_of(s, number);
     if (to.slot < 0)

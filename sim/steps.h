@@ -52,6 +52,8 @@ struct lh__steps {
     uint16_t *early; /* [n_records] of the next run of an op with a turn: */
     double *early_s; /* ends it no longer waits for, and the last of them */
 
+    double turned_end_s; /* of the clock: the last op with a turn that ended */
+
     int32_t finished; /* slot; -1: still running */
     int32_t first;    /* slot where the last cycle began */
     bool steady;

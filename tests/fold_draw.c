@@ -708,6 +708,32 @@ static void draw_side_by_side(struct draw *d, uint64_t *r)
     d->islands.kind = LH_SYNC_EVERY_STEP;
 }
 
+/* Of their own seed: two devices, and batches in proportion. */
+static void draw_portions(struct draw *d)
+{
+    uint64_t state = mix(d->seed + 19), *r = &state;
+    d->portions = one_in(r, 2) && d->n_sites > 1 && !d->stages_across
+                  && d->islands.compression == 0;
+    if (!d->portions)
+        return;
+    d->sites[1].a100 = !d->sites[0].a100;
+    d->micro_batches += 3;
+    if (d->zero > 1)
+        d->zero = d->islands.flat ? 0 : 1;
+    if (d->schedule >= LH_SCHEDULE_DUALPIPE)
+        d->schedule = LH_SCHEDULE_ZERO_BUBBLE;
+}
+
+bool draw_has_portions(const struct draw *d)
+{
+    bool mixed = false;
+    for (int i = 1; i < d->n_sites; i++)
+        mixed |= d->sites[i].a100 != d->sites[0].a100;
+    return d->portions && mixed && !d->ideal && !d->stages_across
+           && !d->experts_across && d->zero < 2
+           && d->schedule < LH_SCHEDULE_DUALPIPE;
+}
+
 struct draw draw_make(uint64_t seed)
 {
     static const int gbits[] = {1, 10, 100, 800};
@@ -746,6 +772,7 @@ struct draw draw_make(uint64_t seed)
     draw_in_network(&d, r);
     draw_library(&d);
     draw_overlaps(&d);
+    draw_portions(&d);
     uint64_t other = mix(seed + 11);
     d.ideal = d.zero == 0 && one_in(&other, 4);
     d.fp8 = one_in(r, d.zero == 3 ? 2 : 4);
@@ -818,13 +845,14 @@ static void shrink_plan(struct draw *d, int way)
     case 20: d->looks_near = false; break;
     case 21: d->old_stack = false; break;
     case 22: d->narrow_gathers = false; break;
-    case 23:
+    case 23: d->portions = d->pairs = false; break;
+    case 24:
         d->rank = 0;
         d->few_adapters = false;
         break;
-    case 24: d->forward = false; break;
-    case 25: d->levels = false; break;
-    case 26: d->experts_across = false; break;
+    case 25: d->forward = false; break;
+    case 26: d->levels = false; break;
+    case 27: d->experts_across = false; break;
     default: d->algorithm = 0; d->spare = 0;
     }
 }
@@ -909,7 +937,7 @@ int draw_cost(const struct draw *d)
             + d->experts_across + d->spare + !d->sequence_parallel
             + 4 * (d->schedule != LH_SCHEDULE_1F1B) + (int)d->fibres
             + (d->gbit != 100) + (d->km != 10) + 4 * d->expert + d->zipf
-            + d->relay + d->whole + d->pairs;
+            + d->relay + d->whole + d->pairs + d->portions;
     for (int i = 0; i < SITES_MAX; i++) {
         const struct site *s = &d->sites[i];
         n += 2 * (s->fabric != SWITCH) + s->over + s->a100 + s->in_network

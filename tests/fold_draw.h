@@ -8,7 +8,7 @@
 
 #include <longhaul/program.h>
 
-enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 45 };
+enum { RANKS_MAX = 64, SITES_MAX = 3, SHRINKS = 46 };
 
 enum fabric { RAILS, FAT_TREE, SWITCH, N_FABRICS, DRAGONFLY = N_FABRICS };
 enum fibres { MESH, RING, HUB, LISTED };
@@ -106,7 +106,8 @@ struct draw {
     bool few_adapters;   /* beside queries, keys and values alone */
     bool sequence_parallel, overlap;
     bool forward, levels; /* of the overlap */
-    int spare; /* idle accelerators of the first site */
+    bool portions; /* micro-batches in proportion to speed, where allowed */
+    int spare;     /* idle accelerators of the first site */
     enum fibres fibres;
     int gbit, km;
     struct islands islands;
@@ -118,6 +119,8 @@ struct draw {
 };
 
 struct draw draw_make(uint64_t seed);
+/* Do replicas have unequal batches? */
+bool draw_has_portions(const struct draw *d);
 /* One of SHRINKS ways to make it smaller. */
 void draw_shrink(struct draw *d, int way);
 /* What is larger costs more. */

@@ -14,6 +14,7 @@
 
 enum feature {
     FOLDS,
+    TWINS,
     LISTED_ONCE,
     TIES,
     TWO_STREAMS,
@@ -79,6 +80,7 @@ enum feature {
     ISLAND_WAYS,
     FLAT_ISLANDS,
     CAMPUSES,
+    PORTIONS,
     COMPRESSED,
     PAIRS,
     RESTS,
@@ -110,6 +112,7 @@ _Static_assert(MULTI_STEP + 1 == N_FEATURES, "features are counted");
 
 static const char *const feature_names[N_FEATURES] = {
     [FOLDS] = "1 < classes < ranks / 2",
+    [TWINS] = "classes run once for several sites",
     [LISTED_ONCE] = "repeated blocks listed once",
     [TIES] = "two groups end at one instant",
     [TWO_STREAMS] = "two streams in flight",
@@ -173,6 +176,7 @@ static const char *const feature_names[N_FEATURES] = {
     [ISLANDS] = "islands that agree now and then",
     [ISLAND_SHARDS] = "islands of several shard groups",
     [ISLAND_WAYS] = "islands with dualpipe",
+    [PORTIONS] = "batches in proportion to speed",
     [CAMPUSES] = "islands of several sites",
     [FLAT_ISLANDS] = "islands, all in one reduction",
     [COMPRESSED] = "islands that compress",
@@ -485,12 +489,25 @@ static void plan_tally(bool *has, const struct draw *d)
     has[SLOW_FIBRE] = sites && d->gbit == 1;
 }
 
+/* Devices have unequal numbers of micro-batches. */
+static bool has_portions(const struct pair *p)
+{
+    const int64_t *batches = p->program.device_batches;
+    for (int i = 1; batches && i < p->program.n_devices; i++) {
+        if (batches[i] != batches[0])
+            return true;
+    }
+    return false;
+}
+
 static void run_tally(bool *has, const struct draw *d, struct pair *p)
 {
     const struct lh_trace *t = &p->trace[FOLDED];
     enum fault_kind hit = mishap_acts(p) ? p->mishap.kind : NO_FAULT;
     int classes = t->n_classes;
     has[FOLDS] = classes > 1 && 2 * classes < draw_ranks(d);
+    has[TWINS] = t->class_twin != NULL;
+    has[PORTIONS] = has_portions(p);
     has[LISTED_ONCE] = p->placed[FOLDED].incidence.n_ranks < draw_ranks(d);
     has[TIES] = has_ties(p);
     has[TWO_STREAMS] = has_two_streams(p);

@@ -272,6 +272,8 @@ void draw_put(struct lh_text *t, const struct draw *d, const char *faults)
         lh_text_add(t, "placement: {across_sites: pipeline}\n");
     if (d->experts_across)
         lh_text_add(t, "placement: {across_sites: expert}\n");
+    if (draw_has_portions(d))
+        lh_text_add(t, "placement: {replica_batch: proportional}\n");
     bool named = d->n_sites > 1 && !d->stages_across && !d->experts_across;
     lh_text_printf(t, "sync: {algorithm: %s",
                    algorithms[named ? d->algorithm : 0]);

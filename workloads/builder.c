@@ -145,6 +145,39 @@ int32_t lh__rows_add(struct lh__rows *rows, const struct lh_comm *comm,
     return rows->n++;
 }
 
+static bool crosses_replicas(const struct lh_comm *comm)
+{
+    unsigned over = LH_AXIS_BIT(LH_AXIS_SHARD) | LH_AXIS_BIT(LH_AXIS_GROUP)
+                    | LH_AXIS_BIT(LH_AXIS_DATA);
+    unsigned axes = comm->collective == LH_SEND ? LH_AXIS_BIT(comm->shift_axis)
+                                                : comm->axes;
+
+    return (axes & over) != 0;
+}
+
+/* The next row of the stage. */
+static int32_t row_next(struct lh__builder *b, const struct lh_comm *comm)
+{
+    struct lh__shared_rows *shared = b->shared;
+    bool crosses = crosses_replicas(comm);
+    int32_t row;
+
+    if (shared && !shared->is_first) {
+        assert(!crosses || shared->next < shared->n);
+        return crosses ? shared->row[shared->next++]
+                       : lh__rows_add(b->rows, comm, b->ctx->arena);
+    }
+    row = b->next_row++;
+    if (row == b->rows->n)
+        lh__rows_add(b->rows, comm, b->ctx->arena);
+    if (shared && crosses) {
+        shared->row = lh_grow(b->ctx->arena, shared->row, &shared->capacity,
+                              (size_t)shared->n + 1, sizeof *shared->row);
+        shared->row[shared->n++] = row;
+    }
+    return row;
+}
+
 int32_t lh__emit_comm(struct lh__builder *b, const struct lh__comm_spec *spec)
 {
     int32_t row = spec->row;
@@ -158,11 +191,8 @@ int32_t lh__emit_comm(struct lh__builder *b, const struct lh__comm_spec *spec)
     };
 
     lh__emit_flush(b);
-    if (row < 0) {
-        row = b->next_row++;
-        if (row == b->rows->n)
-            lh__rows_add(b->rows, &spec->comm, b->ctx->arena);
-    }
+    if (row < 0)
+        row = row_next(b, &spec->comm);
     op.comm = row;
     op.category = b->rows->at[row].category;
     b->rows->at[row].n_ops++;

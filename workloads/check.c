@@ -6,7 +6,8 @@
  *   rows      every row is used, once a template, in the same turn by all; a
  *             send has one sending and one receiving stage, `shift` apart;
  *             loads are an all-to-all's
- *   devices   the templates of a stage differ in seconds only
+ *   devices   the templates of a stage differ in seconds only; where devices
+ *             have unequal batches each is checked as a program of its own
  *   order     between two stages and streams, receives come in the order of
  *             the sends
  *   progress  a step of all stages runs to its end when communication takes
@@ -18,11 +19,12 @@
 #include <math.h>
 #include <string.h>
 
-/* One template a stage stands for all its devices in `order`, `progress`. */
+/* One template a stage stands for all its devices in `order`, `progress`: the
+ * first, or of unequal batches each in turn. */
 static const struct lh_template *stage_template(const struct lh_program *p,
-                                                int stage)
+                                                int stage, int device)
 {
-    return &p->templates[stage * p->n_devices];
+    return &p->templates[stage * p->n_devices + device];
 }
 
 static enum lh_status broken(struct lh_ctx *ctx, const struct lh_template *t,
@@ -161,7 +163,14 @@ static enum lh_status check_row(const struct lh_program *p, int32_t row,
     return LH_FAILED;
 }
 
-static enum lh_status check_rows(const struct lh_program *p, struct lh_ctx *ctx)
+static bool is_used(const struct row_use *use)
+{
+    return use->sender >= 0 || use->receiver >= 0 || use->member >= 0;
+}
+
+/* A row may be another device's. */
+static enum lh_status check_rows(const struct lh_program *p, int device,
+                                 bool *used, struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
     struct row_use *use =
@@ -170,14 +179,17 @@ static enum lh_status check_rows(const struct lh_program *p, struct lh_ctx *ctx)
     for (int32_t r = 0; r < p->n_comms; r++)
         use[r] = (struct row_use){-1, -1, -1, -1};
     for (int s = 0; s < p->n_stages && st == LH_OK; s++) {
-        const struct lh_template *t = stage_template(p, s);
+        const struct lh_template *t = stage_template(p, s, device);
 
         for (int32_t i = 0; i < t->n_ops && st == LH_OK; i++)
             if (t->ops[i].kind == LH_OP_COMM)
                 st = note_use(use, t, i, ctx);
     }
-    for (int32_t r = 0; r < p->n_comms && st == LH_OK; r++)
-        st = check_row(p, r, &use[r], ctx);
+    for (int32_t r = 0; r < p->n_comms && st == LH_OK; r++) {
+        used[r] = used[r] || is_used(&use[r]);
+        if (p->device_batches == NULL || is_used(&use[r]))
+            st = check_row(p, r, &use[r], ctx);
+    }
     return st;
 }
 
@@ -228,13 +240,14 @@ static int32_t next_send(const struct lh_program *p,
     return -1;
 }
 
-static enum lh_status check_order(const struct lh_program *p, int stage,
-                                  enum lh_stream stream, int shift,
+static enum lh_status check_order(const struct lh_program *p, int device,
+                                  int stage, enum lh_stream stream, int shift,
                                   struct lh_ctx *ctx)
 {
     int n = p->n_stages;
-    const struct lh_template *from = stage_template(p, stage);
-    const struct lh_template *to = stage_template(p, (stage + shift + n) % n);
+    const struct lh_template *from = stage_template(p, stage, device);
+    const struct lh_template *to =
+        stage_template(p, (stage + shift + n) % n, device);
     int32_t i = 0, j = 0;
 
     for (;;) {
@@ -251,14 +264,14 @@ static enum lh_status check_order(const struct lh_program *p, int stage,
     }
 }
 
-static enum lh_status check_orders(const struct lh_program *p, int stage,
-                                   struct lh_ctx *ctx)
+static enum lh_status check_orders(const struct lh_program *p, int device,
+                                   int stage, struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
 
     for (int i = 0; i < 2 * LH_STREAMS && st == LH_OK; i++)
         if (is_sending((enum lh_stream)(i / 2)))
-            st = check_order(p, stage, (enum lh_stream)(i / 2),
+            st = check_order(p, device, stage, (enum lh_stream)(i / 2),
                              i % 2 == 0 ? 1 : -1, ctx);
     return st;
 }
@@ -332,7 +345,7 @@ static int64_t advance(const struct lh_template *t, struct stage_state *state,
     return moved;
 }
 
-static enum lh_status check_progress(const struct lh_program *p,
+static enum lh_status check_progress(const struct lh_program *p, int device,
                                      struct lh_ctx *ctx)
 {
     struct stage_state *states =
@@ -342,7 +355,7 @@ static enum lh_status check_progress(const struct lh_program *p,
     int64_t moved = 1;
 
     for (int s = 0; s < p->n_stages; s++) {
-        const struct lh_template *t = stage_template(p, s);
+        const struct lh_template *t = stage_template(p, s, device);
 
         state_make(&states[s], t, ctx);
         for (int32_t i = 0; i < t->n_ops; i++)
@@ -352,34 +365,50 @@ static enum lh_status check_progress(const struct lh_program *p,
     while (moved > 0) {
         moved = 0;
         for (int s = 0; s < p->n_stages; s++)
-            moved += advance(stage_template(p, s), &states[s], posts, needed);
+            moved += advance(stage_template(p, s, device), &states[s], posts,
+                             needed);
     }
     for (int s = 0; s < p->n_stages; s++)
         for (int k = 0; k < LH_STREAMS; k++)
             if (states[s].head[k] >= 0)
-                return broken(ctx, stage_template(p, s), states[s].head[k],
-                              "waits for ever");
+                return broken(ctx, stage_template(p, s, device),
+                              states[s].head[k], "waits for ever");
     return LH_OK;
+}
+
+static enum lh_status check_device(const struct lh_program *p, int device,
+                                   bool *used, struct lh_ctx *ctx)
+{
+    enum lh_status st = check_rows(p, device, used, ctx);
+
+    for (int s = 0; s < p->n_stages && st == LH_OK; s++)
+        st = check_orders(p, device, s, ctx);
+    return st == LH_OK ? check_progress(p, device, ctx) : st;
 }
 
 enum lh_status lh_program_check(const struct lh_program *program,
                                 struct lh_ctx *ctx)
 {
     enum lh_status st = LH_OK;
+    int n_kinds = program->device_batches ? program->n_devices : 1;
+    bool *used = LH_NEW(ctx->arena, bool, (size_t)program->n_comms);
 
     for (int k = 0; k < program->n_templates && st == LH_OK; k++) {
         const struct lh_template *t = &program->templates[k];
 
         for (int32_t i = 0; i < t->n_ops && st == LH_OK; i++)
             st = check_op(program, t, i, ctx);
-        if (st == LH_OK)
-            st = check_devices(stage_template(program, t->stage), t, ctx);
+        if (st == LH_OK && program->device_batches == NULL)
+            st = check_devices(stage_template(program, t->stage, 0), t, ctx);
     }
-    if (st == LH_OK)
-        st = check_rows(program, ctx);
-    for (int s = 0; s < program->n_stages && st == LH_OK; s++)
-        st = check_orders(program, s, ctx);
-    if (st == LH_OK)
-        st = check_progress(program, ctx);
+    for (int d = 0; d < n_kinds && st == LH_OK; d++)
+        st = check_device(program, d, used, ctx);
+    for (int32_t r = 0; r < program->n_comms && st == LH_OK; r++) {
+        if (!used[r]) {
+            lh_error(ctx, LH_NOWHERE, "internal: program: no op has row %d",
+                     (int)r);
+            st = LH_FAILED;
+        }
+    }
     return st;
 }

@@ -236,18 +236,35 @@ static void template_make(struct lh_template *out,
                           device->name);
 }
 
-static void templates_make(struct lh_program *out, struct lh__builder *b)
+/* What replicas of a device have of their own. */
+struct of_device {
+    struct lh__fit fit;
+    int32_t *sends;
+};
+
+/* `devices`: NULL where all have equally many micro-batches. */
+static void templates_make(struct lh_program *out, struct lh__builder *b,
+                           const struct of_device *devices)
 {
     int n_devices = out->n_devices;
+    struct lh__shared_rows shared = {0};
 
     out->n_templates = b->fit->n_stages * n_devices;
     out->templates =
         LH_NEW(b->ctx->arena, struct lh_template, (size_t)out->n_templates);
     for (int stage = 0; stage < b->fit->n_stages; stage++) {
         b->next_row = b->rows->n;
+        shared.n = 0;
         for (int d = 0; d < n_devices; d++) {
             struct lh_template *t = &out->templates[stage * n_devices + d];
 
+            if (devices) {
+                b->fit = &devices[d].fit;
+                b->sends = devices[d].sends;
+                b->shared = &shared;
+                shared.is_first = d == 0;
+                shared.next = 0;
+            }
             template_make(t, b, stage, out->devices[d]);
             t->device = d;
         }
@@ -283,34 +300,51 @@ static double slowest(const struct lh_axes *axes, const struct lh_scenario *s)
     return lh__slowest_of((double)(lh_axes_ranks(axes) / islands));
 }
 
-enum lh_status lh_program_build(struct lh_program *out,
-                                const struct lh_scenario *scenario,
-                                struct lh_ctx *ctx)
+/* The first device's rows come first, as where all are equal. */
+static struct of_device *devices_fit(struct lh__rows *rows,
+                                     const struct lh__fit *fit,
+                                     const int64_t *batches, int n,
+                                     struct lh_ctx *ctx)
 {
-    struct lh__fit fit;
-    struct lh__rows rows = {0};
-    struct lh__builder b = {.ctx = ctx, .fit = &fit, .rows = &rows};
-    struct lh_program program = {0};
-    bool ideal = scenario->ideal.layers > 0;
-    enum lh_status st = LH_OK;
+    struct of_device *devices = LH_NEW(ctx->arena, struct of_device, (size_t)n);
 
-    if (ideal)
-        lh__ideal_fit(&fit, scenario);
-    else
-        st = lh__fit_make(&fit, scenario, ctx);
-    if (st != LH_OK)
-        return st;
-    axes_make(&program.axes, &fit);
+    for (int d = 0; d < n; d++) {
+        devices[d].fit = *fit;
+        devices[d].fit.n_micro_batches = (int)batches[d];
+        devices[d].sends = lh__route_rows(rows, &devices[d].fit, ctx);
+    }
+    return devices;
+}
+
+/* batches: of a replica on each device; NULL: all alike. */
+static void program_make(struct lh_program *out, const struct lh__fit *fit,
+                         int64_t *batches, struct lh_ctx *ctx)
+{
+    const struct lh_scenario *scenario = fit->scenario;
+    struct lh__fit most = *fit;
+    struct lh__rows rows = {0};
+    struct lh__builder b = {.ctx = ctx, .fit = fit, .rows = &rows};
+    struct lh_program program = {.device_batches = batches};
+    struct of_device *devices = NULL;
+    bool ideal = scenario->ideal.layers > 0;
+
+    axes_make(&program.axes, fit);
     b.slowest = ideal ? 0.0 : slowest(&program.axes, scenario);
     devices_make(&program, scenario, ctx);
-    stages_make(&program, &fit, ctx);
-    b.sends = lh__route_rows(&rows, &fit, ctx);
+    for (int d = 0; batches && d < program.n_devices; d++)
+        if (batches[d] > most.n_micro_batches)
+            most.n_micro_batches = (int)batches[d];
+    stages_make(&program, &most, ctx);
+    if (batches)
+        devices = devices_fit(&rows, fit, batches, program.n_devices, ctx);
+    else
+        b.sends = lh__route_rows(&rows, fit, ctx);
     if (!ideal)
         lh__sync_rows(&b);
-    templates_make(&program, &b);
+    templates_make(&program, &b, devices);
     program.n_comms = rows.n;
     program.comms = rows.at;
-    program.micro_batches = fit.n_micro_batches;
+    program.micro_batches = fit->n_micro_batches;
     program.cycle_steps =
         scenario->sync == LH_SYNC_EVERY_STEP
             ? 1
@@ -320,5 +354,23 @@ enum lh_status lh_program_build(struct lh_program *out,
     if (!ideal)
         lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);
     *out = program;
+}
+
+enum lh_status lh_program_build(struct lh_program *out,
+                                const struct lh_scenario *scenario,
+                                struct lh_ctx *ctx)
+{
+    struct lh__fit fit;
+    enum lh_status st = LH_OK;
+
+    if (scenario->ideal.layers > 0)
+        lh__ideal_fit(&fit, scenario);
+    else
+        st = lh__fit_make(&fit, scenario, ctx);
+    if (st != LH_OK)
+        return st;
+    program_make(out, &fit, NULL, ctx);
+    if (scenario->replica_batch == LH_BATCH_PROPORTIONAL)
+        program_make(out, &fit, lh__portions(out, &fit, ctx), ctx);
     return LH_OK;
 }

@@ -18,6 +18,7 @@
  *   pair.c         two passes side by side
  *   sync/          gradients, optimiser, weights
  *   memory.c, shards.c  bytes of an accelerator; what ZeRO leaves of them
+ *   portions.c     micro-batches in proportion to a device's speed
  *   program.c      all of it in order
  */
 #ifndef LH_WORKLOADS_WORKLOAD_H
@@ -372,6 +373,7 @@ struct lh__builder {
 
     struct lh__rows *rows; /* of the program */
     int32_t next_row;      /* of this stage */
+    struct lh__shared_rows *shared; /* NULL: devices share all rows */
     const int64_t *loads;  /* of dispatch and combine; NULL: equal */
     const int32_t *sends;  /* rows of lh__route_rows() */
     int32_t norm_row;      /* -1: none */
@@ -391,6 +393,21 @@ struct lh__builder {
     bool *transposed;     /* [units] cast for the backward since its gather? */
     int32_t first_gather; /* of the step, LH__NO_OP */
 };
+
+/* Rows of a stage that cross replicas, in the order in which its first device
+ * emits them: all devices share these, and no others, where their replicas have
+ * unequal numbers of micro-batches. */
+struct lh__shared_rows {
+    int32_t *row;
+    int32_t n, next;
+    size_t capacity;
+    bool is_first; /* device */
+};
+
+/* portions.c: micro-batches of a replica on each device, in proportion to
+ * speed, from a program in which they are equal. */
+int64_t *lh__portions(const struct lh_program *equal, const struct lh__fit *fit,
+                      struct lh_ctx *ctx);
 
 /* Expected largest of n standard normals; 0 of one. */
 double lh__slowest_of(double n);

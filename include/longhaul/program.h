@@ -184,7 +184,10 @@ struct lh_program {
     int n_stages;
     struct lh_memory *memory;  /* [n_stages] */
     int64_t *stage_layers;     /* [n_stages] */
-    int64_t micro_batches;     /* of one replica a step */
+    int64_t micro_batches;     /* of one replica a step, the mean */
+    int64_t *device_batches;   /* [n_devices] of one replica there; NULL: all
+                                  have equally many.  Templates of a stage then
+                                  differ, and so do rows within a replica */
     int64_t cycle_steps;       /* after which steps repeat; 0, 1: all alike */
     int64_t tokens;            /* of a step, all replicas */
     double model_flops;        /* of a step: 6 N-like, no recomputation */

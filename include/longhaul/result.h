@@ -29,6 +29,15 @@ struct lh_bound {
     const char *cut;             /* the busiest link's name */
 };
 
+/* Of a step, the mean over the ranks of a site. */
+struct lh_site_time {
+    int64_t ranks;               /* 0: none stands there */
+    double busy_s;               /* computes: compute, recompute, optimizer */
+    double wan_s;                /* waits for what is in flight between sites */
+    double wait_s;               /* waits for ranks of other sites */
+    int waits_for;               /* index of the site waited for longest; -1 */
+};
+
 struct lh_result {
     double step_time_s;
     double tokens_per_s;
@@ -40,6 +49,8 @@ struct lh_result {
     int steps_simulated;
     double breakdown_s[LH_CATEGORIES];     /* mean over ranks, sums to step */
     double critical_path_s[LH_CATEGORIES]; /* of the last rank to end, same sum */
+    int n_sites;
+    struct lh_site_time *sites;            /* in the scenario's order */
     int n_links;
     struct lh_link_use *links;             /* busiest first */
     struct lh_bound bound;

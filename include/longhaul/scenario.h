@@ -410,6 +410,7 @@ struct lh_reliability {
 bool lh_reliability_is_on(const struct lh_reliability *r);
 
 enum lh_across { LH_ACROSS_DATA, LH_ACROSS_PIPELINE, LH_ACROSS_EXPERT };
+enum lh_replica_batch { LH_BATCH_EQUAL, LH_BATCH_PROPORTIONAL };
 enum lh_sync_kind { LH_SYNC_EVERY_STEP, LH_SYNC_LOCAL_SGD, LH_SYNC_DILOCO,
                     LH_SYNC_STREAMING_DILOCO, LH_SYNC_GOSSIP,
                     LH_SYNC_ASYNC_DILOCO };
@@ -593,6 +594,7 @@ struct lh_scenario {
     struct lh_fibre *fibres;
     struct lh_layout layout;
     enum lh_across across_sites;
+    enum lh_replica_batch replica_batch;
     enum lh_sync_kind sync;
     struct lh_outer outer;         /* where sync is not every-step */
     struct lh_equal_loss equal_loss;

@@ -31,6 +31,10 @@ struct lh_trace {
     int64_t *class_first;     /* [n_classes + 1] first record               */
     double *class_speed;      /* [n_classes] of compute, 1 = nominal; where it
                                  changes in the step the highest             */
+    int32_t *class_site;      /* [n_classes] index of a site; NULL: one        */
+    int32_t n_sites;
+    int32_t *class_twin;      /* [n_classes] the first class that does the same
+                                 at the same times; NULL: each its own       */
     int32_t n_steps;          /* kept; 0 is 1                                */
     int64_t phase;            /* step of the cycle that the first of them is */
     int64_t *step_number;     /* [n_steps] counted from the first; NULL: 0   */

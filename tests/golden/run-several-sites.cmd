@@ -1,0 +1,2 @@
+# What the comments of examples of several sites say: 0.5 to 4 Gbit/s between continents, unequal halls, a campus of two.
+for b in 0.5 1 2 4; do longhaul run three-continents.yaml --set "fibre_layout.bandwidth=$b Gbit/s" | grep "^step" || exit 1; done; for k in equal proportional; do longhaul run old-and-new-hall.yaml --set placement.replica_batch=$k 2>/dev/null | grep -E "^(step|site)|micro" || exit 1; done; longhaul run campuses-streaming.yaml | grep "^step"
