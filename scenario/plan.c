@@ -141,8 +141,7 @@ static int64_t replicas_of_parts(struct lh__reader *r, int64_t replica)
         return 0;
     }
     int64_t data = total / replica;
-    int64_t parts =
-        stages ? s->plan.pipeline : lh_expert_replicas(&s->plan);
+    int64_t parts = stages ? s->plan.pipeline : lh_expert_replicas(&s->plan);
     int64_t part = replica * data / parts;
     if (replica * data % parts != 0)
         return data; /* derive_data() says so */
@@ -246,8 +245,9 @@ static void check_replica_batch(struct lh__reader *r)
         return;
     }
     if (s->across_sites != LH_ACROSS_DATA)
-        why = "placement.across_sites other than data, where every replica is on "
-              "all sites";
+        why =
+            "placement.across_sites other than data, where every replica is on "
+            "all sites";
     else if (s->plan.zero >= 2)
         why = "plan.zero 2 or 3, which reduces or gathers for every "
               "micro-batch";
@@ -384,8 +384,7 @@ int64_t lh_common_replicas(const struct lh_scenario *s)
 {
     const struct lh_plan *plan = &s->plan;
     int64_t sharing = lh_expert_replicas(plan);
-    int64_t group =
-        plan->tensor * plan->pipeline * plan->context * sharing;
+    int64_t group = plan->tensor * plan->pipeline * plan->context * sharing;
     int64_t n = 0;
 
     for (int i = 0; i < s->n_sites; i++)

@@ -575,7 +575,7 @@ static void draw_library(struct draw *d)
     d->sites[0].parts = 8;
 }
 
-/* Of parts of sites, or of three alike, of which one rests. */
+/* Of parts of sites. */
 static void draw_pairs(struct draw *d, uint64_t *r)
 {
     d->islands = (struct islands){.kind = LH_SYNC_GOSSIP,
@@ -586,10 +586,15 @@ static void draw_pairs(struct draw *d, uint64_t *r)
                                   .compression = below(r, 4),
                                   .hypercube = one_in(r, 2),
                                   .outer = one_in(r, 2)};
-    if (one_in(r, 2))
+}
+
+/* Three sites alike, of which one rests; after what else changes sites. */
+static void draw_rest(struct draw *d)
+{
+    if (d->islands.kind != LH_SYNC_GOSSIP)
         return;
     d->n_sites = 3;
-    d->stages_across = false;
+    d->stages_across = d->experts_across = false;
     d->sites[1].parts = d->sites[2].parts = d->sites[0].parts;
     d->islands.size = d->sites[0].parts;
 }
@@ -712,7 +717,7 @@ static void draw_side_by_side(struct draw *d, uint64_t *r)
 static void draw_portions(struct draw *d)
 {
     uint64_t state = mix(d->seed + 19), *r = &state;
-    d->portions = one_in(r, 2) && d->n_sites > 1 && !d->stages_across
+    d->portions = !one_in(r, 4) && d->n_sites > 1 && !d->stages_across
                   && d->islands.compression == 0;
     if (!d->portions)
         return;
@@ -787,6 +792,8 @@ struct draw draw_make(uint64_t seed)
     d.few_adapters = one_in(r, 2);
     if (one_in(r, 8))
         draw_side_by_side(&d, r);
+    if (!one_in(r, 3))
+        draw_rest(&d);
     settle(&d);
     return d;
 }

@@ -13,11 +13,13 @@
 /* Op lists longer than twice this are cut in the middle. */
 enum { OPS_SHOWN = 60 };
 
-static const char *const stream_names[LH_STREAMS] = {
-    "compute",  "tensor",   "context",  "fwd-send", "fwd-recv",
-    "bwd-send", "bwd-recv", "data",     "weights",  "replicas",
-    "rfw-send", "rfw-recv", "rbw-send", "rbw-recv", "sites",
+static const char *const stream_names[] = {
+    "compute",  "tensor",   "context",   "fwd-send",  "fwd-recv", "bwd-send",
+    "bwd-recv", "data",     "weights",   "replicas",  "rfw-send", "rfw-recv",
+    "rbw-send", "rbw-recv", "peer-send", "peer-recv", "sites",
 };
+_Static_assert(sizeof stream_names == LH_STREAMS * sizeof *stream_names,
+               "every stream is named");
 
 static const char *const task_names[] = {
     "forward",   "backward",  "recompute",   "embedding", "head",
