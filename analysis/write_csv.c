@@ -90,9 +90,8 @@ void lh_write_csv(struct lh_text *out, const struct lh_report *report)
         number(&table, "goodput_tokens_per_s", goodput.tokens_per_s);
     }
     for (int i = 0; report->rl != NULL && i < LH__RL_COLUMNS; i++) {
-        double value;
-        const char *name = lh__rl_column(&value, report->rl, i);
-        number(&table, name, value);
+        struct lh__rl_column column = lh__rl_column(&report->rl->result, i);
+        number(&table, column.name, column.value);
     }
     if (report->timing) {
         number(&table, "wall_s", report->trace->wall_s);

@@ -124,21 +124,6 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     return st;
 }
 
-/* The loop around the trainer's step, on the machine of all sites. */
-static enum lh_status run_loop(struct simulated *s, struct lh_ctx *ctx)
-{
-    const struct lh_scenario *asked = &s->stages[HERE].asked;
-    struct lh_topology *topology;
-    enum lh_status st = lh_topology_build(&topology, asked, ctx);
-
-    if (st != LH_OK) {
-        return st;
-    }
-    st = lh_rl_run(&s->rl, asked, topology, ctx);
-    lh_topology_free(topology);
-    return st;
-}
-
 static int write_results(const struct simulated *s, const struct run *run)
 {
     struct lh_arena *arena = run->input.ctx->arena;
@@ -212,11 +197,11 @@ int lh__cmd_run(int argc, char **argv)
         st = simulate(&s, &run);
     }
     if (st == LH_OK && s.stages[HERE].asked.rl.on) {
-        st = run_loop(&s, &ctx);
+        st = lh__loop_run(&s.rl, &s.stages[HERE].asked, &ctx);
     }
     if (st == LH_OK) {
-        st = lh_family_error_read(&s.validation, &s.stages[HERE].scenario,
-                                  &ctx);
+        st =
+            lh_family_error_read(&s.validation, &s.stages[HERE].scenario, &ctx);
     }
     if (st == LH_OK) {
         lh__warn_of_memory(&s.stages[HERE], &s.results[HERE], &ctx);

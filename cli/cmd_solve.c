@@ -236,7 +236,7 @@ static enum lh_status take(struct solve *solve, struct lh__point *point,
         if (!isfinite(trial.figure)) {
             lh_error(solve->input.ctx, LH_NOWHERE,
                      "the scenario has no %s: efficiency needs several sites, "
-                     "goodput `reliability'",
+                     "goodput `reliability', rl.* `rl'",
                      solve->target.figure.name);
             st = LH_BAD_INPUT;
         }
@@ -335,6 +335,11 @@ static const char *batch_text(const struct solve *solve)
     if (solve->batch_per_gpu) {
         return lh_format(arena, "fixed batch per accelerator: %.4g sequences",
                          (double)batch / (double)accelerators(&solve->base));
+    }
+    if (solve->base.rl.on) {
+        return lh_format(arena,
+                         "fixed batch: %" PRId64 " samples a step of the loop",
+                         solve->base.rl.prompts * solve->base.rl.samples);
     }
     if (strcmp(solve->vary.path, "training.global_batch") == 0) {
         return "no fixed batch: it is what varies";

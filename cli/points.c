@@ -192,7 +192,8 @@ enum lh_status lh__points_run(struct lh__point *points, int n,
             point->status = point->baseline->status;
             point->one_site = &point->baseline->result;
         }
-        st = st == LH_OK ? point->status : st;
+        enum lh_status one = lh__loop_point(point, baselines);
+        st = st == LH_OK ? one : st;
     }
     return st;
 }
@@ -203,5 +204,7 @@ struct lh_report lh__point_report(const struct lh__point *point)
                               .program = &point->stages.program,
                               .topology = point->stages.topology,
                               .result = &point->result,
-                              .one_site = point->one_site};
+                              .one_site = point->one_site,
+                              .rl = point->rl,
+                              .rl_near = point->rl_near};
 }
