@@ -33,6 +33,38 @@ enum lh_status lh__loop_run(struct lh_rl_report *out,
     return st;
 }
 
+static void hand_on(const struct lh_ctx *from, struct lh_ctx *to)
+{
+    for (int i = 0; i < lh_diag_total(from); i++) {
+        const struct lh_message *m = lh_diag_at(from, i);
+        if (m->severity == LH_ERROR) {
+            lh_error(to, m->where, "%s", m->text);
+        } else {
+            lh_warn(to, m->where, "%s", m->text);
+        }
+    }
+}
+
+/* Its result alone: the rest is as large as the loop is long. */
+static enum lh_status result_of(struct lh_rl_report *out,
+                                const struct lh_scenario *asked,
+                                struct lh_ctx *ctx)
+{
+    struct lh_ctx own = lh_ctx_begin();
+    struct lh_rl_report all;
+    enum lh_status st;
+
+    own.data_dir = ctx->data_dir;
+    st = lh__loop_run(&all, asked, &own);
+    *out = (struct lh_rl_report){.scenario = asked};
+    if (st == LH_OK) {
+        out->result = all.result;
+    }
+    hand_on(&own, ctx);
+    lh_ctx_end(&own);
+    return st;
+}
+
 static struct lh__near *near_of(struct lh__baselines *all,
                                 const struct lh_scenario *asked)
 {
@@ -50,7 +82,7 @@ static struct lh__near *near_of(struct lh__baselines *all,
     *at = LH_NEW(all->ctx->arena, struct lh__near, 1);
     (*at)->echo = echo.s;
     (*at)->scenario = scenario;
-    (*at)->status = lh__loop_run(&(*at)->rl, &(*at)->scenario, all->ctx);
+    (*at)->status = result_of(&(*at)->rl, &(*at)->scenario, all->ctx);
     return *at;
 }
 
@@ -63,7 +95,7 @@ enum lh_status lh__loop_point(struct lh__point *point,
         return point->status;
     }
     point->rl = LH_NEW(point->ctx->arena, struct lh_rl_report, 1);
-    point->status = lh__loop_run(point->rl, asked, point->ctx);
+    point->status = result_of(point->rl, asked, point->ctx);
     if (point->status == LH_OK && asked->n_sites > 1) {
         struct lh__near *near = near_of(baselines, asked);
         point->status = near->status;
