@@ -68,7 +68,8 @@ static double tokens_per_s(const struct lh_compared *c, int unused)
 static double tokens_per_s_per_gpu(const struct lh_compared *c, int unused)
 {
     (void)unused;
-    return c->report.result->tokens_per_s / (double)c->accelerators;
+    return c->report.result->tokens_per_s
+           / (double)lh_axes_ranks(&c->report.program->axes);
 }
 
 static double mfu(const struct lh_compared *c, int unused)
