@@ -117,20 +117,13 @@ static const char *site_path(const struct lh__reader *r, int i, const char *key)
 static const struct {
     const char *device, *fabric;
 } usual_fabrics[] = {
-    {"a100-sxm", "dgx-a100-rails"},
-    {"h100-sxm", "dgx-h100-rails"},
-    {"h200-sxm", "dgx-h200-rails"},
-    {"h20-sxm", "dgx-h200-rails"},
-    {"b200-sxm", "dgx-b200-rails"},
-    {"gb200", "gb200-nvl72"},
-    {"gb300", "gb300-nvl72"},
-    {"a100-40gb-sxm", "dgx-a100-rails"},
-    {"tpu-v4", "tpu-v4"},
-    {"tpu-v5p", "tpu-v5p"},
-    {"tpu-v6e", "tpu-v6e"},
-    {"trainium2", "trainium2"},
-    {"h800-sxm", "dgx-h800-rails"},
-    {"mi300x", "mi300x-rails"},
+    {"a100-sxm", "dgx-a100-rails"}, {"h100-sxm", "dgx-h100-rails"},
+    {"h200-sxm", "dgx-h200-rails"}, {"h20-sxm", "dgx-h200-rails"},
+    {"b200-sxm", "dgx-b200-rails"}, {"gb200", "gb200-nvl72"},
+    {"gb300", "gb300-nvl72"},       {"a100-40gb-sxm", "dgx-a100-rails"},
+    {"tpu-v4", "tpu-v4"},           {"tpu-v5p", "tpu-v5p"},
+    {"tpu-v6e", "tpu-v6e"},         {"trainium2", "trainium2"},
+    {"h800-sxm", "dgx-h800-rails"}, {"mi300x", "mi300x-rails"},
 };
 
 static const char *usual_fabric(const char *device)
