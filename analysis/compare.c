@@ -94,7 +94,8 @@ static const char *batch_text(const struct lh_comparison *c,
 
 static double rate_per_gpu(const struct lh_compared *c)
 {
-    return c->report.result->tokens_per_s / (double)c->accelerators;
+    return c->report.result->tokens_per_s
+           / (double)lh_axes_ranks(&c->report.program->axes);
 }
 
 static void add_keys(struct lh_text *text, const struct lh_compared *c)
