@@ -82,6 +82,8 @@ const char *lh__cause_text(const struct lh_result *more,
 struct lh_loss lh_loss_of(const struct lh_report *report,
                           struct lh_arena *arena)
 {
+    if (report->rl)
+        return lh__rl_loss(report, arena);
     const struct lh_result *here = report->result;
     const struct lh_result *one = report->one_site;
     double more_s = one ? here->step_time_s - one->step_time_s : 0;

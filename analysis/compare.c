@@ -27,6 +27,8 @@ static void add_work(struct lh_compared *c)
     const struct lh_scenario *s = c->report.scenario;
 
     c->accelerators = lh_axes_ranks(&c->report.program->axes);
+    if (c->report.rl)
+        c->accelerators = lh__rl_gpus(c->report.rl);
     c->batch_per_gpu =
         (double)s->training.global_batch / (double)c->accelerators;
 }
@@ -36,9 +38,13 @@ static bool same(double a, double b)
     return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 
-/* Tokens, not sequences, where lengths differ. */
+/* Tokens, not sequences, where lengths differ; of a loop samples. */
 static double step_tokens(const struct lh_compared *c)
 {
+    const struct lh_rl_report *rl = c->report.rl;
+
+    if (rl)
+        return (double)(rl->scenario->rl.prompts * rl->scenario->rl.samples);
     return (double)c->report.program->tokens;
 }
 
@@ -61,8 +67,14 @@ static enum lh_equal_batch equal_batch(const struct lh_comparison *c)
 static const char *batch_text(const struct lh_comparison *c,
                               struct lh_arena *arena)
 {
+    const struct lh_rl_report *rl = c->of[0].report.rl;
+
     switch (c->batch) {
     case LH_BATCH_GLOBAL:
+        if (rl)
+            return lh_format(arena,
+                             "fixed batch: %.0f samples a step of the loop",
+                             step_tokens(&c->of[0]));
         return lh_format(arena,
                          "fixed global batch: %" PRId64 " tokens a step in all",
                          c->of[0].report.program->tokens);
@@ -82,7 +94,8 @@ static const char *batch_text(const struct lh_comparison *c,
 
 static double rate_per_gpu(const struct lh_compared *c)
 {
-    return c->report.result->tokens_per_s / (double)c->accelerators;
+    return c->report.result->tokens_per_s
+           / (double)lh_axes_ranks(&c->report.program->axes);
 }
 
 static void add_keys(struct lh_text *text, const struct lh_compared *c)
@@ -102,6 +115,35 @@ static void add_keys(struct lh_text *text, const struct lh_compared *c)
                        c->n_keys - n == 1 ? "" : "s");
 }
 
+static void loop_cause(struct lh_text *text, const struct lh_compared *first,
+                       const struct lh_compared *c)
+{
+    const struct lh_rl_result *a = &first->report.rl->result;
+    const struct lh_rl_result *b = &c->report.rl->result;
+    double by_s = b->step_time_s - a->step_time_s;
+
+    if (same(a->step_time_s, b->step_time_s)) {
+        lh_text_printf(text,
+                       "a step of the loop of %s takes as long as one of "
+                       "%s",
+                       c->label, first->label);
+        return;
+    }
+    lh_text_printf(
+        text,
+        "a step of the loop of %s takes %s %s than one of %s "
+        "(%+.1f %%), %s",
+        c->label, lh_units_human(text->arena, fabs(by_s), LH_DIM_TIME),
+        by_s > 0 ? "more" : "less", first->label, 100 * by_s / a->step_time_s,
+        by_s > 0 ? lh__rl_cause(b, a, text->arena)
+                 : lh__rl_cause(a, b, text->arena));
+}
+
+static const struct lh_scenario *whole(const struct lh_report *report)
+{
+    return report->rl ? report->rl->scenario : report->scenario;
+}
+
 static const char *cause_text(const struct lh_comparison *comparison,
                               const struct lh_compared *c,
                               struct lh_arena *arena)
@@ -111,6 +153,11 @@ static const char *cause_text(const struct lh_comparison *comparison,
     double by_s = b->step_time_s - a->step_time_s;
     struct lh_text text = lh_text_new(arena);
 
+    if (c->report.rl && first->report.rl) {
+        loop_cause(&text, first, c);
+        add_keys(&text, c);
+        return text.s;
+    }
     if (same(a->step_time_s, b->step_time_s))
         lh_text_printf(&text, "a step of %s takes as long as one of %s",
                        c->label, first->label);
@@ -153,8 +200,8 @@ void lh_compare(struct lh_comparison *out, const struct lh_report *reports,
         lh_warn(ctx, LH_NOWHERE, "%s", out->batch_text);
     for (int i = 1; i < n; i++) {
         struct lh_compared *c = &out->of[i];
-        c->n_keys = lh_scenario_differences(&c->keys, reports[0].scenario,
-                                            c->report.scenario, ctx->arena);
+        c->n_keys = lh_scenario_differences(&c->keys, whole(&reports[0]),
+                                            whole(&c->report), ctx->arena);
         c->cause = cause_text(out, c, ctx->arena);
     }
 }

@@ -75,7 +75,10 @@ static const struct {
     double (*value)(const struct lh_report *report);
 } figures[] = {
     {{"step_time_s", "time of a step", LH_DIM_TIME}, step_time},
-    {{"efficiency", "step time in one site over step time here", LH_DIM_NONE},
+    {{"efficiency",
+      "step time in one site over step time here; of a loop (rl) with its "
+      "sites side by side",
+      LH_DIM_NONE},
      lh__efficiency},
     {{"tokens_per_s", "tokens of all accelerators a second", LH_DIM_NONE},
      tokens_per_s},
@@ -99,15 +102,42 @@ enum { N_FIGURES = (int)(sizeof figures / sizeof figures[0]) };
 
 static const char breakdown_prefix[] = "breakdown.";
 
-/* Those of the table, then breakdown.CATEGORY. */
+static const char rl_prefix[] = "rl.";
+
+/* Column rl_NAME of a loop is figure rl.NAME. */
+static struct lh_figure rl_figure(int i, struct lh_arena *arena)
+{
+    static const struct lh_rl_result none;
+    struct lh__rl_column column = lh__rl_column(&none, i);
+
+    return (struct lh_figure){
+        lh_format(arena, "%s%s", rl_prefix, column.name + strlen(rl_prefix)),
+        "of the loop of reinforcement learning", column.dimension};
+}
+
+static double rl_value(const char *name, const struct lh_rl_result *r)
+{
+    for (int i = 0; r && i < LH__RL_COLUMNS; i++) {
+        struct lh__rl_column column = lh__rl_column(r, i);
+        if (strcmp(column.name + strlen(rl_prefix), name) == 0)
+            return column.value;
+    }
+    return NAN;
+}
+
+/* Those of the table, then breakdown.CATEGORY, then rl.COLUMN. */
 bool lh_figure_at(struct lh_figure *out, int i, struct lh_arena *arena)
 {
     if (i < N_FIGURES) {
         *out = figures[i].figure;
         return true;
     }
-    if (i >= N_FIGURES + LH_CATEGORIES)
+    if (i >= N_FIGURES + LH_CATEGORIES + LH__RL_COLUMNS)
         return false;
+    if (i >= N_FIGURES + LH_CATEGORIES) {
+        *out = rl_figure(i - N_FIGURES - LH_CATEGORIES, arena);
+        return true;
+    }
     *out = (struct lh_figure){
         lh_format(arena, "%s%s", breakdown_prefix,
                   lh_category_name((enum lh_category)(i - N_FIGURES))),
@@ -120,6 +150,9 @@ double lh_figure_value(const struct lh_figure *figure,
 {
     size_t n = strlen(breakdown_prefix);
 
+    if (strncmp(figure->name, rl_prefix, strlen(rl_prefix)) == 0)
+        return rl_value(figure->name + strlen(rl_prefix),
+                        report->rl ? &report->rl->result : NULL);
     for (int i = 0; i < N_FIGURES; i++) {
         if (strcmp(figures[i].figure.name, figure->name) == 0)
             return figures[i].value(report);
@@ -145,7 +178,7 @@ const char *lh_figure_text(const struct lh_figure *figure, double value,
 static enum lh_status unknown_figure(const char *name, struct lh_where where,
                                      struct lh_ctx *ctx)
 {
-    const char *names[N_FIGURES + LH_CATEGORIES];
+    const char *names[N_FIGURES + LH_CATEGORIES + LH__RL_COLUMNS];
     struct lh_text all = lh_text_new(ctx->arena);
     struct lh_figure figure;
     int n = 0;

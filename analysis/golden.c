@@ -76,9 +76,8 @@ static void add_figures(struct taking *t, const struct lh_report *r)
         add(t, "goodput", "goodput", goodput.frac);
     }
     for (int i = 0; r->rl != NULL && i < LH__RL_COLUMNS; i++) {
-        double value;
-        const char *name = lh__rl_column(&value, r->rl, i);
-        add(t, name, name, value);
+        struct lh__rl_column column = lh__rl_column(&r->rl->result, i);
+        add(t, column.name, column.name, column.value);
     }
 }
 

@@ -81,6 +81,11 @@ struct lh_fullest lh_memory_fullest(const struct lh_program *program,
 
 double lh__efficiency(const struct lh_report *report)
 {
+    if (report->rl != NULL) {
+        return report->rl_near != NULL ? report->rl_near->result.step_time_s
+                                             / report->rl->result.step_time_s
+                                       : NAN;
+    }
     return report->one_site != NULL
                ? report->one_site->step_time_s / report->result->step_time_s
                : NAN;

@@ -15,7 +15,7 @@
 
 /* ---- the table of text and Markdown -------------------------------------- */
 
-enum row_kind { PLAIN, SECONDS, PERCENT, GIBIBYTES };
+enum row_kind { PLAIN, HUNDREDTHS, SECONDS, PERCENT, GIBIBYTES };
 
 struct row {
     const char *label;
@@ -79,7 +79,8 @@ static double tokens_per_s(const struct lh_compared *c, int unused)
 static double tokens_per_s_per_gpu(const struct lh_compared *c, int unused)
 {
     (void)unused;
-    return c->report.result->tokens_per_s / (double)c->accelerators;
+    return c->report.result->tokens_per_s
+           / (double)lh_axes_ranks(&c->report.program->axes);
 }
 
 static double mfu(const struct lh_compared *c, int unused)
@@ -110,16 +111,63 @@ static const struct row after[] = {
     {"memory", GIBIBYTES, memory, 0},
 };
 
+/* Of the loop. */
+static double loop_part(const struct lh_compared *c, int i)
+{
+    const struct lh_rl_report *rl = c->report.rl;
+
+    if (!rl)
+        return NAN;
+    const struct lh_rl_result *r = &rl->result;
+    const double values[] = {
+        r->step_time_s,
+        r->trainer.log_prob_s,
+        r->trainer.train_s,
+        r->trainer.gather_s,
+        r->trainer.switch_s,
+        r->trainer.wait_s,
+        r->generators.generate_s,
+        r->generators.update_s,
+        r->generators.wait_s,
+        r->weight_sync_s,
+        r->samples_per_s,
+        r->tokens_trained_per_s,
+        lh__rl_column(r, LH__RL_COLUMNS - 3).value,
+        lh__rl_discarded(r),
+    };
+    return values[i];
+}
+
+static const struct row loop[] = {
+    {"loop step", SECONDS, loop_part, 0},
+    {"  log-probs", SECONDS, loop_part, 1},
+    {"  train", SECONDS, loop_part, 2},
+    {"  gather weights", SECONDS, loop_part, 3},
+    {"  switch", SECONDS, loop_part, 4},
+    {"  trainer waits", SECONDS, loop_part, 5},
+    {"generate", SECONDS, loop_part, 6},
+    {"  load weights", SECONDS, loop_part, 7},
+    {"  generators wait", SECONDS, loop_part, 8},
+    {"a push", SECONDS, loop_part, 9},
+    {"samples/s", HUNDREDTHS, loop_part, 10},
+    {"trained tokens/s", PLAIN, loop_part, 11},
+    {"staleness, mean", HUNDREDTHS, loop_part, 12},
+    {"discarded", PERCENT, loop_part, 13},
+};
+
 enum {
+    N_LOOP = (int)(sizeof loop / sizeof loop[0]),
     N_BEFORE = (int)(sizeof before / sizeof before[0]),
     N_AFTER = (int)(sizeof after / sizeof after[0]),
-    N_ROWS = N_BEFORE + LH_CATEGORIES + N_AFTER
+    N_ROWS = N_BEFORE + LH_CATEGORIES + N_AFTER + N_LOOP
 };
 
 static struct row row_at(int i, struct lh_arena *arena)
 {
     if (i < N_BEFORE)
         return before[i];
+    if (i >= N_ROWS - N_LOOP)
+        return loop[i - N_ROWS + N_LOOP];
     if (i >= N_BEFORE + LH_CATEGORIES)
         return after[i - N_BEFORE - LH_CATEGORIES];
     i -= N_BEFORE;
@@ -160,6 +208,7 @@ static const char *cell_text(const struct lh_comparison *c, struct row row,
     case GIBIBYTES:
         return number_text(value / (1024.0 * 1024.0 * 1024.0), 1, difference,
                            " GiB", arena);
+    case HUNDREDTHS: return number_text(value, 2, difference, "", arena);
     case PLAIN: break;
     }
     return number_text(value, 0, difference, "", arena);
@@ -310,6 +359,10 @@ static void put_scenario(struct lh_text *out, const struct lh_compared *c)
     if (c->report.scenario->equal_loss.on)
         put_number(out, "equal_loss_step_time_s", equal_loss(c, 0));
     put_breakdown(out, r->breakdown_s, NULL);
+    for (int i = 0; c->report.rl && i < LH__RL_COLUMNS; i++) {
+        struct lh__rl_column column = lh__rl_column(&c->report.rl->result, i);
+        put_number(out, column.name, column.value);
+    }
     lh_text_add(out, "}");
 }
 
@@ -388,6 +441,9 @@ static void write_csv(struct lh_text *out, const struct lh_comparison *c)
                      "efficiency");
     for (int i = 0; i < LH_CATEGORIES; i++)
         lh_text_printf(out, ",%s_s", lh_category_name((enum lh_category)i));
+    for (int i = 0; c->of[0].report.rl && i < LH__RL_COLUMNS; i++)
+        lh_text_printf(out, ",%s",
+                       lh__rl_column(&c->of[0].report.rl->result, i).name);
     lh_text_add(out, "\n");
     for (int i = 0; i < c->n; i++) {
         const struct lh_compared *of = &c->of[i];
@@ -404,6 +460,10 @@ static void write_csv(struct lh_text *out, const struct lh_comparison *c)
         put_cell(out, efficiency(of, 0));
         for (int k = 0; k < LH_CATEGORIES; k++)
             put_cell(out, of->report.result->breakdown_s[k]);
+        for (int k = 0; c->of[0].report.rl && k < LH__RL_COLUMNS; k++)
+            put_cell(out, of->report.rl
+                              ? lh__rl_column(&of->report.rl->result, k).value
+                              : (double)NAN);
         lh_text_add(out, "\n");
     }
 }

@@ -86,9 +86,8 @@ int lh_report_columns(struct lh_column **out, const struct lh_report *report,
         number(&table, "equal_loss_efficiency", at_equal_loss.efficiency);
     }
     for (int i = 0; report->rl != NULL && i < LH__RL_COLUMNS; i++) {
-        double value;
-        const char *name = lh__rl_column(&value, report->rl, i);
-        number(&table, name, value);
+        struct lh__rl_column column = lh__rl_column(&report->rl->result, i);
+        number(&table, column.name, column.value);
     }
     for (int i = 0; report->async != NULL && i < LH__ASYNC_COLUMNS; i++) {
         double value;

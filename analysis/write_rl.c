@@ -28,36 +28,43 @@ const char *lh__rl_judge(const struct lh_rl_verifier *verifier)
 /* ---- CSV, and what JSON has beside roles ------------------------------------
  */
 
-const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i)
-{
-    const struct lh_rl_result *r = &rl->result;
-    const struct {
-        const char *name;
-        double value;
-    } columns[LH__RL_COLUMNS] = {
-        {"rl_step_time_s", r->step_time_s},
-        {"rl_tokens_trained_per_s", r->tokens_trained_per_s},
-        {"rl_tokens_generated_per_s", r->tokens_generated_per_s},
-        {"rl_samples_per_s", r->samples_per_s},
-        {"rl_weight_sync_s", r->weight_sync_s},
-        {"rl_weight_sync_exposed_s", r->weight_sync_exposed_s},
-        {"rl_trainer_wait_s", r->trainer.wait_s},
-        {"rl_generator_wait_s", r->generators.wait_s},
-        {"rl_tokens_generated", (double)r->tokens_generated},
-        {"rl_tokens_trained", (double)r->tokens_trained},
-        {"rl_tokens_discarded", (double)r->tokens_discarded},
-        {"rl_tokens_in_flight", (double)r->tokens_in_flight},
-    };
-
-    *value = columns[i].value;
-    return columns[i].name;
-}
-
 double lh__rl_discarded(const struct lh_rl_result *r)
 {
     return r->tokens_generated > 0
                ? (double)r->tokens_discarded / (double)r->tokens_generated
                : 0;
+}
+
+static double staleness_mean(const struct lh_rl_result *r)
+{
+    double sum = 0;
+
+    for (int i = 0; i < r->staleness_n; i++)
+        sum += (double)i * (double)r->staleness[i];
+    return r->samples_trained > 0 ? sum / (double)r->samples_trained : 0;
+}
+
+struct lh__rl_column lh__rl_column(const struct lh_rl_result *r, int i)
+{
+    const struct lh__rl_column columns[LH__RL_COLUMNS] = {
+        {"rl_step_time_s", LH_DIM_TIME, r->step_time_s},
+        {"rl_tokens_trained_per_s", LH_DIM_NONE, r->tokens_trained_per_s},
+        {"rl_tokens_generated_per_s", LH_DIM_NONE, r->tokens_generated_per_s},
+        {"rl_samples_per_s", LH_DIM_NONE, r->samples_per_s},
+        {"rl_weight_sync_s", LH_DIM_TIME, r->weight_sync_s},
+        {"rl_weight_sync_exposed_s", LH_DIM_TIME, r->weight_sync_exposed_s},
+        {"rl_trainer_wait_s", LH_DIM_TIME, r->trainer.wait_s},
+        {"rl_generator_wait_s", LH_DIM_TIME, r->generators.wait_s},
+        {"rl_tokens_generated", LH_DIM_NONE, (double)r->tokens_generated},
+        {"rl_tokens_trained", LH_DIM_NONE, (double)r->tokens_trained},
+        {"rl_tokens_discarded", LH_DIM_NONE, (double)r->tokens_discarded},
+        {"rl_tokens_in_flight", LH_DIM_NONE, (double)r->tokens_in_flight},
+        {"rl_staleness_mean", LH_DIM_NONE, staleness_mean(r)},
+        {"rl_staleness_max", LH_DIM_NONE, (double)(r->staleness_n - 1)},
+        {"rl_discarded_fraction", LH_DIM_NONE, lh__rl_discarded(r)},
+    };
+
+    return columns[i];
 }
 
 /* ---- JSON -------------------------------------------------------------------

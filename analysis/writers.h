@@ -39,8 +39,21 @@ const char *lh__rl_judge(const struct lh_rl_verifier *verifier);
 /* The site that an entry gets its weights from. */
 const char *lh__rl_sender(const struct lh_rl_report *rl, int entry);
 double lh__rl_discarded(const struct lh_rl_result *r);
-enum { LH__RL_COLUMNS = 12 };
-const char *lh__rl_column(double *value, const struct lh_rl_report *rl, int i);
+enum { LH__RL_COLUMNS = 15 };
+struct lh__rl_column {
+    const char *name;
+    enum lh_dimension dimension;
+    double value;
+};
+struct lh__rl_column lh__rl_column(const struct lh_rl_result *r, int i);
+/* The part of the trainer's time that grows most, in words. */
+const char *lh__rl_cause(const struct lh_rl_result *more,
+                         const struct lh_rl_result *less,
+                         struct lh_arena *arena);
+struct lh_loss lh__rl_loss(const struct lh_report *report,
+                           struct lh_arena *arena);
+/* Of all roles. */
+int64_t lh__rl_gpus(const struct lh_rl_report *rl);
 
 /* An echo without the folder of the scenario's file: "@dir@/..". */
 const char *lh__golden_hide_folder(const char *echo, const char *file,

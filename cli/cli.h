@@ -92,6 +92,7 @@ void lh__warn_of_memory(const struct lh__stages *stages,
 struct lh__baselines {
     struct lh_ctx *ctx;
     struct lh__baseline *first;
+    struct lh__near *near; /* loops */
 };
 
 struct lh__point {
@@ -101,6 +102,8 @@ struct lh__point {
     struct lh_result result;
     const struct lh_result *one_site; /* NULL: the scenario has one site */
     struct lh__baseline *baseline;
+    struct lh_rl_report *rl;            /* NULL: the scenario has no loop */
+    const struct lh_rl_report *rl_near; /* NULL: neither, or one site */
 };
 
 /* Reads and builds; the status is the point's too. */
@@ -111,6 +114,13 @@ enum lh_status lh__point_build(struct lh__point *point,
 enum lh_status lh__points_run(struct lh__point *points, int n,
                               struct lh__baselines *baselines,
                               int jobs) LH_MUST_USE;
+/* The loop of a scenario on the machine of all its sites. */
+enum lh_status lh__loop_run(struct lh_rl_report *out,
+                            const struct lh_scenario *asked,
+                            struct lh_ctx *ctx) LH_MUST_USE;
+/* A point's, where it has one, and the same with its sites side by side. */
+enum lh_status lh__loop_point(struct lh__point *point,
+                              struct lh__baselines *baselines) LH_MUST_USE;
 /* What the figures are read from. */
 struct lh_report lh__point_report(const struct lh__point *point);
 void lh__baselines_free(struct lh__baselines *baselines);
@@ -139,10 +149,6 @@ enum lh_status lh__pictures_run(struct lh__pictures *pictures,
 /* Returns the exit status. */
 int lh__pictures_write(const struct lh__pictures *pictures,
                        const struct lh_report *report, struct lh_ctx *ctx);
-/* The loop of reinforcement learning around the trainer's step. */
-enum lh_status lh__loop_run(struct lh_rl_report *out,
-                            const struct lh__stages *stages,
-                            struct lh_ctx *ctx) LH_MUST_USE;
 
 /* ---- files of goldens (golden_files.c) ----------------------------------- */
 

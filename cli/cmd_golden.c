@@ -253,18 +253,9 @@ static enum lh_status take(struct golden *g, int i)
 {
     struct lh__point *point = &g->points[i];
     struct lh_report report = lh__point_report(point);
-    const struct lh_scenario *asked = &point->stages.asked;
-    struct lh_rl_report rl;
-    enum lh_status st = LH_OK;
 
-    if (asked->rl.on) {
-        st = lh__loop_run(&rl, &point->stages, point->ctx);
-        report.rl = &rl;
-    }
-    if (st == LH_OK) {
-        st = lh_golden_make(&g->now[i], &report, asked, point->ctx);
-    }
-    return st;
+    return lh_golden_make(&g->now[i], &report, &point->stages.asked,
+                          point->ctx);
 }
 
 static void simulate(struct golden *g, struct lh__baselines *baselines)

@@ -224,7 +224,7 @@ int lh__cmd_run(int argc, char **argv)
         st = simulate(&s, &run);
     }
     if (st == LH_OK && s.stages[HERE].asked.rl.on) {
-        st = lh__loop_run(&s.rl, &s.stages[HERE], &ctx);
+        st = lh__loop_run(&s.rl, &s.stages[HERE].asked, &ctx);
     }
     if (st == LH_OK) {
         st = lh__pictures_run(&run.pictures, &run.input, &s.stages[HERE],

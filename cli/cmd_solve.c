@@ -157,6 +157,11 @@ static const char *batch_text(const struct lh__seek *seek)
         return lh_format(arena, "fixed batch per accelerator: %.4g sequences",
                          (double)batch / (double)lh__accelerators(&seek->base));
     }
+    if (seek->base.rl.on) {
+        return lh_format(arena,
+                         "fixed batch: %" PRId64 " samples a step of the loop",
+                         seek->base.rl.prompts * seek->base.rl.samples);
+    }
     if (strcmp(seek->vary.path, "training.global_batch") == 0) {
         return "no fixed batch: it is what varies";
     }

@@ -205,7 +205,8 @@ enum lh_status lh__points_run(struct lh__point *points, int n,
             point->status = point->baseline->status;
             point->one_site = &point->baseline->result;
         }
-        st = st == LH_OK ? point->status : st;
+        enum lh_status one = lh__loop_point(point, baselines);
+        st = st == LH_OK ? one : st;
     }
     return st;
 }
@@ -216,20 +217,7 @@ struct lh_report lh__point_report(const struct lh__point *point)
                               .program = &point->stages.program,
                               .topology = point->stages.topology,
                               .result = &point->result,
-                              .one_site = point->one_site};
-}
-
-/* On the machine of all sites, which is not the trainer's. */
-enum lh_status lh__loop_run(struct lh_rl_report *out,
-                            const struct lh__stages *stages, struct lh_ctx *ctx)
-{
-    struct lh_topology *topology;
-    enum lh_status st = lh_topology_build(&topology, &stages->asked, ctx);
-
-    if (st != LH_OK) {
-        return st;
-    }
-    st = lh_rl_run(out, &stages->asked, topology, ctx);
-    lh_topology_free(topology);
-    return st;
+                              .one_site = point->one_site,
+                              .rl = point->rl,
+                              .rl_near = point->rl_near};
 }

@@ -117,8 +117,8 @@ static enum lh_status add_trial(struct lh__seek *seek, struct lh_search *search,
         if (!isfinite(trial.figure)) {
             lh_error(seek->input.ctx, LH_NOWHERE,
                      "the scenario has no %s: efficiency needs several sites, "
-                     "goodput `reliability', equal loss a published figure or "
-                     "`sync.tokens_factor'",
+                     "goodput `reliability', rl.* `rl', equal loss a published "
+                     "figure or `sync.tokens_factor'",
                      search->target.figure.name);
             st = LH_BAD_INPUT;
         }

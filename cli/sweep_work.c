@@ -20,10 +20,15 @@ static enum lh_status simulate(struct lh_result *out,
     struct lh_sim_point point = {&stages->scenario, &stages->program,
                                  stages->topology};
     struct lh_trace trace;
-    enum lh_status st = stages->asked.rl.on
-                            ? lh_sim_run(&trace, &point, ctx)
-                            : lh_sim_run_here(&trace, &point, ctx);
+    enum lh_status st;
 
+    if (lh__is_async(&stages->scenario)) {
+        struct lh_async_report report;
+        return lh_async_run(&report, out, &stages->scenario, &stages->program,
+                            stages->topology, 1, ctx);
+    }
+    st = stages->asked.rl.on ? lh_sim_run(&trace, &point, ctx)
+                             : lh_sim_run_here(&trace, &point, ctx);
     if (st == LH_OK) {
         st = lh_result_make(out, &trace, &stages->program, stages->topology,
                             ctx);
@@ -104,7 +109,7 @@ static enum lh_status work_stages(struct lh_outcome *out,
 
     report.topology = stages->topology;
     if (st == LH_OK && report.rl != NULL) {
-        st = lh__loop_run(&rl, stages, ctx);
+        st = lh__loop_run(&rl, &stages->asked, ctx);
     }
     if (st == LH_OK) {
         st = lh_family_error_read(&validation, &stages->scenario, ctx);

@@ -11,7 +11,10 @@
 #include "resolve.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+
+static const double NO_LIMIT = 1e18; /* bytes/s, the most that a fibre has */
 
 /* The index of the site a key names; the first where it names none; -1: said.
  */
@@ -284,6 +287,25 @@ void lh__resolve_rl(struct lh__reader *r)
         rl->trainer_gpus = 1; /* said below */
     check_roles(r);
     check_shared(r);
+}
+
+void lh_scenario_rl_near(struct lh_scenario *out, const struct lh_scenario *s,
+                         struct lh_ctx *ctx)
+{
+    *out = *s;
+    out->sites = LH_NEW(ctx->arena, struct lh_site, s->n_sites);
+    for (int i = 0; i < s->n_sites; i++) {
+        out->sites[i] = s->sites[i];
+        out->sites[i].gateway_bytes_per_s = (double)INFINITY;
+        out->sites[i].node = NULL;
+    }
+    out->n_fibres = 0;
+    out->fibres = NULL;
+    out->layout = (struct lh_layout){.kind = LH_LAYOUT_MESH,
+                                     .length_m = 0,
+                                     .bytes_per_s = NO_LIMIT,
+                                     .transport = LH_TRANSPORT_IDEAL,
+                                     .where = s->layout.where};
 }
 
 void lh_scenario_trainer(struct lh_scenario *out, const struct lh_scenario *s,

@@ -180,6 +180,8 @@ struct lh_report {
     const struct lh_rl_report *rl; /* NULL: plain training; else all above is
                                       the trainer's step */
     const struct lh_async_report *async; /* NULL: islands agree in steps */
+    const struct lh_rl_report *rl_near; /* the loop with its sites side by
+                                      side; NULL: nobody asked, or one site */
 };
 
 /* The fullest accelerators: of the stage, and on the device of it, whose need

@@ -695,6 +695,11 @@ void lh_scenario_learner(struct lh_scenario *out, const struct lh_scenario *s,
 void lh_scenario_trainer(struct lh_scenario *out, const struct lh_scenario *s,
                          int64_t batch, int64_t window, struct lh_ctx *ctx);
 
+/* The same with its sites side by side: what goes from one to another has no
+ * way and no limit but the NICs. */
+void lh_scenario_rl_near(struct lh_scenario *out, const struct lh_scenario *s,
+                         struct lh_ctx *ctx);
+
 /* Help from the schema table. */
 enum lh_status lh_schema_explain(struct lh_text *out, const char *key,
                                  struct lh_ctx *ctx) LH_MUST_USE; /* NULL: all */

@@ -1,0 +1,2 @@
+# Of a loop `efficiency' is over the same with its sites side by side; out of reach with a reason.
+longhaul solve rl-32b-two-sites.yaml --set rl.mode=sync --set rl.steps=3 --set rl.warmup_steps=1 --vary 'fibres[0].bandwidth=1,10,100 Gbit/s' --target 'efficiency >= 0.95' 2>/dev/null && longhaul solve rl-32b-two-sites.yaml --set rl.mode=sync --set rl.steps=3 --set rl.warmup_steps=1 --vary 'fibres[0].bandwidth=1,10 Gbit/s' --target 'rl.weight_sync_exposed_s <= 1 s' 2>/dev/null || true
