@@ -119,7 +119,8 @@ static void uses_collect(struct uses *out, const struct lh_hops *hops,
 static void uses_merge(struct uses *uses)
 {
     size_t n = 0;
-    qsort(uses->list, uses->n, sizeof *uses->list, use_compare);
+    if (uses->n > 1)
+        qsort(uses->list, uses->n, sizeof *uses->list, use_compare);
     for (size_t i = 0; i < uses->n; i++) {
         if (n > 0 && uses->list[n - 1].link == uses->list[i].link)
             uses->list[n - 1].weight += uses->list[i].weight;

@@ -182,9 +182,9 @@ static void settle_shards(struct draw *d)
  * more than RANKS_MAX. */
 static void settle_experts(struct draw *d)
 {
-    if (d->expert == 0)
-        d->whole = false;
     if (d->expert == 0 || d->experts_across) {
+        d->whole = d->whole && d->tensor > 1 && d->expert > 0
+                   && d->expert * d->tensor <= 16;
         return;
     }
     d->sequence_parallel = true;
@@ -735,7 +735,7 @@ bool draw_has_portions(const struct draw *d)
     for (int i = 1; i < d->n_sites; i++)
         mixed |= d->sites[i].a100 != d->sites[0].a100;
     return d->portions && mixed && !d->ideal && !d->stages_across
-           && !d->experts_across && d->zero < 2
+           && !d->experts_across && d->exchange.mb == 0 && d->zero < 2
            && d->schedule < LH_SCHEDULE_DUALPIPE;
 }
 

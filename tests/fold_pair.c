@@ -273,8 +273,8 @@ static const char *engine_differs(struct pair *p)
         return "the fake engine fails";
     if (fake.steps != t->steps_simulated)
         return NULL;
-    double tol = lh_cycle_steps(&p->program) > 1 ? 1e-8 * t->class_end_s[0]
-                                                 : 1e-9 * t->step_time_s;
+    double tol = (lh_cycle_steps(&p->program) > 1 ? 1e-8 : 1e-9)
+                 * fmax(t->class_end_s[0], t->step_time_s);
     const double *end_s =
         t->end_s + (lh_trace_steps(t) - 1) * t->n_records; /* the last step */
     int64_t r = 0;
