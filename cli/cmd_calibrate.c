@@ -43,7 +43,7 @@ static const struct argp_option options[] = {
     {"output", 'o', "FORMAT", 0, "text (default), csv or json", 0},
     {"jobs", 'j', "N", 0, "Simulate N rows at a time (2)", 0},
     {"data", OPTION_DATA, "DIR", 0,
-     "Tables in DIR stand before the built-in ones", 0},
+     "Rows of the tables in DIR are joined to the built-in ones", 0},
     {0},
 };
 

@@ -16,6 +16,7 @@
 #include <longhaul/result.h>
 
 #include "unit.h"
+#include "whole_run.h"
 
 #define HEAD(batch)                                                            \
     "longhaul: 1\nmodel: mpt-125m\n"                                           \
@@ -30,57 +31,24 @@
 
 static const double bytes_per_s = 1e9 / 8;
 
-struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
-};
-
-static void run_it(struct run *r, const char *machine, const char *sync)
+static void run_it(struct whole_run *r, const char *machine, const char *sync)
 {
     char text[2048];
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
     snprintf(text, sizeof text, "%s%s%s%s", machine, sync ? "sync: {" : "",
              sync ? sync : "", sync ? "}\n" : "");
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "t.yaml", text, strlen(text), ".", NULL, 0, &r->ctx);
-    if (st == LH_OK)
-        st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_check(&r->program, &r->ctx);
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    if (st == LH_OK)
-        st = lh_sim_run(&r->trace, &point, &r->ctx);
-    if (st == LH_OK)
-        st = lh_result_make(&r->result, &r->trace, &r->program, r->topology,
-                            &r->ctx);
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
+    whole_run_begin(r, text, NULL, 0);
     LH_CHECK(r->result.steady);
-}
-
-static void run_end(struct run *r)
-{
-    lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
 }
 
 /* The mean of a round of `every` steps. */
 static double round_s(const char *machine, int every, const char *rest)
 {
-    struct run r;
+    struct whole_run r;
     char sync[256];
     snprintf(sync, sizeof sync, "kind: gossip, every: %d%s", every, rest);
     run_it(&r, machine, sync);
     double s = r.result.step_time_s * every;
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
@@ -91,7 +59,7 @@ struct alone {
 
 static struct alone alone(double bytes)
 {
-    struct run r;
+    struct whole_run r;
     run_it(&r, HEAD("4") SITE("a"), NULL);
     const struct lh_device *d = &r.scenario.sites[0].device;
     double n = (double)r.scenario.model.parameters;
@@ -99,7 +67,7 @@ static struct alone alone(double bytes)
                       bytes * n / (d->memory_bytes_per_s * d->memory_frac)
                           + 2 * d->kernel_gap_s,
                       n};
-    run_end(&r);
+    whole_run_end(&r);
     return a;
 }
 
@@ -196,7 +164,7 @@ static void steps_go_on_beside_it(void)
  * -------------------------------------------------------------------
  */
 
-static double bytes_of(const struct run *r, const char *link)
+static double bytes_of(const struct whole_run *r, const char *link)
 {
     for (int i = 0; i < r->result.n_links; i++) {
         /* rows of equal links bear the name of the first */
@@ -208,7 +176,7 @@ static double bytes_of(const struct run *r, const char *link)
 
 static void each_fibre_has_a_message_when_its_ends_meet(void)
 {
-    struct run r;
+    struct whole_run r;
     double n = alone(0).parameters, sum = 0;
     run_it(&r, FOUR, "kind: gossip, every: 10");
     LH_CHECK_NEAR(bytes_of(&r, "fibre a->b"), 4 * n / 30, 1e-9);
@@ -217,12 +185,12 @@ static void each_fibre_has_a_message_when_its_ends_meet(void)
             sum += r.result.links[i].bytes * (double)r.result.links[i].count;
     }
     LH_CHECK_NEAR(sum, 12 * 4 * n / 30, 1e-9);
-    run_end(&r);
+    whole_run_end(&r);
     run_it(&r, FOUR, "kind: gossip, every: 10, pairs: hypercube");
     LH_CHECK_NEAR(bytes_of(&r, "fibre a->b"), 4 * n / 20, 1e-9);
     LH_CHECK_NEAR(bytes_of(&r, "fibre a->c"), 4 * n / 20, 1e-9);
     LH_CHECK(bytes_of(&r, "fibre a->d") == 0);
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 /* Of a quarter of the weights: what is sent and what is received; and outer
@@ -241,16 +209,16 @@ static void what_is_on_its_way_counts_in_memory(void)
                  {"kind: gossip, average: outer", 8 + 4 * 4},
                  {"kind: gossip, payload_bits: 8", 2},
                  {"kind: gossip, compression: top-k, keep: 0.25", 4 + 4}};
-    struct run plain, r;
+    struct whole_run plain, r;
     run_it(&plain, eight, NULL);
     for (size_t i = 0; i < LH_COUNT(cases); i++) {
         run_it(&r, eight, cases[i].sync);
         LH_CHECK_NEAR(
             r.program.memory[0].optimizer - plain.program.memory[0].optimizer,
             cases[i].bytes * (double)r.scenario.model.parameters / 4, 1e-9);
-        run_end(&r);
+        whole_run_end(&r);
     }
-    run_end(&plain);
+    whole_run_end(&plain);
 }
 
 int main(void)

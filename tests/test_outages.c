@@ -19,11 +19,13 @@
  * tests/test_fibre.c (reroute), tests/test_sync.c (cycles without faults).
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <longhaul/result.h>
 
 #include "unit.h"
+#include "whole_run.h"
 
 #define MODEL                                                                  \
     "longhaul: 1\nmodel: mpt-125m\n"                                           \
@@ -48,42 +50,22 @@ static const char streaming[] = MODEL SITES FIBRE(
           "\n";
 
 struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
+    struct whole_run of;
     double total_s; /* of the step, or of all of the cycle */
 };
 
 static void begin(struct run *r, const char *text, const char *faults)
 {
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
-    const char *all = lh_format(r->ctx.arena, "%s%s", text, faults);
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "t.yaml", all, strlen(all), ".", NULL, 0, &r->ctx);
-    if (st == LH_OK)
-        st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    if (st == LH_OK)
-        st = lh_sim_run(&r->trace, &point, &r->ctx);
-    if (st == LH_OK)
-        st = lh_result_make(&r->result, &r->trace, &r->program, r->topology,
-                            &r->ctx);
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
-    r->total_s = r->result.step_time_s * (double)lh_cycle_steps(&r->program);
+    char all[4096];
+    snprintf(all, sizeof all, "%s%s", text, faults);
+    whole_run_begin(&r->of, all, NULL, 0);
+    r->total_s =
+        r->of.result.step_time_s * (double)lh_cycle_steps(&r->of.program);
 }
 
 static void end(struct run *r)
 {
-    lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
+    whole_run_end(&r->of);
 }
 
 /* T, of 32 sequences; and the time of all runs of ops of a task of rank 0. */
@@ -105,26 +87,27 @@ static const struct lh_op *op_at(const struct run *r, int64_t record,
                                  int32_t *class)
 {
     int32_t c = 0;
-    while (r->trace.class_first[c + 1] <= record)
+    while (r->of.trace.class_first[c + 1] <= record)
         c++;
     *class = c;
-    return &r->program.templates[r->trace.class_template[c]]
-                .ops[record - r->trace.class_first[c]];
+    return &r->of.program.templates[r->of.trace.class_template[c]]
+                .ops[record - r->of.trace.class_first[c]];
 }
 
 /* Optimiser steps made by all ranks in the step or the cycle. */
 static int64_t optimizer_steps(const struct run *r)
 {
     int64_t n = 0;
-    for (int32_t i = 0; i < lh_trace_steps(&r->trace); i++) {
-        for (int64_t k = 0; k < r->trace.n_records; k++) {
+    for (int32_t i = 0; i < lh_trace_steps(&r->of.trace); i++) {
+        for (int64_t k = 0; k < r->of.trace.n_records; k++) {
             int32_t c = 0;
             const struct lh_op *op = op_at(r, k, &c);
             if (op->task == LH_TASK_OPTIMIZER && op->kind == LH_OP_COMPUTE
-                && r->trace.start_s[i * r->trace.n_records + k] >= 0)
-                n += r->trace.class_size[c]
-                     * (r->trace.step_repeats ? 1 + r->trace.step_repeats[i]
-                                              : 1);
+                && r->of.trace.start_s[i * r->of.trace.n_records + k] >= 0)
+                n += r->of.trace.class_size[c]
+                     * (r->of.trace.step_repeats
+                            ? 1 + r->of.trace.step_repeats[i]
+                            : 1);
         }
     }
     return n;
@@ -133,16 +116,16 @@ static int64_t optimizer_steps(const struct run *r)
 /* Start and end of the k-th transfer over the fibre, counted from 0. */
 static void transfer(const struct run *r, int k, double *start_s, double *end_s)
 {
-    for (int32_t i = 0; i < lh_trace_steps(&r->trace); i++) {
-        for (int64_t m = 0; m < r->trace.class_first[1]; m++) {
-            int64_t record = i * r->trace.n_records + m;
-            int32_t g = r->trace.group[m];
-            if (g < 0 || !r->trace.group_wan[g]
-                || r->program.comms[r->trace.group_comm[g]].bytes < 1e6
-                || r->trace.start_s[record] < 0 || k-- > 0)
+    for (int32_t i = 0; i < lh_trace_steps(&r->of.trace); i++) {
+        for (int64_t m = 0; m < r->of.trace.class_first[1]; m++) {
+            int64_t record = i * r->of.trace.n_records + m;
+            int32_t g = r->of.trace.group[m];
+            if (g < 0 || !r->of.trace.group_wan[g]
+                || r->of.program.comms[r->of.trace.group_comm[g]].bytes < 1e6
+                || r->of.trace.start_s[record] < 0 || k-- > 0)
                 continue;
-            *start_s = r->trace.start_s[record];
-            *end_s = r->trace.end_s[record];
+            *start_s = r->of.trace.start_s[record];
+            *end_s = r->of.trace.end_s[record];
             return;
         }
     }
@@ -151,10 +134,10 @@ static void transfer(const struct run *r, int k, double *start_s, double *end_s)
 
 static double bytes_on(const struct run *r, const char *link)
 {
-    for (int i = 0; i < r->result.n_links; i++) {
-        if (strcmp(r->result.links[i].name, link) == 0)
-            return r->result.links[i].bytes
-                   * (double)lh_cycle_steps(&r->program);
+    for (int i = 0; i < r->of.result.n_links; i++) {
+        if (strcmp(r->of.result.links[i].name, link) == 0)
+            return r->of.result.links[i].bytes
+                   * (double)lh_cycle_steps(&r->of.program);
     }
     return NAN;
 }
@@ -167,12 +150,12 @@ static void check_delay(const char *text, const char *faults, double delay_s,
     struct run healthy, r;
     begin(&healthy, text, IN_VAIN);
     begin(&r, text, faults);
-    double bytes = bytes_a_parameter * (double)r.scenario.model.parameters;
+    double bytes = bytes_a_parameter * (double)r.of.scenario.model.parameters;
     LH_CHECK(fabs(r.total_s - healthy.total_s - delay_s) <= 1e-6);
     LH_CHECK_NEAR(bytes_on(&r, "fibre a->b"), bytes, 1e-9);
     LH_CHECK_NEAR(bytes_on(&r, "fibre b->a"), bytes, 1e-9);
     LH_CHECK(optimizer_steps(&r) == optimizer_steps(&healthy));
-    LH_CHECK(optimizer_steps(&r) == 2 * lh_cycle_steps(&r.program));
+    LH_CHECK(optimizer_steps(&r) == 2 * lh_cycle_steps(&r.of.program));
     end(&r);
     end(&healthy);
 }
@@ -206,7 +189,7 @@ static void without_faults_the_closed_forms_hold(void)
     struct run r;
     begin(&r, every_step, IN_VAIN);
     transfer(&r, 0, &start_s, &end_s);
-    double c = 4 * (double)r.scenario.model.parameters / (1e9 / 8);
+    double c = 4 * (double)r.of.scenario.model.parameters / (1e9 / 8);
     LH_CHECK(end_s - start_s > c && end_s - start_s < c + 0.01);
     /* The sum of squares of the gradients goes both ways as well. */
     LH_CHECK(r.total_s - t - (end_s - start_s) < 0.01);
@@ -274,13 +257,13 @@ static double computing_s(const char *text)
     struct run r;
     double sum_s = 0;
     begin(&r, text, IN_VAIN);
-    const struct lh_template *t = &r.program.templates[0];
+    const struct lh_template *t = &r.of.program.templates[0];
     for (int32_t o = 0; o < t->n_ops; o++) {
         if (t->ops[o].kind == LH_OP_COMPUTE)
             sum_s +=
                 t->ops[o].seconds
                 * (t->ops[o].turn > 0 ? 1.0
-                                      : (double)lh_cycle_steps(&r.program));
+                                      : (double)lh_cycle_steps(&r.of.program));
     }
     end(&r);
     return sum_s;
@@ -303,7 +286,7 @@ static void a_site_that_is_always_slow_costs_the_same(void)
     struct run healthy, r;
     begin(&healthy, diloco, "");
     begin(&r, diloco, "faults: [{rank: 1, slowdown: 1.5}]\n");
-    LH_CHECK(r.result.steady && healthy.result.steady);
+    LH_CHECK(r.of.result.steady && healthy.of.result.steady);
     LH_CHECK(fabs(r.total_s - healthy.total_s - 0.5 * computing_s(diloco))
              <= 1e-6);
     LH_CHECK(optimizer_steps(&r) == 2 * EVERY);

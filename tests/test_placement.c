@@ -11,6 +11,7 @@
 #include <longhaul/result.h>
 
 #include "unit.h"
+#include "whole_run.h"
 
 #define MODEL(batch, more)                                                     \
     "longhaul: 1\nmodel: mpt-125m\n"                                           \
@@ -24,46 +25,13 @@
 #define TWO          "sites:\n" SITE("new", "1", H100) SITE("old", "1", A100) FIBRE
 #define PROPORTIONAL "placement: {replica_batch: proportional}\n"
 
-struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
-};
-
-static void begin(struct run *r, const char *text)
+static void begin(struct whole_run *r, const char *text)
 {
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "t.yaml", text, strlen(text), ".", NULL, 0, &r->ctx);
-    if (st == LH_OK)
-        st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_check(&r->program, &r->ctx);
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    if (st == LH_OK)
-        st = lh_sim_run(&r->trace, &point, &r->ctx);
-    if (st == LH_OK)
-        st = lh_result_make(&r->result, &r->trace, &r->program, r->topology,
-                            &r->ctx);
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
-}
-
-static void end(struct run *r)
-{
-    lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
+    whole_run_begin(r, text, NULL, 0);
 }
 
 /* What a rank on a device of the program computes in a step. */
-static double computing_s(const struct run *r, int device)
+static double computing_s(const struct whole_run *r, int device)
 {
     const struct lh_template *t = &r->program.templates[device];
     double sum_s = 0;
@@ -74,7 +42,7 @@ static double computing_s(const struct run *r, int device)
 
 static double alone_s(const char *device, int micro_batches)
 {
-    struct run r;
+    struct whole_run r;
     char text[512];
     snprintf(text, sizeof text,
              "longhaul: 1\nmodel: mpt-125m\n"
@@ -84,16 +52,16 @@ static double alone_s(const char *device, int micro_batches)
              micro_batches, device);
     begin(&r, text);
     double s = r.result.step_time_s;
-    end(&r);
+    whole_run_end(&r);
     return s;
 }
 
 static double step_s(const char *text)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, text);
     double s = r.result.step_time_s;
-    end(&r);
+    whole_run_end(&r);
     return s;
 }
 
@@ -101,7 +69,7 @@ static double step_s(const char *text)
 
 static void the_faster_site_waits_for_the_slower(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") TWO);
     const struct lh_site_time *site = r.result.sites;
     double late_s = computing_s(&r, 1) - computing_s(&r, 0);
@@ -119,13 +87,13 @@ static void the_faster_site_waits_for_the_slower(void)
                   1e-12);
     LH_CHECK_NEAR((site[0].wan_s + site[1].wan_s) / 2,
                   r.result.breakdown_s[LH_WAN_COMM], 1e-12);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Of a cycle of ten, the mean step. */
 static void islands_wait_once_a_cycle(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") TWO "sync: {kind: local-sgd, every: 10}\n");
     double late_s = 0;
     for (int d = 0; d < 2; d++) {
@@ -138,12 +106,12 @@ static void islands_wait_once_a_cycle(void)
     }
     LH_CHECK(r.result.sites[0].waits_for == 1);
     LH_CHECK_NEAR(r.result.sites[0].wait_s, late_s / 10, 1e-9);
-    end(&r);
+    whole_run_end(&r);
 }
 
 static void equal_sites_wait_for_none(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("96", "") "sites:\n" SITE("a", "4", H100)
                   SITE("b", "4", H100) SITE("c", "4", H100) SITE("d", "4", H100)
                       FIBRE "sync: {kind: diloco, every: 10}\n");
@@ -151,13 +119,13 @@ static void equal_sites_wait_for_none(void)
         LH_CHECK(r.result.sites[i].waits_for == -1);
         LH_CHECK(r.result.sites[i].ranks == 4);
     }
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Two fast sites, twins, wait for the slow one, each as long. */
 static void twins_wait_alike(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("96", "") "sites:\n" SITE("a", "1", H100)
                   SITE("b", "1", A100) SITE("c", "1", H100) FIBRE);
     const struct lh_site_time *site = r.result.sites;
@@ -167,7 +135,7 @@ static void twins_wait_alike(void)
     LH_CHECK_NEAR(site[0].wait_s, site[2].wait_s, 0);
     LH_CHECK_NEAR(site[0].wait_s, computing_s(&r, 1) - computing_s(&r, 0),
                   1e-9);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* ---- batches in proportion ----------------------------------------------- */
@@ -175,7 +143,7 @@ static void twins_wait_alike(void)
 /* 64 micro-batches: no other split has a shorter slowest site. */
 static void portions_are_the_best_whole_ones(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") TWO PROPORTIONAL);
     const int64_t *m = r.program.device_batches;
     double t[2] = {alone_s(H100, 9) - alone_s(H100, 8),
@@ -187,17 +155,17 @@ static void portions_are_the_best_whole_ones(void)
     for (int k = 1; k < 64; k++)
         LH_CHECK(fmax(k * t[0], (64 - k) * t[1]) >= here_s * (1 - 1e-9));
     LH_CHECK(r.program.tokens == 64 * 2048);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Of islands a step more is the slower one's own step on its portion. */
 static void a_step_is_the_slower_ones_on_its_portion(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") TWO PROPORTIONAL);
     double slower_s = fmax(alone_s(H100, (int)r.program.device_batches[0]),
                            alone_s(A100, (int)r.program.device_batches[1]));
-    end(&r);
+    whole_run_end(&r);
 #define EVERY(n) "sync: {kind: diloco, every: " n "}\n"
     double one_s = step_s(MODEL("64", "") TWO PROPORTIONAL EVERY("1"));
     double hundred_s = step_s(MODEL("64", "") TWO PROPORTIONAL EVERY("100"));
@@ -211,14 +179,14 @@ static void a_step_is_the_slower_ones_on_its_portion(void)
 /* Three replicas on one device and one on the other: R_d m_d are all. */
 static void unequal_sites_share_all_of_the_batch(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") "sites:\n" SITE("new", "1", H100)
                   SITE("old", "3", A100) FIBRE PROPORTIONAL);
     const int64_t *m = r.program.device_batches;
     LH_REQUIRE(m != NULL);
     LH_CHECK(m[0] + 3 * m[1] == 64);
     LH_CHECK(m[0] > 16 && m[1] < 16);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Pipelines of two stages with tensor parallelism: rows within a replica are a
@@ -233,7 +201,7 @@ static void pipelines_have_portions(void)
     for (size_t i = 0; i < LH_COUNT(plans); i++) {
         static const char sites[] =
             "sites:\n" SITE("new", "4", H100) SITE("old", "8", A100) FIBRE;
-        struct run equal, r;
+        struct whole_run equal, r;
         char text[2048];
         int n = snprintf(text, sizeof text,
                          "longhaul: 1\nmodel: mpt-125m\n"
@@ -247,17 +215,17 @@ static void pipelines_have_portions(void)
         LH_REQUIRE(m != NULL);
         LH_CHECK(m[0] + 2 * m[1] == 72 && m[0] > m[1]);
         LH_CHECK(r.result.bound.compute_s < equal.result.bound.compute_s);
-        end(&equal);
-        end(&r);
+        whole_run_end(&equal);
+        whole_run_end(&r);
     }
 }
 
 static void without_proportion_all_are_alike(void)
 {
-    struct run r;
+    struct whole_run r;
     begin(&r, MODEL("64", "") TWO);
     LH_CHECK(r.program.device_batches == NULL);
-    end(&r);
+    whole_run_end(&r);
 }
 
 int main(void)

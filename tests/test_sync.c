@@ -15,6 +15,7 @@
 #include <longhaul/result.h>
 
 #include "unit.h"
+#include "whole_run.h"
 
 /* One accelerator a site: no traffic but that between islands. */
 #define MODEL                                                                  \
@@ -31,87 +32,48 @@
     "training: {global_batch: 4, sequence_length: 2048, stack: cuda-graphs}\n" \
     "sites: [{name: a, gpus: 1, device: h100-sxm, fabric: switch}]\n"
 
-struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
-};
-
-static void run_it(struct run *r, const char *text,
-                   const struct lh_setting *settings, int n)
-{
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "t.yaml", text, strlen(text), ".", settings, n, &r->ctx);
-    if (st == LH_OK)
-        st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_check(&r->program, &r->ctx);
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    if (st == LH_OK)
-        st = lh_sim_run(&r->trace, &point, &r->ctx);
-    if (st == LH_OK)
-        st = lh_result_make(&r->result, &r->trace, &r->program, r->topology,
-                            &r->ctx);
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
-}
-
-static void run_end(struct run *r)
-{
-    lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
-}
-
 /* Of a cycle of `every` steps, sync: {kind, every, rest}. */
 static double cycle_s(const char *text, const char *kind, int every,
                       const char *rest)
 {
-    struct run r;
+    struct whole_run r;
     char sync[512];
     snprintf(sync, sizeof sync, "%ssync: {kind: %s, every: %d%s}\n", text, kind,
              every, rest);
-    run_it(&r, sync, NULL, 0);
+    whole_run_begin(&r, sync, NULL, 0);
     double step_s = r.result.step_time_s;
     LH_CHECK(r.result.steady || r.result.from_rest);
-    run_end(&r);
+    whole_run_end(&r);
     return step_s * every;
 }
 
 static double step_s(const char *text)
 {
-    struct run r;
-    run_it(&r, text, NULL, 0);
+    struct whole_run r;
+    whole_run_begin(&r, text, NULL, 0);
     double s = r.result.step_time_s;
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
 static double parameters(void)
 {
-    struct run r;
-    run_it(&r, ALONE, NULL, 0);
+    struct whole_run r;
+    whole_run_begin(&r, ALONE, NULL, 0);
     double n = (double)r.scenario.model.parameters;
-    run_end(&r);
+    whole_run_end(&r);
     return n;
 }
 
 /* What bytes take through the memory of an H100, with gaps. */
 static double memory_s(double bytes, int kernels)
 {
-    struct run r;
-    run_it(&r, ALONE, NULL, 0);
+    struct whole_run r;
+    whole_run_begin(&r, ALONE, NULL, 0);
     const struct lh_device *d = &r.scenario.sites[0].device;
     double s = bytes / (d->memory_bytes_per_s * d->memory_frac)
                + kernels * d->kernel_gap_s;
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
@@ -143,13 +105,13 @@ static void steps_that_repeat_are_left_out_exactly(void)
     for (size_t i = 1; i < LH_COUNT(every); i++)
         LH_CHECK_NEAR(cycle_s(thin, "diloco", every[i], ""),
                       every[i] * alone_s + outer_s, 1e-10);
-    struct run r;
-    run_it(&r,
-           "longhaul: 1\nmodel: mpt-125m\nsync: {kind: diloco, every: "
-           "5000}\n" PAIR("h100-sxm") FIBRE("1"),
-           NULL, 0);
+    struct whole_run r;
+    whole_run_begin(&r,
+                    "longhaul: 1\nmodel: mpt-125m\nsync: {kind: diloco, every: "
+                    "5000}\n" PAIR("h100-sxm") FIBRE("1"),
+                    NULL, 0);
     LH_CHECK(r.result.steps_simulated < 20);
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 static void the_mean_of_weights_needs_no_outer_state(void)
@@ -257,10 +219,10 @@ static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
             "10") "sync: {kind: streaming-diloco, every: 20, fragments: 3, "
                   "payload_bits: 8}\n";
     for (int zero = 0; zero < 4; zero++) {
-        struct run r;
+        struct whole_run r;
         char value[2] = {(char)('0' + zero), 0};
         struct lh_setting settings[] = {{"plan.zero", value}};
-        run_it(&r, four, settings, 1);
+        whole_run_begin(&r, four, settings, 1);
         double bytes = 0;
         for (int i = 0; i < r.result.n_links; i++) {
             if (r.result.links[i].kind == LH_LINK_WAN)
@@ -269,11 +231,11 @@ static void bytes_on_the_fibre_are_the_payload_once_a_cycle(void)
         }
         LH_CHECK_NEAR(bytes, 2 * (double)r.scenario.model.parameters / 20,
                       1e-12);
-        run_end(&r);
+        whole_run_end(&r);
     }
 }
 
-static double bytes_of(const struct run *r, const char *link)
+static double bytes_of(const struct whole_run *r, const char *link)
 {
     for (int i = 0; i < r->result.n_links; i++) {
         if (strcmp(r->result.links[i].name, link) == 0)
@@ -287,23 +249,23 @@ static double bytes_of(const struct run *r, const char *link)
  * gradients, 4 N, and the cycle the other half of its merged weights, N. */
 static void an_island_may_be_a_campus(void)
 {
-    struct run r;
+    struct whole_run r;
     double n = parameters();
-    run_it(&r,
-           "longhaul: 1\nmodel: mpt-125m\n"
-           "training: {global_batch: 16, sequence_length: 2048}\n"
-           "sites:\n  - {name: a, gpus: 1, device: h100-sxm}\n"
-           "  - {name: b, gpus: 1, device: h100-sxm}\n"
-           "  - {name: c, gpus: 1, device: h100-sxm}\n"
-           "  - {name: d, gpus: 1, device: h100-sxm}\n"
-           "fibres:\n  - {between: [a, b], length: 1 km}\n"
-           "  - {between: [b, c], length: 1000 km}\n"
-           "  - {between: [c, d], length: 1 km}\n"
-           "sync: {kind: diloco, every: 10, island: 2}\n",
-           NULL, 0);
+    whole_run_begin(&r,
+                    "longhaul: 1\nmodel: mpt-125m\n"
+                    "training: {global_batch: 16, sequence_length: 2048}\n"
+                    "sites:\n  - {name: a, gpus: 1, device: h100-sxm}\n"
+                    "  - {name: b, gpus: 1, device: h100-sxm}\n"
+                    "  - {name: c, gpus: 1, device: h100-sxm}\n"
+                    "  - {name: d, gpus: 1, device: h100-sxm}\n"
+                    "fibres:\n  - {between: [a, b], length: 1 km}\n"
+                    "  - {between: [b, c], length: 1000 km}\n"
+                    "  - {between: [c, d], length: 1 km}\n"
+                    "sync: {kind: diloco, every: 10, island: 2}\n",
+                    NULL, 0);
     LH_CHECK_NEAR(bytes_of(&r, "fibre b->c"), 4 * n / 10, 1e-9);
     LH_CHECK_NEAR(bytes_of(&r, "fibre a->b"), 4 * n + (2 * n + n) / 10, 1e-9);
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 /* One number of a hundred: with its place, or two factors summed in a ring. */
@@ -320,13 +282,13 @@ static void what_is_compressed_takes_its_bytes(void)
     double n = parameters();
     for (size_t i = 0; i < LH_COUNT(cases); i++) {
         char rest[1024];
-        struct run r;
+        struct whole_run r;
         snprintf(rest, sizeof rest, "%ssync: {kind: local-sgd, every: 1, %s}\n",
                  thin, cases[i].sync);
-        run_it(&r, rest, NULL, 0);
+        whole_run_begin(&r, rest, NULL, 0);
         LH_CHECK_NEAR(r.result.links[0].bytes, cases[i].bytes * n, 1e-9);
         LH_CHECK(r.result.links[0].kind == LH_LINK_WAN);
-        run_end(&r);
+        whole_run_end(&r);
     }
     double all_s = cycle_s(thin, "local-sgd", 1, ", compression: low-rank");
     double half_s =
@@ -351,16 +313,16 @@ static void outer_state_counts_in_memory(void)
                  {"diloco", "true", 4},
                  {"local-sgd", "false", 4}};
     for (size_t i = 0; i < LH_COUNT(cases); i++) {
-        struct run plain, r;
+        struct whole_run plain, r;
         struct lh_setting settings[] = {{"sync.kind", cases[i].kind},
                                         {"sync.on_host", cases[i].on_host}};
-        run_it(&plain, four, NULL, 0);
-        run_it(&r, four, settings, i < 2 ? 2 : 1);
+        whole_run_begin(&plain, four, NULL, 0);
+        whole_run_begin(&r, four, settings, i < 2 ? 2 : 1);
         LH_CHECK_NEAR(
             r.program.memory[0].optimizer - plain.program.memory[0].optimizer,
             cases[i].bytes * (double)r.scenario.model.parameters / 4, 1e-9);
-        run_end(&plain);
-        run_end(&r);
+        whole_run_end(&plain);
+        whole_run_end(&r);
     }
 }
 
