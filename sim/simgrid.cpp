@@ -368,9 +368,9 @@ int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow)
             state->starting = flow;
             state->starting_factor = f.factor;
             f.comm->vetoable_start();
-            flow_lay(flow);
             f.action = &state->model->get_started_action_set()->back();
-            f.action->ref();
+            f.action->ref(); /* until what it left has been asked for */
+            flow_lay(flow);
             state->starting = nullptr;
             return id;
         },
