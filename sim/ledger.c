@@ -46,6 +46,7 @@ struct lh__ledger {
     struct entry **entries;       /* a pool; an entry never moves */
     size_t n_entries, entry_capacity;
     int64_t free_entry; /* -1: none */
+    double stop_s;
     enum lh_status st;
 };
 
@@ -220,7 +221,13 @@ static enum lh_status ledger_run(void *self)
 
 static void ledger_stop(void *self)
 {
-    const struct lh__ledger *l = self;
+    struct lh__ledger *l = self;
+    for (size_t i = 0; isinf(l->stop_s) && i < l->n_entries; i++) {
+        const struct entry *e = l->entries[i];
+        if (e->next_free == e->id)
+            l->sums[e->channel].moved += e->bytes - ledger_left(l, e->id);
+    }
+    l->stop_s = fmin(l->stop_s, now_of(l));
     l->engine->stop(l->engine->self);
 }
 
@@ -235,6 +242,7 @@ void lh__ledger_open(struct lh_engine *out, struct lh__ledger **ledger,
     l->wiring = wiring;
     l->ctx = ctx;
     l->free_entry = -1;
+    l->stop_s = (double)INFINITY;
     l->sums = LH_NEW(arena, struct lh__ledger_sum, wiring->n_channels);
     l->moved = LH_NEW(arena, double, wiring->n_channels);
     l->least_s_per_byte = LH_NEW(arena, double, wiring->n_channels);
@@ -261,6 +269,11 @@ struct lh__ledger_sum lh__ledger_sum(const struct lh__ledger *ledger,
                                      lh_channel channel)
 {
     return ledger->sums[channel];
+}
+
+double lh__ledger_stop_s(const struct lh__ledger *ledger)
+{
+    return ledger->stop_s;
 }
 
 enum lh_status lh__ledger_close(struct lh__ledger *l)

@@ -26,12 +26,16 @@ void lh__ledger_open(struct lh_engine *out, struct lh__ledger **ledger,
                      const struct lh_engine *engine,
                      const struct lh__wiring *wiring, struct lh_ctx *ctx);
 
-/* Bytes at weight 1, of all flows of a channel so far. */
+/* Bytes at weight 1, of all flows of a channel so far.  moved: of flows that
+ * were in flight when the engine was stopped, and have not been told of. */
 struct lh__ledger_sum {
-    double sent, arrived, cancelled;
+    double sent, arrived, cancelled, moved;
 };
 struct lh__ledger_sum lh__ledger_sum(const struct lh__ledger *ledger,
                                      lh_channel channel);
+
+/* When the engine was stopped first; INFINITY: was not. */
+double lh__ledger_stop_s(const struct lh__ledger *ledger);
 
 /* When the engine has run.  LH_FAILED, with the flow or the link: a flow ended
  * before its bytes were through, or sooner than its links allow; a link carried
