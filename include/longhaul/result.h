@@ -96,12 +96,13 @@ struct lh_rl_report {
     double weight_bytes;                /* of all weights */
     double push_bytes;                  /* of a push, one copy */
     double gather_s, switch_s;
-    double trainer_nic_frac;            /* of its NICs, that the step beside a
-                                           push takes, on average */
+    double train_extra, push_extra;     /* as lh_rl_input's */
     double *wan_bytes;                  /* [rl.n_fleets] of a push over each
                                            fibre of the way to an entry */
     int *relay;                         /* [rl.n_fleets] the entry that hands
                                            weights on to it; -1: the trainer */
+    double *copies, *flows;             /* [rl.n_fleets] of a push to an entry,
+                                           and NICs that it leaves by */
     int n_fibres;
     struct lh_rl_fibre *fibres;         /* that pushes cross */
     struct lh_rl_spans spans;
@@ -123,6 +124,11 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
                                const struct lh_topology *topology,
                                double state_bytes, struct lh_ctx *ctx)
     LH_MUST_USE;
+/* What a step of the trainer (the point) and a push lose beside each other:
+ * sets train_extra and push_extra, once the fleets' push is set. */
+enum lh_status lh_rl_beside(struct lh_rl_report *out,
+                            const struct lh_sim_point *step,
+                            struct lh_ctx *ctx) LH_MUST_USE;
 /* What fibres carried in a loop that has run. */
 void lh_rl_push_count(struct lh_rl_report *report);
 /* Do replicas have room for a sample?  Without simulating. */
