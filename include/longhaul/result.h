@@ -325,12 +325,18 @@ const char *lh_figure_text(const struct lh_figure *figure, double value,
 struct lh_target {
     struct lh_figure figure;
     bool at_least;               /* >=, else <= */
+    bool extreme;                /* no bound: the largest (at_least), or the
+                                    smallest, that there is */
     double bound;
-    const char *text;            /* "efficiency >= 0.95" */
+    const char *text;            /* "efficiency >= 0.95", "largest mfu" */
 };
 /* "FIGURE >= VALUE", "FIGURE <= VALUE" */
 enum lh_status lh_target_read(struct lh_target *out, const char *text,
                               struct lh_ctx *ctx) LH_MUST_USE;
+/* The largest or smallest of a figure; option: that names it, for messages. */
+enum lh_status lh_extreme_read(struct lh_target *out, const char *figure,
+                               bool largest, const char *option,
+                               struct lh_ctx *ctx) LH_MUST_USE;
 bool lh_target_reached(const struct lh_target *target, double value);
 
 /* ---- why one step is longer than another ---------------------------------- */
@@ -390,18 +396,36 @@ void lh_search_add(struct lh_search *search, const struct lh_trial *trial);
 void lh_search_solution(struct lh_solution *out,
                         const struct lh_search *search);
 
+/* ---- the value with which a figure is best --------------------------------- */
+
+/* Of an extreme target.  Figures within 1e-9 are equal. */
+struct lh_extreme {
+    struct lh_trial best;        /* of equals the lowest value */
+    int n_ties;                  /* others with the same figure */
+    double *ties;                /* [n_ties] going up */
+    bool has_effect;
+    bool at_end;                 /* nothing was tried beyond */
+    bool one_peak;
+    struct lh_trial other;       /* the next best peak, if not */
+};
+void lh_extreme_make(struct lh_extreme *out, const struct lh_search *search);
+
 /* What `solve` found, for its writers. */
 struct lh_solve_report {
     const struct lh_search *search;
     const struct lh_solution *solution;
     const struct lh_scenario *scenario;
     const char *batch;           /* what is fixed, in words */
+    const struct lh_extreme *extreme; /* of an extreme target: in place of the
+                                    solution */
 };
 struct lh_solve_output {
     const char *name;
     void (*write)(struct lh_text *out, const struct lh_solve_report *report);
 };
 const struct lh_solve_output *lh_solve_output_at(int i); /* NULL: no more */
+/* The same for an extreme target. */
+const struct lh_solve_output *lh_extreme_output_at(int i);
 
 /* ---- scenarios side by side ------------------------------------------------ */
 

@@ -184,7 +184,7 @@ void lh__account(struct lh__loop *l)
     out->trainer.switch_s /= steps;
     out->trainer.wait_s /= steps;
     account_replicas(l, window_s);
-    out->push_cost_s = l->push_cost_s / steps;
+    out->push_cost_s = fmax(0, l->push_cost_s / steps);
     out->weight_sync_exposed_s = l->exposed_s / steps;
     out->weight_sync_s =
         out->pushes > 0 ? l->push_sum_s / (double)out->pushes : 0;
