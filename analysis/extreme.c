@@ -12,11 +12,27 @@
  *                  what is left, on a figure with one peak)
  *
  * A figure with several peaks over what was tried is said to be so: the answer
- * is then the best of what was tried.  Figures within 1e-9 of each other are
- * equal.
+ * is then the best of what was tried.  Figures that differ by less than 1e-9 of
+ * the largest are equal.
  * Place in the pipeline: beside search.c.
  */
 #include "search.h"
+
+#include <math.h>
+
+/* -1, 0, 1: a is worse, as good, better than b.  Equal is what differs by less
+ * than 1e-9 of the largest of all. */
+static int compare(const struct lh_search *s, double a, double b)
+{
+    double largest = 0;
+
+    for (int i = lh__search_usable(s, 0, 1); i >= 0;
+         i = lh__search_usable(s, i + 1, 1))
+        largest = fmax(largest, fabs(s->trials[i].figure));
+    if (fabs(a - b) <= 1e-9 * largest)
+        return 0;
+    return (a > b) == s->target.at_least ? 1 : -1;
+}
 
 /* Of equals the lowest; -1: all were refused. */
 static int best_of(const struct lh_search *s)
@@ -24,8 +40,7 @@ static int best_of(const struct lh_search *s)
     int best = lh__search_usable(s, 0, 1);
 
     for (int i = best; i >= 0; i = lh__search_usable(s, i + 1, 1))
-        if (lh__search_compare(s, s->trials[i].figure, s->trials[best].figure)
-            > 0)
+        if (compare(s, s->trials[i].figure, s->trials[best].figure) > 0)
             best = i;
     return best;
 }
@@ -82,18 +97,12 @@ static bool is_peak(const struct lh_search *s, int i)
 
     do {
         after = lh__search_usable(s, after + 1, 1);
-    } while (
-        after >= 0
-        && lh__search_compare(s, s->trials[after].figure, s->trials[i].figure)
-               == 0);
+    } while (after >= 0
+             && compare(s, s->trials[after].figure, s->trials[i].figure) == 0);
     return (before < 0
-            || lh__search_compare(s, s->trials[i].figure,
-                                  s->trials[before].figure)
-                   > 0)
+            || compare(s, s->trials[i].figure, s->trials[before].figure) > 0)
            && (after < 0
-               || lh__search_compare(s, s->trials[i].figure,
-                                     s->trials[after].figure)
-                      > 0);
+               || compare(s, s->trials[i].figure, s->trials[after].figure) > 0);
 }
 
 static void find_ties(struct lh_extreme *out, const struct lh_search *s,
@@ -102,9 +111,7 @@ static void find_ties(struct lh_extreme *out, const struct lh_search *s,
     out->ties = LH_NEW(s->arena, double, s->n_trials);
     for (int i = best; i >= 0; i = lh__search_usable(s, i + 1, 1)) {
         if (i != best
-            && lh__search_compare(s, s->trials[i].figure,
-                                  s->trials[best].figure)
-                   == 0)
+            && compare(s, s->trials[i].figure, s->trials[best].figure) == 0)
             out->ties[out->n_ties++] = s->trials[i].value;
     }
 }
@@ -115,14 +122,12 @@ static void find_peaks(struct lh_extreme *out, const struct lh_search *s,
     out->one_peak = true;
     for (int i = lh__search_usable(s, 0, 1); i >= 0;
          i = lh__search_usable(s, i + 1, 1)) {
-        int way =
-            lh__search_compare(s, s->trials[i].figure, s->trials[best].figure);
+        int way = compare(s, s->trials[i].figure, s->trials[best].figure);
         out->has_effect |= way != 0;
         if (i == best || !is_peak(s, i))
             continue;
         if (out->one_peak
-            || lh__search_compare(s, s->trials[i].figure, out->other.figure)
-                   > 0)
+            || compare(s, s->trials[i].figure, out->other.figure) > 0)
             out->other = s->trials[i];
         out->one_peak = false;
     }

@@ -99,7 +99,7 @@ static bool usable(const struct lh_trial *trial)
 }
 
 /* -1, 0, 1: a is worse, as good, better than b. */
-int lh__search_compare(const struct lh_search *s, double a, double b)
+static int compare(const struct lh_search *s, double a, double b)
 {
     double slack = 1e-9 * fmax(fabs(a), fabs(b));
 
@@ -135,8 +135,7 @@ static void find_order(const struct lh_search *s, struct lh_solution *out)
     out->monotone = true;
     out->has_effect = false;
     for (int i = last; i >= 0; i = lh__search_usable(s, i + 1, 1)) {
-        int way =
-            lh__search_compare(s, s->trials[i].figure, s->trials[last].figure);
+        int way = compare(s, s->trials[i].figure, s->trials[last].figure);
         out->has_effect |= way != 0;
         if ((out->smallest && way < 0) || (!out->smallest && way > 0)) {
             out->monotone = false;
@@ -170,8 +169,7 @@ static int best_trial(const struct lh_search *s, bool smallest)
     int best = lh__search_usable(s, 0, 1);
 
     for (int i = best; i >= 0; i = lh__search_usable(s, i + 1, 1)) {
-        int way =
-            lh__search_compare(s, s->trials[i].figure, s->trials[best].figure);
+        int way = compare(s, s->trials[i].figure, s->trials[best].figure);
         if (way > 0 || (way == 0 && smallest))
             best = i;
     }
@@ -188,8 +186,7 @@ void lh_search_solution(struct lh_solution *out, const struct lh_search *s)
     if (first < 0)
         return;
     out->smallest =
-        lh__search_compare(s, s->trials[last].figure, s->trials[first].figure)
-        >= 0;
+        compare(s, s->trials[last].figure, s->trials[first].figure) >= 0;
     find_order(s, out);
     best = best_trial(s, out->smallest);
     out->best = s->trials[best];

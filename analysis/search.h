@@ -13,8 +13,6 @@ double lh__search_between(const struct lh_search *s, double a, double b, int k,
                           int m);
 /* As near as the answer shall be? */
 bool lh__search_is_narrow(const struct lh_search *s, double a, double b);
-/* -1, 0, 1: a is worse, as good, better than b. */
-int lh__search_compare(const struct lh_search *s, double a, double b);
 /* The next usable trial from i on, in steps of d; -1: none. */
 int lh__search_usable(const struct lh_search *s, int i, int d);
 bool lh__search_is_tried(const struct lh_search *s, double value);

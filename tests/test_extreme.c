@@ -142,6 +142,21 @@ static void says_that_it_has_several_peaks(void)
     lh_ctx_end(&f.ctx);
 }
 
+/* Rounding of what is nothing. */
+static double hardly_waits(double x)
+{
+    return x <= 16 ? 1e-17 * (x - 12) : 1;
+}
+
+static void takes_rounding_for_equal(void)
+{
+    struct fixture f;
+    extreme(&f, "sites[0].gpus=8..24:+4", false, hardly_waits);
+    LH_CHECK(f.found.best.value == 8 && f.found.n_ties == 2);
+    LH_CHECK(f.found.one_peak);
+    lh_ctx_end(&f.ctx);
+}
+
 static double refused_above_20(double x)
 {
     return x > 20 ? (double)NAN : x;
@@ -185,6 +200,7 @@ int main(void)
         {"narrows a range", narrows_a_range},
         {"says where it ends", says_where_it_ends},
         {"says that it has several peaks", says_that_it_has_several_peaks},
+        {"takes rounding for equal", takes_rounding_for_equal},
         {"leaves out what is refused", leaves_out_what_is_refused},
         {"refuses unknown figures", refuses_unknown_figures},
     };

@@ -398,7 +398,8 @@ void lh_search_solution(struct lh_solution *out,
 
 /* ---- the value with which a figure is best --------------------------------- */
 
-/* Of an extreme target.  Figures within 1e-9 are equal. */
+/* Of an extreme target.  Figures that differ by less than 1e-9 of the largest
+ * are equal. */
 struct lh_extreme {
     struct lh_trial best;        /* of equals the lowest value */
     int n_ties;                  /* others with the same figure */
