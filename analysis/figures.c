@@ -255,6 +255,24 @@ enum lh_status lh_target_read(struct lh_target *out, const char *text,
     return st;
 }
 
+enum lh_status lh_extreme_read(struct lh_target *out, const char *figure,
+                               bool largest, const char *option,
+                               struct lh_ctx *ctx)
+{
+    struct lh_where where = {lh_format(ctx->arena, "%s %s", option, figure), 0,
+                             0};
+    enum lh_status st;
+
+    *out = (struct lh_target){.at_least = largest,
+                              .extreme = true,
+                              .bound = largest ? (double)INFINITY
+                                               : -(double)INFINITY};
+    st = find_figure(&out->figure, figure, where, ctx);
+    out->text = lh_format(ctx->arena, "%s %s", largest ? "largest" : "smallest",
+                          figure);
+    return st;
+}
+
 bool lh_target_reached(const struct lh_target *target, double value)
 {
     return target->at_least ? value >= target->bound : value <= target->bound;

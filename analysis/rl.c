@@ -19,7 +19,7 @@
  *   uneven             rl.deal samples: training takes as long as the replica
  *                      that has most tokens (pack.c); log-probabilities do not
  *
- * Leaves out: the exchange of gradients beside pushes.
+ * Leaves out: that other batches share links with pushes to another extent.
  */
 #include <longhaul/result.h>
 
@@ -29,7 +29,6 @@
 struct shape {
     int64_t batch;
     double step_s, forward_frac;
-    double nic_frac; /* use of the busiest NIC */
 };
 
 struct trainer {
@@ -94,16 +93,11 @@ void lh_rl_trainer(struct lh_scenario *out, const struct lh_scenario *s,
 /* ---- the trainer's step ----------------------------------------------------
  */
 
-static double nic_frac(const struct lh_trace *trace,
-                       const struct lh_topology *topology)
+static void pass_on(const struct trainer *t, const struct lh_ctx *ctx)
 {
-    double most = 0;
-
-    for (int32_t i = 0; i < trace->n_links; i++)
-        if (lh_topology_link_facts(topology, trace->link_first[i]).kind
-            == LH_LINK_NIC)
-            most = fmax(most, trace->link_bytes[i] / trace->link_capacity[i]);
-    return trace->step_time_s > 0 ? fmin(1, most / trace->step_time_s) : 0;
+    for (int i = 0; i < lh_diag_total(ctx); i++)
+        lh_error(t->ctx, lh_diag_at(ctx, i)->where, "%s",
+                 lh_diag_at(ctx, i)->text);
 }
 
 /* In a context of its own, which a program of many micro-batches would fill. */
@@ -125,11 +119,30 @@ static enum lh_status simulate(struct shape *out, const struct trainer *t)
     if (st == LH_OK) {
         out->step_s = trace.step_time_s;
         out->forward_frac = program.model_flops / 3.0 / program.hardware_flops;
-        out->nic_frac = nic_frac(&trace, t->topology);
     }
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&ctx); i++)
-        lh_error(t->ctx, lh_diag_at(&ctx, i)->where, "%s",
-                 lh_diag_at(&ctx, i)->text);
+    if (st != LH_OK)
+        pass_on(t, &ctx);
+    lh_ctx_end(&ctx);
+    return st;
+}
+
+/* The same beside a push. */
+static enum lh_status beside(struct lh_rl_report *out, const struct trainer *t,
+                             int64_t batch)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_program program;
+    struct lh_sim_point point = {&s, &program, t->topology};
+    enum lh_status st;
+
+    ctx.data_dir = t->ctx->data_dir;
+    lh_scenario_trainer(&s, t->asked, batch, t->window, &ctx);
+    st = lh_program_build(&program, &s, &ctx);
+    if (st == LH_OK)
+        st = lh_rl_beside(out, &point, &ctx);
+    if (st != LH_OK)
+        pass_on(t, &ctx);
     lh_ctx_end(&ctx);
     return st;
 }
@@ -152,12 +165,18 @@ static enum lh_status simulated(struct shape *out, struct trainer *t,
     return st;
 }
 
+/* Micro-batches of a replica from which on each more takes the same time. */
+static int64_t few_of(const struct lh_scenario *s)
+{
+    return s->plan.data * s->training.micro_batch * s->plan.pipeline;
+}
+
 /* Of any batch: from some micro-batches on, each more takes the same time. */
 static enum lh_status step_of(struct shape *out, struct trainer *t,
                               int64_t batch)
 {
     const struct lh_scenario *s = t->asked;
-    int64_t few = s->plan.data * s->training.micro_batch * s->plan.pipeline;
+    int64_t few = few_of(s);
     struct shape less, more;
     enum lh_status st;
 
@@ -379,15 +398,14 @@ static enum lh_status prepare(struct lh_rl_report *out, struct trainer *t,
         return st;
     }
     st = lh_program_build(&program, &step, ctx);
-    if (st == LH_OK && trains_beside_pushes(&s->rl)) {
-        struct shape expected = {0};
-        st = step_of(&expected, t, step.training.global_batch);
-        out->trainer_nic_frac = expected.nic_frac;
-    }
     if (st == LH_OK)
         st = engines_make(out, s, topology, ctx);
     if (st == LH_OK)
         st = lh_rl_push_make(out, s, topology, state_bytes(&program), ctx);
+    if (st == LH_OK && trains_beside_pushes(&s->rl)) {
+        int64_t batch = step.training.global_batch, most = 2 * few_of(s);
+        st = beside(out, t, batch < most ? batch : most);
+    }
     return st;
 }
 
@@ -428,6 +446,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
             .spans = &out->spans,
             .gather_s = out->gather_s,
             .switch_s = out->switch_s + between_s(s),
+            .train_extra = out->train_extra,
+            .push_extra = out->push_extra,
             .train = train,
             .self = &trainer,
         };

@@ -6,8 +6,7 @@
  *
  *   P       what travels: parameters x 2 (fp8: 1; delta: 2 x fraction)
  *   gather  tensors x seconds each (data/engines.csv), the trainer stands still
- *   leave   NICs of n accelerators, n = min(sender's, the entry's), less what
- *           the trainer's step takes of the busiest of its own, on average
+ *   leave   NICs of n accelerators, n = min(sender's, the entry's)
  *   fibre   what sites share (rl_share.c), at most n x the transport's cap of
  *           one path
  *   arrive  NICs of one replica; relay: and on to the next at the same rate
@@ -26,8 +25,9 @@
  * back needs W: from another one (relay) or as the entry gets its own (direct).
  * Sources: reference 07c (checkpoint-engine: broadcast bucket by bucket, bound
  * by copy and load); relay: one node of a site passes on (PRIME-RL, SHARDCAST).
- * Leaves out: what a push costs the trainer's step, the generators' own traffic
- * over the same NICs, and links between NIC and gateway.
+ * The trainer stands still; what both lose where it does not: rl_beside.c.
+ * Leaves out: the generators' own traffic over the same NICs, and links between
+ * NIC and gateway.
  */
 #include "rl_share.h"
 
@@ -142,9 +142,8 @@ static struct lh__hop hop_of(const struct lh_rl_report *report,
     if (rl->route == LH_ROUTE_DIRECT)
         hop.copies = (double)f->gpus / replica_gpus(f);
     hop.flows = fmin(gpus, (double)f->gpus);
-    double left = from ? 1 : 1 - report->trainer_nic_frac;
-    hop.leave = left * nics(s, site, hop.flows) / hop.copies;
-    hop.sender = left * nics(s, site, gpus);
+    hop.leave = nics(s, site, hop.flows) / hop.copies;
+    hop.sender = nics(s, site, gpus);
     hop.arrive = nics(s, f->site, replica_gpus(f));
     return hop;
 }
@@ -201,6 +200,9 @@ static struct lh_rl_push push_of(const struct lh_rl_report *report,
         .transfer_s = piped_s(&pipe, report->push_bytes, bucket),
         .load_s = waits ? 0 : report->push_bytes / load,
         .join_s = fetch_s + report->weight_bytes / load,
+        .bytes = hops[fleet].copies * report->push_bytes,
+        .to_each = rl->route == LH_ROUTE_DIRECT,
+        .join_bytes = report->weight_bytes,
     };
 }
 
@@ -228,6 +230,8 @@ static enum lh_status apart_make(struct lh_rl_report *out,
     for (int i = 0; i < n; i++) {
         hops[i] = hop_of(out, t, i);
         out->relay[i] = hops[i].relay;
+        out->copies[i] = hops[i].copies;
+        out->flows[i] = hops[i].flows;
         if (hops[i].path.crosses_wan)
             out->wan_bytes[i] = hops[i].copies * out->push_bytes;
     }
@@ -253,6 +257,8 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
     out->gather_s = lh_rl_tensors(&s->model, rl->push_fp8) * engine->gather_s;
     out->wan_bytes = LH_NEW(ctx->arena, double, rl->n_fleets);
     out->relay = LH_NEW(ctx->arena, int, rl->n_fleets);
+    out->copies = LH_NEW(ctx->arena, double, rl->n_fleets);
+    out->flows = LH_NEW(ctx->arena, double, rl->n_fleets);
     for (int i = 0; i < rl->n_fleets; i++)
         out->relay[i] = -1;
     if (rl->mode != LH_RL_CO_LOCATED)

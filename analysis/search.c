@@ -24,7 +24,7 @@
  * end of the last run of values, seen from the better end, that all reach the
  * target. Place in the pipeline: beside lh_result_make().
  */
-#include <longhaul/result.h>
+#include "search.h"
 
 #include <math.h>
 #include <string.h>
@@ -69,8 +69,8 @@ static double readable(const struct lh_search *s, double value)
 }
 
 /* k / m of the way from a to b. */
-static double between(const struct lh_search *s, double a, double b, int k,
-                      int m)
+double lh__search_between(const struct lh_search *s, double a, double b, int k,
+                          int m)
 {
     double x;
 
@@ -82,7 +82,7 @@ static double between(const struct lh_search *s, double a, double b, int k,
     return s->vary.range.whole ? round(x) : readable(s, x);
 }
 
-static bool is_narrow(const struct lh_search *s, double a, double b)
+bool lh__search_is_narrow(const struct lh_search *s, double a, double b)
 {
     if (!s->vary.span)
         return index_of(s, b) - index_of(s, a) <= 1;
@@ -121,7 +121,7 @@ void lh_search_add(struct lh_search *s, const struct lh_trial *trial)
 }
 
 /* The next usable trial from i on, in steps of d; -1: none. */
-static int next_usable(const struct lh_search *s, int i, int d)
+int lh__search_usable(const struct lh_search *s, int i, int d)
 {
     while (i >= 0 && i < s->n_trials && !usable(&s->trials[i]))
         i += d;
@@ -130,11 +130,11 @@ static int next_usable(const struct lh_search *s, int i, int d)
 
 static void find_order(const struct lh_search *s, struct lh_solution *out)
 {
-    int last = next_usable(s, 0, 1);
+    int last = lh__search_usable(s, 0, 1);
 
     out->monotone = true;
     out->has_effect = false;
-    for (int i = last; i >= 0; i = next_usable(s, i + 1, 1)) {
+    for (int i = last; i >= 0; i = lh__search_usable(s, i + 1, 1)) {
         int way = compare(s, s->trials[i].figure, s->trials[last].figure);
         out->has_effect |= way != 0;
         if ((out->smallest && way < 0) || (!out->smallest && way > 0)) {
@@ -151,13 +151,13 @@ static void find_order(const struct lh_search *s, struct lh_solution *out)
 static int find_edge(const struct lh_search *s, bool smallest, int *beyond)
 {
     int d = smallest ? -1 : 1;
-    int i = next_usable(s, smallest ? s->n_trials - 1 : 0, d);
+    int i = lh__search_usable(s, smallest ? s->n_trials - 1 : 0, d);
     int edge = -1;
 
     while (i >= 0 && !lh_target_reached(&s->target, s->trials[i].figure))
-        i = next_usable(s, i + d, d);
+        i = lh__search_usable(s, i + d, d);
     for (; i >= 0 && lh_target_reached(&s->target, s->trials[i].figure);
-         i = next_usable(s, i + d, d))
+         i = lh__search_usable(s, i + d, d))
         edge = i;
     *beyond = edge >= 0 ? i : -1;
     return edge;
@@ -166,9 +166,9 @@ static int find_edge(const struct lh_search *s, bool smallest, int *beyond)
 /* Of equals that at the better end. */
 static int best_trial(const struct lh_search *s, bool smallest)
 {
-    int best = next_usable(s, 0, 1);
+    int best = lh__search_usable(s, 0, 1);
 
-    for (int i = best; i >= 0; i = next_usable(s, i + 1, 1)) {
+    for (int i = best; i >= 0; i = lh__search_usable(s, i + 1, 1)) {
         int way = compare(s, s->trials[i].figure, s->trials[best].figure);
         if (way > 0 || (way == 0 && smallest))
             best = i;
@@ -178,8 +178,8 @@ static int best_trial(const struct lh_search *s, bool smallest)
 
 void lh_search_solution(struct lh_solution *out, const struct lh_search *s)
 {
-    int first = next_usable(s, 0, 1);
-    int last = next_usable(s, s->n_trials - 1, -1);
+    int first = lh__search_usable(s, 0, 1);
+    int last = lh__search_usable(s, s->n_trials - 1, -1);
     int edge, beyond, best;
 
     *out = (struct lh_solution){.smallest = true};
@@ -202,7 +202,7 @@ void lh_search_solution(struct lh_solution *out, const struct lh_search *s)
 
 /* ---- rounds -------------------------------------------------------------- */
 
-static bool is_tried(const struct lh_search *s, double value)
+bool lh__search_is_tried(const struct lh_search *s, double value)
 {
     for (int i = 0; i < s->n_trials; i++) {
         if (s->trials[i].value == value)
@@ -217,8 +217,8 @@ static int add_between(const struct lh_search *s, double *out, double a,
     int n = 0;
 
     for (int k = 1; k < m; k++) {
-        double x = between(s, a, b, k, m);
-        if (x > (n > 0 ? out[n - 1] : a) && x < b && !is_tried(s, x))
+        double x = lh__search_between(s, a, b, k, m);
+        if (x > (n > 0 ? out[n - 1] : a) && x < b && !lh__search_is_tried(s, x))
             out[n++] = x;
     }
     return n;
@@ -261,7 +261,7 @@ static double moved(const struct lh_search *s, double x, double factor)
 /* One more value, if it is new. */
 static int add_new(const struct lh_search *s, double *out, int n, double x)
 {
-    if (is_tried(s, x) || (n > 0 && out[n - 1] == x))
+    if (lh__search_is_tried(s, x) || (n > 0 && out[n - 1] == x))
         return n;
     out[n] = x;
     return n + 1;
@@ -328,7 +328,7 @@ static int go_on(struct lh_search *s, const struct lh_solution *found,
 
 /* ---- rounds -------------------------------------------------------------- */
 
-static int add_scan(const struct lh_search *s, double *out)
+int lh__search_scan(const struct lh_search *s, double *out)
 {
     int n = 1 + add_between(s, out + 1, s->vary.lo, s->vary.hi, SCAN);
 
@@ -345,7 +345,7 @@ static int narrow(struct lh_search *s, const struct lh_solution *found,
     double x = crossing(s, found->smallest, &found->answer, &found->beyond);
     int n = 0;
 
-    if (is_narrow(s, a, b))
+    if (lh__search_is_narrow(s, a, b))
         return 0;
     if (s->vary.span && s->rounds++ % 2 == 0 && x > a && x < b)
         n = add_around(s, out, x);
@@ -360,7 +360,7 @@ static int begin(const struct lh_search *s, double *out)
     int n;
 
     if (s->near <= 0)
-        return s->n_trials == 0 ? add_scan(s, out) : 0;
+        return s->n_trials == 0 ? lh__search_scan(s, out) : 0;
     n = s->near == s->vary.lo || s->near == s->vary.hi
             ? add_new(s, out, 0, s->near)
             : add_around(s, out, s->near);
@@ -377,6 +377,8 @@ int lh_search_next(struct lh_search *s, double *out)
     struct lh_solution found;
     int n;
 
+    if (s->target.extreme)
+        return lh__extreme_next(s, out);
     if (!s->begun) {
         s->begun = true;
         n = begin(s, out);

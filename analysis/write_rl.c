@@ -237,6 +237,27 @@ static void engine(struct lh_text *out, const struct lh_rl_result *r)
     lh_text_add(out, "}");
 }
 
+static void weights(struct lh_text *out, const struct lh_rl_report *report)
+{
+    const struct lh_rl_result *r = &report->result;
+
+    number(out, ",\n    ", "weight_bytes", report->weight_bytes);
+    number(out, ",\n    ", "push_bytes", report->push_bytes);
+    number(out, ",\n    ", "weight_sync_s", r->weight_sync_s);
+    number(out, ",\n    ", "weight_sync_exposed_s", r->weight_sync_exposed_s);
+    number(out, ",\n    ", "weight_sync_hidden_s", r->weight_sync_hidden_s);
+    number(out, ",\n    ", "weight_sync_cost_s", r->push_cost_s);
+    lh_text_add(out, ",\n    \"weight_traffic\": {");
+    number(out, "", "sent_bytes", r->weights.sent_bytes);
+    number(out, ", ", "received_bytes", r->weights.received_bytes);
+    number(out, ", ", "lost_bytes", r->weights.lost_bytes);
+    number(out, ", ", "in_flight_bytes", r->weights.in_flight_bytes);
+    number(out, ",\n      ", "train_extra_fraction", report->train_extra);
+    number(out, ", ", "push_extra_fraction", report->push_extra);
+    lh_text_add(out, "}");
+    integer(out, ",\n    ", "weight_pushes", r->pushes);
+}
+
 void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
 {
     const struct lh_rl_result *r = &report->result;
@@ -271,12 +292,7 @@ void lh__write_rl_json(struct lh_text *out, const struct lh_rl_report *report)
     utilization(out, report);
     fibres(out, report);
     engine(out, r);
-    number(out, ",\n    ", "weight_bytes", report->weight_bytes);
-    number(out, ",\n    ", "push_bytes", report->push_bytes);
-    number(out, ",\n    ", "weight_sync_s", r->weight_sync_s);
-    number(out, ",\n    ", "weight_sync_exposed_s", r->weight_sync_exposed_s);
-    number(out, ",\n    ", "weight_sync_hidden_s", r->weight_sync_hidden_s);
-    integer(out, ",\n    ", "weight_pushes", r->pushes);
+    weights(out, report);
     integer(out, ",\n    ", "train_shapes", report->train_shapes);
     integer(out, ",\n    ", "events", r->events);
     lh_text_add(out, "\n  }");

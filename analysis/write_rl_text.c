@@ -95,9 +95,12 @@ static void weights(struct lh_text *out, const struct lh_rl_report *report)
                        lh_units_human(arena, report->push_bytes, LH_DIM_BYTES));
     lh_text_printf(out,
                    ", %" PRId64 " pushes of %.4g s, exposed %.4g s a step, "
-                   "hidden %.4g s\n",
+                   "hidden %.4g s",
                    r->pushes, r->weight_sync_s, r->weight_sync_exposed_s,
                    r->weight_sync_hidden_s);
+    if (r->push_cost_s >= 5e-4) /* of training, beside the same links */
+        lh_text_printf(out, ", training %.3g s longer", r->push_cost_s);
+    lh_text_add(out, "\n");
     for (int i = 0; i < report->n_fibres; i++) {
         const struct lh_rl_fibre *f = &report->fibres[i];
         lh_text_printf(out, "%s: %s a step, %.2f %% busy\n", f->name,

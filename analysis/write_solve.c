@@ -10,62 +10,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "writers.h"
+#include "solve_parts.h"
 
-struct unit {
-    const char *name; /* "" of plain numbers */
-    double si;        /* of one */
-};
-
-/* The unit in which people would read `value`. */
-static struct unit unit_of(const struct lh_solve_report *r, double value,
-                           struct lh_arena *arena)
-{
-    const struct lh_range *range = &r->search->vary.range;
-    const char *text, *name, *why;
-    struct unit unit = {range->unit, 1};
-
-    if (range->dimension == LH_DIM_NONE)
-        return unit;
-    text = lh_units_human(arena, value, range->dimension);
-    name = strrchr(text, ' ') + 1;
-    if (lh_units_read(&unit.si, lh_format(arena, "1 %s", name),
-                      range->dimension, arena, &why)
-        != LH_OK)
-        return unit;
-    unit.name = name;
-    return unit;
-}
-
-static struct unit answer_unit(const struct lh_solve_report *r,
-                               struct lh_arena *arena)
+static struct lh__solve_unit answer_unit(const struct lh_solve_report *r,
+                                         struct lh_arena *arena)
 {
     const struct lh_solution *s = r->solution;
 
-    return unit_of(r, s->reached ? s->answer.value : r->search->vary.hi, arena);
-}
-
-/* As a scenario would have it. */
-static const char *setting_text(const struct lh_solve_report *r, double value,
-                                struct lh_arena *arena)
-{
-    return lh_range_text(&r->search->vary.range, value, arena);
-}
-
-/* For people, where that is the same value. */
-static const char *value_text(const struct lh_solve_report *r, double value,
-                              struct lh_arena *arena)
-{
-    const struct lh_range *range = &r->search->vary.range;
-    const char *text = lh_units_human(arena, value, range->dimension);
-    const char *why;
-    double read;
-
-    if (range->dimension == LH_DIM_NONE
-        || lh_units_read(&read, text, range->dimension, arena, &why) != LH_OK
-        || read != value)
-        return setting_text(r, value, arena);
-    return text;
+    return lh__solve_unit(r, s->reached ? s->answer.value : r->search->vary.hi,
+                          arena);
 }
 
 static const char *figure_text(const struct lh_solve_report *r, double value,
@@ -94,7 +47,7 @@ static void add_answer(struct lh_text *out, const struct lh_solve_report *r)
 {
     const struct lh_solution *s = r->solution;
     struct lh_arena *arena = out->arena;
-    const char *value = value_text(r, s->answer.value, arena);
+    const char *value = lh__solve_value(r, s->answer.value, arena);
     const char *target = r->search->target.text;
 
     if (!s->has_effect)
@@ -110,7 +63,7 @@ static void add_answer(struct lh_text *out, const struct lh_solve_report *r)
                        value, s->smallest ? "smallest" : "largest", target,
                        apart_text(r, s->answer.figure, s->beyond.figure, arena),
                        apart_text(r, s->beyond.figure, s->answer.figure, arena),
-                       value_text(r, s->beyond.value, arena));
+                       lh__solve_value(r, s->beyond.value, arena));
 }
 
 /* Why no value reaches the target. */
@@ -124,13 +77,14 @@ static void add_reason(struct lh_text *out, const struct lh_solve_report *r)
     lh_text_printf(out,
                    "no value from %s to %s reaches %s; the best is "
                    "%s",
-                   value_text(r, r->search->vary.lo, arena),
-                   value_text(r, r->search->vary.hi, arena),
+                   lh__solve_value(r, r->search->vary.lo, arena),
+                   lh__solve_value(r, r->search->vary.hi, arena),
                    r->search->target.text,
                    figure_text(r, s->best.figure, arena));
     if (s->has_effect)
         lh_text_printf(out, ", at %s, where %s",
-                       value_text(r, s->best.value, arena), s->best.loss.text);
+                       lh__solve_value(r, s->best.value, arena),
+                       s->best.loss.text);
     else
         lh_text_printf(out, " everywhere, for %s has no effect on it; %s",
                        r->search->vary.path, s->best.loss.text);
@@ -150,9 +104,9 @@ static const char *order_text(const struct lh_solve_report *r,
         "the target too",
         r->search->target.figure.name,
         figure_text(r, s->breaks[0].figure, arena),
-        value_text(r, s->breaks[0].value, arena),
+        lh__solve_value(r, s->breaks[0].value, arena),
         figure_text(r, s->breaks[1].figure, arena),
-        value_text(r, s->breaks[1].value, arena));
+        lh__solve_value(r, s->breaks[1].value, arena));
 }
 
 static const char *verdict(const struct lh_solve_report *r,
@@ -176,18 +130,6 @@ static bool is_answer(const struct lh_solve_report *r,
            && trial->value == r->solution->answer.value;
 }
 
-/* For people; the answer's in full. */
-static const char *curve_value(const struct lh_solve_report *r,
-                               const struct lh_trial *trial,
-                               struct lh_arena *arena)
-{
-    const struct lh_range *range = &r->search->vary.range;
-
-    if (range->dimension == LH_DIM_NONE)
-        return value_text(r, trial->value, arena);
-    return lh_units_human(arena, trial->value, range->dimension);
-}
-
 static void write_text(struct lh_text *out, const struct lh_solve_report *r)
 {
     const struct lh_search *search = r->search;
@@ -205,7 +147,8 @@ static void write_text(struct lh_text *out, const struct lh_solve_report *r)
                    search->target.figure.name);
     for (int i = 0; i < search->n_trials; i++) {
         const struct lh_trial *trial = &search->trials[i];
-        lh_text_printf(out, "%*s  ", width, curve_value(r, trial, arena));
+        lh_text_printf(out, "%*s  ", width,
+                       lh__solve_curve_value(r, trial, arena));
         if (isfinite(trial->figure))
             lh_text_printf(out, "%20s%s\n",
                            figure_text(r, trial->figure, arena),
@@ -228,48 +171,15 @@ static void write_markdown(struct lh_text *out, const struct lh_solve_report *r)
     for (int i = 0; i < search->n_trials; i++) {
         const struct lh_trial *trial = &search->trials[i];
         const char *bold = is_answer(r, trial) ? "**" : "";
-        lh_text_printf(
-            out, "| %s%s%s | %s |\n", bold, curve_value(r, trial, arena), bold,
-            isfinite(trial->figure) ? figure_text(r, trial->figure, arena)
-                                    : "refused");
+        lh_text_printf(out, "| %s%s%s | %s |\n", bold,
+                       lh__solve_curve_value(r, trial, arena), bold,
+                       isfinite(trial->figure)
+                           ? figure_text(r, trial->figure, arena)
+                           : "refused");
     }
 }
 
 /* ---- JSON, CSV ----------------------------------------------------------- */
-
-static void put_key(struct lh_text *out, const char *name, const char *value)
-{
-    lh_text_printf(out, ",\n  \"%s\": ", name);
-    if (value != NULL)
-        lh_text_json_string(out, value);
-    else
-        lh_text_add(out, "null");
-}
-
-static void put_number(struct lh_text *out, const char *name, double value)
-{
-    lh_text_printf(out, ",\n  \"%s\": ", name);
-    lh_text_json_double(out, value);
-}
-
-static void put_curve(struct lh_text *out, const struct lh_search *search,
-                      struct unit unit)
-{
-    lh_text_add(out, ",\n  \"curve\": [");
-    for (int i = 0; i < search->n_trials; i++) {
-        const struct lh_trial *trial = &search->trials[i];
-        lh_text_add(out, i > 0 ? ",\n    {\"value\": " : "\n    {\"value\": ");
-        lh_text_json_double(out, trial->value / unit.si);
-        lh_text_add(out, ", \"figure\": ");
-        lh_text_json_double(out, trial->figure);
-        if (!isfinite(trial->figure)) {
-            lh_text_add(out, ", \"refused\": ");
-            lh_text_json_string(out, trial->loss.text);
-        }
-        lh_text_add(out, "}");
-    }
-    lh_text_add(out, "\n  ]");
-}
 
 /* Only where the scenario asks for equal loss. */
 static void put_tokens(struct lh_text *out, const struct lh_scenario *s)
@@ -278,51 +188,53 @@ static void put_tokens(struct lh_text *out, const struct lh_scenario *s)
 
     if (!loss->on || s->sync == LH_SYNC_EVERY_STEP)
         return;
-    put_number(out, "tokens_factor", loss->tokens_factor);
-    put_number(out, "tokens_factor_low", loss->low);
-    put_number(out, "tokens_factor_high", loss->high);
-    put_key(out, "tokens_basis", loss->basis);
-    put_key(out, "tokens_source", loss->source);
+    lh__solve_number(out, "tokens_factor", loss->tokens_factor);
+    lh__solve_number(out, "tokens_factor_low", loss->low);
+    lh__solve_number(out, "tokens_factor_high", loss->high);
+    lh__solve_key(out, "tokens_basis", loss->basis);
+    lh__solve_key(out, "tokens_source", loss->source);
 }
 
 static void write_json(struct lh_text *out, const struct lh_solve_report *r)
 {
     const struct lh_solution *s = r->solution;
     struct lh_arena *arena = out->arena;
-    struct unit unit = answer_unit(r, arena);
+    struct lh__solve_unit unit = answer_unit(r, arena);
     const char *order = order_text(r, arena);
 
     lh_text_add(out, "{\n  \"schema\": \"longhaul.solve/1\"");
-    put_key(out, "key", r->search->vary.path);
-    put_key(out, "target", r->search->target.text);
+    lh__solve_key(out, "key", r->search->vary.path);
+    lh__solve_key(out, "target", r->search->target.text);
     lh_text_printf(out, ",\n  \"reached\": %s", s->reached ? "true" : "false");
-    put_number(out, "value",
-               s->reached ? s->answer.value / unit.si : (double)NAN);
-    put_key(out, "unit", unit.name);
-    put_key(out, "setting",
-            s->reached ? lh_format(arena, "%s=%s", r->search->vary.path,
-                                   setting_text(r, s->answer.value, arena))
-                       : NULL);
-    put_number(out, "figure", s->reached ? s->answer.figure : s->best.figure);
-    put_key(out, "sought", s->smallest ? "smallest" : "largest");
+    lh__solve_number(out, "value",
+                     s->reached ? s->answer.value / unit.si : (double)NAN);
+    lh__solve_key(out, "unit", unit.name);
+    lh__solve_key(out, "setting",
+                  s->reached
+                      ? lh_format(arena, "%s=%s", r->search->vary.path,
+                                  lh__solve_setting(r, s->answer.value, arena))
+                      : NULL);
+    lh__solve_number(out, "figure",
+                     s->reached ? s->answer.figure : s->best.figure);
+    lh__solve_key(out, "sought", s->smallest ? "smallest" : "largest");
     lh_text_printf(out, ",\n  \"monotone\": %s",
                    s->monotone ? "true" : "false");
-    put_key(out, "batch", r->batch);
-    put_key(out, "bound", s->reached ? NULL : s->best.loss.kind);
-    put_key(out, "reason", s->reached ? NULL : verdict(r, arena));
+    lh__solve_key(out, "batch", r->batch);
+    lh__solve_key(out, "bound", s->reached ? NULL : s->best.loss.kind);
+    lh__solve_key(out, "reason", s->reached ? NULL : verdict(r, arena));
     if (*order != '\0')
-        put_key(out, "warning", order);
+        lh__solve_key(out, "warning", order);
     put_tokens(out, r->scenario);
     lh_text_add(out, ",\n  \"scenario\": ");
     lh_scenario_print_json(out, r->scenario, 2);
-    put_curve(out, r->search, unit);
+    lh__solve_curve(out, r->search, unit);
     lh_text_add(out, "\n}\n");
 }
 
 static void write_csv(struct lh_text *out, const struct lh_solve_report *r)
 {
     const struct lh_search *search = r->search;
-    struct unit unit = answer_unit(r, out->arena);
+    struct lh__solve_unit unit = answer_unit(r, out->arena);
 
     lh_text_printf(out, "%s,unit,%s,reached\n", search->vary.path,
                    search->target.figure.name);

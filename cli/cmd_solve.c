@@ -16,9 +16,10 @@
 
 struct solve {
     struct lh__seek seek;
-    const struct lh_solve_output *output;
+    const struct lh_solve_output *output, *extreme_output;
     const char *target_texts[LH__TARGETS_MAX];
-    const char *each_text, *near_text; /* NULL: none */
+    int target_options[LH__TARGETS_MAX]; /* that these were given with */
+    const char *each_text, *near_text;   /* NULL: none */
     double resolution;
     struct lh_target targets[LH__TARGETS_MAX];
     struct lh_vary each;
@@ -36,6 +37,8 @@ enum {
     OPTION_FIXED,
     OPTION_EACH,
     OPTION_NEAR,
+    OPTION_MAXIMISE,
+    OPTION_MINIMISE,
     OUTPUTS_MAX = 8
 };
 
@@ -48,6 +51,12 @@ static const struct argp_option options[] = {
      "What shall be reached, e.g. 'efficiency >= 0.95', 'step_time_s <= 5 s', "
      "'breakdown.wan_comm <= 100 ms'; up to four, which share their runs",
      0},
+    {"maximise", OPTION_MAXIMISE, "FIGURE", 0,
+     "Instead of a target, or beside one: the value with which the figure is "
+     "largest, e.g. rl.tokens_trained_per_s; of named values all are tried",
+     0},
+    {"minimise", OPTION_MINIMISE, "FIGURE", 0,
+     "The value with which it is smallest", 0},
     {"each", OPTION_EACH, "KEY=A,B,..", 0,
      "Answer for each of these values of another key, beginning near the "
      "answer before",
@@ -82,6 +91,19 @@ static const struct lh_solve_output *read_output(const struct argp_state *state,
     }
     lh__choice_error(state, "output", name, names, n);
     return NULL;
+}
+
+/* For targets, and for what is maximised. */
+static void read_outputs(struct solve *solve, const struct argp_state *state,
+                         const char *name)
+{
+    int i = 0;
+
+    solve->output = read_output(state, name);
+    while (lh_solve_output_at(i) != solve->output) {
+        i++;
+    }
+    solve->extreme_output = lh_extreme_output_at(i);
 }
 
 static double read_resolution(const struct argp_state *state, const char *text)
@@ -123,9 +145,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         seek->vary_text = arg;
         return 0;
     case OPTION_TARGET:
+    case OPTION_MAXIMISE:
+    case OPTION_MINIMISE:
         if (seek->n_targets == LH__TARGETS_MAX) {
             argp_error(state, "at most %d targets", LH__TARGETS_MAX);
         }
+        solve->target_options[seek->n_targets] = key;
         solve->target_texts[seek->n_targets++] = arg;
         return 0;
     case OPTION_EACH: solve->each_text = arg; return 0;
@@ -134,11 +159,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         solve->resolution = read_resolution(state, arg);
         return 0;
     case OPTION_FIXED: seek->batch_per_gpu = read_fixed(state, arg); return 0;
-    case 'o': solve->output = read_output(state, arg); return 0;
+    case 'o': read_outputs(solve, state, arg); return 0;
     case 'j': seek->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case ARGP_KEY_END:
         if (seek->vary_text == NULL || seek->n_targets == 0) {
-            argp_error(state, "--vary and --target are needed");
+            argp_error(
+                state,
+                "--vary and --target, --maximise or --minimise are needed");
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -194,9 +221,11 @@ static enum lh_status add_answers(struct solve *solve,
 
     for (int t = 0; t < seek->n_targets && st == LH_OK; t++) {
         const struct lh_search *search = &seek->searches[t];
-        struct lh_solve_report report = {search, NULL, &seek->base,
-                                         batch_text(seek)};
+        struct lh_solve_report report = {.search = search,
+                                         .scenario = &seek->base,
+                                         .batch = batch_text(seek)};
         struct lh_solution solution;
+        struct lh_extreme extreme;
         st = check_accepted(seek, search);
         if (st != LH_OK) {
             break;
@@ -205,6 +234,13 @@ static enum lh_status add_answers(struct solve *solve,
         report.solution = &solution;
         if (solve->n_answers > 0) {
             lh_text_add(&solve->text, solve->is_json ? "," : "\n");
+        }
+        if (search->target.extreme) {
+            lh_extreme_make(&extreme, search);
+            report.extreme = &extreme;
+            solve->extreme_output->write(&solve->text, &report);
+            solve->n_answers++;
+            continue;
         }
         solve->output->write(&solve->text, &report);
         solve->n_answers++;
@@ -252,6 +288,20 @@ static enum lh_status read_near(struct solve *solve)
     return LH_OK;
 }
 
+static enum lh_status read_target(struct solve *solve, int t)
+{
+    struct lh_ctx *ctx = solve->seek.input.ctx;
+    const char *text = solve->target_texts[t];
+    int option = solve->target_options[t];
+
+    if (option == OPTION_TARGET) {
+        return lh_target_read(&solve->targets[t], text, ctx);
+    }
+    return lh_extreme_read(
+        &solve->targets[t], text, option == OPTION_MAXIMISE,
+        option == OPTION_MAXIMISE ? "--maximise" : "--minimise", ctx);
+}
+
 static enum lh_status read_options(struct solve *solve)
 {
     struct lh__seek *seek = &solve->seek;
@@ -260,7 +310,7 @@ static enum lh_status read_options(struct solve *solve)
     enum lh_status other;
 
     for (int t = 0; t < seek->n_targets; t++) {
-        other = lh_target_read(&solve->targets[t], solve->target_texts[t], ctx);
+        other = read_target(solve, t);
         st = st == LH_OK ? other : st;
     }
     if (solve->each_text != NULL) {
@@ -328,7 +378,8 @@ int lh__cmd_solve(int argc, char **argv)
         "FILE",
         "Finds the smallest (or largest, where the figure gets worse with it) "
         "value of a key that reaches the target, by bisection over runs of the "
-        "scenario FILE.  Exit status 1 where no value reaches it, with the "
+        "scenario FILE; or the value with which a figure is best.  Exit status "
+        "1 where no value reaches it, with the "
         "reason.",
         children,
         0,
@@ -338,6 +389,7 @@ int lh__cmd_solve(int argc, char **argv)
     struct solve solve = {
         .seek = {.input = {.ctx = &ctx}, .jobs = 2, .baselines = &baselines},
         .output = lh_solve_output_at(0),
+        .extreme_output = lh_extreme_output_at(0),
         .resolution = 0.01,
         .text = lh_text_new(ctx.arena),
         .all_reached = true};

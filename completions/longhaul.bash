@@ -26,7 +26,7 @@ _longhaul_options() { # COMMAND
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs --report --report-grid --plot --vary" ;;
     compare) echo "$common --output --set --vary --data --jobs --report" ;;
-    solve) echo "$common --output --set --vary --target --resolution --each --near" \
+    solve) echo "$common --output --set --vary --target --maximise --minimise --resolution --each --near" \
         "--fixed --data --jobs" ;;
     sweep) echo "$common --vary --zip --store --csv --sqlite --jobs" \
         "--progress --shard --shards --slurm --sbatch --dry-run --set --data" ;;
@@ -72,7 +72,7 @@ _longhaul_value() { # COMMAND OPTION WORD
             'auto ring tree hierarchical pairwise torus hamiltonian nvls server'
         ;;
     --fixed) _longhaul_words "$3" 'global-batch batch-per-gpu' ;;
-    --target)
+    --target | --maximise | --minimise)
         _longhaul_words "$3" \
             'efficiency step_time_s tokens_per_s mfu breakdown.wan_comm'
         ;;

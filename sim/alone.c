@@ -59,6 +59,8 @@ void lh__place_alone(struct lh__placed *p, struct lh_ctx *ctx)
     for (int32_t g = 0; g < p->n_groups; g++)
         own(&shape[p->group_shape[g]], group[g]);
     for (int32_t s = 0; s < p->n_shapes; s++) {
+        if (shape[s] == NONE) /* of no group: of what runs beside (beside.c) */
+            shape[s] = MIXED;
         for (int32_t k = 0; k < p->channels[s].n_links; k++)
             own(&link[p->channels[s].links[k]], shape[s]);
     }

@@ -115,10 +115,16 @@ static enum lh_status wire(struct lh_engine *out,
 static enum lh_status child(void *shared, const void *input, struct lh_ctx *ctx)
 {
     const struct lh_sim_dynamic *d = input;
-    struct lh_engine engine;
+    struct lh_engine engine, counted;
+    struct lh__ledger *ledger;
     enum lh_status st = wire(&engine, d, ctx);
 
-    return st == LH_OK ? d->work(shared, &engine, d->input, ctx) : st;
+    if (st != LH_OK)
+        return st;
+    struct lh__wiring wiring = lh__engine_wiring(&engine);
+    lh__ledger_open(&counted, &ledger, &engine, &wiring, ctx);
+    st = d->work(shared, &counted, d->input, ctx);
+    return st == LH_OK ? lh__ledger_close(ledger) : st;
 }
 
 enum lh_status lh_sim_dynamic(void *out, size_t bytes,

@@ -19,6 +19,8 @@ struct event {
     int64_t simgrid_id; /* -1: a timer */
     double end_s;       /* of a timer */
     double bytes;       /* of a capped flow that is a timer */
+    bool is_over;       /* a flow of SimGrid that has ended, when so many */
+    double over_left;   /* bytes had not moved */
     bool cancelled;
     int64_t next_free;
 };
@@ -26,6 +28,8 @@ struct event {
 struct engine {
     struct lh_ctx *ctx;
     struct lh_channel_spec *channels;
+    int32_t n_links;
+    double *capacity; /* [n_links] as the engine was made */
     size_t n_channels;
     size_t channel_capacity;
     struct event **events; /* pool; an event never moves */
@@ -103,7 +107,10 @@ static enum lh_status engine_at(void *self, double date_s, lh_callback call,
 
 static void flow_ended(void *data)
 {
-    event_call(data);
+    struct event *event = data;
+    event->is_over = true;
+    event->over_left = lh__simgrid_ended_left();
+    event_call(event);
 }
 
 static enum lh_status flow_start(struct event *event, double bytes)
@@ -165,6 +172,8 @@ static double timer_left(const struct event *event)
 static double engine_left(void *self, lh_flow flow)
 {
     const struct event *event = ((struct engine *)self)->events[flow];
+    if (event->is_over)
+        return event->over_left;
     if (event->simgrid_id < 0)
         return timer_left(event);
     return lh__simgrid_left(event->simgrid_id);
@@ -208,9 +217,12 @@ enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
     struct engine *e = LH_NEW(ctx->arena, struct engine, 1);
     e->ctx = ctx;
     e->free_event = -1;
+    e->n_links = n_links;
+    e->capacity = LH_NEW(ctx->arena, double, n_links);
     if (lh__simgrid_open() != 0)
         return failed(e, "start");
     for (int32_t i = 0; i < n_links; i++) {
+        e->capacity[i] = capacity_bytes_per_s[i];
         if (lh__simgrid_link(capacity_bytes_per_s[i]) != i)
             return failed(e, "link");
     }
@@ -251,6 +263,15 @@ lh_channel lh__engine_channel(struct lh_engine *engine,
                           e->n_channels + 1, sizeof *e->channels);
     e->channels[e->n_channels] = copy;
     return (lh_channel)e->n_channels++;
+}
+
+struct lh__wiring lh__engine_wiring(const struct lh_engine *engine)
+{
+    const struct engine *e = engine->self;
+    return (struct lh__wiring){.n_links = e->n_links,
+                               .capacity_bytes_per_s = e->capacity,
+                               .n_channels = (int32_t)e->n_channels,
+                               .channels = e->channels};
 }
 
 struct lh__engine_stats lh__engine_stats(const struct lh_engine *engine)

@@ -7,6 +7,8 @@
 
 #include <longhaul/engine.h>
 
+#include "ledger.h"
+
 struct lh__engine_stats {
     int64_t events; /* callbacks made */
 };
@@ -19,6 +21,8 @@ enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
 /* Copies the spec; its links may be none (a pure delay of alpha_s). */
 lh_channel lh__engine_channel(struct lh_engine *engine,
                               const struct lh_channel_spec *spec);
+/* All channels so far; valid until the next is added. */
+struct lh__wiring lh__engine_wiring(const struct lh_engine *engine);
 struct lh__engine_stats lh__engine_stats(const struct lh_engine *engine);
 
 #endif

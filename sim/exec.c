@@ -149,6 +149,7 @@ static int64_t last_ready(const struct lh__placed *p, const struct lh__step *s,
 static void group_end(struct lh__exec *x, int64_t g, int32_t step)
 {
     const struct lh__placed *p = x->p;
+    x->group_ended[g]++;
     for (int64_t k = p->group_first[g]; k < p->group_first[g + 1]; k++) {
         kernel_turn(x, p->group_record[k], -1);
         record_end(x, p->group_record[k], step);
@@ -181,6 +182,7 @@ static void group_start(struct lh__exec *x, int32_t g, int32_t step)
     struct lh__step *s = x->steps.at[step];
     int64_t first = p->group_first[g], end = p->group_first[g + 1];
     int64_t late = last_ready(p, s, first, end);
+    x->group_started[g]++;
     for (int64_t k = first; k < end; k++) {
         s->start_s[p->group_record[k]] = x->now_s;
         s->late[p->group_record[k]] = late;
@@ -370,6 +372,8 @@ static void exec_init(struct lh__exec *x,
     if (x->plans)
         x->record_calls = LH_NEW(arena, struct lh__call, p->n_records);
     x->group_calls = LH_NEW(arena, struct lh__call, p->n_groups);
+    x->group_started = LH_NEW(arena, int64_t, p->n_groups);
+    x->group_ended = LH_NEW(arena, int64_t, p->n_groups);
     x->computes = LH_NEW(arena, struct lh__call, p->n_classes);
     x->pace = LH_NEW(arena, struct lh__pace, p->n_classes);
     for (int32_t c = 0; c < p->n_classes; c++)
@@ -467,6 +471,8 @@ static void output_fill(struct lh__exec_output *out, const struct lh__exec *x)
         last->class_end_s[c] = all_end_s;
     if (out->posted_s)
         last_copy(out, x);
+    out->group_started = x->group_started;
+    out->group_ended = x->group_ended;
     out->steady = s->steady;
     out->steps = s->finished + 1;
 }

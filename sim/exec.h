@@ -35,6 +35,8 @@ struct lh__exec_output {
     double *class_begin_s, *class_end_s; /* [n_classes] */
     double *link_bytes; /* [n_links] of one in the step, put right where
                            routes change; NULL: not wanted */
+    int64_t *group_started, *group_ended; /* [n_groups] in all steps, but
+                                             message by message */
     bool steady;
     int steps;
 };

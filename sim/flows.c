@@ -37,13 +37,19 @@ static enum lh_status simulate(void *shared, const void *input,
 {
     const struct lh_flows_case *c = input;
     struct run run = {.c = c, .end_s = shared, .left = c->n};
+    struct lh_engine engine;
+    struct lh__ledger *ledger;
     struct flow *flows = LH_NEW(ctx->arena, struct flow, c->n);
     lh_channel *channels = LH_NEW(ctx->arena, lh_channel, c->n);
     enum lh_status st =
-        lh__engine_open(&run.engine, c->n_links, c->capacity_bytes_per_s, ctx);
+        lh__engine_open(&engine, c->n_links, c->capacity_bytes_per_s, ctx);
 
     for (int i = 0; i < c->n && st == LH_OK; i++)
-        channels[i] = lh__engine_channel(&run.engine, &c->specs[i]);
+        channels[i] = lh__engine_channel(&engine, &c->specs[i]);
+    if (st != LH_OK)
+        return st;
+    struct lh__wiring wiring = lh__engine_wiring(&engine);
+    lh__ledger_open(&run.engine, &ledger, &engine, &wiring, ctx);
     for (int i = 0; i < c->n && st == LH_OK; i++) {
         flows[i] = (struct flow){&run, i};
         st = run.engine.send(run.engine.self, channels[i], c->bytes[i],
@@ -55,7 +61,7 @@ static enum lh_status simulate(void *shared, const void *input,
         lh_error(ctx, LH_NOWHERE, "%d of %d flows do not end", run.left, c->n);
         st = LH_FAILED;
     }
-    return st;
+    return st == LH_OK ? lh__ledger_close(ledger) : st;
 }
 
 enum lh_status lh_sim_flows(double *end_s, const struct lh_flows_case *c,

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "exec.h"
+#include "audit.h"
 #include "fork.h"
 #include "simgrid.h"
 #include "twins.h"
@@ -201,7 +201,8 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
                                struct lh_ctx *ctx)
 {
     struct lh_trace *t = &head->trace;
-    struct lh_engine engine;
+    struct lh_engine engine, counted;
+    struct lh__ledger *ledger;
     struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
     struct lh__exec_output out = {.link_bytes = t->link_bytes};
     struct lh__twins twins = {.placed = *p};
@@ -213,8 +214,17 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
         st = lh__wire_messages(&engine, &options, p, ctx);
     else
         st = lh__wire_coupled(&engine, &twins.placed, ctx);
+    if (st != LH_OK)
+        return st;
+    struct lh__wiring wiring = lh__engine_wiring(&engine);
+    lh__ledger_open(&counted, &ledger, &engine, &wiring, ctx);
+    st = lh__exec_run(&out, &twins.placed, &counted, &options, ctx);
     if (st == LH_OK)
-        st = lh__exec_run(&out, &twins.placed, &engine, &options, ctx);
+        st = lh__ledger_close(ledger);
+    if (st == LH_OK)
+        st = lh__audit(&(struct lh__audit){p, &twins, &out, &options, ledger,
+                                           t->link_bytes},
+                       ctx);
     if (st == LH_OK)
         st = check_room(p, out.n_kept, ctx);
     if (st != LH_OK)

@@ -87,6 +87,7 @@ struct Flow {
     sg::s4u::CommPtr comm;
     void (*call)(void *) = nullptr;
     void *data = nullptr;
+    sg::kernel::resource::Action *action = nullptr; /* held */
     double factor = 1.0; /* units of payload in a byte: a power of two */
     bool in_use = false;
 };
@@ -116,6 +117,7 @@ struct State {
     const struct lh__simgrid_flow *starting = nullptr;
     double starting_factor = 1.0;
     bool has_sent = false;
+    double ended_left = 0.0; /* bytes, of the flow that ended last */
 };
 
 /* SimGrid is itself a global: one engine a process. */
@@ -174,6 +176,7 @@ void flow_free(int64_t id)
     while (!state->ended.empty() && state->ended.front().first < now_s)
         state->ended.pop_front();
     state->ended.emplace_back(now_s, state->flows[id].comm);
+    state->flows[id].action->unref();
     state->flows[id] = Flow();
     state->free_flows.push_back(id);
 }
@@ -189,6 +192,8 @@ void flow_completed(const sg::s4u::Activity &activity)
         return;
     void (*call)(void *) = state->flows[id].call;
     void *data = state->flows[id].data;
+    state->ended_left = state->flows[id].action->get_remains_no_update()
+                        / state->flows[id].factor;
     flow_free(id);
     call(data);
 }
@@ -363,6 +368,8 @@ int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow)
             state->starting = flow;
             state->starting_factor = f.factor;
             f.comm->vetoable_start();
+            f.action = &state->model->get_started_action_set()->back();
+            f.action->ref(); /* until what it left has been asked for */
             flow_lay(flow);
             state->starting = nullptr;
             return id;
@@ -378,6 +385,11 @@ double lh__simgrid_left(int64_t flow)
             return f.comm->get_remaining() / f.factor;
         },
         -1.0);
+}
+
+double lh__simgrid_ended_left(void)
+{
+    return state->ended_left;
 }
 
 void lh__simgrid_cancel(int64_t flow)

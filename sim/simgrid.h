@@ -41,6 +41,7 @@ void lh__simgrid_expect(int32_t link, double use);
 int lh__simgrid_link_set(int32_t link, double capacity_bytes_per_s);
 int64_t lh__simgrid_send(const struct lh__simgrid_flow *flow); /* id or -1 */
 double lh__simgrid_left(int64_t flow);                         /* bytes */
+double lh__simgrid_ended_left(void); /* of the flow whose call runs */
 void lh__simgrid_cancel(int64_t flow);
 int lh__simgrid_at(double date_s, void (*call)(void *), void *data);
 int lh__simgrid_run(void);

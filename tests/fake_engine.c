@@ -222,8 +222,10 @@ static enum lh_status fake_run(void *self)
         struct event ended = *e;
         f->rates_stale = f->rates_stale || e->state != TIMER;
         e->state = e->state == DELAYED ? MOVING : FREE;
-        if (e->state == FREE)
+        if (e->state == FREE) {
+            e->left_bytes = 0;
             ended.call(ended.data);
+        }
     }
     return LH_OK;
 }

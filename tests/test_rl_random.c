@@ -60,6 +60,20 @@ static void draw_absences(struct loop *l, uint64_t *random)
     }
 }
 
+/* Bytes of weights; links that pushes and training share. */
+static void draw_sharing(struct loop *l, uint64_t *random)
+{
+    for (int i = 0; i < l->rl.n_fleets; i++) {
+        l->inputs[i].push.bytes = 1e9 * part(random);
+        l->inputs[i].push.join_bytes = 1e9 * part(random);
+        l->inputs[i].push.to_each = pick(random, 2);
+    }
+    if (l->rl.mode != LH_RL_ASYNC && l->rl.mode != LH_RL_ONE_STEP_OFF)
+        return;
+    l->input.train_extra = pick(random, 2) ? part(random) : 0;
+    l->input.push_extra = pick(random, 2) ? part(random) : 0;
+}
+
 static void draw_loop(struct loop *l, uint64_t *random)
 {
     loop_make(l);
@@ -106,6 +120,7 @@ static void draw_loop(struct loop *l, uint64_t *random)
     l->input.switch_s = l->rl.mode == LH_RL_CO_LOCATED ? part(random) : 0;
     l->log_prob_s = part(random);
     l->train_s = 3 * part(random);
+    draw_sharing(l, random);
 }
 
 static int64_t bound_of(const struct lh_rl *rl)

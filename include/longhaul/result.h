@@ -96,12 +96,13 @@ struct lh_rl_report {
     double weight_bytes;                /* of all weights */
     double push_bytes;                  /* of a push, one copy */
     double gather_s, switch_s;
-    double trainer_nic_frac;            /* of its NICs, that the step beside a
-                                           push takes, on average */
+    double train_extra, push_extra;     /* as lh_rl_input's */
     double *wan_bytes;                  /* [rl.n_fleets] of a push over each
                                            fibre of the way to an entry */
     int *relay;                         /* [rl.n_fleets] the entry that hands
                                            weights on to it; -1: the trainer */
+    double *copies, *flows;             /* [rl.n_fleets] of a push to an entry,
+                                           and NICs that it leaves by */
     int n_fibres;
     struct lh_rl_fibre *fibres;         /* that pushes cross */
     struct lh_rl_spans spans;
@@ -123,6 +124,11 @@ enum lh_status lh_rl_push_make(struct lh_rl_report *out,
                                const struct lh_topology *topology,
                                double state_bytes, struct lh_ctx *ctx)
     LH_MUST_USE;
+/* What a step of the trainer (the point) and a push lose beside each other:
+ * sets train_extra and push_extra, once the fleets' push is set. */
+enum lh_status lh_rl_beside(struct lh_rl_report *out,
+                            const struct lh_sim_point *step,
+                            struct lh_ctx *ctx) LH_MUST_USE;
 /* What fibres carried in a loop that has run. */
 void lh_rl_push_count(struct lh_rl_report *report);
 /* Do replicas have room for a sample?  Without simulating. */
@@ -319,12 +325,18 @@ const char *lh_figure_text(const struct lh_figure *figure, double value,
 struct lh_target {
     struct lh_figure figure;
     bool at_least;               /* >=, else <= */
+    bool extreme;                /* no bound: the largest (at_least), or the
+                                    smallest, that there is */
     double bound;
-    const char *text;            /* "efficiency >= 0.95" */
+    const char *text;            /* "efficiency >= 0.95", "largest mfu" */
 };
 /* "FIGURE >= VALUE", "FIGURE <= VALUE" */
 enum lh_status lh_target_read(struct lh_target *out, const char *text,
                               struct lh_ctx *ctx) LH_MUST_USE;
+/* The largest or smallest of a figure; option: that names it, for messages. */
+enum lh_status lh_extreme_read(struct lh_target *out, const char *figure,
+                               bool largest, const char *option,
+                               struct lh_ctx *ctx) LH_MUST_USE;
 bool lh_target_reached(const struct lh_target *target, double value);
 
 /* ---- why one step is longer than another ---------------------------------- */
@@ -384,18 +396,37 @@ void lh_search_add(struct lh_search *search, const struct lh_trial *trial);
 void lh_search_solution(struct lh_solution *out,
                         const struct lh_search *search);
 
+/* ---- the value with which a figure is best --------------------------------- */
+
+/* Of an extreme target.  Figures that differ by less than 1e-9 of the largest
+ * are equal. */
+struct lh_extreme {
+    struct lh_trial best;        /* of equals the lowest value */
+    int n_ties;                  /* others with the same figure */
+    double *ties;                /* [n_ties] going up */
+    bool has_effect;
+    bool at_end;                 /* nothing was tried beyond */
+    bool one_peak;
+    struct lh_trial other;       /* the next best peak, if not */
+};
+void lh_extreme_make(struct lh_extreme *out, const struct lh_search *search);
+
 /* What `solve` found, for its writers. */
 struct lh_solve_report {
     const struct lh_search *search;
     const struct lh_solution *solution;
     const struct lh_scenario *scenario;
     const char *batch;           /* what is fixed, in words */
+    const struct lh_extreme *extreme; /* of an extreme target: in place of the
+                                    solution */
 };
 struct lh_solve_output {
     const char *name;
     void (*write)(struct lh_text *out, const struct lh_solve_report *report);
 };
 const struct lh_solve_output *lh_solve_output_at(int i); /* NULL: no more */
+/* The same for an extreme target. */
+const struct lh_solve_output *lh_extreme_output_at(int i);
 
 /* ---- scenarios side by side ------------------------------------------------ */
 

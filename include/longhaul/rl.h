@@ -96,6 +96,9 @@ struct lh_rl_push {
     double load_s;                 /* a replica stands still for them */
     double join_s;                 /* a replica that comes back has fetched and
                                       loaded them, all of them */
+    double bytes;                  /* that go to the entry, all copies */
+    bool to_each;                  /* a copy to each replica; else one to all */
+    double join_bytes;             /* that a replica fetches that comes back */
 };
 
 struct lh_rl_fleet_input {
@@ -139,6 +142,9 @@ struct lh_rl_input {
     struct lh_rl_spans *spans;     /* NULL: nobody asks */
     double gather_s;               /* the trainer stands still before a push */
     double switch_s;               /* co-located: before training */
+    /* While both go on, training takes (1 + train_extra) x as long, and the way
+     * of weights (1 + push_extra) x; 0: they share nothing. */
+    double train_extra, push_extra;
     /* Seconds of the forward passes and of training on so many tokens, prompts
      * included, that see each other as lh_rl_moments() says. */
     enum lh_status (*train)(void *self, int64_t tokens, double *log_prob_s,
@@ -173,6 +179,11 @@ struct lh_rl_result {
                                       mean of a push */
     double weight_sync_hidden_s;   /* gathering, transfer and load of a step
                                       beside which all work */
+    double push_cost_s;            /* what pushes add to train_s */
+    struct {
+        double sent_bytes, received_bytes, lost_bytes, in_flight_bytes;
+    } weights;                     /* of the whole run, fetched ones included;
+                                      lost: on the way to who had gone away */
     double environment_s;          /* between turns, mean of a sample */
     int64_t departures;            /* of replicas */
     int64_t pushes;
@@ -191,7 +202,8 @@ struct lh_rl_result {
     int64_t events;
 };
 
-/* Runs rl->steps steps.  LH_FAILED if a response token is lost. */
+/* Runs rl->steps steps.  LH_FAILED if a response token is lost, or
+ * a byte of weights. */
 enum lh_status lh_rl_loop(struct lh_rl_result *out,
                           const struct lh_rl_input *input,
                           const struct lh_engine *engine, struct lh_ctx *ctx)

@@ -175,6 +175,23 @@ struct lh_flows_case {
 };
 enum lh_status lh_sim_flows(double *end_s, const struct lh_flows_case *c,
                             struct lh_ctx *ctx) LH_MUST_USE;
+/* A step beside flows that are no part of its program: `bytes` out of each
+ * accelerator's NIC, from the step's beginning on, at most at a rate. */
+struct lh_sim_beside {
+    double bytes;                  /* INFINITY: all the time; else of one step
+                                      from rest                               */
+    double cap_bytes_per_s;        /* > 0; INFINITY: that of the NIC          */
+};
+struct lh_sim_beside_result {
+    double step_time_s;
+    double bytes_per_s;            /* out of a NIC, mean over them and the run;
+                                      0: the program's ranks use no NIC       */
+};
+/* Coupled, folded; the program has no cycles.  Errors as lh_sim_run(). */
+enum lh_status lh_sim_beside(struct lh_sim_beside_result *out,
+                             const struct lh_sim_point *point,
+                             const struct lh_sim_beside *beside,
+                             struct lh_ctx *ctx) LH_MUST_USE;
 /* What a case takes: "ring" and "LL128"; a send is "send", and the protocol of
  * a fabric without a library "-". */
 struct lh_collective_choice {

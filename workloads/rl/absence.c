@@ -89,6 +89,7 @@ static void come_back(void *data)
         return;
     r->away_s += lh__loop_now(l) - r->away_since_s;
     r->coming = l->fleet_arrived[r->fleet];
+    lh__push_fetch(r);
     lh__replica_load(r, l->in->fleets[r->fleet].push.join_s);
 }
 
@@ -123,6 +124,7 @@ void lh__absence_over(struct lh__replica *r)
     double now_s = lh__loop_now(l);
 
     r->away = false;
+    lh__push_fetched(r);
     l->fleet_up[r->fleet]++;
     lh__loop_at(l, now_s + spell_s(r, fleet_of(r)->up_s), depart, r);
     lh__loop_joined(r);

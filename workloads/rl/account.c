@@ -45,7 +45,7 @@ void lh__account_reset(struct lh__loop *l)
     }
     l->reset_s = lh__loop_now(l);
     memset(&out->trainer, 0, sizeof out->trainer);
-    l->exposed_s = l->tail_sum_s = 0;
+    l->exposed_s = l->tail_sum_s = l->push_cost_s = 0;
     l->verify_sum_s = l->environment_sum_s = 0;
     l->n_verified = 0;
     lh__verifiers_reset(l);
@@ -184,6 +184,7 @@ void lh__account(struct lh__loop *l)
     out->trainer.switch_s /= steps;
     out->trainer.wait_s /= steps;
     account_replicas(l, window_s);
+    out->push_cost_s = fmax(0, l->push_cost_s / steps);
     out->weight_sync_exposed_s = l->exposed_s / steps;
     out->weight_sync_s =
         out->pushes > 0 ? l->push_sum_s / (double)out->pushes : 0;

@@ -327,7 +327,7 @@ enum lh_status lh_rl_loop(struct lh_rl_result *out,
     l.version_s = LH_NEW(ctx->arena, double, l.rl->steps + 1);
     replicas_make(&l);
     lh__verifiers_make(&l);
-    lh__trainer_begin(&l);
+    lh__push_begin(&l);
     lh__absence_begin(&l);
     if (lh__loop_batches(&l))
         issue_batch(&l);
@@ -340,6 +340,8 @@ enum lh_status lh_rl_loop(struct lh_rl_result *out,
         return st;
     lh__account(&l);
     st = check(&l);
+    if (st == LH_OK)
+        st = lh__push_check(&l);
     lh__account_scale(out);
     return st;
 }

@@ -2,8 +2,9 @@
  *
  * Private to workloads/rl/: samples, replicas that generate them (replica.c),
  * their turns (turns.c) and absences (absence.c), verifiers (verify.c), the
- * trainer and its pushes (trainer.c), the loop between (loop.c) and its
- * accounts (account.c); fewer replicas for many (sampled.c).
+ * trainer (trainer.c), its pushes (push.c) and what both share (beside.c), the
+ * loop between (loop.c) and its accounts (account.c); fewer replicas for many
+ * (sampled.c).
  */
 #ifndef LH_WORKLOADS_RL_LOOP_H
 #define LH_WORKLOADS_RL_LOOP_H
@@ -101,6 +102,26 @@ struct lh__verifier {
     int64_t judged;
 };
 
+/* What goes on at a speed that changes: training, or weights on their way. */
+struct lh__work {
+    struct lh__loop *loop;
+    double left_s, since_s; /* at full speed, from then on */
+    double speed;
+    int64_t serial; /* of the alarm that counts */
+    bool runs;
+    lh_callback done;
+    void *data;
+};
+
+/* Weights on their way to an entry. */
+struct lh__arrival {
+    struct lh__loop *loop;
+    int fleet;
+    int64_t version;
+    bool under_way;
+    struct lh__work transfer;
+};
+
 struct lh__loop {
     const struct lh_rl_input *in;
     const struct lh_rl *rl;
@@ -150,7 +171,11 @@ struct lh__loop {
     double *version_s;          /* [steps + 1] when the trainer had it */
     bool issues;                /* at the end of this instant */
     double log_prob_s, train_s; /* of the step that runs */
-    double push_sum_s;
+    double train_begin_s;       /* where pushes slow it down */
+    double push_sum_s, push_cost_s;
+    struct lh__arrival *arrivals; /* [n_fleets] */
+    struct lh__work training;
+    int n_transfers; /* that run */
 
     double reset_s; /* end of warm-up */
     int64_t trained_before, generated_before, samples_before;
@@ -293,7 +318,32 @@ void lh__loop_batch_over(struct lh__loop *l);
 
 /* Trains if it is free and has a batch. */
 void lh__trainer_try(struct lh__loop *l);
+
+/* ---- push.c ---------------------------------------------------------------
+ */
+
 /* Pushes at dates, where that is asked for. */
-void lh__trainer_begin(struct lh__loop *l);
+void lh__push_begin(struct lh__loop *l);
+/* Unless one is on its way, or the version is not one to be pushed. */
+void lh__push_if_due(struct lh__loop *l);
+/* A replica that is back begins to fetch weights; it has them. */
+void lh__push_fetch(const struct lh__replica *r);
+void lh__push_fetched(const struct lh__replica *r);
+/* At the end of the run: what is in flight; sent = received + lost + that. */
+enum lh_status lh__push_check(struct lh__loop *l);
+
+/* ---- beside.c -------------------------------------------------------------
+ */
+
+/* Do training and pushes slow each other down? */
+static inline bool lh__beside(const struct lh__loop *l)
+{
+    return l->in->train_extra > 0 || l->in->push_extra > 0;
+}
+
+/* So many seconds at full speed, from now on; then done(data). */
+void lh__beside_train(struct lh__loop *l, double seconds, lh_callback done);
+void lh__beside_transfer(struct lh__arrival *a, double seconds,
+                         lh_callback done);
 
 #endif

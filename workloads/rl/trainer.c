@@ -1,114 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The trainer of the loop: takes a batch of verified groups, first come first
- * served, runs forward passes for log-probabilities and trains, and pushes its
- * weights.
+ * served, runs forward passes for log-probabilities and trains.
  *
  * Groups whose first token is older than max_staleness are thrown away when a
  * step would take them; so the bound holds whatever the order of completion.
- * A push begins where the trainer's step ends (it stands still while weights
- * are gathered) or, by interval, at its date (gathered beside a step that
- * runs); not before the push before it has reached all generators, the newest
- * version then follows at once.
+ * Where its step shares links with weights on their way it takes longer
+ * beside them (beside.c); log-probabilities do not: they exchange no gradients.
  */
 #include "loop.h"
 
 #include <math.h>
-
-/* Dates of pushes in one step after which the loop is said to stand still. */
-enum { TICKS_MAX = 1000000 };
-
-static void push_if_due(struct lh__loop *l);
-
-/* ---- pushes ---------------------------------------------------------------
- */
-
-struct arrival {
-    struct lh__loop *loop;
-    int fleet;
-    int64_t version;
-};
-
-static void arrive(void *data)
-{
-    struct arrival *a = data;
-    struct lh__loop *l = a->loop;
-
-    if (l->ended)
-        return;
-    l->fleet_arrived[a->fleet] = a->version;
-    if (--l->pushing == 0) {
-        l->push_sum_s += lh__loop_now(l) - l->push_begin_s;
-        lh__span(l, LH_RL_LANE_WEIGHTS, "push", l->push_begin_s,
-                 lh__loop_now(l));
-        l->out->pushes++;
-    }
-    lh__loop_offer(l);
-    if (l->pushing == 0 && l->rl->push_interval_s < 0)
-        push_if_due(l);
-}
-
-static void gathered(void *data)
-{
-    struct lh__loop *l = data;
-
-    l->busy = false;
-    l->free_since_s = lh__loop_now(l);
-    lh__trainer_try(l);
-}
-
-static void push(struct lh__loop *l)
-{
-    double now_s = lh__loop_now(l), gather_s = l->in->gather_s;
-
-    l->pushed = l->version;
-    l->pushing = l->in->n_fleets;
-    l->push_begin_s = now_s;
-    for (int f = 0; f < l->in->n_fleets; f++) {
-        struct arrival *a = LH_NEW(l->ctx->arena, struct arrival, 1);
-        *a = (struct arrival){l, f, l->version};
-        lh__loop_at(l, now_s + gather_s + l->in->fleets[f].push.transfer_s,
-                    arrive, a);
-    }
-    if (l->busy)
-        return; /* beside a step */
-    l->busy = true;
-    l->out->trainer.wait_s += now_s - l->free_since_s;
-    l->out->trainer.gather_s += gather_s;
-    if (!lh__loop_batches(l))
-        l->exposed_s += gather_s;
-    lh__span(l, LH_RL_LANE_TRAINER, "gather weights", now_s, now_s + gather_s);
-    lh__loop_at(l, now_s + gather_s, gathered, l);
-}
-
-static void push_if_due(struct lh__loop *l)
-{
-    int64_t every = lh__loop_batches(l) ? 1 : l->rl->push_every;
-
-    if (l->pushing == 0 && l->version - l->pushed >= every)
-        push(l);
-}
-
-static void at_interval(void *data)
-{
-    struct lh__loop *l = data;
-
-    if (l->ended)
-        return;
-    if (l->pushing == 0 && l->version > l->pushed)
-        push(l);
-    if (++l->ticks > TICKS_MAX) { /* nothing else happens */
-        l->engine->stop(l->engine->self);
-        return;
-    }
-    lh__loop_at(l, lh__loop_now(l) + l->rl->push_interval_s, at_interval, l);
-}
-
-void lh__trainer_begin(struct lh__loop *l)
-{
-    if (l->rl->push_interval_s > 0)
-        lh__loop_at(l, l->rl->push_interval_s, at_interval, l);
-}
 
 /* ---- steps ----------------------------------------------------------------
  */
@@ -195,6 +97,10 @@ static void trained(void *data)
     struct lh__loop *l = data;
     double now_s = lh__loop_now(l);
 
+    if (lh__beside(l)) {
+        l->push_cost_s += now_s - l->train_begin_s - l->train_s;
+        l->train_s = now_s - l->train_begin_s;
+    }
     l->out->trainer.log_prob_s += l->log_prob_s;
     l->out->trainer.train_s += l->train_s;
     l->out->trainer.switch_s += l->in->switch_s;
@@ -211,10 +117,18 @@ static void trained(void *data)
     if (l->version == l->rl->warmup_steps)
         lh__account_reset(l);
     if (l->rl->push_interval_s < 0)
-        push_if_due(l);
+        lh__push_if_due(l);
     if (!lh__loop_batches(l))
         lh__loop_issue_more(l);
     lh__trainer_try(l);
+}
+
+static void training_begins(void *data)
+{
+    struct lh__loop *l = data;
+
+    l->train_begin_s = lh__loop_now(l);
+    lh__beside_train(l, l->train_s, trained);
 }
 
 static void train(struct lh__loop *l)
@@ -235,8 +149,12 @@ static void train(struct lh__loop *l)
         l->engine->stop(l->engine->self);
         return;
     }
-    lh__loop_at(l, now_s + l->in->switch_s + l->log_prob_s + l->train_s,
-                trained, l);
+    if (lh__beside(l))
+        lh__loop_at(l, now_s + l->in->switch_s + l->log_prob_s, training_begins,
+                    l);
+    else
+        lh__loop_at(l, now_s + l->in->switch_s + l->log_prob_s + l->train_s,
+                    trained, l);
 }
 
 void lh__trainer_try(struct lh__loop *l)
