@@ -36,7 +36,9 @@ struct analysis {
     struct found *found; /* [2] of the last even and odd number looked for */
     const struct lh_trace *trace;
     const struct lh_program *program;
-    int64_t cycle;    /* steps */
+    const int64_t *first; /* [n_classes] of a step's records, in the arrays */
+    int64_t n_step;       /* records there */
+    int64_t cycle;        /* steps */
     int32_t **before; /* [template][op] previous op of every step on its stream;
                          ~op: of the step before; INT32_MIN: none */
     int32_t **turned; /* [template x LH_STREAMS + stream][n, then n ops with
@@ -125,10 +127,8 @@ static const struct found *find_step(const struct analysis *a, int64_t number)
 
 static struct place place_of(const struct analysis *a, struct cursor at)
 {
-    const struct lh_trace *t = a->trace;
     const struct found *f = find_step(a, at.number);
-    struct place p = {f->step * t->n_records + t->class_first[at.c] + at.op,
-                      0.0};
+    struct place p = {f->step * a->n_step + a->first[at.c] + at.op, 0.0};
     if (f->cycles != 0)
         p.later_s += (double)f->cycles * cycle_of(a, at.c);
     if (f->repeats > 0)
@@ -159,10 +159,6 @@ static int64_t record_of(const struct analysis *a, struct cursor at)
     return a->trace->class_first[at.c] + at.op;
 }
 
-static int64_t late_of(const struct analysis *a, struct cursor at)
-{
-    return a->trace->late[place_of(a, at).record];
-}
 
 /* ---- what an op waited for ----------------------------------------------- */
 
@@ -321,6 +317,24 @@ static int32_t class_of(const struct analysis *a, int64_t record)
             high = middle - 1;
     }
     return low;
+}
+
+/* The member that was ready last; of a brief trace the lowest of those that
+ * share its times. */
+static int64_t late_of(const struct analysis *a, struct cursor at)
+{
+    const struct lh_trace *t = a->trace;
+    int64_t late = t->late[place_of(a, at).record], m, end;
+    if (t->class_shared == NULL || late < 0)
+        return late;
+    const int32_t *members =
+        lh__site_waits_members(a->sites, record_of(a, at), &m, &end);
+    for (; m + 1 < end; m++) {
+        int32_t c = class_of(a, members[m]);
+        if (a->first[c] + members[m] - t->class_first[c] == late)
+            break;
+    }
+    return members[m];
 }
 
 /* Of the members that are as late as the last: one of this rank's site, if
@@ -584,7 +598,11 @@ enum lh_status lh__breakdown(struct lh_result *out,
                              struct lh_ctx *ctx)
 {
     struct analysis a = {
-        .trace = trace, .program = program, .cycle = lh_cycle_steps(program)};
+        .trace = trace,
+        .program = program,
+        .first = trace->class_shared ? trace->class_shared : trace->class_first,
+        .n_step = trace->class_shared ? trace->n_shared : trace->n_records,
+        .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
     a.sites = lh__site_waits_new(trace, ctx);
     a.own_s = lh_alloc(ctx->arena, (size_t)trace->n_classes, sizeof *a.own_s);

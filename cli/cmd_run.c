@@ -136,7 +136,7 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     return st;
 }
 
-static int write_results(const struct simulated *s, const struct run *run)
+static int write_results(struct simulated *s, const struct run *run)
 {
     struct lh_arena *arena = run->input.ctx->arena;
     const struct lh__stages *here = &s->stages[HERE];
@@ -157,6 +157,10 @@ static int write_results(const struct simulated *s, const struct run *run)
     struct lh_text text = lh_text_new(arena);
     int status = LH__EXIT_OK;
 
+    if (run->trace_path != NULL || run->pictures.html_path != NULL
+        || run->pictures.plot_prefix != NULL) {
+        lh_trace_tell(&s->traces[HERE], run->input.ctx);
+    }
     if (run->trace_path != NULL) {
         struct lh_text trace = lh_text_new(arena);
         lh_write_perfetto(&trace, &report);

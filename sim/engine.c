@@ -46,6 +46,12 @@ static double engine_now(void *self)
     return lh__simgrid_now();
 }
 
+static double engine_next(void *self)
+{
+    (void)self;
+    return lh__simgrid_next();
+}
+
 static int64_t event_new(struct engine *e, lh_callback call, void *data)
 {
     int64_t id = e->free_event;
@@ -230,6 +236,7 @@ enum lh_status lh__engine_open(struct lh_engine *out, int32_t n_links,
         return failed(e, "seal");
     *out = (struct lh_engine){.self = e,
                               .now = engine_now,
+                              .next = engine_next,
                               .at = engine_at,
                               .send = engine_send,
                               .left = engine_left,

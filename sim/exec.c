@@ -113,6 +113,7 @@ static void flow_at(struct lh__exec *x, double date_s, lh_callback call,
                     struct lh__call *data)
 {
     x->n_flows++;
+    x->quiet_s = 0;
     if (date_s <= engine_now(x))
         call(data);
     else
@@ -290,14 +291,26 @@ static void agenda_act(struct lh__exec *x, int32_t slot)
         push_ready(x, slot - x->due_slot, x->due_step[slot - x->due_slot]);
 }
 
+/* May the clock go ahead of the engine's to a date?  Nothing that happens in
+ * the engine comes first. */
+static bool is_quiet(struct lh__exec *x, double date_s)
+{
+    if (x->n_flows == 0 || date_s <= engine_now(x) || date_s < x->quiet_s)
+        return true;
+    if (x->engine->next && x->quiet_s == 0)
+        x->quiet_s = x->engine->next(x->engine->self);
+    return date_s < x->quiet_s;
+}
+
 /* Goes through what is known to come, in the order of dates.  While flows are
  * in flight their ends may come first, so the engine is asked to call. */
 static void pump(struct lh__exec *x)
 {
+    x->quiet_s = 0;
     drain(x);
     while (x->agenda.n > 0 && x->st == LH_OK && x->steps.finished < 0) {
         double date_s = lh__agenda_first_s(&x->agenda);
-        if (x->n_flows > 0 && date_s > engine_now(x)) {
+        if (!is_quiet(x, date_s)) {
             if (date_s < x->wake_s)
                 fail(x, x->engine->at(x->engine->self, date_s, woken, x));
             x->wake_s = fmin(x->wake_s, date_s);

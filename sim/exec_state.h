@@ -49,6 +49,8 @@ struct lh__exec {
     struct lh__call *computes; /* [n_classes] what runs */
     int64_t n_flows;           /* asked of the engine, and not ended */
     double wake_s; /* the engine was asked to call then; INFINITY: was not */
+    double quiet_s; /* until then nothing happens in the engine; its clock:
+                       not known */
     enum lh_status st;
 };
 

@@ -291,28 +291,25 @@ static void *taken(const void *from, int64_t n, size_t size, struct lh_ctx *ctx)
 #define TAKE(t, array, n)                                                      \
     ((t)->array = taken((t)->array, (n), sizeof *(t)->array, ctx))
 
-/* The steps, which are the child's own where nothing has a twin. */
+/* The steps of what was run, which twins share. */
 static void steps_take(struct lh_trace *t, const struct head *head,
                        struct lh_ctx *ctx)
 {
-    int64_t n = t->n_steps * t->n_records;
+    const struct lh_trace *run = &head->run;
+    int64_t n = t->n_steps * run->n_records;
     if (head->class_run) {
         TAKE(t, class_twin, t->n_classes);
-        lh__twins_tell(t, &head->run, head->class_run, ctx);
-        return;
+        lh__twins_share(t, run, head->class_run, ctx);
+    } else {
+        t->class_begin_s = run->class_begin_s;
+        t->class_end_s = run->class_end_s;
+        TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
+        TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
     }
-    t->class_begin_s = head->run.class_begin_s;
-    t->class_end_s = head->run.class_end_s;
-    t->posted_s = head->run.posted_s;
-    t->start_s = head->run.start_s;
-    t->end_s = head->run.end_s;
-    t->late = head->run.late;
-    TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
-    TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
-    TAKE(t, posted_s, n);
-    TAKE(t, start_s, n);
-    TAKE(t, end_s, n);
-    TAKE(t, late, n);
+    t->posted_s = taken(run->posted_s, n, sizeof *t->posted_s, ctx);
+    t->start_s = taken(run->start_s, n, sizeof *t->start_s, ctx);
+    t->end_s = taken(run->end_s, n, sizeof *t->end_s, ctx);
+    t->late = taken(run->late, n, sizeof *t->late, ctx);
 }
 
 static void trace_take(struct lh_trace *t, const void *shared,
@@ -363,7 +360,10 @@ enum lh_status lh_sim_run(struct lh_trace *out,
                           const struct lh_sim_point *point, struct lh_ctx *ctx)
 {
     enum lh_status status = LH_OK;
-    return lh_sim_run_many(out, &status, point, 1, 1, ctx);
+    enum lh_status st = lh_sim_run_many(out, &status, point, 1, 1, ctx);
+    if (st == LH_OK)
+        lh_trace_tell(out, ctx);
+    return st;
 }
 
 enum lh_status lh_sim_run_here(struct lh_trace *out,

@@ -21,8 +21,10 @@
 
 #include <cmath>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <new>
+#include <queue>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -114,10 +116,15 @@ struct State {
     /* SimGrid still uses a communication after its completion callback; kept
      * until the clock has moved on. */
     std::deque<std::pair<double, sg::s4u::CommPtr>> ended;
+    /* Of the timers that are set; SimGrid's own list cannot be seen from here.
+     */
+    std::priority_queue<double, std::vector<double>, std::greater<double>>
+        dates;
     const struct lh__simgrid_flow *starting = nullptr;
     double starting_factor = 1.0;
     bool has_sent = false;
     double ended_left = 0.0; /* bytes, of the flow that ended last */
+    bool telling = false; /* of a flow's end, while it still has its share */
 };
 
 /* SimGrid is itself a global: one engine a process. */
@@ -195,7 +202,9 @@ void flow_completed(const sg::s4u::Activity &activity)
     state->ended_left = state->flows[id].action->get_remains_no_update()
                         / state->flows[id].factor;
     flow_free(id);
+    state->telling = true;
     call(data);
+    state->telling = false;
 }
 
 double unit_of(const Link &link)
@@ -408,7 +417,11 @@ int lh__simgrid_at(double date_s, void (*call)(void *), void *data)
 {
     return guarded(
         [=] {
-            sg::kernel::timer::Timer::set(date_s, [=] { call(data); });
+            state->dates.push(date_s);
+            sg::kernel::timer::Timer::set(date_s, [=] {
+                state->dates.pop(); /* they ring in the order of dates */
+                call(data);
+            });
             return 0;
         },
         -1);
@@ -427,4 +440,22 @@ int lh__simgrid_run(void)
 double lh__simgrid_now(void)
 {
     return sg::s4u::Engine::get_clock();
+}
+
+double lh__simgrid_next(void)
+{
+    return guarded(
+        [] {
+            double now_s = sg::s4u::Engine::get_clock();
+            /* Flows that ended at this instant, of which it has yet to tell. */
+            if (state->telling || !state->model->get_finished_action_set()->empty()
+                || !state->model->get_failed_action_set()->empty())
+                return now_s;
+            double wait_s = state->model->next_occurring_event(now_s);
+            double next_s = wait_s >= 0 ? now_s + wait_s : INFINITY;
+            return state->dates.empty()
+                       ? next_s
+                       : std::fmin(next_s, state->dates.top());
+        },
+        -1.0);
 }

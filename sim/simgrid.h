@@ -46,6 +46,9 @@ void lh__simgrid_cancel(int64_t flow);
 int lh__simgrid_at(double date_s, void (*call)(void *), void *data);
 int lh__simgrid_run(void);
 double lh__simgrid_now(void);
+/* Until then it calls nobody and no rate changes, if nothing more is asked of
+ * it; INFINITY: never; -1: an error. */
+double lh__simgrid_next(void);
 
 #ifdef __cplusplus
 }

@@ -501,9 +501,9 @@ void lh__twins_make(struct lh__twins *out, const struct lh__placed *whole,
 /* ---- what the twins did -------------------------------------------------- */
 
 struct telling {
+    const struct lh_trace *brief;
     struct lh_trace *whole;
-    const struct lh_trace *run;
-    int32_t *run_record;  /* [records of the whole] what stood for it */
+    int32_t *shared;      /* [records of the whole] whose times it has */
     int64_t *group_first; /* [n_groups + 1] into group_record, in order */
     int32_t *group_record;
 };
@@ -531,7 +531,7 @@ static void members_list(struct telling *t, struct lh_arena *arena)
 static int64_t late_of(const struct telling *t, int32_t g, int64_t late)
 {
     int64_t m = t->group_first[g], end = t->group_first[g + 1];
-    while (m + 1 < end && t->run_record[t->group_record[m]] != late)
+    while (m + 1 < end && t->shared[t->group_record[m]] != late)
         m++;
     return t->group_record[m];
 }
@@ -539,52 +539,70 @@ static int64_t late_of(const struct telling *t, int32_t g, int64_t late)
 static void class_tell(const struct telling *t, int32_t step, int32_t c)
 {
     struct lh_trace *whole = t->whole;
-    const struct lh_trace *run = t->run;
+    const struct lh_trace *brief = t->brief;
     int64_t first = whole->class_first[c];
     int64_t n = whole->class_first[c + 1] - first;
     int64_t to = step * whole->n_records + first;
-    int64_t from = step * run->n_records + t->run_record[first];
+    int64_t from = step * brief->n_shared + brief->class_shared[c];
     size_t bytes = (size_t)n * sizeof(double);
-    memcpy(whole->posted_s + to, run->posted_s + from, bytes);
-    memcpy(whole->start_s + to, run->start_s + from, bytes);
-    memcpy(whole->end_s + to, run->end_s + from, bytes);
-    for (int64_t i = 0; i < n; i++)
+    memcpy(whole->posted_s + to, brief->posted_s + from, bytes);
+    memcpy(whole->start_s + to, brief->start_s + from, bytes);
+    memcpy(whole->end_s + to, brief->end_s + from, bytes);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t late = brief->late[from + i];
         whole->late[to + i] =
-            run->late[from + i] < 0
-                ? -1
-                : late_of(t, whole->group[first + i], run->late[from + i]);
+            late < 0 ? -1 : late_of(t, whole->group[first + i], late);
+    }
 }
 
-void lh__twins_tell(struct lh_trace *whole, const struct lh_trace *run,
-                    const int32_t *class_run, struct lh_ctx *ctx)
+void lh_trace_tell(struct lh_trace *whole, struct lh_ctx *ctx)
 {
+    if (whole->class_shared == NULL)
+        return;
     struct lh_arena *scratch = lh_arena_new();
-    struct telling t = {.whole = whole, .run = run};
-    size_t n_steps = (size_t)lh_trace_steps(whole);
-    size_t n = n_steps * (size_t)whole->n_records;
-    t.run_record = LH_NEW(scratch, int32_t, whole->n_records);
+    struct lh_trace brief = *whole;
+    struct telling t = {.whole = whole, .brief = &brief};
+    int32_t n_steps = lh_trace_steps(whole);
+    size_t n = (size_t)n_steps * (size_t)whole->n_records;
+    t.shared = LH_NEW(scratch, int32_t, whole->n_records);
     for (int32_t c = 0; c < whole->n_classes; c++) {
         int64_t first = whole->class_first[c];
         for (int64_t r = first; r < whole->class_first[c + 1]; r++)
-            t.run_record[r] =
-                (int32_t)(run->class_first[class_run[c]] + r - first);
+            t.shared[r] = (int32_t)(whole->class_shared[c] + r - first);
     }
     members_list(&t, scratch);
     whole->posted_s = LH_NEW(ctx->arena, double, n);
     whole->start_s = LH_NEW(ctx->arena, double, n);
     whole->end_s = LH_NEW(ctx->arena, double, n);
     whole->late = LH_NEW(ctx->arena, int64_t, n);
-    n = n_steps * (size_t)whole->n_classes;
+    for (int32_t i = 0; i < n_steps; i++) {
+        for (int32_t c = 0; c < whole->n_classes; c++)
+            class_tell(&t, i, c);
+    }
+    whole->class_shared = NULL;
+    lh_arena_free(scratch);
+}
+
+void lh__twins_share(struct lh_trace *whole, const struct lh_trace *run,
+                     const int32_t *class_run, struct lh_ctx *ctx)
+{
+    int32_t n_steps = lh_trace_steps(whole);
+    size_t n = (size_t)n_steps * (size_t)whole->n_classes;
     whole->class_begin_s = LH_NEW(ctx->arena, double, n);
     whole->class_end_s = LH_NEW(ctx->arena, double, n);
-    for (int32_t i = 0; i < (int32_t)n_steps; i++) {
-        for (int32_t c = 0; c < whole->n_classes; c++) {
-            int64_t to = (int64_t)i * whole->n_classes + c;
-            int64_t from = (int64_t)i * run->n_classes + class_run[c];
+    whole->class_shared = LH_NEW(ctx->arena, int64_t, whole->n_classes);
+    whole->n_shared = run->n_records;
+    for (int32_t c = 0; c < whole->n_classes; c++) {
+        whole->class_shared[c] = run->class_first[class_run[c]];
+        for (int64_t i = 0; i < n_steps; i++) {
+            int64_t to = i * whole->n_classes + c;
+            int64_t from = i * run->n_classes + class_run[c];
             whole->class_begin_s[to] = run->class_begin_s[from];
             whole->class_end_s[to] = run->class_end_s[from];
-            class_tell(&t, i, c);
         }
     }
-    lh_arena_free(scratch);
+    whole->posted_s = run->posted_s;
+    whole->start_s = run->start_s;
+    whole->end_s = run->end_s;
+    whole->late = run->late;
 }

@@ -75,6 +75,7 @@ enum lh_status pair_run(struct pair *p)
     for (int i = 0; i < SIDES && st == LH_OK; i++) {
         st = lh_result_make(&p->result[i], &p->trace[i], &p->program,
                             p->topology, &p->ctx);
+        lh_trace_tell(&p->trace[i], &p->ctx);
         if (st == LH_OK)
             st = lh__place(&p->placed[i], &p->point[i], &p->ctx);
     }

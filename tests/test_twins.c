@@ -112,7 +112,8 @@ static void bits_are_the_same(const char *text)
         from.class_begin_s = t->class_begin_s;
         from.class_end_s = t->class_end_s;
         told.n_steps = 1;
-        lh__twins_tell(&told, &from, b.twins.class_twin, &b.ctx);
+        lh__twins_share(&told, &from, b.twins.class_twin, &b.ctx);
+        lh_trace_tell(&told, &b.ctx);
         LH_CHECK(w->number == t->number && w->repeats == t->repeats);
         LH_CHECK(same_bits(told.posted_s, w->posted_s, told.n_records));
         LH_CHECK(same_bits(told.start_s, w->start_s, told.n_records));

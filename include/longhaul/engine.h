@@ -34,6 +34,9 @@ struct lh_channel_spec {
 struct lh_engine {
     void *self;
     double (*now)(void *self);
+    /* When it would next call back or share rates anew, if nothing more is
+     * asked of it; INFINITY: never.  NULL: it does not tell. */
+    double (*next)(void *self);
     /* Calls back at simulated time date_s >= now. */
     enum lh_status (*at)(void *self, double date_s, lh_callback call,
                          void *data);

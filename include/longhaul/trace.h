@@ -47,11 +47,15 @@ struct lh_trace {
 
     int64_t n_records;
     /* of posted_s .. late: [n_steps x n_records]; an op that does not run in a
-     * step has start_s < 0 there */
+     * step has start_s < 0 there.  Of a brief trace: [n_steps x n_shared], the
+     * ops of a class from class_shared on, which may be another's too */
     double *posted_s;   /* the rank had everything it needs itself           */
     double *start_s;    /* compute: runs; comm: the last member was ready     */
     double *end_s;
-    int64_t *late;      /* comm: record of the member that was ready last     */
+    int64_t *late;      /* comm: record of the member that was ready last; of a
+                           brief trace where that has its times              */
+    int64_t *class_shared; /* [n_classes] NULL: the trace is not brief        */
+    int64_t n_shared;
     int32_t *group;     /* comm: its group, compute: -1                       */
 
     int32_t n_groups;
@@ -94,14 +98,17 @@ struct lh_sim_point {
 enum lh_status lh_sim_run(struct lh_trace *out, const struct lh_sim_point *point,
                           struct lh_ctx *ctx) LH_MUST_USE;
 /* n points, at most `jobs` at a time, in order; status[i] and out[i] belong to
- * point i.  Returns the first status that is not LH_OK. */
+ * point i.  The traces may be brief.  Returns the first status that is not LH_OK. */
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
                                const struct lh_sim_point *points, int n,
                                int jobs, struct lh_ctx *ctx) LH_MUST_USE;
+/* Gives each class of a brief trace times of its own, as whoever draws a trace
+ * wants them. */
+void lh_trace_tell(struct lh_trace *trace, struct lh_ctx *ctx);
 /* Places a point without simulating it: what lh_sim_run() would refuse. */
 enum lh_status lh_sim_check(const struct lh_sim_point *point,
                             struct lh_ctx *ctx) LH_MUST_USE;
-/* The same without a fork, for sanitizers: once a process. */
+/* One point without a fork, once a process; the trace may be brief. */
 enum lh_status lh_sim_run_here(struct lh_trace *out,
                                const struct lh_sim_point *point,
                                struct lh_ctx *ctx) LH_MUST_USE;
