@@ -27,7 +27,7 @@ static void ahead(const struct lh__replica *r, double *generate_s,
     double now_s = lh__loop_now(r->loop);
 
     *generate_s = 0; /* less than 0: of an iteration that runs */
-    if (!r->loading && !r->away && (r->n_running > 0 || r->since_s > now_s))
+    if (!r->loading && !r->away && (lh__replica_works(r) || r->since_s > now_s))
         *generate_s = r->since_s - now_s;
     *update_s = r->loading ? r->due_s - now_s : 0;
 }

@@ -22,10 +22,18 @@
  *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
  *                         length)): the mean, for who shares out samples
  *
+ * With g drafted tokens of which each is accepted with probability a an
+ * iteration adds 1 + a + .. + a^g tokens to a sequence, checks 1 + g (products,
+ * experts visited, communication; context is read once), and is preceded by g
+ * drafts that each take draft_frac of an iteration without.  With a chunk it
+ * has tokens of prompts beside (fill.c), which share the reading of weights.
+ *
  * Sources: roofline of decoding, Pope et al. 2022 (arXiv:2211.05102); paged KV
- * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180).
- * Leaves out: chunked prefill (an iteration waits for a prefill), speculative
- * decoding, skewed experts, one prompt's keys and values kept once a group.
+ * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180); speculative
+ * decoding, Leviathan et al. 2023 (arXiv:2211.17192, equation 1 and theorem
+ * 3.8); chunked prefill, Agrawal et al. 2024 (arXiv:2403.02310).
+ * Leaves out: skewed experts, one prompt's keys and values kept once a group,
+ * memory of a draft model, acceptance that differs between samples.
  */
 #include <longhaul/rl.h>
 
@@ -91,6 +99,16 @@ static struct sizes sizes_of(const struct lh_model *m, bool kv_fp8)
     };
 }
 
+/* Of drafted tokens, on average. */
+static double accepted(const struct lh_rl_fleet *f)
+{
+    double sum = 0;
+
+    for (int64_t i = 1; i <= f->drafted; i++)
+        sum += pow(f->accepted_frac, (double)i);
+    return sum;
+}
+
 static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
                         const struct lh_rl_fleet *f, const struct sizes *z,
                         double weight, double kv_parts)
@@ -107,14 +125,18 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
     out->kv_tokens =
         (f->engine.memory_frac * d->memory_bytes - out->weight_bytes) * kv_parts
         / z->kv_bytes;
-    out->concurrency = f->max_concurrency;
     out->max_sequences = f->max_concurrency;
-    if (out->concurrency == 0) {
+    if (out->max_sequences == 0)
         out->max_sequences = f->engine.max_sequences * f->pipeline * f->expert;
+    if (out->chunk > 0)
+        out->max_sequences =
+            (int64_t)fmin((double)out->max_sequences,
+                          floor(out->chunk / (1.0 + out->drafted)));
+    out->concurrency = out->max_sequences;
+    if (f->max_concurrency == 0)
         out->concurrency =
             (int64_t)fmin((double)out->max_sequences,
                           floor(fmax(0.0, out->kv_tokens) / mean));
-    }
 }
 
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
@@ -150,6 +172,10 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
         .kv_s = z.kv_bytes / (kv_parts * memory),
         .prefill_s = 2.0 * z.active / rate,
         .prefill_core_s = z.core_flops / rate,
+        .chunk = (double)(f->chunk * f->pipeline * f->expert),
+        .drafted = (double)f->drafted,
+        .accepted = accepted(f),
+        .draft_frac = f->draft_frac,
     };
     memory_make(out, s, f, &z, weight, kv_parts);
     if (out->concurrency >= 1)
@@ -177,20 +203,51 @@ double lh_rl_comm_s(const struct lh_rl_comm *comm, double tokens)
     return comm->seconds[i] + slope * (tokens - comm->tokens[i]);
 }
 
-double lh_rl_iteration_s(const struct lh_rl_rates *r, double sequences)
+/* The model's own part, with so many tokens of each sequence and of prompts. */
+static double model_s(const struct lh_rl_rates *r, double sequences,
+                      double each, double prompts)
 {
-    double visited = 1.0 - pow(1.0 - r->visit_frac, sequences);
+    double tokens = sequences * each + prompts;
+    double visited = 1.0 - pow(1.0 - r->visit_frac, tokens);
 
     return r->cpu_s + sequences * r->sequence_s
-           + fmax(r->dense_s + visited * r->experts_s, sequences * r->flops_s)
-           + lh_rl_comm_s(&r->comm, sequences);
+           + fmax(r->dense_s + visited * r->experts_s,
+                  sequences * each * r->flops_s + prompts * r->prefill_s)
+           + lh_rl_comm_s(&r->comm, tokens);
+}
+
+double lh_rl_mixed_s(const struct lh_rl_rates *r, double sequences,
+                     double prompts)
+{
+    double seconds = model_s(r, sequences, 1.0 + r->drafted, prompts);
+
+    if (r->drafted > 0 && sequences > 0)
+        seconds += r->drafted * r->draft_frac * model_s(r, sequences, 1.0, 0.0);
+    return seconds;
+}
+
+double lh_rl_iteration_s(const struct lh_rl_rates *r, double sequences)
+{
+    return lh_rl_mixed_s(r, sequences, 0.0);
+}
+
+double lh_rl_pace(const struct lh_rl_rates *r)
+{
+    return 1.0 + r->accepted;
+}
+
+double lh_rl_read_s(const struct lh_rl_rates *r, double sequences,
+                    double context, double n)
+{
+    return r->kv_s * (1.0 + r->drafted * r->draft_frac)
+           * (n * context + sequences * lh_rl_pace(r) * n * (n - 1.0) / 2.0);
 }
 
 double lh_rl_decode_s(const struct lh_rl_rates *r, double sequences,
                       double context, double n)
 {
     return n * lh_rl_iteration_s(r, sequences)
-           + r->kv_s * (n * context + sequences * n * (n - 1.0) / 2.0);
+           + lh_rl_read_s(r, sequences, context, n);
 }
 
 double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens)
