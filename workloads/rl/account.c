@@ -153,9 +153,10 @@ static double hidden_s(const struct lh__loop *l)
     const struct lh_rl_result *out = l->out;
     double pushes =
         l->rl->steps > 1 ? (double)out->pushes / (double)(l->rl->steps - 1) : 0;
+    double all_s = out->weight_sync_s * pushes + out->generators.update_s;
+    double rest_s = all_s - out->weight_sync_exposed_s;
 
-    return fmax(0, out->weight_sync_s * pushes + out->generators.update_s
-                       - out->weight_sync_exposed_s);
+    return rest_s > 1e-12 * all_s ? rest_s : 0; /* nothing but rounding */
 }
 
 static void account_engine(struct lh__loop *l)

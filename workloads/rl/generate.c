@@ -72,6 +72,7 @@ struct sizes {
     double routed;
     double kv_bytes;   /* of a token */
     double core_flops; /* of a token and one that it sees */
+    double read_flops; /* likewise, of a decode: MLA sees latent values */
 };
 
 static struct sizes sizes_of(const struct lh_model *m, bool kv_fp8)
@@ -85,6 +86,8 @@ static struct sizes sizes_of(const struct lh_model *m, bool kv_fp8)
     bool latent = m->attention == LH_ATTENTION_MLA;
     double values = latent ? (double)(m->kv_lora_rank + m->qk_rope_head_dim)
                            : 2.0 * (double)m->kv_heads * (double)m->head_dim;
+    double read =
+        4.0 * (double)m->kv_lora_rank + 2.0 * (double)m->qk_rope_head_dim;
     double core = latent ? 2.0 * (double)m->heads
                                * (double)(m->qk_nope_head_dim
                                           + m->qk_rope_head_dim + m->v_head_dim)
@@ -96,6 +99,8 @@ static struct sizes sizes_of(const struct lh_model *m, bool kv_fp8)
         .routed = routed,
         .kv_bytes = (double)m->layers * values * (kv_fp8 ? 1.0 : 2.0),
         .core_flops = (double)m->layers * core,
+        .read_flops =
+            (double)m->layers * (latent ? (double)m->heads * read : core),
     };
 }
 
@@ -150,9 +155,11 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
     double weight = s->rl.push_fp8 ? 1.0 : 2.0, t = (double)f->tensor;
     double gpus = t * (double)(f->pipeline * f->expert);
     double memory = d->memory_bytes_per_s * d->memory_frac;
-    double rate = (fp8 ? d->fp8_flops_per_s * d->gemm_fp8_frac
-                       : d->bf16_flops_per_s * d->gemm_bf16_frac)
-                  * d->gemm_sustained_frac * gpus;
+    double bf16 =
+        d->bf16_flops_per_s * d->gemm_bf16_frac * d->gemm_sustained_frac * gpus;
+    double rate = fp8 ? d->fp8_flops_per_s * d->gemm_fp8_frac
+                            * d->gemm_sustained_frac * gpus
+                      : bf16;
     double heads = s->model.attention == LH_ATTENTION_MLA
                        ? 1.0
                        : fmin(t, (double)s->model.kv_heads);
@@ -160,7 +167,7 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
 
     *out = (struct lh_rl_rates){
         .cpu_s = f->engine.iteration_s + kernels_s(&s->model, &f->engine),
-        .sequence_s = f->engine.sequence_s,
+        .sequence_s = f->engine.sequence_s / (double)f->expert,
         .dense_s = weight * z.dense / (t * memory),
         .experts_s =
             weight * z.routed
@@ -169,9 +176,10 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
                                                  / (double)s->model.experts
                                            : 0.0,
         .flops_s = 2.0 * z.active / rate,
-        .kv_s = z.kv_bytes / (kv_parts * memory),
+        .kv_s = fmax(z.kv_bytes / (kv_parts * memory),
+                     (1.0 + (double)f->drafted) * z.read_flops / bf16),
         .prefill_s = 2.0 * z.active / rate,
-        .prefill_core_s = z.core_flops / rate,
+        .prefill_core_s = z.core_flops / bf16,
         .chunk = (double)(f->chunk * f->pipeline * f->expert),
         .drafted = (double)f->drafted,
         .accepted = accepted(f),
@@ -250,7 +258,19 @@ double lh_rl_decode_s(const struct lh_rl_rates *r, double sequences,
            + lh_rl_read_s(r, sequences, context, n);
 }
 
+/* Communication of a token among many. */
+static double comm_token_s(const struct lh_rl_comm *comm)
+{
+    int i = comm->n - 1;
+
+    return i < 1 ? 0.0
+                 : (comm->seconds[i] - comm->seconds[i - 1])
+                       / (comm->tokens[i] - comm->tokens[i - 1]);
+}
+
 double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens)
 {
-    return tokens * (r->prefill_s + r->prefill_core_s * (tokens - 1.0) / 2.0);
+    return tokens
+           * (r->prefill_s + comm_token_s(&r->comm)
+              + r->prefill_core_s * (tokens - 1.0) / 2.0);
 }
