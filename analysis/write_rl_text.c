@@ -61,6 +61,15 @@ static void tokens(struct lh_text *out, const struct lh_rl_result *r)
     lh_text_add(out, "\n");
 }
 
+static void iteration(struct lh_text *out, const struct lh_rl_rates *rates)
+{
+    if (rates->chunk > 0)
+        lh_text_printf(out, ", %.0f tokens an iteration", rates->chunk);
+    if (rates->drafted > 0)
+        lh_text_printf(out, ", %.3g of a sequence with %.0f drafted",
+                       lh_rl_pace(rates), rates->drafted);
+}
+
 static void entries(struct lh_text *out, const struct lh_rl_report *report)
 {
     const struct lh_rl *rl = &report->scenario->rl;
@@ -73,6 +82,7 @@ static void entries(struct lh_text *out, const struct lh_rl_report *report)
                        rl->fleets[i].site_name, f->replicas,
                        f->rates.concurrency,
                        100 * report->result.fleet_busy_frac[i]);
+        iteration(out, &f->rates);
         if (rl->fleets[i].up_s > 0)
             lh_text_printf(out, ", %.1f %% away",
                            100 * report->result.fleet_away_frac[i]);

@@ -3,9 +3,9 @@
  * Rates of one replica of an engine that generates: t x p x e accelerators
  * (tensor, pipeline, expert) on one device.
  *
- *   iteration = CPU + kernels x latency + B x CPU of a sequence
+ *   iteration = CPU + kernels x latency + B x CPU of a sequence / e
  *               + max(weights / (t M), B x 2 N / (t p e F)) + communication
- *               + K x kv / (min(t, kv heads) p e M)
+ *               + K x max(kv / (min(t, kv heads) p e M), core / (t p e F))
  *
  * B sequences, K tokens of context, M = memory bandwidth x memory_frac, F =
  * peak x best-shape share x sustained share of GEMMs, N active parameters
@@ -14,10 +14,10 @@
  * t holds.  Of routed experts those are read that B tokens visit, 1 - (1 -
  * k/E)^B of them, and each accelerator has 1/e.  A pipeline's stages take a
  * token in turn, so that weights are read p times a p-th; context and products
- * are those of B/p sequences at a time.  Attention of a decode is bound by
- * memory: its FLOPs are left out.
+ * are those of B/p sequences at a time.  Attention is bf16.
  *
  *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
+ *                         + communication of s tokens among many
  *   KV tokens           = (memory_frac x memory - weights) / kv, of what runs
  *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
  *                         length)): the mean, for who shares out samples
