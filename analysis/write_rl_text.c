@@ -64,10 +64,11 @@ static void tokens(struct lh_text *out, const struct lh_rl_result *r)
 static void iteration(struct lh_text *out, const struct lh_rl_rates *rates)
 {
     if (rates->chunk > 0)
-        lh_text_printf(out, ", %.0f tokens an iteration", rates->chunk);
+        lh_text_printf(out, ", prompts in iterations of %.0f tokens",
+                       rates->chunk);
     if (rates->drafted > 0)
-        lh_text_printf(out, ", %.3g of a sequence with %.0f drafted",
-                       lh_rl_pace(rates), rates->drafted);
+        lh_text_printf(out, ", %.0f drafted (%.3g tokens an iteration)",
+                       rates->drafted, lh_rl_pace(rates));
 }
 
 static void entries(struct lh_text *out, const struct lh_rl_report *report)
