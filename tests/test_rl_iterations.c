@@ -93,6 +93,30 @@ static void sees_what_is_before(void)
                   3 + 1 + 1 + 3 * (4 + 8) + 0.5 * (6 + 6 + 1) + 3 * 10, 1e-12);
 }
 
+/* Two prompts of 40 tokens and responses of two turns, a token each.  The first
+ * fills 8 iterations of 5, whose attention is 0.01 x (25 j + 10); then it runs
+ * once beside 4 tokens of the second, and its tools work for 3 s.  It comes
+ * back within the third of the second's 7 iterations of 5, behind it; one token
+ * is left for the next.  Then both run once, tools work, and the second runs.
+ */
+static void is_looked_at_between(void)
+{
+    double first_s = 8 + 0.01 * (25 * 28 + 80);
+    double second_s = 1 + 0.06 + 7 + 0.01 * (7 * 30 + 25 * 21) + 1 + 0.39;
+    struct loop l;
+
+    batch_make(&l, 2);
+    l.rl.prompt_length = 40;
+    l.rl.length_median = 2;
+    l.rl.turns = 2;
+    l.rl.tool_s = 3;
+    l.rl.turn_keeps_kv = true;
+    l.inputs[0].rates.prefill_s = 0;
+    l.inputs[0].rates.prefill_core_s = 0.01;
+    l.inputs[0].rates.chunk = 5;
+    LH_CHECK_NEAR(batch_s(&l), first_s + second_s + 1 + 3 + 1, 1e-12);
+}
+
 /* ---- drafted tokens --------------------------------------------------------
  */
 
@@ -358,6 +382,7 @@ int main(void)
         {"weights are read once for both", reads_weights_once},
         {"a group computes its prompt once", shares_prompts},
         {"chunks see what is before them", sees_what_is_before},
+        {"who comes back waits for an iteration", is_looked_at_between},
         {"drafted tokens are accepted", accepts_a_share},
         {"drafts cost, and what checks them", drafts_and_checks},
         {"fewer iterations for a sample", takes_fewer_iterations},

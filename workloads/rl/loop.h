@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Private to workloads/rl/: samples, replicas that generate them (replica.c,
- * heap.c), what these compute before (fill.c), their turns (turns.c) and
- * absences (absence.c), verifiers (verify.c), the trainer and its pushes
+ * room.c, heap.c), what these compute before (fill.c), their turns (turns.c)
+ * and absences (absence.c), verifiers (verify.c), the trainer and its pushes
  * (trainer.c), the loop between (loop.c) and its accounts (account.c); fewer
  * replicas for many (sampled.c).
  */
@@ -186,9 +186,6 @@ void lh__loop_at(struct lh__loop *l, double date_s, lh_callback call,
  */
 
 void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet);
-void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
-/* The first of it; NULL: it is empty. */
-struct lh__sample *lh__queue_take(struct lh__queue *q);
 void lh__replica_load(struct lh__replica *r, double seconds);
 /* All of its entry that are there have drained: they load together. */
 void lh__replica_drained(struct lh__loop *l, int fleet);
@@ -208,6 +205,20 @@ static inline bool lh__replica_works(const struct lh__replica *r)
 {
     return r->n_running + r->n_filling > 0;
 }
+
+/* ---- room.c ---------------------------------------------------------------
+ */
+
+void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
+/* The first of it; NULL: it is empty. */
+struct lh__sample *lh__queue_take(struct lh__queue *q);
+/* Puts back those that have no room; true: there were some. */
+bool lh__room_make(struct lh__replica *r);
+/* Takes what there is room for; seconds of prompts that are computed whole. */
+double lh__room_admit(struct lh__replica *r);
+/* Iterations until a sample ends or memory is full; without any that runs, as
+ * many as there may be. */
+int64_t lh__room_iterations(const struct lh__replica *r);
 
 /* ---- heap.c ---------------------------------------------------------------
  */
