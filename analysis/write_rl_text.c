@@ -61,6 +61,16 @@ static void tokens(struct lh_text *out, const struct lh_rl_result *r)
     lh_text_add(out, "\n");
 }
 
+static void iteration(struct lh_text *out, const struct lh_rl_rates *rates)
+{
+    if (rates->chunk > 0)
+        lh_text_printf(out, ", prompts in iterations of %.0f tokens",
+                       rates->chunk);
+    if (rates->drafted > 0)
+        lh_text_printf(out, ", %.0f drafted (%.3g tokens an iteration)",
+                       rates->drafted, lh_rl_pace(rates));
+}
+
 static void entries(struct lh_text *out, const struct lh_rl_report *report)
 {
     const struct lh_rl *rl = &report->scenario->rl;
@@ -73,6 +83,7 @@ static void entries(struct lh_text *out, const struct lh_rl_report *report)
                        rl->fleets[i].site_name, f->replicas,
                        f->rates.concurrency,
                        100 * report->result.fleet_busy_frac[i]);
+        iteration(out, &f->rates);
         if (rl->fleets[i].up_s > 0)
             lh_text_printf(out, ", %.1f %% away",
                            100 * report->result.fleet_away_frac[i]);

@@ -867,6 +867,30 @@ static const struct lh__key keys[] = {
      .help = "Number format of keys and values that are kept."},
     {"rl.generators[].engine", LH__NAME, .offset = FLEET(engine_name),
      .fallback = "vllm", .help = "A row of data/engines.csv."},
+    {"rl.generators[].chunked_prefill", LH__COUNT, .offset = FLEET(chunk),
+     .absent = 0, .min = 1, .max = 1e7, .unit = "tokens", .example = "8192",
+     .derived = "none: running samples wait while prompts are computed whole",
+     .help = "Tokens that an iteration has at most, those of running samples "
+             "first, the rest parts of prompts (vLLM: max_num_batched_tokens; "
+             "SGLang: chunked_prefill_size); of each pipeline stage and "
+             "expert's tensor group."},
+    {"rl.generators[].speculative", LH__GROUP, .count = FLEET(speculates),
+     .bare = "tokens", .derived = "none",
+     .help = "Speculative decoding: tokens are drafted, and the model checks "
+             "them in one iteration."},
+    {"rl.generators[].speculative.tokens", LH__COUNT, LH__REQUIRED,
+     .offset = FLEET(drafted), .min = 1, .max = 64, .unit = "tokens",
+     .example = "3", .help = "Drafted for a sequence in each iteration."},
+    {"rl.generators[].speculative.acceptance", LH__NUMBER,
+     .offset = FLEET(accepted_frac), .min = 0, .max = 1, .unit = "share",
+     .fallback = "0.8",
+     .help = "Of drafted tokens that follow accepted ones, those that the "
+             "model accepts."},
+    {"rl.generators[].speculative.draft", LH__NUMBER,
+     .offset = FLEET(draft_frac), .min = 0, .max = 10, .unit = "share",
+     .fallback = "0.05",
+     .help = "Time to draft a token, over an iteration of the model without "
+             "speculation."},
     {"rl.generators[].up_time", .flags = LH__POSITIVE, SECONDS,
      .offset = FLEET(up_s), .absent = -1, .max = 1e9,
      .derived = "none: they stay", .example = "6 h",

@@ -64,6 +64,11 @@ static void resolve_fleet(struct lh__reader *r, int i)
     f->site =
         site_of(r, lh_format(r->ctx->arena, "%s.site", path), f->site_name);
     resolve_engine(r, f, &r->root->s.model);
+    if (f->chunk > 0 && f->chunk <= f->drafted)
+        lh_error(r->ctx, f->where,
+                 "%s.chunked_prefill is %" PRId64 " tokens; a sequence takes "
+                 "%" PRId64 " of an iteration (speculative.tokens, and one)",
+                 path, f->chunk, f->drafted + 1);
     if (f->site >= 0)
         f->site_name = r->root->s.sites[f->site].name;
 }

@@ -254,6 +254,15 @@ static void deals_unevenly(void)
 /* ---- a model on an engine -------------------------------------------------
  */
 
+static void read_rates(struct lh_rl_rates *out, struct lh_scenario *s,
+                       const char *text, struct lh_ctx *ctx)
+{
+    LH_REQUIRE(lh_scenario_read_text(s, "x.yaml", text, strlen(text), ".", NULL,
+                                     0, ctx)
+               == LH_OK);
+    LH_REQUIRE(lh_rl_rates_make(out, s, 0, ctx) == LH_OK);
+}
+
 static void rates_of(struct lh_rl_rates *out, struct lh_scenario *s,
                      const char *model, struct lh_ctx *ctx)
 {
@@ -265,10 +274,47 @@ static void rates_of(struct lh_rl_rates *out, struct lh_scenario *s,
         "fixed, median: 1000}}\n",
         model);
 
-    LH_REQUIRE(lh_scenario_read_text(s, "x.yaml", text, strlen(text), ".", NULL,
-                                     0, ctx)
-               == LH_OK);
-    LH_REQUIRE(lh_rl_rates_make(out, s, 0, ctx) == LH_OK);
+    read_rates(out, s, text, ctx);
+}
+
+/* Latent attention of DeepSeek-V3: 61 layers of 128 heads that see 512 latent
+ * values twice and 64 positions once, on 148 TFLOP/s of an H20: longer than
+ * reading 576 values.  Sixteen groups share experts, each with its own
+ * sequences on its own host. */
+static void attends_at_its_roofline(void)
+{
+    static const char text[] =
+        "longhaul: 1\nmodel: deepseek-v3\ntraining: {sequence_length: 4096, "
+        "precision: fp8}\nplan: {expert: 16}\nsites: [{name: a, gpus: 32, "
+        "device: h20-sxm, fabric: dgx-h100-rails}]\nrl: {mode: sync, trainer: "
+        "{gpus: 16}, generators: [{gpus: 16, plan: {expert: 16}}], weights: "
+        "{precision: fp8}, output_length: {kind: fixed, median: 1000}}\n";
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_scenario s;
+    struct lh_rl_rates r;
+
+    read_rates(&r, &s, text, &ctx);
+    const struct lh_device *d = &s.sites[0].device;
+    double flops = 61 * 128 * 2.0 * (512 + 64 + 512);
+    double rate =
+        16 * d->bf16_flops_per_s * d->gemm_bf16_frac * d->gemm_sustained_frac;
+    double memory = 16 * d->memory_bytes_per_s * d->memory_frac;
+    LH_CHECK_NEAR(r.kv_s, flops / rate, 1e-12);
+    LH_CHECK(r.kv_s > 61 * 2 * 576 / memory);
+    LH_CHECK_NEAR(r.prefill_core_s, 61 * 128 * 2.0 * (128 + 64 + 128) / rate,
+                  1e-12);
+    LH_CHECK_NEAR(r.sequence_s, s.rl.fleets[0].engine.sequence_s / 16, 1e-12);
+    lh_ctx_end(&ctx);
+}
+
+/* 20 s a token on the last line. */
+static void prompts_communicate(void)
+{
+    struct lh_rl_rates r = {.prefill_s = 2, .prefill_core_s = 0.5};
+
+    LH_CHECK_NEAR(lh_rl_prefill_s(&r, 4), 8 + 0.5 * 6, 1e-12);
+    r.comm = (struct lh_rl_comm){3, {1, 3, 5}, {10, 20, 60}};
+    LH_CHECK_NEAR(lh_rl_prefill_s(&r, 4), 8 + 0.5 * 6 + 4 * 20, 1e-12);
 }
 
 /* 8 kernels a layer, 12 more where experts are; of 30.5 G parameters 29.0 G are
@@ -358,6 +404,8 @@ int main(void)
         {"the longest first", fits_the_longest_first},
         {"replicas wait for the one that has most", deals_unevenly},
         {"kernels of an iteration, and experts", counts_kernels},
+        {"attention of a decode is a roofline", attends_at_its_roofline},
+        {"prompts communicate", prompts_communicate},
         {"tensors of weights", counts_tensors},
         {"long steps lie on a line", long_steps_lie_on_a_line},
     };

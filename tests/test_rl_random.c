@@ -74,6 +74,21 @@ static void draw_sharing(struct loop *l, uint64_t *random)
     l->input.push_extra = pick(random, 2) ? part(random) : 0;
 }
 
+/* Prompts in chunks, drafted tokens. */
+static void draw_iterations(struct lh_rl_rates *rates, uint64_t *random)
+{
+    if (pick(random, 2))
+        rates->chunk = 8 + (double)pick(random, 300);
+    if (pick(random, 3) == 0) {
+        rates->drafted = 1 + (double)pick(random, 4);
+        rates->accepted = rates->drafted * part(random);
+        rates->draft_frac = part(random) / 5;
+    }
+    if (rates->chunk > 0
+        && (double)rates->concurrency * (1 + rates->drafted) > rates->chunk)
+        rates->concurrency = (int64_t)(rates->chunk / (1 + rates->drafted));
+}
+
 static void draw_loop(struct loop *l, uint64_t *random)
 {
     loop_make(l);
@@ -107,6 +122,7 @@ static void draw_loop(struct loop *l, uint64_t *random)
         f->rates.flops_s = 0.001 * part(random);
         f->rates.concurrency = 1 + pick(random, 20);
         f->rates.kv_tokens = pick(random, 2) ? 150 + pick(random, 2000) : 0;
+        draw_iterations(&f->rates, random);
         f->push.transfer_s = pick(random, 3) ? 2 * part(random) : 0;
         f->push.load_s = pick(random, 3) ? part(random) : 0;
         l->fleets[i].gpus = f->replicas;
@@ -150,7 +166,7 @@ static void check_sums(const struct lh_rl_result *r)
 static void holds_in_random_loops(void)
 {
     uint64_t random = 11;
-    int seen[9] = {0};
+    int seen[13] = {0};
     for (int draw = 0; draw < 600; draw++) {
         struct loop l, again;
         draw_loop(&l, &random);
@@ -176,8 +192,14 @@ static void holds_in_random_loops(void)
         seen[7] += r.environment_s > 0 && !l.rl.partial_rollouts;
         seen[8] += l.rl.n_verifiers > 0 && l.verifiers[0].output > 0
                    && l.verifiers[0].kind != LH_JUDGE_RULE;
+        bool chunks = l.inputs[0].rates.chunk > 0;
+        seen[9] += chunks && l.inputs[0].rates.kv_tokens > 0;
+        seen[10] += chunks && l.inputs[0].rates.accepted > 0;
+        seen[11] += chunks && l.rl.mode == LH_RL_ASYNC && !l.rl.keep_kv;
+        seen[12] += chunks && l.rl.mode == LH_RL_ASYNC && !l.rl.partial_rollouts
+                    && r.tokens_discarded > 0;
     }
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 13; i++)
         LH_CHECK(seen[i] >= 10);
 }
 
@@ -233,6 +255,12 @@ static void some_for_many(void)
             l.inputs[i].rates.sequence_s = 1e-4;
             l.inputs[i].rates.concurrency = 6 + pick(&random, 12);
             l.inputs[i].push.transfer_s = part(&random);
+            if (draw % 2 == 0) {
+                l.inputs[i].rates.chunk = 256;
+                l.inputs[i].rates.drafted = 3;
+                l.inputs[i].rates.accepted = 1.25;
+                l.inputs[i].rates.draft_frac = 0.05;
+            }
         }
         l.inputs[2].replicas = l.fleets[2].gpus = 300;
         l.rl.engine = LH_RL_EXACT;

@@ -24,7 +24,7 @@ struct lh_rl_comm {
 };
 
 /* A decode iteration of B sequences with K tokens of context in all takes
- * lh_rl_iteration_s(B) + K kv_s. */
+ * lh_rl_iteration_s(B) + K kv_s (1 + drafted draft_frac). */
 struct lh_rl_rates {
     double cpu_s;                  /* once an iteration, kernels' latency too */
     double sequence_s;             /* CPU, a sequence */
@@ -41,6 +41,12 @@ struct lh_rl_rates {
     double kv_tokens;              /* that memory holds beside the weights; 0:
                                       any number */
     double weight_bytes;           /* of an accelerator */
+    double chunk;                  /* tokens of an iteration, those of decoding
+                                      included; 0: prompts are computed whole */
+    double drafted;                /* tokens a sequence and iteration */
+    double accepted;               /* that an iteration adds beside the one it
+                                      always does, on average */
+    double draft_frac;             /* of an iteration without, a drafted one */
 };
 
 /* Tensors that weights travel as: of experts one a projection of each; fp8 has
@@ -52,9 +58,17 @@ enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 double lh_rl_comm_s(const struct lh_rl_comm *comm, double tokens);
 double lh_rl_iteration_s(const struct lh_rl_rates *r, double sequences);
+/* With so many tokens of prompts beside, without their attention. */
+double lh_rl_mixed_s(const struct lh_rl_rates *r, double sequences,
+                     double prompts);
+/* Mean tokens that an iteration adds to a sequence. */
+double lh_rl_pace(const struct lh_rl_rates *r);
 /* n iterations in a row, from `context` tokens on. */
 double lh_rl_decode_s(const struct lh_rl_rates *r, double sequences,
                       double context, double n);
+/* Reading context in n iterations, from `context` tokens on. */
+double lh_rl_read_s(const struct lh_rl_rates *r, double sequences,
+                    double context, double n);
 /* Of a sequence of so many tokens, from the first on. */
 double lh_rl_prefill_s(const struct lh_rl_rates *r, double tokens);
 

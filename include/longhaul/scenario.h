@@ -506,6 +506,11 @@ struct lh_rl_fleet {
     int64_t max_concurrency;       /* sequences of a replica; 0: auto */
     int kv_fp8;                    /* bf16 | fp8 */
     double memory_frac;            /* of the device; -1: the engine's */
+    int64_t chunk;                 /* tokens of an iteration; 0: prompts whole */
+    bool speculates;
+    int64_t drafted;               /* tokens; 0: none */
+    double accepted_frac;          /* of drafted tokens, each */
+    double draft_frac;             /* of the model's iteration, a token */
     const char *engine_name;
     struct lh_serving engine;
     double up_s, down_s;           /* mean times; up_s < 0: they stay */

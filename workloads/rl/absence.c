@@ -39,7 +39,7 @@ static void lose(struct lh__replica *r, struct lh__sample *sample)
         return;
     l->out->tokens_discarded += lh__replica_tokens(r, sample);
     lh__turn_first(sample, l->rl);
-    sample->running = false;
+    sample->running = sample->filling = false;
     sample->back_s = -1;
     r->outstanding--;
 }
@@ -69,9 +69,9 @@ static void leave_all(struct lh__replica *r)
     for (; g; g = g->below)
         for (int64_t i = 0; i < l->rl->samples; i++)
             lose(r, &g->samples[i]);
-    r->n_running = r->n_parked = 0;
-    r->context = r->parked = 0;
-    r->queue = r->back = r->again = (struct lh__queue){NULL, NULL};
+    r->n_running = r->n_parked = r->n_filling = 0;
+    r->context = r->parked = r->filling = r->chunk = 0;
+    r->queue = r->back = r->again = r->fill = (struct lh__queue){NULL, NULL};
     g = r->groups;
     r->groups = NULL;
     for (; g; g = below) {

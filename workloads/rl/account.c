@@ -27,7 +27,7 @@ static void ahead(const struct lh__replica *r, double *generate_s,
     double now_s = lh__loop_now(r->loop);
 
     *generate_s = 0; /* less than 0: of an iteration that runs */
-    if (!r->loading && !r->away && (r->n_running > 0 || r->since_s > now_s))
+    if (!r->loading && !r->away && (lh__replica_works(r) || r->since_s > now_s))
         *generate_s = r->since_s - now_s;
     *update_s = r->loading ? r->due_s - now_s : 0;
 }
@@ -153,9 +153,10 @@ static double hidden_s(const struct lh__loop *l)
     const struct lh_rl_result *out = l->out;
     double pushes =
         l->rl->steps > 1 ? (double)out->pushes / (double)(l->rl->steps - 1) : 0;
+    double all_s = out->weight_sync_s * pushes + out->generators.update_s;
+    double rest_s = all_s - out->weight_sync_exposed_s;
 
-    return fmax(0, out->weight_sync_s * pushes + out->generators.update_s
-                       - out->weight_sync_exposed_s);
+    return rest_s > 1e-12 * all_s ? rest_s : 0; /* nothing but rounding */
 }
 
 static void account_engine(struct lh__loop *l)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Private to workloads/rl/: samples, replicas that generate them (replica.c),
- * their turns (turns.c) and absences (absence.c), verifiers (verify.c), the
- * trainer (trainer.c), its pushes (push.c) and what both share (beside.c), the
- * loop between (loop.c) and its accounts (account.c); fewer replicas for many
- * (sampled.c).
+ * Private to workloads/rl/: samples, replicas that generate them (replica.c,
+ * room.c, heap.c), what these compute before (fill.c), their turns (turns.c)
+ * and absences (absence.c), verifiers (verify.c), the trainer (trainer.c), its
+ * pushes (push.c) and what both share (beside.c), the loop between (loop.c) and
+ * its accounts (account.c); fewer replicas for many (sampled.c).
  */
 #ifndef LH_WORKLOADS_RL_LOOP_H
 #define LH_WORKLOADS_RL_LOOP_H
@@ -15,6 +15,11 @@ struct lh__loop;
 
 struct lh__group;
 
+/* Tokens to compute before a sample runs, behind others that are there. */
+struct lh__fill {
+    double before, tokens;
+};
+
 struct lh__sample {
     struct lh__group *group;
     struct lh__sample *next; /* in a queue */
@@ -23,10 +28,14 @@ struct lh__sample {
     int64_t part;            /* of the turn that runs or comes */
     int64_t turn;            /* from 0 on */
     bool running, complete;
-    int64_t had;        /* of the turn, when it was taken in last: it had been
-                           put back for want of memory */
-    int64_t taken;      /* how many its replica had taken in before */
-    int64_t end;        /* iteration of its replica that ends the turn */
+    int64_t had;   /* of the turn, when it was taken in last: it had been
+                      put back for want of memory */
+    int64_t taken; /* how many its replica had taken in before */
+    int64_t begun; /* iteration of its replica when it began to run */
+    int64_t end;   /* iteration of its replica that ends the turn */
+    bool filling;  /* its context is computed, in chunks */
+    bool fills;    /* it had something to compute */
+    struct lh__fill fill;
     int64_t order;      /* of issue, among all samples */
     int64_t version;    /* of the weights of its first token */
     int64_t kv_version; /* of those that computed what it keeps */
@@ -65,14 +74,20 @@ struct lh__replica {
     struct lh__sample **heap; /* running, the first to end on top */
     int64_t n_running, n_taken;
     size_t capacity;
-    struct lh__queue queue;   /* new ones */
-    struct lh__queue back;    /* of a turn before, with their place */
-    struct lh__queue again;   /* put back, or of a turn before, without */
-    int64_t n_parked;         /* places of samples between turns */
-    double parked;            /* tokens that these keep */
-    struct lh__group *groups; /* not complete */
-    int64_t outstanding;      /* samples not complete */
-    double peak;              /* tokens a second at full concurrency */
+    struct lh__queue queue; /* new ones */
+    struct lh__queue back;  /* of a turn before, with their place */
+    struct lh__queue again; /* put back, or of a turn before, without */
+    int64_t n_parked;       /* places of samples between turns */
+    double parked;          /* tokens that these keep */
+    struct lh__queue fill;  /* taken in, their context is computed in chunks */
+    int64_t n_filling;
+    double filling; /* tokens that these will have */
+    double chunk;   /* tokens of them an iteration until due_n; 0: none */
+    double chunk_s, chunk_more_s; /* attention of the first of these iterations,
+                                     and how much more of each after it */
+    struct lh__group *groups;     /* not complete */
+    int64_t outstanding;          /* samples not complete */
+    double peak;                  /* tokens a second at full concurrency */
     int64_t iteration;
     double context;              /* tokens that running samples have */
     double since_s;              /* boundary of `iteration` */
@@ -195,7 +210,6 @@ void lh__loop_at(struct lh__loop *l, double date_s, lh_callback call,
  */
 
 void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet);
-void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
 void lh__replica_load(struct lh__replica *r, double seconds);
 /* All of its entry that are there have drained: they load together. */
 void lh__replica_drained(struct lh__loop *l, int fleet);
@@ -209,6 +223,58 @@ void lh__replica_advance(struct lh__replica *r);
 /* Tokens that a sample of it has so far. */
 int64_t lh__replica_tokens(const struct lh__replica *r,
                            const struct lh__sample *sample);
+
+/* Does it have samples in iterations? */
+static inline bool lh__replica_works(const struct lh__replica *r)
+{
+    return r->n_running + r->n_filling > 0;
+}
+
+/* ---- room.c ---------------------------------------------------------------
+ */
+
+void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
+/* The first of it; NULL: it is empty. */
+struct lh__sample *lh__queue_take(struct lh__queue *q);
+/* Puts back those that have no room; true: there were some. */
+bool lh__room_make(struct lh__replica *r);
+/* Takes what there is room for; seconds of prompts that are computed whole. */
+double lh__room_admit(struct lh__replica *r);
+/* Iterations until a sample ends or memory is full; without any that runs, as
+ * many as there may be. */
+int64_t lh__room_iterations(const struct lh__replica *r);
+
+/* ---- heap.c ---------------------------------------------------------------
+ */
+
+void lh__heap_push(struct lh__replica *r, struct lh__sample *sample);
+/* The sample at `i`, whose place another takes from below. */
+struct lh__sample *lh__heap_take(struct lh__replica *r, int64_t i);
+
+/* ---- fill.c ---------------------------------------------------------------
+ */
+
+/* Iterations that add so many tokens to a sample. */
+int64_t lh__iterations(const struct lh__replica *r, int64_t tokens);
+/* Seconds of computing it whole. */
+double lh__fill_s(const struct lh__replica *r, struct lh__fill fill);
+/* Tokens that a sample has, with the turns before. */
+double lh__sample_context(const struct lh__replica *r,
+                          const struct lh__sample *sample);
+/* Its context is there. */
+void lh__sample_run(struct lh__replica *r, struct lh__sample *sample);
+/* It runs when its context is there. */
+void lh__fill_add(struct lh__replica *r, struct lh__sample *sample,
+                  struct lh__fill fill);
+void lh__fill_remove(struct lh__replica *r, struct lh__sample *sample);
+/* Those whose context is there run. */
+void lh__fill_start(struct lh__replica *r);
+/* Newer weights: all contexts are computed again, or begin again. */
+void lh__fill_renew(struct lh__replica *r);
+/* What the next iterations compute, n at most: how many do the same. */
+int64_t lh__fill_plan(struct lh__replica *r, int64_t n);
+double lh__fill_decode_s(const struct lh__replica *r, int64_t n);
+void lh__fill_book(struct lh__replica *r, int64_t n);
 
 /* ---- groups.c -------------------------------------------------------------
  */
@@ -236,9 +302,9 @@ double lh__turn_context(const struct lh__sample *sample,
 double lh__turn_kept(const struct lh__sample *sample, const struct lh_rl *rl);
 /* A turn has ended that is not the last: tools work. */
 void lh__turn_park(struct lh__replica *r, struct lh__sample *sample);
-/* It comes back, or had been put back, and runs: seconds until its context is
- * there. */
-double lh__turn_back(struct lh__replica *r, struct lh__sample *sample);
+/* It comes back, or had been put back: what is to be computed of its context.
+ */
+struct lh__fill lh__turn_back(struct lh__replica *r, struct lh__sample *sample);
 
 /* ---- absence.c ------------------------------------------------------------
  */

@@ -13,72 +13,19 @@
  * tools with their place (turns.c), those that had been put back or that come
  * back without, and from the queue, first come first served.  Their prompts are
  * computed, once a group; one that was put back has its context computed again
- * (vLLM, recompute).
+ * (vLLM, recompute): all wait for it, or it fills iterations (fill.c).
+ *
+ * Where tokens are drafted a sample has floor(i (1 + accepted)) tokens after i
+ * iterations, and its context grows by 1 + accepted in each.
  */
 #include "loop.h"
 
 #include <math.h>
 
-void lh__queue_add(struct lh__queue *q, struct lh__sample *sample)
-{
-    sample->next = NULL;
-    if (q->first)
-        q->last->next = sample;
-    else
-        q->first = sample;
-    q->last = sample;
-}
-
-static struct lh__sample *queue_take(struct lh__queue *q)
-{
-    struct lh__sample *first = q->first;
-
-    if (first)
-        q->first = first->next;
-    return first;
-}
-
-static bool ends_before(const struct lh__sample *a, const struct lh__sample *b)
-{
-    return a->end < b->end || (a->end == b->end && a->order < b->order);
-}
-
-static void heap_push(struct lh__replica *r, struct lh__sample *sample)
-{
-    int64_t i = r->n_running++;
-
-    r->heap = lh_grow(r->loop->ctx->arena, r->heap, &r->capacity,
-                      (size_t)r->n_running, sizeof *r->heap);
-    for (; i > 0 && ends_before(sample, r->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        r->heap[i] = r->heap[(i - 1) / 2];
-    r->heap[i] = sample;
-}
-
-/* The sample at `i`, whose place another takes from below. */
-static struct lh__sample *heap_take(struct lh__replica *r, int64_t i)
-{
-    struct lh__sample *first = r->heap[i], *last = r->heap[--r->n_running];
-    int64_t child;
-
-    if (i == r->n_running)
-        return first;
-    for (; i > 0 && ends_before(last, r->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        r->heap[i] = r->heap[(i - 1) / 2];
-    while ((child = 2 * i + 1) < r->n_running) {
-        if (child + 1 < r->n_running
-            && ends_before(r->heap[child + 1], r->heap[child]))
-            child++;
-        if (!ends_before(r->heap[child], last))
-            break;
-        r->heap[i] = r->heap[child];
-        i = child;
-    }
-    r->heap[i] = last;
-    return first;
-}
-
 static double decode_s(const struct lh__replica *r, int64_t n)
 {
+    if (r->chunk > 0)
+        return lh__fill_decode_s(r, n);
     return lh_rl_decode_s(r->rates, (double)r->n_running, r->context,
                           (double)n);
 }
@@ -86,7 +33,8 @@ static double decode_s(const struct lh__replica *r, int64_t n)
 /* Iterations that are complete after so many seconds. */
 static int64_t iterations_in(const struct lh__replica *r, double seconds)
 {
-    double a = r->rates->kv_s * (double)r->n_running / 2.0;
+    double read_s = lh_rl_read_s(r->rates, (double)r->n_running, 0, 2);
+    double a = (read_s + r->chunk_more_s) / 2.0; /* a n^2 + b n */
     double b = decode_s(r, 1) - a;
     double n =
         a > 0 ? (sqrt(b * b + 4 * a * seconds) - b) / (2 * a) : seconds / b;
@@ -99,23 +47,36 @@ static int64_t iterations_in(const struct lh__replica *r, double seconds)
     return whole;
 }
 
+/* Tokens that all running samples have so far, of their turns. */
+static int64_t sum_tokens(const struct lh__replica *r)
+{
+    int64_t sum = 0;
+
+    for (int64_t i = 0; i < r->n_running; i++)
+        sum += lh__replica_tokens(r, r->heap[i]) - r->heap[i]->done;
+    return sum;
+}
+
 static void book(struct lh__replica *r, int64_t n)
 {
-    double seconds = decode_s(r, n);
+    double seconds = decode_s(r, n), pace = lh_rl_pace(r->rates);
+    int64_t before = pace > 1 ? sum_tokens(r) : 0;
 
     r->since_s += seconds;
     r->generate_s += seconds;
     r->iteration += n;
-    r->context += (double)n * (double)r->n_running;
-    r->tokens += n * r->n_running;
+    r->context += (double)n * (double)r->n_running * pace;
+    r->tokens += pace > 1 ? sum_tokens(r) - before : n * r->n_running;
     r->due_n -= n;
+    if (r->chunk > 0)
+        lh__fill_book(r, n);
 }
 
 void lh__replica_advance(struct lh__replica *r)
 {
     double now_s = lh__loop_now(r->loop);
 
-    if (r->n_running == 0 || r->loading || r->drained || r->away
+    if (!lh__replica_works(r) || r->loading || r->drained || r->away
         || now_s < r->since_s)
         return;
     int64_t n = iterations_in(r, now_s - r->since_s);
@@ -125,11 +86,14 @@ void lh__replica_advance(struct lh__replica *r)
 int64_t lh__replica_tokens(const struct lh__replica *r,
                            const struct lh__sample *sample)
 {
-    int64_t left = sample->end - r->iteration;
+    int64_t made = r->iteration - sample->begun, most = sample->part;
 
     if (!sample->running)
         return sample->done + sample->had;
-    return sample->done + (left > 0 ? sample->part - left : sample->part);
+    if (r->iteration >= sample->end)
+        return sample->done + most;
+    made = (int64_t)floor((double)made * lh_rl_pace(r->rates)) + sample->had;
+    return sample->done + (made < most ? made : most);
 }
 
 static void due(void *data);
@@ -149,7 +113,7 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
 {
     const struct lh_rl *rl = r->loop->rl;
 
-    r->context -= lh__turn_context(sample, rl) + (double)sample->part;
+    r->context -= lh__sample_context(r, sample);
     sample->running = false;
     sample->done += sample->part;
     sample->had = 0;
@@ -168,7 +132,9 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
 static void leave(struct lh__replica *r)
 {
     while (r->n_running > 0 && r->heap[0]->end <= r->iteration)
-        end_turn(r, heap_take(r, 0));
+        end_turn(r, lh__heap_take(r, 0));
+    if (r->n_running == 0)
+        r->context = 0; /* paces are no whole tokens */
 }
 
 /* Running samples with new weights: begun again, or their keys and values
@@ -179,6 +145,10 @@ static double renew(struct lh__replica *r)
     double seconds = 0;
     int64_t n = r->n_running;
 
+    if (r->rates->chunk > 0) {
+        lh__fill_renew(r);
+        return 0;
+    }
     for (int64_t i = 0; i < n; i++) {
         struct lh__sample *sample = r->heap[i];
         int64_t had = lh__replica_tokens(r, sample);
@@ -191,10 +161,8 @@ static double renew(struct lh__replica *r)
             continue;
         }
         r->loop->out->tokens_discarded += had;
-        r->context -= before + (double)(had - sample->done);
+        r->context -= lh__sample_context(r, sample);
         lh__turn_first(sample, rl);
-        r->context += lh__turn_context(sample, rl);
-        sample->end = r->iteration + sample->part;
         sample->version = r->version;
         seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length)
                    / (double)rl->samples;
@@ -202,128 +170,27 @@ static double renew(struct lh__replica *r)
     if (!rl->partial_rollouts) { /* the order of ends is another */
         r->n_running = 0;
         for (int64_t i = 0; i < n; i++)
-            heap_push(r, r->heap[i]);
+            lh__sample_run(r, r->heap[i]);
     }
     return seconds;
-}
-
-/* With `more` tokens, would the next one of all running samples and of `others`
- * fit?  One sample alone always does. */
-static bool fits(const struct lh__replica *r, double more, int64_t others)
-{
-    double tokens =
-        r->context + r->parked + more + (double)(r->n_running + others);
-
-    return r->rates->kv_tokens <= 0 || r->n_running + others <= 1
-           || tokens <= r->rates->kv_tokens;
-}
-
-/* The one taken in last waits before all others. */
-static void put_back(struct lh__replica *r)
-{
-    struct lh__sample *sample;
-    int64_t last = 0;
-
-    for (int64_t i = 1; i < r->n_running; i++)
-        if (r->heap[i]->taken > r->heap[last]->taken)
-            last = i;
-    sample = heap_take(r, last);
-    sample->had = lh__replica_tokens(r, sample) - sample->done;
-    sample->running = false;
-    r->context -= lh__turn_context(sample, r->loop->rl) + (double)sample->had;
-    sample->next = r->again.first;
-    if (!r->again.first)
-        r->again.last = sample;
-    r->again.first = sample;
-}
-
-static bool has_room(const struct lh__replica *r,
-                     const struct lh__sample *sample)
-{
-    double context = lh__turn_context(sample, r->loop->rl);
-
-    return fits(r, context + (double)sample->had, 1);
-}
-
-/* What may run now; NULL: nothing. */
-static struct lh__sample *next(struct lh__replica *r)
-{
-    const struct lh_rl_rates *rates = r->rates;
-    int64_t most =
-        rates->max_sequences > 0 ? rates->max_sequences : rates->concurrency;
-    struct lh__sample *first = r->queue.first;
-
-    if (r->back.first) {
-        r->n_parked--;
-        r->parked -= lh__turn_kept(r->back.first, r->loop->rl);
-        return queue_take(&r->back);
-    }
-    if (r->n_running + r->n_parked >= most)
-        return NULL;
-    if (r->again.first)
-        return has_room(r, r->again.first) ? queue_take(&r->again) : NULL;
-    if (first && r->version >= first->group->least_version
-        && has_room(r, first))
-        return queue_take(&r->queue);
-    return NULL;
-}
-
-/* Takes what there is room for; seconds of prefill. */
-static double admit(struct lh__replica *r)
-{
-    const struct lh_rl *rl = r->loop->rl;
-    struct lh__sample *sample;
-    double seconds = 0;
-
-    while ((sample = next(r))) {
-        if (sample->turn > 0 || sample->had > 0) {
-            seconds += lh__turn_back(r, sample);
-        } else {
-            sample->version = r->version;
-            if (!sample->group->prefilled)
-                seconds += lh_rl_prefill_s(r->rates, (double)rl->prompt_length);
-            sample->group->prefilled = true;
-        }
-        sample->kv_version = r->version;
-        sample->running = true;
-        sample->taken = r->n_taken++;
-        sample->end = r->iteration + sample->part - sample->had;
-        r->context += lh__turn_context(sample, rl) + (double)sample->had;
-        heap_push(r, sample);
-    }
-    return seconds;
-}
-
-/* Iterations until a sample ends or memory is full. */
-static int64_t until_boundary(const struct lh__replica *r)
-{
-    int64_t n = r->heap[0]->end - r->iteration;
-    double room = r->rates->kv_tokens - r->context - r->parked;
-
-    if (r->rates->kv_tokens > 0 && r->n_running > 1
-        && room < (double)n * (double)r->n_running)
-        n = (int64_t)fmax(1, room / (double)r->n_running);
-    return n;
 }
 
 /* Goes on after a stop of so many seconds. */
 static void go_on(struct lh__replica *r, double stall_s)
 {
     double now_s = lh__loop_now(r->loop);
+    bool full = lh__room_make(r);
 
-    bool full = !fits(r, 0, 0);
-
-    while (!fits(r, 0, 0))
-        put_back(r);
     if (!full && (r->coming < 0 || r->loop->rl->apply == LH_APPLY_AT_ONCE))
-        stall_s += admit(r);
+        stall_s += lh__room_admit(r);
+    lh__fill_start(r);
     r->due_s = (double)INFINITY;
     r->since_s = now_s + stall_s;
     r->generate_s += stall_s;
-    lh__span_generate(r, r->n_running > 0, now_s);
-    if (r->n_running == 0)
+    lh__span_generate(r, lh__replica_works(r), now_s);
+    if (!lh__replica_works(r))
         return;
-    int64_t n = until_boundary(r);
+    int64_t n = lh__fill_plan(r, lh__room_iterations(r));
     set_due(r, r->since_s + decode_s(r, n), n);
 }
 
@@ -393,7 +260,8 @@ static void due(void *data)
     }
     book(r, r->due_n);
     leave(r);
-    if (r->coming < 0 || (rl->apply != LH_APPLY_AT_ONCE && r->n_running > 0))
+    if (r->coming < 0
+        || (rl->apply != LH_APPLY_AT_ONCE && lh__replica_works(r)))
         go_on(r, 0);
     else if (rl->apply == LH_APPLY_DRAIN)
         load_together(r);
@@ -407,9 +275,9 @@ void lh__replica_poke(struct lh__replica *r)
 
     if (r->loading || r->drained || r->away)
         return;
-    if (r->n_running == 0 && r->due_s != now_s)
+    if (!lh__replica_works(r) && r->due_s != now_s)
         set_due(r, fmax(now_s, r->since_s), 0);
-    if (r->n_running == 0)
+    if (!lh__replica_works(r))
         return;
     if (now_s < r->since_s) {
         set_due(r, r->since_s, 0);
@@ -466,6 +334,7 @@ void lh__replica_make(struct lh__replica *r, struct lh__loop *l, int fleet)
         .due_s = (double)INFINITY,
         .span_from_s = -1,
         .ghost_until_s = -1,
-        .peak = full / lh_rl_decode_s(rates, full, context, 1),
+        .peak =
+            full * lh_rl_pace(rates) / lh_rl_decode_s(rates, full, context, 1),
     };
 }

@@ -19,11 +19,12 @@
  *
  * e' the iteration in which the replica is done, e the largest of those in
  * which a sample is complete + m - l; a what a sequence adds to an iteration, P
- * tokens of prompt.  The batch waits for the latest (a ghost: no tokens, no
- * training).  Source: iterations, sequences and tokens read are what the time
- * of a replica is a sum of (generate.c); that samples begin in the same
- * iterations is the approximation.
- * Leaves out: longest times of tools and verifiers, which are one in w.
+ * tokens of prompt; with drafted tokens the sums are over those of an
+ * iteration. The batch waits for the latest (a ghost: no tokens, no training).
+ * Source: iterations, sequences and tokens read are what the time of a replica
+ * is a sum of (generate.c); that samples begin in the same iterations is the
+ * approximation. Leaves out: longest times of tools and verifiers, which are
+ * one in w.
  */
 #include "loop.h"
 
@@ -129,7 +130,7 @@ void lh__ghost_see(struct lh__replica *r, const struct lh__sample *sample)
         struct lh__other *o = &r->others[i];
         int64_t tokens = lh_rl_length(l->rl, l->in->seed, g->prompt + 1 + i,
                                       sample - g->samples);
-        int64_t end = r->iteration + tokens - sample->tokens;
+        int64_t end = r->iteration + lh__iterations(r, tokens - sample->tokens);
         double more = (double)tokens - had;
         o->end = end > o->end ? end : o->end;
         o->tokens += more;
@@ -161,6 +162,7 @@ void lh__ghost_wait(struct lh__replica *r)
     struct lh__loop *l = r->loop;
     double one_s = lh_rl_iteration_s(r->rates, 1), latest_s = 0;
     double more_s = lh_rl_iteration_s(r->rates, 2) - one_s;
+    double read_s = lh_rl_read_s(r->rates, 0, 1, 1);
 
     if (!waits(l))
         return;
@@ -168,7 +170,8 @@ void lh__ghost_wait(struct lh__replica *r)
         const struct lh__other *o = &r->others[i];
         latest_s =
             fmax(latest_s, (one_s - more_s) * (double)(o->end - r->iteration)
-                               + more_s * o->tokens + r->rates->kv_s * o->read);
+                               + (more_s * o->tokens + read_s * o->read)
+                                     / lh_rl_pace(r->rates));
     }
     forget(r);
     if (latest_s <= 0)

@@ -53,7 +53,7 @@ void lh__span_step(struct lh__loop *l)
     for (int f = 0; f < n; f++) {
         int64_t sum = 0;
         for (int k = l->fleet_first[f]; k < l->fleet_first[f + 1]; k++)
-            sum += l->replicas[k].n_running;
+            sum += l->replicas[k].n_running + l->replicas[k].n_filling;
         out->running[i * n + f] = sum;
     }
 }

@@ -74,7 +74,7 @@ void lh__turn_park(struct lh__replica *r, struct lh__sample *sample)
     lh__loop_at(l, sample->back_s, back, sample);
 }
 
-double lh__turn_back(struct lh__replica *r, struct lh__sample *sample)
+struct lh__fill lh__turn_back(struct lh__replica *r, struct lh__sample *sample)
 {
     const struct lh_rl *rl = r->loop->rl;
     bool renewed = sample->kv_version != r->version;
@@ -89,7 +89,7 @@ double lh__turn_back(struct lh__replica *r, struct lh__sample *sample)
     context = lh__turn_context(sample, rl) + (double)sample->had;
     if (sample->turn == 0 || sample->had > 0 || !rl->turn_keeps_kv
         || (renewed && !(at_once && rl->keep_kv)))
-        return lh_rl_prefill_s(r->rates, context);
-    return lh_rl_prefill_s(r->rates, context)
-           - lh_rl_prefill_s(r->rates, context - (double)rl->tool_tokens);
+        return (struct lh__fill){0, context};
+    return (struct lh__fill){context - (double)rl->tool_tokens,
+                             (double)rl->tool_tokens};
 }
