@@ -115,7 +115,7 @@ enum lh_status lh_run_simulate(struct lh_run *run, int jobs, struct lh_ctx *ctx)
     }
     if (st == LH_OK) {
         lh_warn_of_memory(&run->program[LH_HERE], &run->scenario[LH_HERE],
-                          &run->result[LH_HERE], ctx);
+                          run->result[LH_HERE].fits, ctx);
         run->report = report_of(run);
     }
     return st;

@@ -72,13 +72,13 @@ void lh_warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx)
 
 /* On a plan that does not fit the run goes on: the figures say by how much. */
 void lh_warn_of_memory(const struct lh_program *program,
-                       const struct lh_scenario *s,
-                       const struct lh_result *result, struct lh_ctx *ctx)
+                       const struct lh_scenario *s, bool fits,
+                       struct lh_ctx *ctx)
 {
     struct lh_fullest m = lh_memory_fullest(program, s);
     const double gib = 1024.0 * 1024.0 * 1024.0;
 
-    if (!result->fits) {
+    if (!fits) {
         lh_warn(ctx, (struct lh_where){s->file, 0, 0},
                 "the plan does not fit: stage %d of %d needs %.1f GiB on an "
                 "accelerator, %s has %.1f GiB",

@@ -168,7 +168,7 @@ static struct lh_comparison compare(const struct compare *c)
         const struct lh__stages *stages = &c->points[i].stages;
         reports[i] = lh__point_report(&c->points[i]);
         lh_warn_of_memory(&stages->program, &stages->scenario,
-                          &c->points[i].result, ctx);
+                          c->points[i].result.fits, ctx);
         lh_warn_of_unlike_sites(&stages->scenario, ctx);
     }
     lh_compare(&out, reports, c->titles, c->n, ctx);

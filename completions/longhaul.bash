@@ -2,6 +2,7 @@
 #
 # The part of the completion that knows bash; scripts/completions puts it
 # behind the tables that it makes from --help.
+# shellcheck disable=SC2154  # _longhaul_commands is one of them
 
 _longhaul_words() { # WORD WORDS
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")

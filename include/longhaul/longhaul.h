@@ -85,7 +85,7 @@ enum lh_status lh_loop_run(struct lh_rl_report *out, const struct lh_scenario *s
 /* Warnings: the one-site baseline has one device; the plan does not fit. */
 void lh_warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
 void lh_warn_of_memory(const struct lh_program *program,
-                       const struct lh_scenario *s,
-                       const struct lh_result *result, struct lh_ctx *ctx);
+                       const struct lh_scenario *s, bool fits,
+                       struct lh_ctx *ctx);
 
 #endif
