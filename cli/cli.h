@@ -8,8 +8,7 @@
 
 #include <argp.h>
 
-#include <longhaul/golden.h>
-#include <longhaul/sweep.h>
+#include <longhaul/longhaul.h>
 
 enum {
     LH__EXIT_OK = 0,
@@ -82,9 +81,6 @@ static inline bool lh__is_async(const struct lh_scenario *s)
 {
     return s->sync == LH_SYNC_ASYNC_DILOCO;
 }
-void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
-void lh__warn_of_memory(const struct lh__stages *stages,
-                        const struct lh_result *result, struct lh_ctx *ctx);
 
 /* ---- several scenarios at once (points.c) ------------------------------- */
 
@@ -114,10 +110,6 @@ enum lh_status lh__point_build(struct lh__point *point,
 enum lh_status lh__points_run(struct lh__point *points, int n,
                               struct lh__baselines *baselines,
                               int jobs) LH_MUST_USE;
-/* The loop of a scenario on the machine of all its sites. */
-enum lh_status lh__loop_run(struct lh_rl_report *out,
-                            const struct lh_scenario *asked,
-                            struct lh_ctx *ctx) LH_MUST_USE;
 /* A point's, where it has one, and the same with its sites side by side. */
 enum lh_status lh__loop_point(struct lh__point *point,
                               struct lh__baselines *baselines) LH_MUST_USE;

@@ -71,6 +71,12 @@ int lh__cmd_check(int argc, char **argv)
             st = lh_rl_check(&stages.asked, &ctx);
         }
     }
+    if (st == LH_OK) {
+        struct lh_fullest m =
+            lh_memory_fullest(&stages.program, &stages.scenario);
+        lh_warn_of_memory(&stages.program, &stages.scenario,
+                          m.bytes <= m.device->memory_bytes, &ctx);
+    }
     lh__print_messages(&ctx);
     status = lh__exit_status(st);
     if (st == LH_OK) {

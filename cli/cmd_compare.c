@@ -167,8 +167,9 @@ static struct lh_comparison compare(const struct compare *c)
     for (int i = 0; i < c->n; i++) {
         const struct lh__stages *stages = &c->points[i].stages;
         reports[i] = lh__point_report(&c->points[i]);
-        lh__warn_of_memory(stages, &c->points[i].result, ctx);
-        lh__warn_of_unlike_sites(&stages->scenario, ctx);
+        lh_warn_of_memory(&stages->program, &stages->scenario,
+                          c->points[i].result.fits, ctx);
+        lh_warn_of_unlike_sites(&stages->scenario, ctx);
     }
     lh_compare(&out, reports, c->titles, c->n, ctx);
     return out;

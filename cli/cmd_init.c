@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * longhaul init: prints one of the example scenarios compiled into the
- * program.  NAME is a file name without .yaml, or part of one: then the
- * shortest name that has it, the first in the alphabet among these.
+ * program.  NAME is a file name without .yaml, or part of one: then the default
+ * where that has it, else the shortest name, the first in the alphabet among
+ * these.
  */
 #include <string.h>
 
@@ -61,6 +62,9 @@ static const char *find(const char *wanted, const char *const *names, int n)
 {
     const char *best = NULL;
 
+    if (wanted[0] != '\0' && strstr(default_name, wanted) != NULL) {
+        return default_name;
+    }
     for (int i = 0; i < n; i++) {
         size_t length = strlen(names[i]);
         if (strcmp(names[i], wanted) == 0) {

@@ -13,7 +13,7 @@ struct run {
     const struct lh_output *output;
     const char *trace_path; /* NULL: none */
     struct lh__pictures pictures;
-    int max_links;          /* < 0: all; UNSAID: the output's default */
+    int max_links; /* < 0: all; UNSAID: the output's default */
     int jobs;
     bool timing;
     bool strict;
@@ -21,19 +21,6 @@ struct run {
 
 enum { UNSAID = INT_MIN };
 enum { OPTION_TRACE = 256, OPTION_LINKS, OPTION_TIMING, OPTION_STRICT };
-
-/* The scenario [0] and its one-site baseline [1]. */
-enum { HERE, ONE_SITE, POINTS };
-
-struct simulated {
-    int n; /* 1 or POINTS */
-    struct lh__stages stages[POINTS];
-    struct lh_trace traces[POINTS];
-    struct lh_result results[POINTS];
-    struct lh_family_error validation;
-    struct lh_rl_report rl;       /* of the loop, where there is one */
-    struct lh_async_report async; /* of learners and a server, likewise */
-};
 
 static const struct argp_option options[] = {
     {"output", 'o', "FORMAT", 0, "text (default), json or csv", 0},
@@ -88,79 +75,59 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static enum lh_status build(struct simulated *out, const struct run *run)
+static enum lh_status build(struct lh_run **out, const struct run *run)
 {
-    struct lh_ctx *ctx = run->input.ctx;
-    enum lh_status st = lh__stages_read(&out->stages[HERE], &run->input);
+    struct lh__stages read;
+    enum lh_status st = lh__stages_read(&read, &run->input);
 
-    if (st == LH_OK) {
-        st = lh__stages_build(&out->stages[HERE], ctx);
-    }
-    out->n = HERE + 1;
-    if (st == LH_OK && out->stages[HERE].scenario.n_sites > 1) {
-        out->stages[ONE_SITE] = (struct lh__stages){.topology = NULL};
-        lh_scenario_one_site(&out->stages[ONE_SITE].scenario,
-                             &out->stages[HERE].scenario, ctx);
-        out->n = POINTS;
-        lh__warn_of_unlike_sites(&out->stages[HERE].scenario, ctx);
-        st = lh__stages_build(&out->stages[ONE_SITE], ctx);
-    }
-    return st;
+    return st == LH_OK ? lh_run_build(out, &read.scenario, run->input.ctx) : st;
 }
 
-static enum lh_status simulate(struct simulated *s, const struct run *run)
+static bool is_async(const struct lh_run *made)
 {
-    struct lh_sim_point points[POINTS];
-    enum lh_status statuses[POINTS];
-    enum lh_status st;
-    int first = lh__is_async(&s->stages[HERE].scenario) ? ONE_SITE : HERE;
-
-    for (int i = first; i < s->n; i++) {
-        points[i] =
-            (struct lh_sim_point){&s->stages[i].scenario, &s->stages[i].program,
-                                  s->stages[i].topology};
-    }
-    st = lh_sim_run_many(s->traces + first, statuses, points + first,
-                         s->n - first, run->jobs, run->input.ctx);
-    if (st == LH_OK && first > HERE) {
-        const struct lh__stages *here = &s->stages[HERE];
-        st = lh_async_run(&s->async, &s->results[HERE], &here->scenario,
-                          &here->program, here->topology, run->jobs,
-                          run->input.ctx);
-    }
-    for (int i = first; i < s->n && st == LH_OK; i++) {
-        st =
-            lh_result_make(&s->results[i], &s->traces[i], &s->stages[i].program,
-                           s->stages[i].topology, run->input.ctx);
-    }
-    return st;
+    return lh__is_async(&made->scenario[LH_HERE]);
 }
 
-static int write_results(struct simulated *s, const struct run *run)
+/* Is there a step to trace, and a file to write it to? */
+static enum lh_status check_trace(const struct lh_run *made,
+                                  const struct run *run)
 {
-    struct lh_arena *arena = run->input.ctx->arena;
-    const struct lh__stages *here = &s->stages[HERE];
-    struct lh_report report = {
-        .scenario = &here->scenario,
-        .program = &here->program,
-        .topology = here->topology,
-        .trace = &s->traces[HERE],
-        .result = &s->results[HERE],
-        .one_site = s->n > ONE_SITE ? &s->results[ONE_SITE] : NULL,
-        .validation = &s->validation,
-        .rl = here->asked.rl.on ? &s->rl : NULL,
-        .async = lh__is_async(&here->scenario) ? &s->async : NULL,
-        .max_links =
-            run->max_links == UNSAID ? run->output->max_links : run->max_links,
-        .timing = run->timing,
-    };
-    struct lh_text text = lh_text_new(arena);
-    int status = LH__EXIT_OK;
+    if (run->trace_path == NULL) {
+        return LH_OK;
+    }
+    if (is_async(made)) {
+        lh_error(run->input.ctx, LH_NOWHERE,
+                 "--trace shows a step; sync.kind: async-diloco has none of "
+                 "all islands");
+        return LH_BAD_INPUT;
+    }
+    return lh__file_touch(run->trace_path) == LH__EXIT_OK ? LH_OK : LH_FAILED;
+}
+
+static enum lh_status draw(struct run *run, struct lh_run *made)
+{
+    struct lh__stages here = {.scenario = made->scenario[LH_HERE],
+                              .asked = made->asked,
+                              .topology = made->topology[LH_HERE],
+                              .program = made->program[LH_HERE]};
 
     if (run->trace_path != NULL || run->pictures.html_path != NULL
         || run->pictures.plot_prefix != NULL) {
-        lh_trace_tell(&s->traces[HERE], run->input.ctx);
+        lh_trace_tell(&made->trace[LH_HERE], run->input.ctx);
     }
+    return lh__pictures_run(&run->pictures, &run->input, &here, run->jobs);
+}
+
+static int write_results(const struct lh_run *made, const struct run *run)
+{
+    struct lh_arena *arena = run->input.ctx->arena;
+    struct lh_report report = made->report;
+    struct lh_text text = lh_text_new(arena);
+    int status = LH__EXIT_OK;
+
+    report.max_links =
+        run->max_links == UNSAID ? run->output->max_links : run->max_links;
+    report.timing = run->timing;
     if (run->trace_path != NULL) {
         struct lh_text trace = lh_text_new(arena);
         lh_write_perfetto(&trace, &report);
@@ -177,11 +144,11 @@ static int write_results(struct simulated *s, const struct run *run)
     return status;
 }
 
-static void print_timing(const struct simulated *s)
+static void print_timing(const struct lh_run *made)
 {
-    fprintf(stderr, "wall time: %.3f s", s->traces[HERE].wall_s);
-    if (s->n > ONE_SITE) {
-        fprintf(stderr, ", one site %.3f s", s->traces[ONE_SITE].wall_s);
+    fprintf(stderr, "wall time: %.3f s", made->trace[LH_HERE].wall_s);
+    if (made->n_sides > LH_ONE_SITE) {
+        fprintf(stderr, ", one site %.3f s", made->trace[LH_ONE_SITE].wall_s);
     }
     fputc('\n', stderr);
 }
@@ -204,57 +171,36 @@ int lh__cmd_run(int argc, char **argv)
                       .output = lh_output_at(0),
                       .max_links = UNSAID,
                       .jobs = 2};
-    struct simulated s = {.n = 0};
+    struct lh_run *made = NULL;
     enum lh_status st;
     int status;
 
     argp_parse(&argp, argc, argv, 0, NULL, &run);
     st = lh__input_load(&run.input);
     if (st == LH_OK) {
-        st = build(&s, &run);
-    }
-    if (st == LH_OK && run.trace_path != NULL
-        && lh__is_async(&s.stages[HERE].scenario)) {
-        lh_error(&ctx, LH_NOWHERE,
-                 "--trace shows a step; sync.kind: async-diloco has none of "
-                 "all islands");
-        st = LH_BAD_INPUT;
-    }
-    if (st == LH_OK && run.trace_path != NULL
-        && lh__file_touch(run.trace_path) != LH__EXIT_OK) {
-        st = LH_FAILED;
+        st = build(&made, &run);
     }
     if (st == LH_OK) {
-        st = simulate(&s, &run);
-    }
-    if (st == LH_OK && s.stages[HERE].asked.rl.on) {
-        st = lh__loop_run(&s.rl, &s.stages[HERE].asked, &ctx);
+        st = check_trace(made, &run);
     }
     if (st == LH_OK) {
-        st = lh__pictures_run(&run.pictures, &run.input, &s.stages[HERE],
-                              run.jobs);
+        st = lh_run_simulate(made, run.jobs, &ctx);
     }
     if (st == LH_OK) {
-        st =
-            lh_family_error_read(&s.validation, &s.stages[HERE].scenario, &ctx);
-    }
-    if (st == LH_OK) {
-        lh__warn_of_memory(&s.stages[HERE], &s.results[HERE], &ctx);
+        st = draw(&run, made);
     }
     lh__print_messages(&ctx);
     status = lh__exit_status(st);
     if (st == LH_OK) {
-        status = write_results(&s, &run);
+        status = write_results(made, &run);
         if (run.timing) {
-            print_timing(&s);
+            print_timing(made);
         }
-        if (run.strict && !s.results[HERE].fits) {
+        if (run.strict && !made->result[LH_HERE].fits) {
             status = LH__EXIT_NO;
         }
     }
-    for (int i = 0; i < s.n; i++) {
-        lh__stages_free(&s.stages[i]);
-    }
+    lh_run_free(made);
     lh_ctx_end(&ctx);
     return status;
 }

@@ -3,10 +3,6 @@
  * What the commands share: the scenario argument with --set and --data, the
  * stages built from it, messages to standard error, the result to standard
  * output.
- *
- * Messages read "file:line:col: error: text"; what is not known is left out.
- * They are sorted by file, line and column, ties in the order found; those
- * without a place come last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -140,29 +136,9 @@ enum lh_status lh__stages_read(struct lh__stages *out,
 
 enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
 {
-    enum lh_status st;
-    enum lh_status program_st;
-
     stages->asked = stages->scenario;
-    if (stages->asked.rl.on) {
-        lh_rl_trainer(&stages->scenario, &stages->asked, ctx);
-    }
-    /* Both, so that the faults of both are said at once. */
-    st = lh_topology_build(&stages->topology, &stages->scenario, ctx);
-    if (st != LH_OK) {
-        stages->topology = NULL;
-    }
-    program_st = lh_program_build(&stages->program, &stages->scenario, ctx);
-    if (st == LH_OK) {
-        st = program_st;
-    }
-    if (st == LH_OK) {
-        st = lh_topology_check(stages->topology, ctx);
-    }
-    if (st == LH_OK) {
-        st = lh_program_check(&stages->program, ctx);
-    }
-    return st;
+    return lh_stages_build(&stages->topology, &stages->program,
+                           &stages->scenario, ctx);
 }
 
 void lh__stages_free(struct lh__stages *stages)
@@ -173,79 +149,12 @@ void lh__stages_free(struct lh__stages *stages)
 
 /* ---- messages ---------------------------------------------------------- */
 
-struct placed {
-    const struct lh_message *message;
-    int order;
-};
-
-static int compare_places(const struct lh_where *p, const struct lh_where *q)
-{
-    int files;
-
-    if (p->file == NULL || q->file == NULL) {
-        files = (p->file == NULL) - (q->file == NULL);
-    } else {
-        files = strcmp(p->file, q->file);
-    }
-    if (files != 0) {
-        return files;
-    }
-    if (p->line != q->line) {
-        return p->line < q->line ? -1 : 1;
-    }
-    return (p->col > q->col) - (p->col < q->col);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct placed *x = a;
-    const struct placed *y = b;
-    int places = compare_places(&x->message->where, &y->message->where);
-
-    return places != 0 ? places : x->order - y->order;
-}
-
-static bool same(const struct lh_message *a, const struct lh_message *b)
-{
-    return a->severity == b->severity
-           && compare_places(&a->where, &b->where) == 0
-           && strcmp(a->text, b->text) == 0;
-}
-
-static void print_message(const struct lh_message *message)
-{
-    static const char *const severities[] = {
-        [LH_NOTE] = "note", [LH_WARNING] = "warning", [LH_ERROR] = "error"};
-    const struct lh_where *where = &message->where;
-
-    if (where->file != NULL) {
-        fprintf(stderr, "%s:", where->file);
-        if (where->line > 0) {
-            fprintf(stderr, "%d:", where->line);
-        }
-        if (where->line > 0 && where->col > 0) {
-            fprintf(stderr, "%d:", where->col);
-        }
-        fputc(' ', stderr);
-    }
-    fprintf(stderr, "%s: %s\n", severities[message->severity], message->text);
-}
-
 void lh__print_messages(const struct lh_ctx *ctx)
 {
-    int n = lh_diag_total(ctx);
-    struct placed *placed = LH_NEW(ctx->arena, struct placed, n);
+    struct lh_text text = lh_text_new(ctx->arena);
 
-    for (int i = 0; i < n; i++) {
-        placed[i] = (struct placed){lh_diag_at(ctx, i), i};
-    }
-    qsort(placed, (size_t)n, sizeof *placed, by_place);
-    for (int i = 0; i < n; i++) {
-        /* Two stages, or a scenario and its baseline, may find the same. */
-        if (i == 0 || !same(placed[i].message, placed[i - 1].message)) {
-            print_message(placed[i].message);
-        }
-    }
+    lh_diag_write(&text, ctx);
+    fputs(text.s, stderr);
 }
 
 /* ---- results ----------------------------------------------------------- */

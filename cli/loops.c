@@ -19,20 +19,6 @@ struct lh__near {
     struct lh__near *next;
 };
 
-enum lh_status lh__loop_run(struct lh_rl_report *out,
-                            const struct lh_scenario *asked, struct lh_ctx *ctx)
-{
-    struct lh_topology *topology;
-    enum lh_status st = lh_topology_build(&topology, asked, ctx);
-
-    if (st != LH_OK) {
-        return st;
-    }
-    st = lh_rl_run(out, asked, topology, ctx);
-    lh_topology_free(topology);
-    return st;
-}
-
 static void hand_on(const struct lh_ctx *from, struct lh_ctx *to)
 {
     for (int i = 0; i < lh_diag_total(from); i++) {
@@ -55,7 +41,7 @@ static enum lh_status result_of(struct lh_rl_report *out,
     enum lh_status st;
 
     own.data_dir = ctx->data_dir;
-    st = lh__loop_run(&all, asked, &own);
+    st = lh_loop_run(&all, asked, &own);
     *out = (struct lh_rl_report){.scenario = asked};
     if (st == LH_OK) {
         out->result = all.result;

@@ -89,7 +89,9 @@ static int unknown(const char *name)
     }
     near = lh_nearest(name, names, N_COMMANDS);
     fprintf(stderr, "longhaul: error: unknown command '%s'", name);
-    if (near != NULL) {
+    if (access(name, R_OK) == 0) {
+        fprintf(stderr, "; did you mean `longhaul run %s'?\n", name);
+    } else if (near != NULL) {
         fprintf(stderr, "; did you mean '%s'?\n", near);
     } else {
         fprintf(stderr, "; see `longhaul --help'\n");

@@ -20,41 +20,6 @@ struct lh__baseline {
     struct lh__baseline *next;
 };
 
-/* ---- warnings ------------------------------------------------------------ */
-
-/* The baseline has one device and one fabric, those of the first site. */
-void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx)
-{
-    for (int i = 1; i < s->n_sites; i++) {
-        if (strcmp(s->sites[i].device_name, s->sites[0].device_name) == 0) {
-            continue;
-        }
-        lh_warn(ctx, s->sites[i].where,
-                "the one-site baseline takes all accelerators as %s, those of "
-                "%s; %s has %s",
-                s->sites[0].device_name, s->sites[0].name, s->sites[i].name,
-                s->sites[i].device_name);
-        return;
-    }
-}
-
-/* On a plan that does not fit the run goes on: the figures say by how much. */
-void lh__warn_of_memory(const struct lh__stages *stages,
-                        const struct lh_result *result, struct lh_ctx *ctx)
-{
-    struct lh_fullest m =
-        lh_memory_fullest(&stages->program, &stages->scenario);
-    const double gib = 1024.0 * 1024.0 * 1024.0;
-
-    if (!result->fits) {
-        lh_warn(ctx, (struct lh_where){stages->scenario.file, 0, 0},
-                "the plan does not fit: stage %d of %d needs %.1f GiB on an "
-                "accelerator, %s has %.1f GiB",
-                m.stage, stages->program.n_stages, m.bytes / gib,
-                m.device->name, m.device->memory_bytes / gib);
-    }
-}
-
 /* ---- building ------------------------------------------------------------ */
 
 enum lh_status lh__point_build(struct lh__point *point,

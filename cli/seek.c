@@ -195,7 +195,7 @@ static enum lh_status read_base(struct lh__seek *seek)
 
     if (st == LH_OK) {
         seek->base = stages.scenario;
-        lh__warn_of_unlike_sites(&seek->base, seek->input.ctx);
+        lh_warn_of_unlike_sites(&seek->base, seek->input.ctx);
         st = lh__stages_build(&stages, seek->input.ctx);
         lh__stages_free(&stages);
     }

@@ -80,7 +80,7 @@ static void warn_of_first(const struct lh__sweeping *s, int point)
     enum lh_status st = lh__sweep_read(&stages, s, point, s->ctx);
 
     if (st == LH_OK) {
-        lh__warn_of_unlike_sites(&stages.scenario, s->ctx);
+        lh_warn_of_unlike_sites(&stages.scenario, s->ctx);
     }
 }
 

@@ -109,7 +109,7 @@ static enum lh_status work_stages(struct lh_outcome *out,
 
     report.topology = stages->topology;
     if (st == LH_OK && report.rl != NULL) {
-        st = lh__loop_run(&rl, &stages->asked, ctx);
+        st = lh_loop_run(&rl, &stages->asked, ctx);
     }
     if (st == LH_OK) {
         st = lh_family_error_read(&validation, &stages->scenario, ctx);

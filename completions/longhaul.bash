@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Completion of longhaul for bash; needs nothing but bash.  What it offers is
-# compared with `longhaul --help` by scripts/check-help.
+# The part of the completion that knows bash; scripts/completions puts it
+# behind the tables that it makes from --help.
+# shellcheck disable=SC2154  # _longhaul_commands is one of them
 
 _longhaul_words() { # WORD WORDS
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
@@ -18,135 +19,89 @@ _longhaul_files() { # WORD PATTERN
     done < <(compgen -f -- "$1")
 }
 
-# The options of a command; '' is longhaul itself.
-_longhaul_options() { # COMMAND
-    local common='--help --usage'
+# Bash replaces what follows the last "=" alone.
+_longhaul_settings() { # WORD
+    local line
+    compopt -o nospace 2>/dev/null
+    while IFS= read -r line; do
+        [[ $line != "$1"* ]] || COMPREPLY+=("${line#"${1%"${1##*=}"}"}")
+    done < <(_longhaul_keys "$_longhaul_program" "$1")
+}
+
+_longhaul_do() { # KIND WORD
     case $1 in
-    '') echo "$common --version" ;;
-    run) echo "$common --output --set --trace --links --timing --strict" \
-        "--data --jobs --report --report-grid --plot --vary" ;;
-    compare) echo "$common --output --set --vary --data --jobs --report" ;;
-    solve) echo "$common --output --set --vary --target --maximise --minimise --resolution --each --near" \
-        "--fixed --data --jobs" ;;
-    sweep) echo "$common --vary --zip --store --csv --sqlite --jobs" \
-        "--progress --shard --shards --slurm --sbatch --dry-run --set --data" ;;
-    golden) echo "$common --output --format --write --update --add --name" \
-        "--tolerance --jobs --set --data" ;;
-    validate) echo "$common --output --write --jobs --data" ;;
-    calibrate) echo "$common --fit --loss --leave-one-out --uses --write" \
-        "--output --jobs --data" ;;
-    check) echo "$common --set --data" ;;
-    show) echo "$common --output --set --data" ;;
-    collective) echo "$common --sizes --ranks --algorithm --dispatch" \
-        "--output --set --data" ;;
-    list) echo "$common --data" ;;
-    explain) echo "$common --all --json-schema --markdown" ;;
-    init) echo "$common --list" ;;
+    'words '*) _longhaul_words "$2" "${1#words }" ;;
+    'file '*) _longhaul_files "$2" "${1#file }" ;;
+    'either '*)
+        local found both=${1#either }
+        _longhaul_words "$2" "${both#* }"
+        found=("${COMPREPLY[@]}")
+        COMPREPLY=()
+        _longhaul_files "$2" "${both%% *}"
+        COMPREPLY+=("${found[@]}")
+        ;;
+    directory) _longhaul_files "$2" / ;;
+    settings) _longhaul_settings "$2" ;;
+    keys) _longhaul_words "$2" \
+        "$("$_longhaul_program" explain --all 2>/dev/null | grep '^[a-z]')" ;;
+    examples) _longhaul_words "$2" \
+        "$("$_longhaul_program" init --list 2>/dev/null | cut -d' ' -f1)" ;;
+    'list '*) _longhaul_words "$2" "auto $("$_longhaul_program" \
+        list "${1#list }" 2>/dev/null | sed 1d | cut -d' ' -f1)" ;;
     esac
 }
 
-# The value of an option; fails where the option takes none.
-_longhaul_value() { # COMMAND OPTION WORD
-    case $2 in
-    -o | --output | --format)
-        if [ "$1" = show ]; then
-            _longhaul_words "$3" 'text json svg'
-        elif [ "$1" = compare ] || [ "$1" = solve ]; then
-            _longhaul_words "$3" 'text json csv markdown'
-        elif [ "$1" = golden ]; then
-            _longhaul_words "$3" 'text json junit github'
-        elif [ "$1" = validate ]; then
-            _longhaul_words "$3" 'text csv json markdown svg families'
+# The words with what COMP_WORDBREAKS parts at "=" put together again; an
+# option and its value are then two: --set=a=b is "--set" "a=b".
+_longhaul_join() {
+    local i word joined=''
+    _longhaul_line=()
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ $word == = || $joined == *= ]] && [ -n "$joined" ]; then
+            joined+=$word
         else
-            _longhaul_words "$3" 'text json csv'
+            [ -z "$joined" ] || _longhaul_line+=("$joined")
+            joined=$word
         fi
-        ;;
-    --trace | --plot | --csv | --sqlite) _longhaul_files "$3" '*' ;;
-    --report) _longhaul_files "$3" '*.html' ;;
-    --report-grid) _longhaul_words "$3" 'off 7x7' ;;
-    --add) _longhaul_files "$3" '*.y*ml' ;;
-    --data | --store) _longhaul_files "$3" '/' ;;
-    --links) _longhaul_words "$3" all ;;
-    --algorithm)
-        _longhaul_words "$3" \
-            'auto ring tree hierarchical pairwise torus hamiltonian nvls server'
-        ;;
-    --fixed) _longhaul_words "$3" 'global-batch batch-per-gpu' ;;
-    --target | --maximise | --minimise)
-        _longhaul_words "$3" \
-            'efficiency step_time_s tokens_per_s mfu breakdown.wan_comm'
-        ;;
-    --loss) _longhaul_words "$3" 'mean median' ;;
-    --write) _longhaul_files "$3" '*' ;;
-    -j | --jobs | --set | --sizes | -n | --ranks | -f | --fit | \
-        --vary | --resolution | --each | --near | --shard | --shards | \
-        --sbatch | --name | --tolerance) ;;
-    *) return 1 ;;
-    esac
-}
-
-# An argument of a command.
-_longhaul_argument() { # COMMAND N-BEFORE WORD
-    local stages='scenario topology program fold trace'
-    local kinds='topologies collectives schedules accelerators fabrics'
-    case $1 in
-    run | check | compare | solve) _longhaul_files "$3" '*.y*ml' ;;
-    sweep)
-        _longhaul_files "$3" '*.y*ml'
-        (($2 > 0)) ||
-            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
-                compgen -W 'plan run merge submit' -- "$3")
-        ;;
-    golden) _longhaul_files "$3" '*.json' ;;
-    validate | calibrate) _longhaul_files "$3" '*.csv' ;;
-    show)
-        if (($2 == 0)); then
-            _longhaul_words "$3" "$stages"
-        else
-            _longhaul_files "$3" '*.y*ml'
+    done
+    _longhaul_line+=("$joined")
+    for ((i = ${#_longhaul_line[@]} - 1; i >= 0; i--)); do
+        word=${_longhaul_line[i]}
+        if [[ $word == --*=* ]]; then
+            _longhaul_line=("${_longhaul_line[@]:0:i}" "${word%%=*}"
+                "${word#*=}" "${_longhaul_line[@]:i+1}")
         fi
-        ;;
-    collective)
-        if (($2 == 0)); then
-            _longhaul_words "$3" \
-                'all-reduce reduce-scatter all-gather all-to-all send'
-        else
-            _longhaul_files "$3" '*.y*ml'
-        fi
-        ;;
-    list) _longhaul_words "$3" "$kinds models stacks outputs" ;;
-    init) _longhaul_words "$3" \
-        "$(longhaul init --list 2>/dev/null | cut -d' ' -f1)" ;;
-    esac
+    done
 }
 
 _longhaul() {
-    local word=${COMP_WORDS[COMP_CWORD]} command='' i n=0
-    local commands='run compare solve sweep golden validate calibrate check show'
-    commands+=' collective list explain init'
+    local _longhaul_program=${COMP_WORDS[0]} _longhaul_line
+    local command='' word last='' n=0 kind i
     COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        -*) ;;
-        *)
-            if [ -z "$command" ]; then
-                command=${COMP_WORDS[i]}
-            elif ! _longhaul_value "$command" "${COMP_WORDS[i - 1]}" ''; then
-                n=$((n + 1))
-            fi
-            ;;
-        esac
+    _longhaul_join
+    word=${_longhaul_line[-1]}
+    for ((i = 0; i < ${#_longhaul_line[@]} - 1; i++)); do
+        if [[ $last == -* ]] && _longhaul_value "$command" "$last" >/dev/null
+        then
+            last=''
+            continue
+        fi
+        last=${_longhaul_line[i]}
+        if [[ $last != -* ]] && [ -z "$command" ]; then
+            command=$last
+        elif [[ $last != -* ]]; then
+            n=$((n + 1))
+        fi
     done
-    COMPREPLY=()
-    if [ -z "$command" ] && [[ $word != -* ]]; then
-        _longhaul_words "$word" "$commands"
-    elif [ -n "$command" ] &&
-        _longhaul_value "$command" "${COMP_WORDS[COMP_CWORD - 1]}" "$word"; then
-        :
+    if [[ $last == -* ]] && kind=$(_longhaul_value "$command" "$last"); then
+        _longhaul_do "$kind" "$word"
     elif [[ $word == -* ]]; then
         _longhaul_words "$word" "$(_longhaul_options "$command")"
+    elif [ -z "$command" ]; then
+        _longhaul_words "$word" "$_longhaul_commands"
     else
-        _longhaul_argument "$command" "$n" "$word"
+        _longhaul_do "$(_longhaul_argument "$command" "$n")" "$word"
     fi
 }
 

@@ -108,6 +108,9 @@ void lh_note(struct lh_ctx *ctx, struct lh_where where, const char *fmt, ...)
 int lh_diag_count(const struct lh_ctx *ctx, enum lh_severity severity);
 int lh_diag_total(const struct lh_ctx *ctx);
 const struct lh_message *lh_diag_at(const struct lh_ctx *ctx, int i);
+struct lh_text;
+/* All of them, a line each, sorted by place: "two.yaml:3:5: error: ...". */
+void lh_diag_write(struct lh_text *out, const struct lh_ctx *ctx);
 
 /* ---- text buffer -------------------------------------------------------- */
 
