@@ -54,6 +54,7 @@ void lh__legend_end(struct lh__page *p);
 
 const char *lh__seconds(struct lh_arena *arena, double seconds);
 const char *lh__share_text(struct lh_arena *arena, double frac);
+const char *lh__change_text(struct lh_arena *arena, double by_frac);
 const char *lh__gib(struct lh_arena *arena, double bytes);
 /* At most n characters of s, dots in the middle where there are more. */
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n);

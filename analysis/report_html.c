@@ -81,11 +81,10 @@ static void put_facts(struct lh__page *p)
         lh_text_printf(&text, ", MFU %.1f %%", 100 * r->mfu);
     if (report->one_site != NULL)
         lh_text_printf(
-            &text,
-            "; the same accelerators in one site: %s (%+.1f %% "
-            "here)",
+            &text, "; the same accelerators in one site: %s (%s here)",
             lh__seconds(p->arena, report->one_site->step_time_s),
-            100 * (r->step_time_s / report->one_site->step_time_s - 1));
+            lh__change_text(
+                p->arena, r->step_time_s / report->one_site->step_time_s - 1));
     lh_text_add(&text, r->fits ? ".  It fits into memory."
                                : ".  It does not fit into memory.");
     if (!r->steady && !r->from_rest)

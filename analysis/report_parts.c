@@ -71,10 +71,12 @@ static struct lh__bar bar_of(struct lh__page *p, const struct rows *rows, int i)
         .parts = parts,
         .mark = NAN,
         .strong = i == 0,
-        .figure = i == 0 ? lh__seconds(p->arena, r->step_time_s)
-                         : lh_format(p->arena, "%s (%+.1f %%)",
-                                     lh__seconds(p->arena, r->step_time_s),
-                                     100 * (r->step_time_s / first_s - 1))};
+        .figure =
+            i == 0
+                ? lh__seconds(p->arena, r->step_time_s)
+                : lh_format(
+                    p->arena, "%s (%s)", lh__seconds(p->arena, r->step_time_s),
+                    lh__change_text(p->arena, r->step_time_s / first_s - 1))};
 }
 
 static void put_table(struct lh__page *p, const struct rows *rows)

@@ -13,6 +13,8 @@
 
 #include "report.h"
 
+#define MINUS "\xe2\x88\x92" /* as wide as the plus */
+
 /* ---- text ---------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at s, 0 where there is none (RFC 3629). */
@@ -94,6 +96,16 @@ const char *lh__share_text(struct lh_arena *arena, double frac)
     return lh_format(arena, "%.1f %%", 100 * frac);
 }
 
+const char *lh__change_text(struct lh_arena *arena, double by_frac)
+{
+    const char *size = lh_format(arena, "%.1f", 100 * fabs(by_frac));
+    const char *sign = strcmp(size, "0.0") == 0 ? ""
+                       : by_frac > 0            ? "+"
+                                                : MINUS;
+
+    return lh_format(arena, "%s%s %%", sign, size);
+}
+
 const char *lh__gib(struct lh_arena *arena, double bytes)
 {
     return lh_format(arena, "%.1f GiB", bytes / (1024.0 * 1024.0 * 1024.0));
@@ -157,7 +169,9 @@ void lh__table_begin(struct lh__page *p, const char *const *heads, int n)
 
 static bool is_figure(const char *s)
 {
-    s += *s == '+' || *s == '-';
+    s += *s == '+' || *s == '-'                     ? 1
+         : strncmp(s, MINUS, sizeof MINUS - 1) == 0 ? sizeof MINUS - 1
+                                                    : 0;
     return (*s >= '0' && *s <= '9') || *s == '\0';
 }
 
