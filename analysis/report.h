@@ -15,6 +15,7 @@ struct lh__page {
     const struct lh_report_page *in;
     const struct lh_csv *land;     /* data/land.csv */
     const struct lh_csv *families; /* data/validated.csv */
+    int number; /* of the scenario that sections are of; the first is 0 */
 };
 
 /* ---- report_put.c: HTML and SVG -------------------------------------------
@@ -25,7 +26,8 @@ void lh__escaped(struct lh_text *out, const char *s);
 /* "fibre a->b" as "fibre a → b". */
 const char *lh__link_words(struct lh_arena *arena, const char *name);
 
-/* caption: text, not HTML; "" for none. */
+/* caption: text, not HTML; "" for none.  Of several scenarios the heading names
+ * the one, and the id its number from the second on. */
 void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
                        const char *caption);
 void lh__section_end(struct lh__page *p);

@@ -34,6 +34,8 @@ static void put_headline(struct lh__page *p)
     const char *says = lh__headline(p->in->report, p->arena);
 
     lh_text_add(p->out, "<h1>");
+    if (p->in->label != NULL)
+        lh_text_printf(p->out, "%s: ", p->in->label);
     lh__escaped(p->out,
                 lh_format(p->arena, "%c%s",
                           says[0] >= 'a' && says[0] <= 'z' ? says[0] - 'a' + 'A'
@@ -97,13 +99,28 @@ static void put_facts(struct lh__page *p)
     lh_text_add(p->out, "</p>\n");
 }
 
+/* Of every scenario that the page has more of than a bar. */
+static void put_each(struct lh__page *p, void (*section)(struct lh__page *p))
+{
+    section(p);
+    for (int i = 0; i < p->in->n_more; i++) {
+        const struct lh_report_more *more = &p->in->more[i];
+        struct lh_report_page in = {
+            .report = more->report, .grid = more->grid, .label = more->label};
+        struct lh__page beside = *p;
+        beside.in = &in;
+        beside.number = i + 1;
+        section(&beside);
+    }
+}
+
 static void put_sections(struct lh__page *p)
 {
-    lh__report_loop(p);
+    put_each(p, lh__report_loop);
     lh__report_parts(p);
     lh__report_map(p);
-    lh__report_gantt(p);
-    lh__report_grid(p);
+    put_each(p, lh__report_gantt);
+    put_each(p, lh__report_grid);
     lh__report_links(p);
     lh__report_memory(p);
     lh__report_validation(p);

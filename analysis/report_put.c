@@ -140,8 +140,13 @@ const char *lh__clipped(struct lh_arena *arena, const char *s, int n)
 void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
                        const char *caption)
 {
-    lh_text_printf(p->out, "<section id=\"%s\">\n<h2>", id);
+    lh_text_printf(p->out, "<section id=\"%s", id);
+    if (p->number > 0)
+        lh_text_printf(p->out, "-%d", p->number + 1);
+    lh_text_add(p->out, "\">\n<h2>");
     lh__escaped(p->out, heading);
+    if (p->in->label != NULL && strcmp(id, "parts") != 0)
+        lh_text_printf(p->out, ": %s", p->in->label);
     lh_text_add(p->out, "</h2>\n");
     if (*caption != '\0') {
         lh_text_add(p->out, "<p>");

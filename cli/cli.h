@@ -159,6 +159,18 @@ enum lh_status lh__report_grid_run(struct lh_report_grid *out, bool *any,
                                    const struct lh__stages *here, int jobs,
                                    struct lh_ctx *ctx) LH_MUST_USE;
 
+/* The page of a comparison (report_compare.c); simulates again what its points
+ * have not kept. */
+struct lh__compare_page {
+    const char *path;
+    const struct lh_comparison *of;
+    const struct lh__point *points; /* [of->n] */
+    struct lh_report_grid grid;     /* its size */
+    int jobs;
+};
+enum lh_status lh__compare_write(const struct lh__compare_page *page,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
+
 /* ---- files of goldens (golden_files.c) ----------------------------------- */
 
 /* The *.json of a folder by name, or the file itself; none is an error. */
