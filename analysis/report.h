@@ -15,6 +15,7 @@ struct lh__page {
     const struct lh_report_page *in;
     const struct lh_csv *land;     /* data/land.csv */
     const struct lh_csv *families; /* data/validated.csv */
+    struct lh_ctx *ctx;
     int number; /* of the scenario that sections are of; the first is 0 */
 };
 
@@ -61,6 +62,24 @@ const char *lh__gib(struct lh_arena *arena, double bytes);
 /* At most n characters of s, dots in the middle where there are more. */
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n);
 
+const char *lh__count_text(struct lh_arena *arena, double n);
+
+/* ---- report_axis.c: pictures over time ------------------------------------- */
+
+/* 1, 2 or 5 times a power of ten, at most so many in the range. */
+double lh__round_step(double range, int most);
+/* Ticks from x on, and their texts under the height. */
+void lh__time_axis(struct lh__page *p, double x, double width, double height,
+                   double seconds);
+struct lh__columns {
+    int n, n_kinds;
+    double x, width; /* of all */
+    const char *(*class_of)(int kind);
+};
+/* A lane; kinds: [n] of the columns, -1: nothing. */
+void lh__svg_columns(struct lh__page *p, const struct lh__columns *columns,
+                     const int *kinds, double y, double height);
+
 /* ---- report_style.c
  * ---------------------------------------------------------- */
 
@@ -75,6 +94,12 @@ const char *lh__category_class(enum lh_category category);
 /* The largest category beside computing, its link and how busy it is. */
 const char *lh__headline(const struct lh_report *report,
                          struct lh_arena *arena);
+
+/* With rl, the same of the trainer's optimizer step. */
+const char *lh__trainer_line(const struct lh_report *report,
+                             struct lh_arena *arena);
+/* Whole, but below 1 %. */
+const char *lh__busy_text(struct lh_arena *arena, double frac);
 
 /* ---- bars: a label, parts one after the other, a figure behind ------------
  */
@@ -107,6 +132,9 @@ void lh__report_links(struct lh__page *p);
 void lh__report_memory(struct lh__page *p);
 void lh__report_validation(struct lh__page *p);
 void lh__report_loop(struct lh__page *p);
+void lh__report_loop_time(struct lh__page *p);
+void lh__report_push(struct lh__page *p);
+void lh__report_async(struct lh__page *p);
 
 /* ---- report_places.c: sites, nodes of a map, fibres ------------------------
  */
@@ -131,8 +159,9 @@ struct lh__places {
     struct lh__cable *cables;
     bool located; /* all of them */
 };
-void lh__places_find(struct lh__places *out, const struct lh_report *report,
-                     struct lh_arena *arena);
+enum lh_status lh__places_find(struct lh__places *out,
+                               const struct lh_report *report,
+                               struct lh_ctx *ctx) LH_MUST_USE;
 
 /* ---- report_globe.c: a map of the ends and ways of cables -------------------
  */

@@ -44,16 +44,6 @@ static void put_headline(struct lh__page *p)
     lh_text_add(p->out, "</h1>\n");
 }
 
-static const char *count_text(struct lh_arena *arena, double n)
-{
-    if (n >= 1e6)
-        return lh_format(arena, "%.4g million", n / 1e6);
-    if (n >= 1e4)
-        return lh_format(arena, "%.0f,%03.0f", floor(n / 1e3),
-                         floor(fmod(n, 1e3)));
-    return lh_format(arena, "%.4g", n);
-}
-
 static int64_t accelerators(const struct lh_scenario *s)
 {
     int64_t n = 0;
@@ -72,13 +62,14 @@ static void put_facts(struct lh__page *p)
     struct lh_text text = lh_text_new(p->arena);
 
     lh_text_printf(&text,
-                   "%s: %s on %" PRId64 " accelerators in %d site%s.  %s %s, "
+                   "%s: %s on %s accelerators in %d site%s.  %s %s, "
                    "%s tokens/s",
-                   s->name, s->model.name, accelerators(s), s->n_sites,
-                   s->n_sites == 1 ? "" : "s",
+                   s->name, s->model.name,
+                   lh__count_text(p->arena, (double)accelerators(s)),
+                   s->n_sites, s->n_sites == 1 ? "" : "s",
                    report->rl != NULL ? "The trainer's optimizer step" : "Step",
                    lh__seconds(p->arena, r->step_time_s),
-                   count_text(p->arena, r->tokens_per_s));
+                   lh__count_text(p->arena, r->tokens_per_s));
     if (r->mfu > 0)
         lh_text_printf(&text, ", MFU %.1f %%", 100 * r->mfu);
     if (report->one_site != NULL)
@@ -94,6 +85,8 @@ static void put_facts(struct lh__page *p)
     if (r->from_rest)
         lh_text_add(&text, "  One step from rest: faults or background have "
                            "dates in it.");
+    if (report->rl != NULL)
+        lh_text_printf(&text, "  %s", lh__trainer_line(report, p->arena));
     lh_text_add(p->out, "<p>");
     lh__escaped(p->out, text.s);
     lh_text_add(p->out, "</p>\n");
@@ -117,10 +110,13 @@ static void put_each(struct lh__page *p, void (*section)(struct lh__page *p))
 static void put_sections(struct lh__page *p)
 {
     put_each(p, lh__report_loop);
+    put_each(p, lh__report_loop_time);
     lh__report_parts(p);
     lh__report_map(p);
+    put_each(p, lh__report_async);
     put_each(p, lh__report_gantt);
     put_each(p, lh__report_grid);
+    lh__report_push(p);
     lh__report_links(p);
     lh__report_memory(p);
     lh__report_validation(p);
@@ -133,6 +129,7 @@ enum lh_status lh_write_html(struct lh_text *out,
     struct lh_csv land, families;
     struct lh__page p = {.out = out,
                          .arena = ctx->arena,
+                         .ctx = ctx,
                          .in = page,
                          .land = &land,
                          .families = &families};

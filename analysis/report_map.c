@@ -213,7 +213,8 @@ void lh__report_map(struct lh__page *p)
     double height;
     bool map;
 
-    lh__places_find(&places, p->in->report, p->arena);
+    if (lh__places_find(&places, p->in->report, p->ctx) != LH_OK)
+        return; /* it was built before: the loop ran on it */
     map = places.located && lh__view_find(&view, &places);
     if (!map)
         put_around(&places);

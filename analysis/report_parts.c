@@ -113,7 +113,10 @@ void lh__report_parts(struct lh__page *p)
         bars[i] = bar_of(p, &rows, i);
         most = fmax(most, rows.of[i].result->step_time_s);
     }
-    lh__section_begin(p, "parts", "Parts of a step",
+    lh__section_begin(p, "parts",
+                      p->in->report->rl != NULL
+                          ? "Parts of the trainer's optimizer step"
+                          : "Parts of a step",
                       "Mean over all accelerators; of communication only what "
                       "computing does not hide.");
     put_legend(p, &rows);

@@ -106,6 +106,17 @@ const char *lh__change_text(struct lh_arena *arena, double by_frac)
     return lh_format(arena, "%s%s %%", sign, size);
 }
 
+/* Whole below a million, with commas. */
+const char *lh__count_text(struct lh_arena *arena, double n)
+{
+    if (n >= 1e6)
+        return lh_format(arena, "%.4g million", n / 1e6);
+    if (n >= 1e3)
+        return lh_format(arena, "%.0f,%03.0f", floor(round(n) / 1e3),
+                         fmod(round(n), 1e3));
+    return lh_format(arena, "%.4g", n);
+}
+
 const char *lh__gib(struct lh_arena *arena, double bytes)
 {
     return lh_format(arena, "%.1f GiB", bytes / (1024.0 * 1024.0 * 1024.0));
