@@ -62,6 +62,8 @@ const char *lh__gib(struct lh_arena *arena, double bytes);
 /* At most n characters of s, dots in the middle where there are more. */
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n);
 
+/* With a capital at its beginning and a full stop. */
+const char *lh__sentence(struct lh_arena *arena, const char *s);
 const char *lh__count_text(struct lh_arena *arena, double n);
 
 /* ---- report_axis.c: pictures over time ------------------------------------- */
@@ -174,13 +176,36 @@ struct lh__view {
 };
 bool lh__view_find(struct lh__view *out, struct lh__places *places);
 void lh__view_land(struct lh__page *p, const struct lh__view *view);
-/* The middle of the way from a to b. */
-void lh__view_middle(double at[2], const struct lh__view *view,
-                     const struct lh__place *a, const struct lh__place *b);
+/* A share of the way from a to b. */
+void lh__view_between(double at[2], const struct lh__view *view,
+                      const struct lh__place *a, const struct lh__place *b,
+                      double share);
 /* The great circle from a to b, as a path. */
 void lh__view_way(struct lh__page *p, const struct lh__view *view,
                   const struct lh__place *a, const struct lh__place *b,
                   const char *classes);
+
+/* ---- report_labels.c: where texts of the map stand -------------------------- */
+
+struct lh__box {
+    double x, y, width, height;
+};
+struct lh__labels {
+    struct lh_arena *arena;
+    double height; /* of the picture */
+    size_t n_texts, n_points, n_ways;
+    size_t texts_capacity, points_capacity, ways_capacity;
+    struct lh__box *texts, *points;
+    double (*ways)[2];
+};
+/* About as wide as it will be. */
+double lh__text_width(const char *s, bool bold);
+/* Which of the boxes is taken; -1: all lie on more than `most`. */
+int lh__label_place(struct lh__labels *all, const struct lh__box *boxes, int n,
+                    double most);
+/* What texts shall not lie on. */
+void lh__label_point(struct lh__labels *all, double x, double y, double radius);
+void lh__label_way(struct lh__labels *all, const double at[2]);
 
 /* ---- report_lanes.c: what runs when
  * ------------------------------------------- */

@@ -31,16 +31,11 @@ static void put_head(struct lh__page *p)
 /* The first line of the page is what it all comes to. */
 static void put_headline(struct lh__page *p)
 {
-    const char *says = lh__headline(p->in->report, p->arena);
-
     lh_text_add(p->out, "<h1>");
     if (p->in->label != NULL)
         lh_text_printf(p->out, "%s: ", p->in->label);
     lh__escaped(p->out,
-                lh_format(p->arena, "%c%s",
-                          says[0] >= 'a' && says[0] <= 'z' ? says[0] - 'a' + 'A'
-                                                           : says[0],
-                          says + 1));
+                lh__sentence(p->arena, lh__headline(p->in->report, p->arena)));
     lh_text_add(p->out, "</h1>\n");
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The last steps of the loop of reinforcement learning on a line of time: the
- * trainer, weights on their way, the first replica of each entry of generators
- * and the first worker of each verifier (workloads/rl/spans.c).
+ * Three steps from the middle of the loop of reinforcement learning on a line
+ * of time: the trainer, weights on their way, the first replica of each entry
+ * of generators and the first worker of each verifier (workloads/rl/spans.c).
  *
  * A column of a lane has the colour of what fills it most, however short.
  * Leaves out: other replicas and workers, and entries beyond a dozen.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ enum { KINDS = (int)(sizeof kinds / sizeof kinds[0]) };
 
 struct picture {
     const struct lh_rl_report *rl;
-    int n; /* lanes */
+    int n;         /* lanes */
+    int64_t first; /* of the steps shown */
     double begin_s, end_s;
     double (*busy_s)[COLUMNS][KINDS]; /* [n] */
     double sum_s[LANES][KINDS];
@@ -89,14 +91,17 @@ static bool find(struct picture *out, const struct lh_rl_report *rl,
     const struct lh_rl_spans *spans = &rl->spans;
     int n = LH_RL_LANE_ROLES + rl->scenario->rl.n_fleets
             + rl->scenario->rl.n_verifiers;
-    int64_t last = spans->n_steps - 1;
+    int64_t first =
+        (rl->scenario->rl.warmup_steps + spans->n_steps - STEPS) / 2;
 
-    if (last < STEPS)
+    /* what is unfinished at the end has left no span */
+    if (first < 1 || first + STEPS > spans->n_steps)
         return false;
     *out = (struct picture){.rl = rl,
                             .n = n < LANES ? n : LANES,
-                            .begin_s = spans->step_s[last - STEPS],
-                            .end_s = spans->step_s[last]};
+                            .first = first,
+                            .begin_s = spans->step_s[first - 1],
+                            .end_s = spans->step_s[first - 1 + STEPS]};
     out->busy_s = (double(*)[COLUMNS][KINDS])(void *)LH_NEW(
         arena, double, out->n *COLUMNS *KINDS);
     for (int64_t i = 0; i < spans->n_spans; i++)
@@ -139,7 +144,7 @@ static void put_ends(struct lh__page *p, const struct picture *at,
 {
     const struct lh_rl_spans *spans = &at->rl->spans;
 
-    for (int64_t i = spans->n_steps - STEPS; i < spans->n_steps - 1; i++) {
+    for (int64_t i = at->first; i < at->first + STEPS - 1; i++) {
         double x = LEFT
                    + (spans->step_s[i] - at->begin_s)
                          / (at->end_s - at->begin_s)
@@ -200,10 +205,14 @@ void lh__report_loop_time(struct lh__page *p)
     if (p->in->report->rl == NULL || !find(&at, p->in->report->rl, p->arena))
         return;
     height = 4 + at.n * PITCH;
-    lh__section_begin(p, "looptime", "The loop in time",
-                      "Its last three steps; thick lines: the trainer ends "
-                      "one.  Of generators and verifiers the first replica or "
-                      "worker, which stands for no other.");
+    lh__section_begin(
+        p, "looptime", "The loop in time",
+        lh_format(p->arena,
+                  "Steps %" PRId64 " to %" PRId64 " of %" PRId64
+                  "; thick lines: the trainer ends one.  Of generators and "
+                  "verifiers the first replica or worker, which stands for no "
+                  "other.",
+                  at.first + 1, at.first + STEPS, at.rl->spans.n_steps));
     put_legend(p, &at);
     lh__svg_begin(p, "The loop in time, by role and site", height + 20);
     lh__time_axis(p, LEFT, LH__WIDTH - LEFT - RIGHT, height,

@@ -123,7 +123,7 @@ void lh__report_parts(struct lh__page *p)
     lh__bars(p, "Parts of a step as stacked bars", bars, rows.n, most);
     for (int i = 0; i < p->in->n_notes; i++) {
         lh_text_add(p->out, "<p>");
-        lh__escaped(p->out, p->in->notes[i]);
+        lh__escaped(p->out, lh__sentence(p->arena, p->in->notes[i]));
         lh_text_add(p->out, "</p>\n");
     }
     put_table(p, &rows);

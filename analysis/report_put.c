@@ -106,6 +106,17 @@ const char *lh__change_text(struct lh_arena *arena, double by_frac)
     return lh_format(arena, "%s%s %%", sign, size);
 }
 
+const char *lh__sentence(struct lh_arena *arena, const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n == 0)
+        return s;
+    return lh_format(arena, "%c%s%s",
+                     s[0] >= 'a' && s[0] <= 'z' ? s[0] - 'a' + 'A' : s[0],
+                     s + 1, s[n - 1] == '.' ? "" : ".");
+}
+
 /* Whole below a million, with commas. */
 const char *lh__count_text(struct lh_arena *arena, double n)
 {
@@ -155,9 +166,9 @@ void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
     if (p->number > 0)
         lh_text_printf(p->out, "-%d", p->number + 1);
     lh_text_add(p->out, "\">\n<h2>");
-    lh__escaped(p->out, heading);
     if (p->in->label != NULL && strcmp(id, "parts") != 0)
-        lh_text_printf(p->out, ": %s", p->in->label);
+        lh_text_printf(p->out, "%s: ", p->in->label);
+    lh__escaped(p->out, heading);
     lh_text_add(p->out, "</h2>\n");
     if (*caption != '\0') {
         lh_text_add(p->out, "<p>");
