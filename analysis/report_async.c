@@ -53,22 +53,23 @@ static void put_table(struct lh__page *p, const struct lh_async_report *async)
     lh__table_end(p);
 }
 
-/* "staleness (outer steps: pushes) 0: 4, 1: 74". */
 static const char *caption(struct lh__page *p,
                            const struct lh_async_report *async)
 {
     const struct lh_async_result *r = async->result;
     struct lh_text text = lh_text_new(p->arena);
+    int n = 0;
 
     lh_text_printf(&text,
                    "What a learner's accelerators do in one of its steps: the "
                    "step itself, and what of its exchange with the server they "
                    "stand still for.  A push is %s; pushes by the outer steps "
-                   "that came between:",
+                   "that came between: ",
                    lh_units_human(p->arena, async->bytes, LH_DIM_BYTES));
     for (int i = 0; i < r->staleness_n; i++) {
         if (r->staleness[i] > 0)
-            lh_text_printf(&text, "  %d: %" PRId64, i, r->staleness[i]);
+            lh_text_printf(&text, "%s%" PRId64 " by %d", n++ > 0 ? ", " : "",
+                           r->staleness[i], i);
     }
     lh_text_add(&text, ".");
     return text.s;

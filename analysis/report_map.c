@@ -160,22 +160,40 @@ static void put_label(struct lh__page *p, struct map *m,
             words);
 }
 
+/* How much a way rises or falls under a text of a width. */
+static double climb(const struct map *m, const struct lh__cable *c,
+                    double share, double width)
+{
+    double from[2], to[2];
+
+    on_way(from, m, c, share - 0.02);
+    on_way(to, m, c, share + 0.02);
+    return fmin(fabs(to[1] - from[1]) / fmax(fabs(to[0] - from[0]), 0.01)
+                    * width / 2,
+                60);
+}
+
 /* Over, under or, if there is no room, on a point of the way. */
 static void put_cable_label(struct lh__page *p, struct map *m,
                             const struct lh__cable *c, const char *label)
 {
     static const double shares[] = {0.5, 0.42, 0.58, 0.34, 0.66, 0.75, 0.25};
-    enum { SHARES = (int)(sizeof shares / sizeof shares[0]), EACH = 3 };
+    enum {
+        SHARES = (int)(sizeof shares / sizeof shares[0]),
+        EACH = 3,
+        HIGH = 14
+    };
     double width = lh__text_width(label, false);
     struct lh__box boxes[SHARES * EACH];
     int best;
 
-    for (int i = 0; i < SHARES * EACH; i++) {
-        double at[2];
-        on_way(at, m, c, shares[i / EACH]);
-        boxes[i] = (struct lh__box){
-            at[0] - width / 2,
-            at[1] + (const double[EACH]){-20, 6, -7}[i % EACH], width, 14};
+    for (int i = 0; i < SHARES; i++) {
+        double at[2], off = climb(m, c, shares[i], width) + 6;
+        const double ys[EACH] = {-off - HIGH, off, -HIGH / 2.0};
+        on_way(at, m, c, shares[i]);
+        for (int k = 0; k < EACH; k++)
+            boxes[i * EACH + k] =
+                (struct lh__box){at[0] - width / 2, at[1] + ys[k], width, HIGH};
     }
     best = lh__label_place(&m->labels, boxes, SHARES * EACH,
                            m->places->n_cables > 2 ? 19 : 1000);

@@ -71,8 +71,8 @@ const char lh__report_style[] =
     ".h0,.h1,.h2,.h3,.h4,.h5,.h6{stroke:var(--back)}\n"
     "@media print{:root{color-scheme:light;--back:#fff;--text:#000;"
     "--dim:#444;--line:#bbb;--panel:#f3f3f1;--land:#dededa;--sea:#fff;"
-    "--other:#bcbcbc;--backward:#00334d}body{max-width:none}figure,tr,p{"
-    "break-inside:avoid}h2,h2+p,.legend{break-after:avoid}"
+    "--other:#bcbcbc;--backward:#00334d}body{max-width:none}figure,tr,p,"
+    ".legend{break-inside:avoid}h2,h2+p,.legend{break-after:avoid}"
     "table{font-size:.7rem}summary{display:none}details::details-content{"
     "content-visibility:visible;block-size:auto}*{"
     "print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
