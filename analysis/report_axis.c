@@ -5,6 +5,8 @@
  * has a size that does not grow with what happens in it.
  */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "report.h"
 
@@ -38,6 +40,33 @@ void lh__time_axis(struct lh__page *p, double x, double width, double height,
     }
 }
 
+/* One decimal, with neither ".0" nor a 0 ahead of the point: a picture has
+ * thousands. */
+static void add_short(struct lh_text *path, char command, double value)
+{
+    char text[32];
+    const char *digits = text;
+    size_t n;
+
+    snprintf(text, sizeof text, "%.1f", fabs(value));
+    n = strlen(text);
+    if (n > 2 && strcmp(text + n - 2, ".0") == 0)
+        text[n - 2] = '\0';
+    else if (text[0] == '0')
+        digits++;
+    lh_text_printf(path, "%c%s%s", command,
+                   value < 0 && strcmp(digits, "0") != 0 ? "-" : "", digits);
+}
+
+static void add_rect(struct lh_text *path, const double box[4])
+{
+    add_short(path, 'M', box[0]);
+    add_short(path, ' ', box[1]);
+    add_short(path, 'h', box[2]);
+    add_short(path, 'v', box[3]);
+    add_short(path, 'h', -box[2]);
+}
+
 void lh__svg_columns(struct lh__page *p, const struct lh__columns *c,
                      const int *kinds, double y, double height)
 {
@@ -47,13 +76,12 @@ void lh__svg_columns(struct lh__page *p, const struct lh__columns *c,
     for (int k = 0; k < c->n_kinds; k++)
         paths[k] = lh_text_new(p->arena);
     for (int from = 0, to; from < c->n; from = to) {
-        double x = c->x + from * width, wide;
         for (to = from + 1; to < c->n && kinds[to] == kinds[from]; to++)
             ;
-        wide = c->x + to * width - x;
         if (kinds[from] >= 0)
-            lh_text_printf(&paths[kinds[from]], "M%.1f %.0fh%.1fv%.0fh%.1fz", x,
-                           y, wide, height, -wide);
+            add_rect(&paths[kinds[from]],
+                     (double[]){c->x + from * width, y, (to - from) * width,
+                                height});
     }
     for (int k = 0; k < c->n_kinds; k++) {
         if (paths[k].n > 0)

@@ -89,7 +89,8 @@ static void put_figures(struct lh__page *p)
             lh__svg_text(p, centre_x(g, i), centre_y(g, k) + 5,
                          !isfinite(x)   ? "dim middle"
                          : shade(x) > 3 ? "on-dark middle"
-                                        : "on-light middle",
+                         : shade(x) > 2 ? "on-light middle"
+                                        : "on-light edged middle",
                          over(p->arena, x));
         }
     }

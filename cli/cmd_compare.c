@@ -38,7 +38,9 @@ static const struct argp_option options[] = {
      0},
     {"output", 'o', "FORMAT", 0, "text (default), json, csv or markdown", 0},
     {"report", OPTION_REPORT, "FILE.html", 0,
-     "Write a page with pictures: the first, with bars of all", 0},
+     "Write a page with pictures: of the first, with bars of all and time "
+     "lines of four",
+     0},
     {"report-grid", OPTION_GRID, "NxM|off", 0,
      "Of its heat maps: N bandwidths, M lengths of the fibres (7x7; 7x4 where "
      "a run takes long)",

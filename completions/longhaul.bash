@@ -25,7 +25,8 @@ _longhaul_options() { # COMMAND
     '') echo "$common --version" ;;
     run) echo "$common --output --set --trace --links --timing --strict" \
         "--data --jobs --report --report-grid --plot --vary" ;;
-    compare) echo "$common --output --set --vary --data --jobs --report" ;;
+    compare) echo "$common --output --set --vary --data --jobs --report" \
+        "--report-grid" ;;
     solve) echo "$common --output --set --vary --target --resolution --each --near" \
         "--fixed --data --jobs" ;;
     sweep) echo "$common --vary --zip --store --csv --sqlite --jobs" \
