@@ -137,6 +137,7 @@ void lh__report_loop(struct lh__page *p);
 void lh__report_loop_time(struct lh__page *p);
 void lh__report_push(struct lh__page *p);
 void lh__report_async(struct lh__page *p);
+void lh__report_sites(struct lh__page *p);
 
 /* ---- report_places.c: sites, nodes of a map, fibres ------------------------
  */

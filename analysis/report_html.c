@@ -107,6 +107,7 @@ static void put_sections(struct lh__page *p)
     put_each(p, lh__report_loop);
     put_each(p, lh__report_loop_time);
     lh__report_parts(p);
+    put_each(p, lh__report_sites);
     lh__report_map(p);
     put_each(p, lh__report_async);
     put_each(p, lh__report_gantt);

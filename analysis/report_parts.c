@@ -19,14 +19,15 @@ static struct rows rows_of(struct lh__page *p)
     struct rows rows = {
         .of = LH_NEW(p->arena, struct lh_report_bar, in->n_bars + 2)};
 
-    rows.of[rows.n++] = (struct lh_report_bar){in->title ? in->title
-                                               : in->report->one_site
-                                                   ? "as it stands"
-                                                   : in->report->scenario->name,
-                                               in->report->result};
+    rows.of[rows.n++] =
+        (struct lh_report_bar){.title = in->title ? in->title
+                                        : in->report->one_site || in->n_bars > 0
+                                            ? "as it stands"
+                                            : in->report->scenario->name,
+                               .result = in->report->result};
     if (in->report->one_site != NULL)
-        rows.of[rows.n++] =
-            (struct lh_report_bar){"all in one site", in->report->one_site};
+        rows.of[rows.n++] = (struct lh_report_bar){
+            .title = "all in one site", .result = in->report->one_site};
     for (int i = 0; i < in->n_bars; i++)
         rows.of[rows.n++] = in->bars[i];
     return rows;

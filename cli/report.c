@@ -113,13 +113,16 @@ static enum lh_status variants_run(struct lh__pictures *p,
         one = lh__point_build(&points[i], &more);
         st = st == LH_OK ? one : st;
         p->bars[i] = (struct lh_report_bar){
-            lh_format(ctx->arena, "%s=%s", vary.path, vary.values[i]),
-            &points[i].result};
+            .title = lh_format(ctx->arena, "%s=%s", vary.path, vary.values[i]),
+            .result = &points[i].result};
     }
     if (st == LH_OK)
         st = lh__points_run(points, vary.n, &baselines, jobs);
-    for (int i = 0; i < vary.n; i++)
+    for (int i = 0; i < vary.n; i++) {
+        if (st == LH_OK && points[i].rl != NULL)
+            p->bars[i].loop = &points[i].rl->result;
         lh__stages_free(&points[i].stages);
+    }
     lh__baselines_free(&baselines);
     return st;
 }

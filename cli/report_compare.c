@@ -117,8 +117,9 @@ static void put_bars(struct lh_report_page *out, const struct lh_comparison *of,
 
     for (int i = 1; i < of->n; i++) {
         bars[i - 1] = (struct lh_report_bar){
-            lh_format(arena, "%s: %s", of->of[i].label, of->of[i].title),
-            of->of[i].report.result};
+            .title =
+                lh_format(arena, "%s: %s", of->of[i].label, of->of[i].title),
+            .result = of->of[i].report.result};
         notes[i - 1] = of->of[i].cause;
     }
     out->n_bars = out->n_notes = of->n - 1;

@@ -192,7 +192,7 @@ static void says_it_first(void)
 static void escapes_names(void)
 {
     struct fixture f;
-    struct lh_report_bar bar = {"</title><script>x('\"')</script>", NULL};
+    struct lh_report_bar bar = {.title = "</title><script>x('\"')</script>"};
     const char *page;
 
     begin(&f);
@@ -336,6 +336,29 @@ static void draws_the_contour(void)
     end(&f);
 }
 
+/* 120 of the width a second: 2 s, 0.5, 1 and the 0.5 that are left. */
+static void draws_the_sites(void)
+{
+    struct fixture f;
+    struct lh_site_time sites[2] = {{8, 3.5, 0.5, 0, -1}, {8, 2, 0.5, 1, 0}};
+    const char *page;
+
+    begin(&f);
+    f.result.n_sites = 2;
+    f.result.sites = sites;
+    page = page_of(&f);
+    LH_CHECK(has(page, "<rect x=\"244.0\" y=\"36.0\" width=\"240.0\" "
+                       "height=\"20.0\" class=\"compute\">"));
+    LH_CHECK(has(page, "<rect x=\"544.0\" y=\"36.0\" width=\"120.0\" "
+                       "height=\"20.0\" class=\"wait\">"));
+    LH_CHECK(has(page, "<rect x=\"664.0\" y=\"36.0\" width=\"60.0\" "
+                       "height=\"20.0\" class=\"other\">"));
+    LH_CHECK(has(page, ">for west</text>"));
+    sites[1].wait_s = 0.01;
+    LH_CHECK(!has(page_of(&f), "id=\"sites\""));
+    end(&f);
+}
+
 /* ---- other scenarios ------------------------------------------------------
  */
 
@@ -353,6 +376,7 @@ static void draws_a_loop(void)
     struct lh_rl_fleet fleet = {.site_name = "east"};
     struct lh_rl_fibre fibre = {"fibre west->east", 0, 50e9, 1e9, 5e11, 1};
     struct lh_rl_report rl = {.n_fibres = 1, .fibres = &fibre};
+    struct lh_report_bar bar = {.title = "key=value"};
     const char *page;
 
     begin(&f);
@@ -367,9 +391,11 @@ static void draws_a_loop(void)
     rl.result.step_time_s = 10;
     rl.result.trainer.train_s = 7;
     rl.result.trainer.wait_s = 3;
+    bar.loop = &rl.result;
     rl.result.generators.generate_s = 8;
     rl.result.generators.away_s = 2;
     f.report.rl = &rl;
+    bar.result = &f.result;
     page = page_of(&f);
     LH_CHECK(has(page, "<h1>The largest part of the trainer&#39;s loop beside "
                        "computing is waiting: 3 s of the step&#39;s 10 s (30.0 "
@@ -384,6 +410,11 @@ static void draws_a_loop(void)
     LH_CHECK(has(page, "<rect x=\"628.0\" y=\"36.0\" width=\"96.0\" "
                        "height=\"20.0\" class=\"other\">")); /* away */
     LH_CHECK(has(page, "400 Gbit/s, 1000 km, 100 % busy"));
+    LH_CHECK(!has(page, "<rect x=\"628.0\" y=\"96.0\""));
+    f.page.n_bars = 1;
+    f.page.bars = &bar;
+    LH_CHECK(has(page_of(&f), "<rect x=\"628.0\" y=\"96.0\" width=\"96.0\" "
+                              "height=\"20.0\" class=\"other\">"));
     LH_CHECK(has(page, "<td class=\"figure\">500 GB</td>"));
     end(&f);
 }
@@ -502,6 +533,7 @@ int main(void)
         {"bars of the parts are as long as they are", draws_the_parts},
         {"memory stands beside what there is", draws_the_memory},
         {"a step stands on a line of time", draws_the_step},
+        {"sites that wait for others say so", draws_the_sites},
         {"sites stand where they are", draws_the_map},
         {"the contour lies where it crosses 5 %", draws_the_contour},
         {"a loop stands on a line of time", draws_a_loop},

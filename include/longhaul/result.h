@@ -218,6 +218,7 @@ void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 struct lh_report_bar {
     const char *title;
     const struct lh_result *result;
+    const struct lh_rl_result *loop; /* NULL: the scenario has none */
 };
 
 /* Step times (of the loop, with rl) over bandwidth and length of the fibres. */
