@@ -10,21 +10,33 @@
 
 #include "report.h"
 
-enum { CIRCLE_HEIGHT = 340, LONE_HEIGHT = 90, LABELS = 40, WAY = 24 };
+enum {
+    CIRCLE_HEIGHT = 340,
+    PAIR_HEIGHT = 130,
+    LONE_HEIGHT = 90,
+    LABELS = 40,
+    WAY = 24
+};
+
+static double height_around(const struct lh__places *places)
+{
+    return places->n > 2   ? CIRCLE_HEIGHT
+           : places->n > 1 ? PAIR_HEIGHT
+                           : LONE_HEIGHT;
+}
 
 /* Sites first (they are); on an ellipse, two of them side by side. */
 static void put_around(struct lh__places *places)
 {
+    double height = height_around(places);
+
     for (int i = 0; i < places->n; i++) {
         double turn = M_PI + 2 * M_PI * i / places->n;
         places->at[i].x = LH__WIDTH / 2.0 + 0.36 * LH__WIDTH * cos(turn);
-        places->at[i].y =
-            CIRCLE_HEIGHT / 2.0 + 0.36 * CIRCLE_HEIGHT * sin(turn);
+        places->at[i].y = height / 2 + 0.36 * height * sin(turn);
     }
-    if (places->n == 1) {
+    if (places->n == 1)
         places->at[0].x = LH__WIDTH / 2.0;
-        places->at[0].y = LONE_HEIGHT / 2.0;
-    }
 }
 
 static double thickness(double bytes_per_s)
@@ -270,13 +282,14 @@ void lh__report_map(struct lh__page *p)
     map = places.located && lh__view_find(&view, &places);
     if (!map)
         put_around(&places);
-    height = map ? view.height : places.n > 1 ? CIRCLE_HEIGHT : LONE_HEIGHT;
+    height = map ? view.height : height_around(&places);
     lh__section_begin(
         p, "map", places.n_cables > 0 ? "Sites and fibres" : "Sites",
-        map ? "Land by Natural Earth.  A fibre is drawn along the great "
-              "circle, as thick as it is fast, grey where nothing crosses it."
-            : "Not to scale.  A fibre is as thick as it is fast, grey where "
-              "nothing crosses it.");
+        places.n_cables == 0 ? ""
+        : map ? "Land by Natural Earth.  A fibre is drawn along the great "
+                "circle, as thick as it is fast, grey where nothing crosses it."
+              : "Not to scale.  A fibre is as thick as it is fast, grey where "
+                "nothing crosses it.");
     lh__svg_begin(p, "Sites and the fibres between them", height);
     lh__svg_rect(p, (double[]){0, 0, LH__WIDTH, height}, "sea", NULL);
     if (map)

@@ -86,26 +86,35 @@ static const char *step_says(const struct lh_report *report,
 /* ---- of a loop ------------------------------------------------------------
  */
 
-static const char *push_says(const struct lh_rl_report *rl,
+/* In one site weights cross no fibre: then of the trainer's own step. */
+static const char *push_says(const struct lh_report *report,
                              struct lh_arena *arena)
 {
+    const struct lh_rl_report *rl = report->rl;
+    const struct lh_link_use *link = lh__busiest(report->result, LH__ANYWHERE);
     const struct lh_rl_fibre *busiest = NULL;
 
     for (int i = 0; i < rl->n_fibres; i++) {
         if (busiest == NULL || rl->fibres[i].busy_frac > busiest->busy_frac)
             busiest = &rl->fibres[i];
     }
-    if (busiest == NULL)
-        return "weights cross no fibre";
-    return lh_format(arena, "the busiest link that weights cross: %s, %s busy",
-                     lh__link_words(arena, busiest->name),
-                     lh__busy_text(arena, busiest->busy_frac));
+    if (busiest != NULL)
+        return lh_format(arena,
+                         "the busiest link that weights cross: %s, %s busy",
+                         lh__link_words(arena, busiest->name),
+                         lh__busy_text(arena, busiest->busy_frac));
+    if (link == NULL)
+        return "no link carries anything";
+    return lh_format(arena,
+                     "the busiest link of its optimizer step: %s, %s busy",
+                     lh__link_words(arena, link->name),
+                     lh__busy_text(arena, link->busy_frac));
 }
 
-static const char *loop_says(const struct lh_rl_report *rl,
+static const char *loop_says(const struct lh_report *report,
                              struct lh_arena *arena)
 {
-    const struct lh_rl_result *r = &rl->result;
+    const struct lh_rl_result *r = &report->rl->result;
     const struct {
         double seconds;
         const char *doing;
@@ -125,12 +134,12 @@ static const char *loop_says(const struct lh_rl_report *rl,
         parts[worst].doing, lh__seconds(arena, parts[worst].seconds),
         lh__seconds(arena, r->step_time_s),
         lh__share_text(arena, parts[worst].seconds / r->step_time_s),
-        push_says(rl, arena));
+        push_says(report, arena));
 }
 
 const char *lh__headline(const struct lh_report *report, struct lh_arena *arena)
 {
-    return report->rl != NULL ? loop_says(report->rl, arena)
+    return report->rl != NULL ? loop_says(report, arena)
                               : step_says(report, arena);
 }
 

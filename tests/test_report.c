@@ -411,6 +411,10 @@ static void draws_a_loop(void)
                        "height=\"20.0\" class=\"other\">")); /* away */
     LH_CHECK(has(page, "400 Gbit/s, 1000 km, 100 % busy"));
     LH_CHECK(!has(page, "<rect x=\"628.0\" y=\"96.0\""));
+    rl.n_fibres = 0;
+    LH_CHECK(has(page_of(&f), "(30.0 %); the busiest link of its optimizer "
+                              "step: fibre west → east, 25 % busy.</h1>"));
+    rl.n_fibres = 1;
     f.page.n_bars = 1;
     f.page.bars = &bar;
     LH_CHECK(has(page_of(&f), "<rect x=\"628.0\" y=\"96.0\" width=\"96.0\" "
