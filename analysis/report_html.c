@@ -104,7 +104,7 @@ static void put_each(struct lh__page *p, void (*section)(struct lh__page *p))
 
 static void put_sections(struct lh__page *p)
 {
-    put_each(p, lh__report_loop);
+    lh__report_loop(p);
     put_each(p, lh__report_loop_time);
     lh__report_parts(p);
     put_each(p, lh__report_sites);

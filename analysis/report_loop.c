@@ -24,7 +24,8 @@ static struct lh__part *copied(struct lh__page *p, const struct lh__part *parts,
 
 /* The trainer's and the generators'. */
 static void loop_bars(struct lh__bar out[2], struct lh__page *p,
-                      const struct lh_rl_result *r, const char *title)
+                      const struct lh_rl_result *r, const char *title,
+                      bool strong)
 {
     const struct lh__part trainer[TRAINER] = {
         {r->trainer.train_s, "train", "training"},
@@ -39,36 +40,25 @@ static void loop_bars(struct lh__bar out[2], struct lh__page *p,
         {r->generators.wait_s, "wait", "waiting"}};
     const char *figure = lh__seconds(p->arena, r->step_time_s);
 
-    out[0] = (struct lh__bar){
-        title == NULL ? "trainer" : title, figure, TRAINER,
-        copied(p, trainer, TRAINER),       NAN,    title == NULL};
-    out[1] = (struct lh__bar){title == NULL ? "generators, on average"
-                                            : "generators",
-                              figure,
-                              GENERATORS,
-                              copied(p, generators, GENERATORS),
-                              NAN,
-                              title == NULL};
-}
-
-static void put_legend(struct lh__page *p, const struct lh_rl_result *r)
-{
-    lh__legend_begin(p);
-    lh__legend_item(p, "train", "training, generating");
-    lh__legend_item(p, "log-prob", "forward passes");
-    lh__legend_item(p, "gather", "weights");
-    if (r->trainer.switch_s > 0)
-        lh__legend_item(p, "switch", "switching");
-    if (r->generators.away_s > 0)
-        lh__legend_item(p, "other", "away");
-    lh__legend_item(p, "wait", "waiting");
-    lh__legend_end(p);
+    out[0] = (struct lh__bar){.label = title == NULL ? "trainer" : title,
+                              .figure = figure,
+                              .n = TRAINER,
+                              .parts = copied(p, trainer, TRAINER),
+                              .mark = NAN,
+                              .strong = strong};
+    out[1] = (struct lh__bar){.label = strong ? "generators, on average"
+                                              : "generators",
+                              .figure = figure,
+                              .n = GENERATORS,
+                              .parts = copied(p, generators, GENERATORS),
+                              .mark = NAN,
+                              .strong = strong};
 }
 
 /* The scenario's, and those of variants. */
 struct loops {
     int n;
-    const char **titles; /* NULL: the scenario */
+    const char **titles; /* NULL: the scenario, as it stands */
     const struct lh_rl_result **of;
 };
 
@@ -79,6 +69,7 @@ static struct loops find_loops(struct lh__page *p)
         .titles = LH_NEW(p->arena, const char *, in->n_bars + 1),
         .of = LH_NEW(p->arena, const struct lh_rl_result *, in->n_bars + 1)};
 
+    loops.titles[0] = in->title;
     loops.of[loops.n++] = &in->report->rl->result;
     for (int i = 0; i < in->n_bars; i++) {
         if (in->bars[i].loop == NULL)
@@ -89,13 +80,33 @@ static struct loops find_loops(struct lh__page *p)
     return loops;
 }
 
+static void put_legend(struct lh__page *p, const struct loops *loops)
+{
+    bool switches = false, away = false;
+
+    for (int i = 0; i < loops->n; i++) {
+        switches |= loops->of[i]->trainer.switch_s > 0;
+        away |= loops->of[i]->generators.away_s > 0;
+    }
+    lh__legend_begin(p);
+    lh__legend_item(p, "train", "training, generating");
+    lh__legend_item(p, "log-prob", "forward passes");
+    lh__legend_item(p, "gather", "weights");
+    if (switches)
+        lh__legend_item(p, "switch", "switching");
+    if (away)
+        lh__legend_item(p, "other", "away");
+    lh__legend_item(p, "wait", "waiting");
+    lh__legend_end(p);
+}
+
 static void put_bars(struct lh__page *p, const struct loops *loops)
 {
     struct lh__bar *bars = LH_NEW(p->arena, struct lh__bar, 2 * loops->n);
     double most = 0;
 
     for (int i = 0; i < loops->n; i++) {
-        loop_bars(&bars[2 * i], p, loops->of[i], loops->titles[i]);
+        loop_bars(&bars[2 * i], p, loops->of[i], loops->titles[i], i == 0);
         most = fmax(most, loops->of[i]->step_time_s);
     }
     lh__bars(p, "A step of the loop, by what trainer and generators do", bars,
@@ -251,9 +262,12 @@ void lh__report_loop(struct lh__page *p)
         return;
     loops = find_loops(p);
     lh__section_begin(p, "loop", "A step of the loop",
-                      "What the trainer and the generators do, mean after "
-                      "warm-up.");
-    put_legend(p, loops.of[0]);
+                      loops.n > 1
+                          ? "What the trainer does, and under it the "
+                            "generators, mean after warm-up."
+                          : "What the trainer and the generators do, mean "
+                            "after warm-up.");
+    put_legend(p, &loops);
     put_bars(p, &loops);
     put_table(p, &loops);
     lh__section_end(p);

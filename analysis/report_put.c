@@ -166,7 +166,8 @@ void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
     if (p->number > 0)
         lh_text_printf(p->out, "-%d", p->number + 1);
     lh_text_add(p->out, "\">\n<h2>");
-    if (p->in->label != NULL && strcmp(id, "parts") != 0)
+    if (p->in->label != NULL && strcmp(id, "parts") != 0
+        && strcmp(id, "loop") != 0) /* these have bars of all */
         lh_text_printf(p->out, "%s: ", p->in->label);
     lh__escaped(p->out, heading);
     lh_text_add(p->out, "</h2>\n");

@@ -109,6 +109,11 @@ static enum lh_status picture(struct lh_report_more *out,
     return st;
 }
 
+static const struct lh_rl_result *loop_of(const struct lh_report *report)
+{
+    return report->rl != NULL ? &report->rl->result : NULL;
+}
+
 static void put_bars(struct lh_report_page *out, const struct lh_comparison *of,
                      struct lh_arena *arena)
 {
@@ -119,7 +124,8 @@ static void put_bars(struct lh_report_page *out, const struct lh_comparison *of,
         bars[i - 1] = (struct lh_report_bar){
             .title =
                 lh_format(arena, "%s: %s", of->of[i].label, of->of[i].title),
-            .result = of->of[i].report.result};
+            .result = of->of[i].report.result,
+            .loop = loop_of(&of->of[i].report)};
         notes[i - 1] = of->of[i].cause;
     }
     out->n_bars = out->n_notes = of->n - 1;
