@@ -15,6 +15,8 @@ struct lh__page {
     const struct lh_report_page *in;
     const struct lh_csv *land;     /* data/land.csv */
     const struct lh_csv *families; /* data/validated.csv */
+    struct lh_ctx *ctx;
+    int number; /* of the scenario that sections are of; the first is 0 */
 };
 
 /* ---- report_put.c: HTML and SVG -------------------------------------------
@@ -25,7 +27,8 @@ void lh__escaped(struct lh_text *out, const char *s);
 /* "fibre a->b" as "fibre a → b". */
 const char *lh__link_words(struct lh_arena *arena, const char *name);
 
-/* caption: text, not HTML; "" for none. */
+/* caption: text, not HTML; "" for none.  Of several scenarios the heading names
+ * the one, and the id its number from the second on. */
 void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
                        const char *caption);
 void lh__section_end(struct lh__page *p);
@@ -54,9 +57,30 @@ void lh__legend_end(struct lh__page *p);
 
 const char *lh__seconds(struct lh_arena *arena, double seconds);
 const char *lh__share_text(struct lh_arena *arena, double frac);
+const char *lh__change_text(struct lh_arena *arena, double by_frac);
 const char *lh__gib(struct lh_arena *arena, double bytes);
 /* At most n characters of s, dots in the middle where there are more. */
 const char *lh__clipped(struct lh_arena *arena, const char *s, int n);
+
+/* With a capital at its beginning and a full stop. */
+const char *lh__sentence(struct lh_arena *arena, const char *s);
+const char *lh__count_text(struct lh_arena *arena, double n);
+
+/* ---- report_axis.c: pictures over time ------------------------------------- */
+
+/* 1, 2 or 5 times a power of ten, at most so many in the range. */
+double lh__round_step(double range, int most);
+/* Ticks from x on, and their texts under the height. */
+void lh__time_axis(struct lh__page *p, double x, double width, double height,
+                   double seconds);
+struct lh__columns {
+    int n, n_kinds;
+    double x, width; /* of all */
+    const char *(*class_of)(int kind);
+};
+/* A lane; kinds: [n] of the columns, -1: nothing. */
+void lh__svg_columns(struct lh__page *p, const struct lh__columns *columns,
+                     const int *kinds, double y, double height);
 
 /* ---- report_style.c
  * ---------------------------------------------------------- */
@@ -72,6 +96,12 @@ const char *lh__category_class(enum lh_category category);
 /* The largest category beside computing, its link and how busy it is. */
 const char *lh__headline(const struct lh_report *report,
                          struct lh_arena *arena);
+
+/* With rl, the same of the trainer's optimizer step. */
+const char *lh__trainer_line(const struct lh_report *report,
+                             struct lh_arena *arena);
+/* Whole, but below 1 %. */
+const char *lh__busy_text(struct lh_arena *arena, double frac);
 
 /* ---- bars: a label, parts one after the other, a figure behind ------------
  */
@@ -104,6 +134,10 @@ void lh__report_links(struct lh__page *p);
 void lh__report_memory(struct lh__page *p);
 void lh__report_validation(struct lh__page *p);
 void lh__report_loop(struct lh__page *p);
+void lh__report_loop_time(struct lh__page *p);
+void lh__report_push(struct lh__page *p);
+void lh__report_async(struct lh__page *p);
+void lh__report_sites(struct lh__page *p);
 
 /* ---- report_places.c: sites, nodes of a map, fibres ------------------------
  */
@@ -128,8 +162,9 @@ struct lh__places {
     struct lh__cable *cables;
     bool located; /* all of them */
 };
-void lh__places_find(struct lh__places *out, const struct lh_report *report,
-                     struct lh_arena *arena);
+enum lh_status lh__places_find(struct lh__places *out,
+                               const struct lh_report *report,
+                               struct lh_ctx *ctx) LH_MUST_USE;
 
 /* ---- report_globe.c: a map of the ends and ways of cables -------------------
  */
@@ -142,13 +177,36 @@ struct lh__view {
 };
 bool lh__view_find(struct lh__view *out, struct lh__places *places);
 void lh__view_land(struct lh__page *p, const struct lh__view *view);
-/* The middle of the way from a to b. */
-void lh__view_middle(double at[2], const struct lh__view *view,
-                     const struct lh__place *a, const struct lh__place *b);
+/* A share of the way from a to b. */
+void lh__view_between(double at[2], const struct lh__view *view,
+                      const struct lh__place *a, const struct lh__place *b,
+                      double share);
 /* The great circle from a to b, as a path. */
 void lh__view_way(struct lh__page *p, const struct lh__view *view,
                   const struct lh__place *a, const struct lh__place *b,
                   const char *classes);
+
+/* ---- report_labels.c: where texts of the map stand -------------------------- */
+
+struct lh__box {
+    double x, y, width, height;
+};
+struct lh__labels {
+    struct lh_arena *arena;
+    double height; /* of the picture */
+    size_t n_texts, n_points, n_ways;
+    size_t texts_capacity, points_capacity, ways_capacity;
+    struct lh__box *texts, *points;
+    double (*ways)[2];
+};
+/* About as wide as it will be. */
+double lh__text_width(const char *s, bool bold);
+/* Which of the boxes is taken; -1: all lie on more than `most`. */
+int lh__label_place(struct lh__labels *all, const struct lh__box *boxes, int n,
+                    double most);
+/* What texts shall not lie on. */
+void lh__label_point(struct lh__labels *all, double x, double y, double radius);
+void lh__label_way(struct lh__labels *all, const double at[2]);
 
 /* ---- report_lanes.c: what runs when
  * ------------------------------------------- */

@@ -48,7 +48,7 @@ static void put_bar(struct lh__page *p, const struct lh__bar *bar, double y,
     double end = LABEL + sum_of(bar) * per_unit;
 
     lh__svg_text(p, LABEL - 8, y + 15, bar->strong ? "end strong" : "end",
-                 lh__clipped(p->arena, bar->label, bar->strong ? 25 : 28));
+                 lh__clipped(p->arena, bar->label, bar->strong ? 27 : 31));
     put_parts(p, bar, y, per_unit);
     if (isfinite(bar->mark)) {
         double x = LABEL + bar->mark * per_unit;

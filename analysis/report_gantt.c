@@ -12,16 +12,11 @@
 
 #include "report.h"
 
-enum { LABEL = 160, RIGHT = 16, THICK = 16, THIN = 8, GAP = 7, TICKS = 5 };
+enum { LABEL = 160, RIGHT = 16, THICK = 16, THIN = 8, GAP = 7 };
 
 static double column_s(const struct lh__lanes *lanes)
 {
     return (lanes->end_s - lanes->begin_s) / LH__LANE_COLUMNS;
-}
-
-static double column_x(double column)
-{
-    return LABEL + column * (LH__WIDTH - LABEL - RIGHT) / LH__LANE_COLUMNS;
 }
 
 static bool is_computing(const struct lh__lanes *lanes, int i)
@@ -88,26 +83,14 @@ static double lane_y(const struct lh__lanes *lanes, int lane)
 
 static void put_lane(struct lh__page *p, const struct lh__lanes *lanes, int i)
 {
-    double y = lane_y(lanes, i), height = height_of(&lanes->lanes[i]);
-    struct lh_text paths[LH__LANE_KINDS];
+    const struct lh__columns columns = {LH__LANE_COLUMNS, LH__LANE_KINDS, LABEL,
+                                        LH__WIDTH - LABEL - RIGHT, kind_class};
+    int kinds[LH__LANE_COLUMNS];
 
-    for (int k = 0; k < LH__LANE_KINDS; k++)
-        paths[k] = lh_text_new(p->arena);
-    for (int from = 0, to; from < LH__LANE_COLUMNS; from = to) {
-        int kind = kind_in(lanes, i, from);
-        for (to = from + 1;
-             to < LH__LANE_COLUMNS && kind_in(lanes, i, to) == kind; to++)
-            ;
-        if (kind >= 0)
-            lh_text_printf(&paths[kind], "M%.1f %.0fh%.1fv%.0fh%.1fz",
-                           column_x(from), y, column_x(to) - column_x(from),
-                           height, column_x(from) - column_x(to));
-    }
-    for (int k = 0; k < LH__LANE_KINDS; k++) {
-        if (paths[k].n > 0)
-            lh_text_printf(p->out, "<path class=\"%s\" d=\"%s\"/>\n",
-                           kind_class(k), paths[k].s);
-    }
+    for (int c = 0; c < LH__LANE_COLUMNS; c++)
+        kinds[c] = kind_in(lanes, i, c);
+    lh__svg_columns(p, &columns, kinds, lane_y(lanes, i),
+                    height_of(&lanes->lanes[i]));
 }
 
 static void put_label(struct lh__page *p, const struct lh__lanes *lanes, int i)
@@ -121,20 +104,6 @@ static void put_label(struct lh__page *p, const struct lh__lanes *lanes, int i)
                  lh__clipped(p->arena, lane->label, 18));
     lh__svg_text(p, LABEL - 8, y + 23, "end dim",
                  lh__clipped(p->arena, lane->more, 21));
-}
-
-static void put_ticks(struct lh__page *p, const struct lh__lanes *lanes,
-                      double height)
-{
-    double step_s = lanes->end_s - lanes->begin_s;
-
-    for (int i = 0; i <= TICKS; i++) {
-        double x = column_x((double)i * LH__LANE_COLUMNS / TICKS);
-        lh__svg_line(p, (double[]){x, 0}, (double[]){x, height}, "rule");
-        lh__svg_text(p, x, height + 15,
-                     i == TICKS ? "dim end" : (i == 0 ? "dim" : "dim middle"),
-                     i == 0 ? "0" : lh__seconds(p->arena, i * step_s / TICKS));
-    }
 }
 
 /* ---- legend and table ---------------------------------------------------- */
@@ -212,11 +181,16 @@ static const char *caption(struct lh__page *p, const struct lh__lanes *lanes)
                        "the network, on any link of the kind.");
     if (lh_cycle_steps(p->in->report->program) > 1)
         lh_text_printf(
-            &text, "  Step %" PRId64 " of a cycle of %" PRId64 ".",
+            &text,
+            "  Step %" PRId64 " of a cycle of %" PRId64
+            ", the one in which most crosses fibre: it takes %s, a mean step "
+            "%s.",
             (t->phase + (t->step_number ? t->step_number[lanes->step] : 0))
                     % lh_cycle_steps(p->in->report->program)
                 + 1,
-            lh_cycle_steps(p->in->report->program));
+            lh_cycle_steps(p->in->report->program),
+            lh__seconds(p->arena, lanes->end_s - lanes->begin_s),
+            lh__seconds(p->arena, t->step_time_s));
 
     if (lanes->left_out > 0)
         lh_text_printf(&text, "  %d more kinds are left out (--trace has all).",
@@ -235,10 +209,15 @@ void lh__report_gantt(struct lh__page *p)
     if (lanes.n == 0)
         return;
     height = lane_y(&lanes, lanes.n - 1) + THICK + 12;
-    lh__section_begin(p, "gantt", "One step in time", caption(p, &lanes));
+    lh__section_begin(p, "gantt",
+                      p->in->report->rl != NULL
+                          ? "One optimizer step of the trainer in time"
+                          : "One step in time",
+                      caption(p, &lanes));
     put_legend(p, &lanes);
     lh__svg_begin(p, "One step in time, by stage and network", height + 20);
-    put_ticks(p, &lanes, height);
+    lh__time_axis(p, LABEL, LH__WIDTH - LABEL - RIGHT, height,
+                  lanes.end_s - lanes.begin_s);
     for (int i = 0; i < lanes.n; i++) {
         lh__svg_rect(p,
                      (double[]){LABEL, lane_y(&lanes, i),

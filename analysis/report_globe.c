@@ -17,7 +17,7 @@
 
 #include "report.h"
 
-enum { STEPS = 48, MARGIN_DEG = 2, NEAR = 40 };
+enum { STEPS = 48, MARGIN_DEG = 2, NEAR = 14 };
 
 static double radians(double deg)
 {
@@ -213,10 +213,11 @@ static void put_way(struct lh_text *path, const struct lh__view *view,
     }
 }
 
-void lh__view_middle(double at[2], const struct lh__view *view,
-                     const struct lh__place *a, const struct lh__place *b)
+void lh__view_between(double at[2], const struct lh__view *view,
+                      const struct lh__place *a, const struct lh__place *b,
+                      double share)
 {
-    struct vector v = between(vector_of(a), vector_of(b), 0.5);
+    struct vector v = between(vector_of(a), vector_of(b), share);
     double longitude = east_of(view->west_deg, atan2(v.y, v.x) * 180 / M_PI);
 
     at[0] = (longitude - view->west_deg) * view->x_per_deg;

@@ -87,14 +87,15 @@ static bool write_grid(struct lh_text *out, const struct lh_report_page *page,
     (void)name;
     if (g == NULL)
         return false;
-    lh_text_add(out, "bandwidth_bytes_per_s,length_m,step_time_s,"
-                     "one_site_step_time_s\n");
+    lh_text_printf(out, "bandwidth_bytes_per_s,length_m,step_time_s,%s\n",
+                   page->report->rl != NULL ? "side_by_side_step_time_s"
+                                            : "one_site_step_time_s");
     for (int k = 0; k < g->n_lengths; k++) {
         for (int i = 0; i < g->n_bandwidths; i++) {
             lh_text_double(out, g->bandwidths_bytes_per_s[i]);
             put_number(out, g->lengths_m[k]);
             put_number(out, g->step_s[k * g->n_bandwidths + i]);
-            put_number(out, page->report->one_site->step_time_s);
+            put_number(out, g->base_s);
             lh_text_add(out, "\n");
         }
     }
@@ -188,7 +189,7 @@ static void script_grid(struct lh_text *out, const struct lh_report_page *page,
             double step_s = g->step_s[k * g->n_bandwidths + i];
             lh_text_double(out, 8e-9 * g->bandwidths_bytes_per_s[i]);
             put_number(out, g->lengths_m[k] / 1000);
-            put_number(out, step_s / page->report->one_site->step_time_s);
+            put_number(out, step_s / g->base_s);
             lh_text_add(out, "\n");
         }
         lh_text_add(out, "\n");
@@ -197,7 +198,7 @@ static void script_grid(struct lh_text *out, const struct lh_report_page *page,
         out,
         "EOD\nset output '%s-grid.'.ending\nset logscale xy\n"
         "set xlabel 'bandwidth of a fibre, Gbit/s each way'\n"
-        "set ylabel 'length, km'\nset cblabel 'step over one site'\n"
+        "set ylabel 'length, km'\nset cblabel 'step over %s'\n"
         "set logscale cb\nset view map\nset autoscale fix\n"
         "set tics nomirror out\nset lmargin at screen 0.12\n"
         "set palette defined (0 '#f7fbff', 0.4 '#7fb6da', 1 '#08306b')\n"
@@ -205,7 +206,9 @@ static void script_grid(struct lh_text *out, const struct lh_report_page *page,
         "set cntrlabel onecolor\nunset key\n"
         "splot $grid with pm3d, \\\n"
         "    $grid with lines nosurface linecolor rgb '#d55e00' linewidth 3\n",
-        name);
+        name,
+        page->report->rl != NULL ? "that with the sites side by side"
+                                 : "one site");
 }
 
 /* In a string of gnuplot's a quote is written twice. */

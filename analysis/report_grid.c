@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The report's heat map: the step over bandwidth and length of the fibre, over
- * the same accelerators in one site, with the line where it is 5 % more.
+ * The report's heat map: the step over bandwidth and length of the fibres, over
+ * the same accelerators in one site (a loop's: over the same with its sites
+ * side by side), with the line where it is 5 % more.
  *
  * The line is found by marching squares between neighbouring runs (Lorensen and
  * Cline, "Marching cubes", SIGGRAPH 1987, in two dimensions): on a side of a
@@ -37,8 +38,7 @@ static double ratio(const struct lh__page *p, int i, int k)
 {
     const struct lh_report_grid *g = p->in->grid;
 
-    return g->step_s[k * g->n_bandwidths + i]
-           / p->in->report->one_site->step_time_s;
+    return g->step_s[k * g->n_bandwidths + i] / g->base_s;
 }
 
 static const double bounds[] = {1.01, 1.05, 1.1, 1.25, 1.5, 2};
@@ -57,7 +57,7 @@ static const char *over(struct lh_arena *arena, double x)
 {
     if (!isfinite(x))
         return "refused";
-    return x < 10 ? lh_format(arena, "%+.1f %%", 100 * (x - 1))
+    return x < 10 ? lh__change_text(arena, x - 1)
                   : lh_format(arena, "%.3g ×", x);
 }
 
@@ -89,7 +89,8 @@ static void put_figures(struct lh__page *p)
             lh__svg_text(p, centre_x(g, i), centre_y(g, k) + 5,
                          !isfinite(x)   ? "dim middle"
                          : shade(x) > 3 ? "on-dark middle"
-                                        : "on-light middle",
+                         : shade(x) > 2 ? "on-light middle"
+                                        : "on-light edged middle",
                          over(p->arena, x));
         }
     }
@@ -108,8 +109,11 @@ static void put_axes(struct lh__page *p)
         lh__svg_text(p, LEFT - 8, centre_y(g, k) + 4, "dim end",
                      lh_units_human(p->arena, g->lengths_m[k], LH_DIM_LENGTH));
     lh__svg_text(p, LEFT + (LH__WIDTH - LEFT) / 2.0, y + 38, "middle",
-                 "bandwidth of a fibre, each way");
-    lh__svg_text(p, 4, TOP + 4, "", "length");
+                 !g->several            ? "bandwidth of the fibre, each way"
+                 : g->unlike_bandwidths ? "bandwidth of the slowest fibre, "
+                                          "each way; the others in proportion"
+                                        : "bandwidth of every fibre, each way");
+    lh__svg_text(p, 0, TOP + 4, "", g->unlike_lengths ? "longest" : "length");
 }
 
 /* ---- the contour --------------------------------------------------------- */
@@ -216,19 +220,45 @@ static void put_table(struct lh__page *p)
     lh__table_end(p);
 }
 
+static const char *beside(const struct lh__page *p)
+{
+    return p->in->report->rl != NULL ? "over the sites side by side"
+                                     : "over one site";
+}
+
 static const char *line_says(struct lh__page *p, bool line)
 {
-    double own = p->in->report->result->step_time_s
-                 / p->in->report->one_site->step_time_s;
+    const struct lh_report *report = p->in->report;
+    double own_s = report->rl != NULL ? report->rl->result.step_time_s
+                                      : report->result->step_time_s;
     const char *oval =
-        p->in->grid->own_m > 0 ? lh_format(
-            p->arena, "  The oval: the scenario (%s).", over(p->arena, own))
-                               : "";
+        p->in->grid->own_m > 0
+            ? lh_format(p->arena, "  The oval: the scenario (%s).",
+                        over(p->arena, own_s / p->in->grid->base_s))
+            : "";
 
-    return lh_format(p->arena, "%s%s",
-                     line ? "The thick line: 5 % over one site."
-                          : "All runs lie on one side of 5 % over one site.",
-                     oval);
+    return lh_format(p->arena,
+                     line ? "The thick line: 5 %% %s.%s"
+                          : "All runs lie on one side of 5 %% %s.%s",
+                     beside(p), oval);
+}
+
+/* What a cell is, and what is varied of several fibres. */
+static const char *caption(struct lh__page *p)
+{
+    const struct lh_report_grid *g = p->in->grid;
+
+    return lh_format(
+        p->arena, "%s; every cell is a run.%s%s",
+        p->in->report->rl != NULL
+            ? "Time of a step of the loop over that with the sites side by "
+              "side"
+            : "Step time over that of the same accelerators in one site",
+        g->several ? "  All fibres are varied together" : "",
+        !g->several         ? ""
+        : g->unlike_lengths ? "; length is that of the longest, the others in "
+                              "proportion."
+                            : ".");
 }
 
 void lh__report_grid(struct lh__page *p)
@@ -238,11 +268,11 @@ void lh__report_grid(struct lh__page *p)
 
     if (g == NULL)
         return;
-    lh__section_begin(p, "grid", "How much fibre is enough?",
-                      "Step time over that of the same accelerators in one "
-                      "site; every cell is a run.");
-    lh__svg_begin(p, "Step time over that in one site, by bandwidth and length",
-                  TOP + g->n_lengths * CELL + BOTTOM);
+    lh__section_begin(p, "grid", "How much fibre is enough?", caption(p));
+    lh__svg_begin(
+        p,
+        lh_format(p->arena, "Step time %s, by bandwidth and length", beside(p)),
+        TOP + g->n_lengths * CELL + BOTTOM);
     put_cells(p);
     put_axes(p);
     lines = put_contour(p);

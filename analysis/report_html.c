@@ -31,25 +31,12 @@ static void put_head(struct lh__page *p)
 /* The first line of the page is what it all comes to. */
 static void put_headline(struct lh__page *p)
 {
-    const char *says = lh__headline(p->in->report, p->arena);
-
     lh_text_add(p->out, "<h1>");
+    if (p->in->label != NULL)
+        lh_text_printf(p->out, "%s: ", p->in->label);
     lh__escaped(p->out,
-                lh_format(p->arena, "%c%s",
-                          says[0] >= 'a' && says[0] <= 'z' ? says[0] - 'a' + 'A'
-                                                           : says[0],
-                          says + 1));
+                lh__sentence(p->arena, lh__headline(p->in->report, p->arena)));
     lh_text_add(p->out, "</h1>\n");
-}
-
-static const char *count_text(struct lh_arena *arena, double n)
-{
-    if (n >= 1e6)
-        return lh_format(arena, "%.4g million", n / 1e6);
-    if (n >= 1e4)
-        return lh_format(arena, "%.0f,%03.0f", floor(n / 1e3),
-                         floor(fmod(n, 1e3)));
-    return lh_format(arena, "%.4g", n);
 }
 
 static int64_t accelerators(const struct lh_scenario *s)
@@ -70,22 +57,22 @@ static void put_facts(struct lh__page *p)
     struct lh_text text = lh_text_new(p->arena);
 
     lh_text_printf(&text,
-                   "%s: %s on %" PRId64 " accelerators in %d site%s.  %s %s, "
+                   "%s: %s on %s accelerators in %d site%s.  %s %s, "
                    "%s tokens/s",
-                   s->name, s->model.name, accelerators(s), s->n_sites,
-                   s->n_sites == 1 ? "" : "s",
+                   s->name, s->model.name,
+                   lh__count_text(p->arena, (double)accelerators(s)),
+                   s->n_sites, s->n_sites == 1 ? "" : "s",
                    report->rl != NULL ? "The trainer's optimizer step" : "Step",
                    lh__seconds(p->arena, r->step_time_s),
-                   count_text(p->arena, r->tokens_per_s));
+                   lh__count_text(p->arena, r->tokens_per_s));
     if (r->mfu > 0)
         lh_text_printf(&text, ", MFU %.1f %%", 100 * r->mfu);
     if (report->one_site != NULL)
         lh_text_printf(
-            &text,
-            "; the same accelerators in one site: %s (%+.1f %% "
-            "here)",
+            &text, "; the same accelerators in one site: %s (%s here)",
             lh__seconds(p->arena, report->one_site->step_time_s),
-            100 * (r->step_time_s / report->one_site->step_time_s - 1));
+            lh__change_text(
+                p->arena, r->step_time_s / report->one_site->step_time_s - 1));
     lh_text_add(&text, r->fits ? ".  It fits into memory."
                                : ".  It does not fit into memory.");
     if (!r->steady && !r->from_rest)
@@ -93,18 +80,39 @@ static void put_facts(struct lh__page *p)
     if (r->from_rest)
         lh_text_add(&text, "  One step from rest: faults or background have "
                            "dates in it.");
+    if (report->rl != NULL)
+        lh_text_printf(&text, "  %s", lh__trainer_line(report, p->arena));
     lh_text_add(p->out, "<p>");
     lh__escaped(p->out, text.s);
     lh_text_add(p->out, "</p>\n");
 }
 
+/* Of every scenario that the page has more of than a bar. */
+static void put_each(struct lh__page *p, void (*section)(struct lh__page *p))
+{
+    section(p);
+    for (int i = 0; i < p->in->n_more; i++) {
+        const struct lh_report_more *more = &p->in->more[i];
+        struct lh_report_page in = {
+            .report = more->report, .grid = more->grid, .label = more->label};
+        struct lh__page beside = *p;
+        beside.in = &in;
+        beside.number = i + 1;
+        section(&beside);
+    }
+}
+
 static void put_sections(struct lh__page *p)
 {
     lh__report_loop(p);
+    put_each(p, lh__report_loop_time);
     lh__report_parts(p);
+    put_each(p, lh__report_sites);
     lh__report_map(p);
-    lh__report_gantt(p);
-    lh__report_grid(p);
+    put_each(p, lh__report_async);
+    put_each(p, lh__report_gantt);
+    put_each(p, lh__report_grid);
+    lh__report_push(p);
     lh__report_links(p);
     lh__report_memory(p);
     lh__report_validation(p);
@@ -117,6 +125,7 @@ enum lh_status lh_write_html(struct lh_text *out,
     struct lh_csv land, families;
     struct lh__page p = {.out = out,
                          .arena = ctx->arena,
+                         .ctx = ctx,
                          .in = page,
                          .land = &land,
                          .families = &families};

@@ -272,7 +272,8 @@ static void add_class(struct lh__lanes *lanes, const struct lh_report *report,
         ->more =
         at->speed == 1
             ? (at->n == 1 ? "alone"
-                          : lh_format(arena, "%" PRId64 " alike", at->n))
+                          : lh_format(arena, "%s alike",
+                                      lh__count_text(arena, (double)at->n)))
             : lh_format(arena, "%" PRId64 " at speed %.3g", at->n, at->speed);
     lane_add(lanes, "", arena)->thin = true;
     for (int32_t o = 0; o < template->n_ops; o++) {

@@ -40,7 +40,7 @@ static void links_table(struct lh__page *p, const struct lh_result *r, int n)
         const char *cells[] = {
             lh__link_words(p->arena, link->name),
             lh__link_kind_name(link->kind),
-            lh_format(p->arena, "%" PRId64, link->count),
+            lh__count_text(p->arena, (double)link->count),
             capacity_text(p->arena, link->capacity_bytes_per_s),
             lh_units_human(p->arena, link->bytes, LH_DIM_BYTES),
             lh__share_text(p->arena, link->busy_frac)};
@@ -71,7 +71,10 @@ void lh__report_links(struct lh__page *p)
             .mark = NAN,
             .strong = i == 0};
     }
-    lh__section_begin(p, "links", "Busiest links",
+    lh__section_begin(p, "links",
+                      p->in->report->rl != NULL
+                          ? "Busiest links of the trainer's optimizer step"
+                          : "Busiest links",
                       "Bytes of a step over what the link could carry in it; "
                       "a row stands for all links that cannot be told from it. "
                       "The full width is 100 %.");

@@ -19,14 +19,15 @@ static struct rows rows_of(struct lh__page *p)
     struct rows rows = {
         .of = LH_NEW(p->arena, struct lh_report_bar, in->n_bars + 2)};
 
-    rows.of[rows.n++] = (struct lh_report_bar){in->title ? in->title
-                                               : in->report->one_site
-                                                   ? "as it stands"
-                                                   : in->report->scenario->name,
-                                               in->report->result};
+    rows.of[rows.n++] =
+        (struct lh_report_bar){.title = in->title ? in->title
+                                        : in->report->one_site || in->n_bars > 0
+                                            ? "as it stands"
+                                            : in->report->scenario->name,
+                               .result = in->report->result};
     if (in->report->one_site != NULL)
-        rows.of[rows.n++] =
-            (struct lh_report_bar){"all in one site", in->report->one_site};
+        rows.of[rows.n++] = (struct lh_report_bar){
+            .title = "all in one site", .result = in->report->one_site};
     for (int i = 0; i < in->n_bars; i++)
         rows.of[rows.n++] = in->bars[i];
     return rows;
@@ -71,10 +72,12 @@ static struct lh__bar bar_of(struct lh__page *p, const struct rows *rows, int i)
         .parts = parts,
         .mark = NAN,
         .strong = i == 0,
-        .figure = i == 0 ? lh__seconds(p->arena, r->step_time_s)
-                         : lh_format(p->arena, "%s (%+.1f %%)",
-                                     lh__seconds(p->arena, r->step_time_s),
-                                     100 * (r->step_time_s / first_s - 1))};
+        .figure =
+            i == 0
+                ? lh__seconds(p->arena, r->step_time_s)
+                : lh_format(
+                    p->arena, "%s (%s)", lh__seconds(p->arena, r->step_time_s),
+                    lh__change_text(p->arena, r->step_time_s / first_s - 1))};
 }
 
 static void put_table(struct lh__page *p, const struct rows *rows)
@@ -111,14 +114,17 @@ void lh__report_parts(struct lh__page *p)
         bars[i] = bar_of(p, &rows, i);
         most = fmax(most, rows.of[i].result->step_time_s);
     }
-    lh__section_begin(p, "parts", "Parts of a step",
+    lh__section_begin(p, "parts",
+                      p->in->report->rl != NULL
+                          ? "Parts of the trainer's optimizer step"
+                          : "Parts of a step",
                       "Mean over all accelerators; of communication only what "
                       "computing does not hide.");
     put_legend(p, &rows);
     lh__bars(p, "Parts of a step as stacked bars", bars, rows.n, most);
     for (int i = 0; i < p->in->n_notes; i++) {
         lh_text_add(p->out, "<p>");
-        lh__escaped(p->out, p->in->notes[i]);
+        lh__escaped(p->out, lh__sentence(p->arena, p->in->notes[i]));
         lh_text_add(p->out, "</p>\n");
     }
     put_table(p, &rows);

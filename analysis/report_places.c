@@ -2,10 +2,9 @@
  *
  * What the map of the report shows: sites, nodes of a map that fibres join, and
  * the fibres, each cable once with the busier of its two ways.  Of a loop of
- * reinforcement learning the sites of the whole scenario, since the step is the
- * trainer's alone.
+ * reinforcement learning the sites of the whole scenario, and of its fibres how
+ * busy they are with weights, since the step is the trainer's alone.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +13,8 @@
 static const char *site_words(const struct lh_site *site,
                               struct lh_arena *arena)
 {
-    return lh_format(arena, "%" PRId64 " %s", site->gpus, site->device_name);
+    return lh_format(arena, "%s %s", lh__count_text(arena, (double)site->gpus),
+                     site->device_name);
 }
 
 static void add_site(struct lh__places *out, const struct lh_site *site,
@@ -28,18 +28,24 @@ static void add_site(struct lh__places *out, const struct lh_site *site,
         .longitude_deg = site->has_location ? site->longitude_deg : NAN};
 }
 
-/* ---- from the topology --------------------------------------------------- */
+/* ---- fibres and their ends ----------------------------------------------- */
+
+struct network {
+    const struct lh_scenario *scenario;
+    const struct lh_topology *topology;
+    const struct lh_result *result; /* of a step; NULL with rl */
+    const struct lh_rl_report *rl;
+};
 
 /* The row of result->links that a link is in, or NULL: nothing crosses it. */
-static const struct lh_link_use *use_of(const struct lh_report *report,
-                                        lh_link link)
+static const struct lh_link_use *use_of(const struct network *net, lh_link link)
 {
-    const struct lh_topology *t = report->topology;
+    const struct lh_topology *t = net->topology;
     struct lh_link_info is = lh_topology_link_facts(t, link);
     const struct lh_link_use *alike = NULL;
 
-    for (int i = 0; i < report->result->n_links; i++) {
-        const struct lh_link_use *use = &report->result->links[i];
+    for (int i = 0; i < net->result->n_links; i++) {
+        const struct lh_link_use *use = &net->result->links[i];
         lh_link first =
             use->kind == LH_LINK_WAN ? lh_topology_link_find(t, use->name) : -1;
         struct lh_link_info row;
@@ -55,11 +61,19 @@ static const struct lh_link_use *use_of(const struct lh_report *report,
     return alike;
 }
 
-static double busy_of(const struct lh_report *report, lh_link link)
+static double busy_of(const struct network *net, lh_link link)
 {
-    const struct lh_link_use *use = use_of(report, link);
+    const struct lh_link_use *use;
 
-    return use != NULL ? use->busy_frac : 0;
+    if (net->rl == NULL) {
+        use = use_of(net, link);
+        return use != NULL ? use->busy_frac : 0;
+    }
+    for (int i = 0; i < net->rl->n_fibres; i++) {
+        if (net->rl->fibres[i].link == link)
+            return net->rl->fibres[i].busy_frac;
+    }
+    return 0;
 }
 
 /* A node has coordinates where the map gave them, to a site too. */
@@ -100,13 +114,13 @@ static struct lh__cable *other_way(struct lh__places *out, int a, int b,
     return NULL;
 }
 
-static void add_way(struct lh__places *out, const struct lh_report *report,
-                    lh_link link)
+static void add_way(struct lh__places *out, const struct network *net,
+                    lh_link link, struct lh_arena *arena)
 {
-    struct lh_link_info info = lh_topology_link_facts(report->topology, link);
-    int a = place_of(out, report->topology, info.from);
-    int b = place_of(out, report->topology, info.to);
-    double busy = busy_of(report, link);
+    struct lh_link_info info = lh_topology_link_facts(net->topology, link);
+    int a = place_of(out, net->topology, info.from);
+    int b = place_of(out, net->topology, info.to);
+    double busy = busy_of(net, link);
     struct lh__cable *back;
 
     if (a < 0 || b < 0)
@@ -118,65 +132,67 @@ static void add_way(struct lh__places *out, const struct lh_report *report,
             fmin(back->capacity_bytes_per_s, info.capacity_bytes_per_s);
         return;
     }
-    info = lh_topology_link_at(report->topology, link);
-    out->cables[out->n_cables++] = (struct lh__cable){a,
-                                                      b,
-                                                      info.name,
-                                                      info.length_m,
-                                                      info.latency_s,
-                                                      info.capacity_bytes_per_s,
-                                                      busy};
+    info = lh_topology_link_at(net->topology, link);
+    out->cables[out->n_cables++] =
+        (struct lh__cable){a,
+                           b,
+                           lh_format(arena, "%s", info.name),
+                           info.length_m,
+                           info.latency_s,
+                           info.capacity_bytes_per_s,
+                           busy};
 }
 
-static void from_topology(struct lh__places *out,
-                          const struct lh_report *report,
-                          struct lh_arena *arena)
+static void find(struct lh__places *out, const struct network *net,
+                 struct lh_arena *arena)
 {
-    const struct lh_scenario *s = report->scenario;
-    lh_link first = lh_topology_first_fibre(report->topology);
-    lh_link end = lh_topology_link_count(report->topology);
+    const struct lh_scenario *s = net->scenario;
+    lh_link first = lh_topology_first_fibre(net->topology);
+    lh_link end = lh_topology_link_count(net->topology);
 
     out->at = LH_NEW(arena, struct lh__place, s->n_sites + 2 * (end - first));
     out->cables = LH_NEW(arena, struct lh__cable, end - first);
     for (int i = 0; i < s->n_sites; i++)
         add_site(out, &s->sites[i], arena);
     for (lh_link l = first; l < end; l++)
-        add_way(out, report, l);
+        add_way(out, net, l, arena);
 }
 
-/* ---- from the scenario alone --------------------------------------------- */
-
-static void from_scenario(struct lh__places *out, const struct lh_scenario *s,
-                          struct lh_arena *arena)
+/* The topology of all sites, which the trainer's step has not. */
+static enum lh_status find_of_loop(struct lh__places *out,
+                                   const struct lh_report *report,
+                                   struct lh_ctx *ctx)
 {
-    out->at = LH_NEW(arena, struct lh__place, s->n_sites);
-    out->cables = LH_NEW(arena, struct lh__cable, s->n_fibres);
-    for (int i = 0; i < s->n_sites; i++)
-        add_site(out, &s->sites[i], arena);
-    for (int i = 0; i < s->n_fibres; i++) {
-        const struct lh_fibre *f = &s->fibres[i];
-        out->cables[out->n_cables++] = (struct lh__cable){
-            f->site_a,
-            f->site_b,
-            lh_format(arena, "fibre %s->%s", s->sites[f->site_a].name,
-                      s->sites[f->site_b].name),
-            f->length_m,
-            -1,
-            f->bytes_per_s,
-            -1};
-    }
+    struct network net = {.scenario = report->rl->scenario, .rl = report->rl};
+    struct lh_topology *topology;
+    enum lh_status st = lh_topology_build(&topology, net.scenario, ctx);
+
+    if (st != LH_OK)
+        return st;
+    net.topology = topology;
+    find(out, &net, ctx->arena);
+    for (int i = 0; i < out->n; i++) /* names of nodes are the topology's */
+        out->at[i].name = lh_format(ctx->arena, "%s", out->at[i].name);
+    lh_topology_free(topology);
+    return LH_OK;
 }
 
-void lh__places_find(struct lh__places *out, const struct lh_report *report,
-                     struct lh_arena *arena)
+enum lh_status lh__places_find(struct lh__places *out,
+                               const struct lh_report *report,
+                               struct lh_ctx *ctx)
 {
+    struct network net = {report->scenario, report->topology, report->result,
+                          NULL};
+    enum lh_status st = LH_OK;
+
     *out = (struct lh__places){.located = true};
     if (report->rl != NULL)
-        from_scenario(out, report->rl->scenario, arena);
+        st = find_of_loop(out, report, ctx);
     else
-        from_topology(out, report, arena);
+        find(out, &net, ctx->arena);
     for (int i = 0; i < out->n; i++) {
         if (isnan(out->at[i].latitude_deg) || isnan(out->at[i].longitude_deg))
             out->located = false;
     }
+    return st;
 }

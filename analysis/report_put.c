@@ -13,6 +13,8 @@
 
 #include "report.h"
 
+#define MINUS "\xe2\x88\x92" /* as wide as the plus */
+
 /* ---- text ---------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at s, 0 where there is none (RFC 3629). */
@@ -94,6 +96,38 @@ const char *lh__share_text(struct lh_arena *arena, double frac)
     return lh_format(arena, "%.1f %%", 100 * frac);
 }
 
+const char *lh__change_text(struct lh_arena *arena, double by_frac)
+{
+    const char *size = lh_format(arena, "%.1f", 100 * fabs(by_frac));
+    const char *sign = strcmp(size, "0.0") == 0 ? ""
+                       : by_frac > 0            ? "+"
+                                                : MINUS;
+
+    return lh_format(arena, "%s%s %%", sign, size);
+}
+
+const char *lh__sentence(struct lh_arena *arena, const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n == 0)
+        return s;
+    return lh_format(arena, "%c%s%s",
+                     s[0] >= 'a' && s[0] <= 'z' ? s[0] - 'a' + 'A' : s[0],
+                     s + 1, s[n - 1] == '.' ? "" : ".");
+}
+
+/* Whole below a million, with commas. */
+const char *lh__count_text(struct lh_arena *arena, double n)
+{
+    if (n >= 1e6)
+        return lh_format(arena, "%.4g million", n / 1e6);
+    if (n >= 1e3)
+        return lh_format(arena, "%.0f,%03.0f", floor(round(n) / 1e3),
+                         fmod(round(n), 1e3));
+    return lh_format(arena, "%.4g", n);
+}
+
 const char *lh__gib(struct lh_arena *arena, double bytes)
 {
     return lh_format(arena, "%.1f GiB", bytes / (1024.0 * 1024.0 * 1024.0));
@@ -128,7 +162,13 @@ const char *lh__clipped(struct lh_arena *arena, const char *s, int n)
 void lh__section_begin(struct lh__page *p, const char *id, const char *heading,
                        const char *caption)
 {
-    lh_text_printf(p->out, "<section id=\"%s\">\n<h2>", id);
+    lh_text_printf(p->out, "<section id=\"%s", id);
+    if (p->number > 0)
+        lh_text_printf(p->out, "-%d", p->number + 1);
+    lh_text_add(p->out, "\">\n<h2>");
+    if (p->in->label != NULL && strcmp(id, "parts") != 0
+        && strcmp(id, "loop") != 0) /* these have bars of all */
+        lh_text_printf(p->out, "%s: ", p->in->label);
     lh__escaped(p->out, heading);
     lh_text_add(p->out, "</h2>\n");
     if (*caption != '\0') {
@@ -157,7 +197,9 @@ void lh__table_begin(struct lh__page *p, const char *const *heads, int n)
 
 static bool is_figure(const char *s)
 {
-    s += *s == '+' || *s == '-';
+    s += *s == '+' || *s == '-'                     ? 1
+         : strncmp(s, MINUS, sizeof MINUS - 1) == 0 ? sizeof MINUS - 1
+                                                    : 0;
     return (*s >= '0' && *s <= '9') || *s == '\0';
 }
 

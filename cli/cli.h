@@ -123,11 +123,10 @@ struct lh__pictures {
     const char *html_path;       /* NULL: none */
     const char *plot_prefix;     /* NULL: none */
     const char *vary_text;       /* NULL: no variants */
-    int n_bandwidths, n_lengths; /* of the grid; 0: none */
     int n_bars;
     struct lh_report_bar *bars;
     bool has_grid;
-    struct lh_report_grid grid;
+    struct lh_report_grid grid; /* as large as it is asked for; 0: none */
 };
 
 /* Child parser; its input is a zeroed struct lh__pictures. */
@@ -141,6 +140,28 @@ enum lh_status lh__pictures_run(struct lh__pictures *pictures,
 /* Returns the exit status. */
 int lh__pictures_write(const struct lh__pictures *pictures,
                        const struct lh_report *report, struct lh_ctx *ctx);
+
+/* Its size, of --report-grid ("7x7", "off"); ends where that is neither. */
+struct lh_report_grid lh__report_grid_default(void);
+void lh__report_grid_read(struct lh_report_grid *out, const char *text,
+                          const struct argp_state *state);
+/* Simulates the points of a heat map; *any: there are fibres to vary.  Leaves
+ * base_s to the caller, but for a loop. */
+enum lh_status lh__report_grid_run(struct lh_report_grid *out, bool *any,
+                                   const struct lh__stages *here, int jobs,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
+
+/* The page of a comparison (report_compare.c); simulates again what its points
+ * have not kept. */
+struct lh__compare_page {
+    const char *path;
+    const struct lh_comparison *of;
+    const struct lh__point *points; /* [of->n] */
+    struct lh_report_grid grid;     /* its size */
+    int jobs;
+};
+enum lh_status lh__compare_write(const struct lh__compare_page *page,
+                                 struct lh_ctx *ctx) LH_MUST_USE;
 
 /* ---- files of goldens (golden_files.c) ----------------------------------- */
 

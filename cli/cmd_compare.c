@@ -14,6 +14,7 @@ struct compare {
     const char **paths;
     size_t n_paths, capacity;
     const char *report_path; /* NULL: none */
+    struct lh_report_grid grid;
     int jobs;
     struct lh_vary vary;
     int n;
@@ -22,7 +23,13 @@ struct compare {
     struct lh__baselines baselines;
 };
 
-enum { OPTION_VARY = 256, OPTION_REPORT, OUTPUTS_MAX = 8, POINTS_MAX = 64 };
+enum {
+    OPTION_VARY = 256,
+    OPTION_REPORT,
+    OPTION_GRID,
+    OUTPUTS_MAX = 8,
+    POINTS_MAX = 64
+};
 
 static const struct argp_option options[] = {
     {"vary", OPTION_VARY, "KEY=A,B,..", 0,
@@ -31,7 +38,13 @@ static const struct argp_option options[] = {
      0},
     {"output", 'o', "FORMAT", 0, "text (default), json, csv or markdown", 0},
     {"report", OPTION_REPORT, "FILE.html", 0,
-     "Write a page with pictures: the first, with bars of all", 0},
+     "Write a page with pictures: of the first, with bars of all and time "
+     "lines of four",
+     0},
+    {"report-grid", OPTION_GRID, "NxM|off", 0,
+     "Of its heat maps: N bandwidths, M lengths of the fibres (7x7; 7x4 where "
+     "a run takes long)",
+     0},
     {"jobs", 'j', "N", 0, "Simulate N points at a time (2)", 0},
     {0},
 };
@@ -82,7 +95,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct compare *c = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &c->input; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &c->input;
+        c->grid = lh__report_grid_default();
+        return 0;
     case OPTION_VARY:
         if (c->vary_text != NULL) {
             argp_error(state, "one key at a time");
@@ -90,6 +106,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         c->vary_text = arg;
         return 0;
     case OPTION_REPORT: c->report_path = arg; return 0;
+    case OPTION_GRID: lh__report_grid_read(&c->grid, arg, state); return 0;
     case 'o': c->output = read_output(state, arg); return 0;
     case 'j': c->jobs = lh__read_count(state, "--jobs", arg, 1); return 0;
     case ARGP_KEY_ARG: add_path(c, arg); return 0;
@@ -175,33 +192,6 @@ static struct lh_comparison compare(const struct compare *c)
     return out;
 }
 
-/* The page of the first, with bars of the others and what makes them differ. */
-static int write_report(const struct compare *c, const struct lh_comparison *of)
-{
-    struct lh_ctx *ctx = c->input.ctx;
-    struct lh_report_bar *bars = LH_NEW(ctx->arena, struct lh_report_bar, c->n);
-    const char **notes = LH_NEW(ctx->arena, const char *, c->n);
-    struct lh_report_page page = {.report = &of->of[0].report,
-                                  .n_bars = c->n - 1,
-                                  .bars = bars,
-                                  .n_notes = c->n - 1,
-                                  .notes = notes};
-    struct lh_text text = lh_text_new(ctx->arena);
-
-    for (int i = 1; i < c->n; i++) {
-        bars[i - 1] = (struct lh_report_bar){
-            lh_format(ctx->arena, "%s: %s", of->of[i].label, of->of[i].title),
-            of->of[i].report.result};
-        notes[i - 1] = of->of[i].cause;
-    }
-    page.title =
-        lh_format(ctx->arena, "%s: %s", of->of[0].label, of->of[0].title);
-    if (lh_write_html(&text, &page, ctx) != LH_OK) {
-        return LH__EXIT_NO;
-    }
-    return lh__print_file(c->report_path, &text);
-}
-
 int lh__cmd_compare(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&lh__input_argp, 0, 0, 0},
@@ -237,13 +227,16 @@ int lh__cmd_compare(int argc, char **argv)
     if (st == LH_OK) {
         comparison = compare(&c);
     }
+    if (st == LH_OK && c.report_path != NULL) {
+        const struct lh__compare_page page = {c.report_path, &comparison,
+                                              c.points, c.grid, c.jobs};
+        st = lh__compare_write(&page, &ctx);
+    }
     lh__print_messages(&ctx);
     status = lh__exit_status(st);
     if (st == LH_OK) {
         struct lh_text text = lh_text_new(ctx.arena);
         c.output->write(&text, &comparison);
-        status = c.report_path != NULL ? write_report(&c, &comparison)
-                                       : LH__EXIT_OK;
         if (lh__print_result(&text) != LH__EXIT_OK) {
             status = LH__EXIT_NO;
         }

@@ -2,8 +2,8 @@
 //
 // scripts/check-report puts this into a copy of a report (which has no script
 // itself) and reads what it finds from the page that Chromium then prints: of
-// each picture the colours of its pixels as they are drawn, and the texts that
-// stand out of it; of the page its first line and whether it is too wide.
+// each picture the colours of its pixels as they are drawn, the texts that
+// stand out of it, and those that lie on others; of the page its first line and whether it is too wide.
 "use strict";
 
 function drawn(svg) {
@@ -55,6 +55,22 @@ function textsOutside(svg) {
     }).map((text) => text.textContent);
 }
 
+// Texts that lie on one another by more than letters' ascent and descent do.
+function textsOnTexts(svg) {
+    const boxes = [...svg.querySelectorAll("text")].map((text) => ({
+        at: text.getBBox(), says: text.textContent}));
+    const found = [];
+    boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
+        const x = Math.min(a.at.x + a.at.width, b.at.x + b.at.width)
+            - Math.max(a.at.x, b.at.x);
+        const y = Math.min(a.at.y + a.at.height, b.at.y + b.at.height)
+            - Math.max(a.at.y, b.at.y);
+        if (x > 2 && y > 5)
+            found.push(`${a.says} / ${b.says}`);
+    }));
+    return found;
+}
+
 window.addEventListener("load", async () => {
     const lines = ["first line: "
         + document.body.firstElementChild.textContent];
@@ -66,6 +82,8 @@ window.addEventListener("load", async () => {
             + `${section.querySelectorAll("tbody tr").length} rows`);
         for (const text of textsOutside(svg))
             lines.push(`outside ${section.id}: ${text}`);
+        for (const texts of textsOnTexts(svg))
+            lines.push(`overlap ${section.id}: ${texts}`);
     }
     if (document.documentElement.scrollWidth > window.innerWidth)
         lines.push(`too wide: ${document.documentElement.scrollWidth}`);

@@ -192,7 +192,7 @@ static void says_it_first(void)
 static void escapes_names(void)
 {
     struct fixture f;
-    struct lh_report_bar bar = {"</title><script>x('\"')</script>", NULL};
+    struct lh_report_bar bar = {.title = "</title><script>x('\"')</script>"};
     const char *page;
 
     begin(&f);
@@ -226,7 +226,7 @@ static void draws_the_parts(void)
                        "height=\"20.0\" class=\"tensor\">"));
     LH_CHECK(has(page, "<rect x=\"634.0\" y=\"6.0\" width=\"90.0\" "
                        "height=\"20.0\" class=\"wan\">"));
-    LH_CHECK(has(page, "3.25 s (-18.8 %)"));
+    LH_CHECK(has(page, "3.25 s (−18.8 %)"));
     end(&f);
 }
 
@@ -256,15 +256,18 @@ static void draws_the_step(void)
 
     begin(&f);
     page = page_of(&f);
-    LH_CHECK(has(page, "<path class=\"compute\" d=\"M160.0 4h513.0v16"));
+    LH_CHECK(has(page, "<path class=\"compute\" d=\"M160 4h513v16h-513"));
     LH_CHECK(has(page, "<path class=\"wan\" d=\"M715.6 21h128.4v8"));
     LH_CHECK(has(page, "stage 0, west"));
     LH_CHECK(has(page, "west – east"));
+    /* 171 of the width a second; lanes end at 84 */
+    LH_CHECK(has(page, "<text x=\"331.0\" y=\"111.0\" class=\"dim middle\">1 "
+                       "s</text>"));
+    LH_CHECK(has(page, "class=\"dim end\">4 s</text>"));
     f.trace.steady = true; /* what goes on after the step is at its begin */
     f.trace.end_s[1] = 15;
-    LH_CHECK(has(page_of(&f),
-                 "<path class=\"wan\" d=\"M160.0 21h171.0v8h-171.0z"
-                 "M715.6 21h128.4v8"));
+    LH_CHECK(has(page_of(&f), "<path class=\"wan\" d=\"M160 21h171v8h-171"
+                              "M715.6 21h128.4v8"));
     f.trace.end_s[1] = 14;
     f.report.trace = NULL;
     LH_CHECK(!has(page_of(&f), "id=\"gantt\""));
@@ -299,7 +302,14 @@ static void draws_the_contour(void)
     struct fixture f;
     double bandwidths[2] = {25e9, 50e9}, lengths[2] = {1e3, 1e6};
     double step_s[4];
-    struct lh_report_grid grid = {2, 2, bandwidths, lengths, step_s, 50e9, 1e6};
+    struct lh_report_grid grid = {.n_bandwidths = 2,
+                                  .n_lengths = 2,
+                                  .bandwidths_bytes_per_s = bandwidths,
+                                  .lengths_m = lengths,
+                                  .step_s = step_s,
+                                  .own_bytes_per_s = 50e9,
+                                  .own_m = 1e6,
+                                  .base_s = 3.25};
     const char *page;
 
     begin(&f);
@@ -311,12 +321,169 @@ static void draws_the_contour(void)
                        "y2=\"33.0\" class=\"contour\"/>"));
     LH_CHECK(has(page, ">+10."));
     LH_CHECK(has(page, "<rect x=\"620.5\" y=\"18.0\" width=\"80\"")); /* own */
+    LH_CHECK(has(page, ">bandwidth of the fibre, each way</text>"));
+    grid.several = grid.unlike_bandwidths = grid.unlike_lengths = true;
+    page = page_of(&f);
+    LH_CHECK(has(page, ">bandwidth of the slowest fibre, each way; the others "
+                       "in proportion</text>"));
+    LH_CHECK(has(page, ">longest</text>"));
     step_s[0] = NAN;
     page = page_of(&f);
     LH_CHECK(has(page, ">refused</text>"));
     LH_CHECK(!has(page, "class=\"contour\"/>"));
     f.page.grid = NULL;
     LH_CHECK(!has(page_of(&f), "id=\"grid\""));
+    end(&f);
+}
+
+/* 120 of the width a second: 2 s, 0.5, 1 and the 0.5 that are left. */
+static void draws_the_sites(void)
+{
+    struct fixture f;
+    struct lh_site_time sites[2] = {{8, 3.5, 0.5, 0, -1}, {8, 2, 0.5, 1, 0}};
+    const char *page;
+
+    begin(&f);
+    f.result.n_sites = 2;
+    f.result.sites = sites;
+    page = page_of(&f);
+    LH_CHECK(has(page, "<rect x=\"244.0\" y=\"36.0\" width=\"240.0\" "
+                       "height=\"20.0\" class=\"compute\">"));
+    LH_CHECK(has(page, "<rect x=\"544.0\" y=\"36.0\" width=\"120.0\" "
+                       "height=\"20.0\" class=\"wait\">"));
+    LH_CHECK(has(page, "<rect x=\"664.0\" y=\"36.0\" width=\"60.0\" "
+                       "height=\"20.0\" class=\"other\">"));
+    LH_CHECK(has(page, ">for west</text>"));
+    sites[1].wait_s = 0.01;
+    LH_CHECK(!has(page_of(&f), "id=\"sites\""));
+    end(&f);
+}
+
+/* ---- other scenarios ------------------------------------------------------
+ */
+
+/* Steps end every 10 s; of 7, the first of them warm-up, 3 to 5 are shown: from
+ * 20 to 50 s 22.8 of the width a second, from 160 on. */
+static void draws_a_loop(void)
+{
+    struct fixture f;
+    double step_s[7] = {10, 20, 30, 40, 50, 60, 70};
+    struct lh_rl_span spans[3] = {
+        {LH_RL_LANE_TRAINER, "train", 20, 35},
+        {LH_RL_LANE_WEIGHTS, "push", 45, 55},
+        {LH_RL_LANE_ROLES, "generate", 5, 80},
+    };
+    struct lh_rl_fleet fleet = {.site_name = "east"};
+    struct lh_rl_fibre fibre = {"fibre west->east", 0, 50e9, 1e9, 5e11, 1};
+    struct lh_rl_report rl = {.n_fibres = 1, .fibres = &fibre};
+    struct lh_report_bar bar = {.title = "key=value"};
+    const char *page;
+
+    begin(&f);
+    f.scenario.rl.trainer_site_name = "west";
+    f.scenario.rl.warmup_steps = 1;
+    f.scenario.rl.n_fleets = 1;
+    f.scenario.rl.fleets = &fleet;
+    fibre.link = lh_topology_first_fibre(f.topology);
+    rl.scenario = &f.scenario;
+    rl.spans = (struct lh_rl_spans){
+        .n_spans = 3, .spans = spans, .n_steps = 7, .step_s = step_s};
+    rl.result.step_time_s = 10;
+    rl.result.trainer.train_s = 7;
+    rl.result.trainer.wait_s = 3;
+    bar.loop = &rl.result;
+    rl.result.generators.generate_s = 8;
+    rl.result.generators.away_s = 2;
+    f.report.rl = &rl;
+    bar.result = &f.result;
+    page = page_of(&f);
+    LH_CHECK(has(page, "<h1>The largest part of the trainer&#39;s loop beside "
+                       "computing is waiting: 3 s of the step&#39;s 10 s (30.0 "
+                       "%); the busiest link that weights cross: fibre west → "
+                       "east, 100 % busy.</h1>"));
+    LH_CHECK(has(page, "Of the trainer&#39;s optimizer step the largest part "
+                       "beside computing is WAN, exposed: 750 ms"));
+    LH_CHECK(has(page, "Steps 3 to 5 of 7; "));
+    LH_CHECK(has(page, "<path class=\"train\" d=\"M160 4h342v16"));
+    LH_CHECK(has(page, "<path class=\"wan\" d=\"M730 30h114v16"));
+    LH_CHECK(has(page, "<path class=\"generate\" d=\"M160 56h684v16"));
+    LH_CHECK(has(page, "<rect x=\"628.0\" y=\"36.0\" width=\"96.0\" "
+                       "height=\"20.0\" class=\"other\">")); /* away */
+    LH_CHECK(has(page, "400 Gbit/s, 1000 km, 100 % busy"));
+    LH_CHECK(!has(page, "<rect x=\"628.0\" y=\"96.0\""));
+    rl.n_fibres = 0;
+    LH_CHECK(has(page_of(&f), "(30.0 %); the busiest link of its optimizer "
+                              "step: fibre west → east, 25 % busy.</h1>"));
+    rl.n_fibres = 1;
+    f.page.n_bars = 1;
+    f.page.bars = &bar;
+    LH_CHECK(has(page_of(&f), "<rect x=\"628.0\" y=\"96.0\" width=\"96.0\" "
+                              "height=\"20.0\" class=\"other\">"));
+    LH_CHECK(has(page, "<td class=\"figure\">500 GB</td>"));
+    end(&f);
+}
+
+/* 480 of the width are 4 s. */
+static void draws_learners(void)
+{
+    struct fixture f;
+    struct lh_async_site site = {.site = 1,
+                                 .learners = 3,
+                                 .gpus = 8,
+                                 .step_s = 4,
+                                 .wan_s = 1,
+                                 .wait_s = 0.5};
+    struct lh_async_report async = {.n_sites = 1, .sites = &site, .bytes = 1e9};
+    struct lh_async_result *r;
+    const char *page;
+
+    begin(&f);
+    r = (struct lh_async_result *)(void *)LH_NEW(f.ctx.arena, char,
+                                                 lh_async_result_bytes(1));
+    r->staleness_n = 3;
+    r->staleness[0] = 4;
+    r->staleness[2] = 6;
+    async.result = r;
+    f.report.async = &async;
+    page = page_of(&f);
+    LH_CHECK(has(page, "<rect x=\"244.0\" y=\"6.0\" width=\"300.0\" "
+                       "height=\"20.0\" class=\"compute\">"));
+    LH_CHECK(has(page, "<rect x=\"544.0\" y=\"6.0\" width=\"120.0\" "
+                       "height=\"20.0\" class=\"wan\">"));
+    LH_CHECK(has(page, "<rect x=\"664.0\" y=\"6.0\" width=\"60.0\" "
+                       "height=\"20.0\" class=\"wait\">"));
+    LH_CHECK(has(page, "came between: 4 by 0, 6 by 2."));
+    end(&f);
+}
+
+/* What there is more of has headings and ids of its own. */
+static void draws_two(void)
+{
+    struct fixture f;
+    double bandwidth[1] = {50e9}, length[1] = {1e6}, step_s[1] = {4};
+    struct lh_report_grid grid = {.n_bandwidths = 1,
+                                  .n_lengths = 1,
+                                  .bandwidths_bytes_per_s = bandwidth,
+                                  .lengths_m = length,
+                                  .step_s = step_s,
+                                  .base_s = 3.25};
+    struct lh_report_more more = {.label = "B"};
+    const char *page;
+
+    begin(&f);
+    more.report = &f.report;
+    more.grid = &grid;
+    f.page.label = "A";
+    f.page.n_more = 1;
+    f.page.more = &more;
+    page = page_of(&f);
+    LH_CHECK(has(page, "<h1>A: The largest part"));
+    LH_CHECK(has(page, "<section id=\"gantt\">\n<h2>A: One step in time</h2>"));
+    LH_CHECK(
+        has(page, "<section id=\"gantt-2\">\n<h2>B: One step in time</h2>"));
+    LH_CHECK(!has(page, "id=\"grid\""));
+    LH_CHECK(has(page, "<section id=\"grid-2\">\n<h2>B: How much fibre"));
+    LH_CHECK(!has(page, "id=\"map-2\""));
     end(&f);
 }
 
@@ -338,7 +505,12 @@ static void writes_figures(void)
 {
     struct fixture f;
     double bandwidth[1] = {50e9}, length[1] = {1e6}, step_s[1] = {4};
-    struct lh_report_grid grid = {1, 1, bandwidth, length, step_s, 50e9, 1e6};
+    struct lh_report_grid grid = {.n_bandwidths = 1,
+                                  .n_lengths = 1,
+                                  .bandwidths_bytes_per_s = bandwidth,
+                                  .lengths_m = length,
+                                  .step_s = step_s,
+                                  .base_s = 3.25};
 
     begin(&f);
     LH_CHECK(file_of(&f, "-grid.csv") == NULL);
@@ -365,8 +537,12 @@ int main(void)
         {"bars of the parts are as long as they are", draws_the_parts},
         {"memory stands beside what there is", draws_the_memory},
         {"a step stands on a line of time", draws_the_step},
+        {"sites that wait for others say so", draws_the_sites},
         {"sites stand where they are", draws_the_map},
         {"the contour lies where it crosses 5 %", draws_the_contour},
+        {"a loop stands on a line of time", draws_a_loop},
+        {"learners stand still for transfers and others", draws_learners},
+        {"a comparison has pictures of both", draws_two},
         {"figures for papers have the same numbers", writes_figures},
     };
 

@@ -224,15 +224,28 @@ void lh_write_perfetto(struct lh_text *out, const struct lh_report *report);
 struct lh_report_bar {
     const char *title;
     const struct lh_result *result;
+    const struct lh_rl_result *loop; /* NULL: the scenario has none */
 };
 
-/* Step times over bandwidth and length of the fibre(s). */
+/* Step times (of the loop, with rl) over bandwidth and length of the fibres. */
 struct lh_report_grid {
     int n_bandwidths, n_lengths;
     double *bandwidths_bytes_per_s, *lengths_m;
     double *step_s;              /* [length * n_bandwidths + bandwidth]; NAN:
                                     the scenario was refused */
-    double own_bytes_per_s, own_m; /* of the scenario itself; 0: several */
+    double own_bytes_per_s, own_m; /* of the scenario: of the slowest, of the
+                                    longest fibre; 0: none */
+    double base_s;               /* in one site; of a loop, with its sites side
+                                    by side */
+    bool several;                /* fibres, which are varied together */
+    bool unlike_bandwidths, unlike_lengths; /* and keep their proportions */
+};
+
+/* A scenario beside the first, with pictures of its own. */
+struct lh_report_more {
+    const char *label;           /* "B" */
+    const struct lh_report *report;
+    const struct lh_report_grid *grid; /* NULL: none */
 };
 
 struct lh_report_page {
@@ -243,6 +256,9 @@ struct lh_report_page {
     int n_notes;                 /* sentences under the parts */
     const char *const *notes;
     const struct lh_report_grid *grid; /* NULL: none */
+    const char *label;           /* of report, in headings; NULL: the only one */
+    int n_more;
+    const struct lh_report_more *more;
 };
 /* One file of HTML that is XML too: no script, nothing from elsewhere. */
 enum lh_status lh_write_html(struct lh_text *out,
