@@ -92,9 +92,9 @@ static enum lh_status learners_simulate(struct lh__async_run *r, int jobs)
     at = 0;
     for (int i = 0; i < r->out->n_sites; i++)
         for (int k = 0; k < r->learners[i].n && st == LH_OK; k++, at++)
-            st = lh_result_make(&r->learners[i].result[k], &traces[at],
-                                points[at].program, points[at].topology,
-                                r->ctx);
+            st =
+                lh_result_make(&r->learners[i].result[k], &traces[at],
+                               points[at].program, points[at].topology, r->ctx);
     return st;
 }
 
@@ -106,9 +106,8 @@ static int32_t send_op(const struct lh_template *of, int32_t turn, bool last)
     int32_t found = -1;
 
     for (int32_t o = 0; o < of->n_ops; o++)
-        if (of->ops[o].task == LH_TASK_OUTER
-            && of->ops[o].kind == LH_OP_COMPUTE && of->ops[o].turn == turn
-            && (last || found < 0))
+        if (of->ops[o].task == LH_TASK_OUTER && of->ops[o].kind == LH_OP_COMPUTE
+            && of->ops[o].turn == turn && (last || found < 0))
             found = o;
     return found;
 }
@@ -150,9 +149,8 @@ static void rounds_make(struct lh__async_run *r)
         of->step_s = step_s;
         of->steps = outer->every;
         if (outer->async.local_steps == LH_STEPS_BY_SPEED) /* 1e-9: rounding */
-            of->steps =
-                (int64_t)fmax((double)outer->fragments,
-                                floor(every * least_s / step_s + 1e-9));
+            of->steps = (int64_t)fmax((double)outer->fragments,
+                                      floor(every * least_s / step_s + 1e-9));
         of->overlap =
             outer->overlap < of->steps ? outer->overlap : of->steps - 1;
         of->send_s = fmin(send_s(&l->program[0], outer), outer_s);
@@ -212,7 +210,8 @@ static enum lh_status work(void *out, const struct lh_engine *engine,
     return lh_async_loop(out, input, engine, ctx);
 }
 
-/* Of a learner, one copy: the model's, or adapters as accelerators hold them. */
+/* Of a learner, one copy: the model's, or adapters as accelerators hold them.
+ */
 static double pushed_parameters(const struct lh__async_run *r, int64_t gpus)
 {
     const struct lh_program *p = r->program;

@@ -25,7 +25,7 @@ struct lh__async_run {
     const struct lh_topology *topology;
     struct lh_async_report *out;
     struct lh__learner *learners; /* [n_sites of the report] */
-    bool from_rest; /* faults or background have dates */
+    bool from_rest;               /* faults or background have dates */
     struct lh_ctx *ctx;
 };
 

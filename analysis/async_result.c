@@ -43,9 +43,9 @@ static void sites_sum(const struct lh__async_run *r)
             site->exchange_s += t->exchange_s / merges / n;
             site->held_s += t->held_s / merges / n;
         }
-        out->wait_frac +=
-            n / (double)out->n
-            * (site->wan_s + site->wait_s + site->away_s) / site->step_s;
+        out->wait_frac += n / (double)out->n
+                          * (site->wan_s + site->wait_s + site->away_s)
+                          / site->step_s;
     }
 }
 

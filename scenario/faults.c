@@ -70,7 +70,12 @@ static void check_rank(struct lh__reader *r, const struct lh_fault *fault,
     const struct lh_plan *p = &r->root->s.plan;
     int64_t ranks = p->tensor * p->pipeline * p->context * p->data;
 
-    if (fault->bytes_per_s >= 0)
+    if (r->root->s.sync == LH_SYNC_ASYNC_DILOCO)
+        lh_error(r->ctx, fault->where,
+                 "%s has a rank; sync.kind: async-diloco takes all islands of "
+                 "a site to be alike, and has 'site' for what slows them",
+                 path);
+    else if (fault->bytes_per_s >= 0)
         lh_error(r->ctx, fault->where,
                  "%s has a rank and a capacity; a rank takes 'slowdown'", path);
     else if (fault->slowdown < 0)
@@ -170,9 +175,9 @@ static void resolve_fault(struct lh__reader *r, int i)
         return;
     }
     if (fault->duct ? duct_known(r, fault, path)
-                         : fault->link
-                               || resolve_pair(r, entry, path, &fault->site_a,
-                                               &fault->site_b))
+                    : fault->link
+                          || resolve_pair(r, entry, path, &fault->site_a,
+                                          &fault->site_b))
         check_link(r, fault, path, thing);
 }
 

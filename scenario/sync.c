@@ -207,23 +207,6 @@ static const char *not_with_async(const struct lh_scenario *s)
                : NULL;
 }
 
-/* A rank would slow one island of a site, of which all are taken to be alike. */
-static void check_async_faults(struct lh__reader *r)
-{
-    const struct lh_scenario *s = &r->root->s;
-
-    for (int i = 0; i < s->n_faults; i++)
-        if (s->faults[i].rank >= 0) {
-            lh_error(r->ctx, s->faults[i].where,
-                     "sync.kind: async-diloco has faults of sites and fibres, "
-                     "not of ranks; faults[%d].site takes 'slowdown'",
-                     i);
-            return;
-        }
-    if (s->outer.async.max_staleness < 0)
-        lh__idle_key(r, "sync.drop_stale", "sync.max_staleness is not given");
-}
-
 /* Of learners, each at one site. */
 static void check_async(struct lh__reader *r)
 {
@@ -240,7 +223,8 @@ static void check_async(struct lh__reader *r)
     if (without)
         lh_error(r->ctx, lh__where_at(r, "sync.kind"),
                  "sync.kind: async-diloco does not go with %s", without);
-    check_async_faults(r);
+    if (async->max_staleness < 0)
+        lh__idle_key(r, "sync.drop_stale", "sync.max_staleness is not given");
     for (int i = 0; i < n_parts(s); i++)
         if (s->outer.island > 0 && replicas_at(s, i) % s->outer.island != 0) {
             lh_error(r->ctx, lh__where_at(r, "sync.island"),

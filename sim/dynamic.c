@@ -56,8 +56,9 @@ static int32_t engine_link(struct wiring *w, lh_link link)
 
     if (w->engine_link[link] < 0) {
         w->capacity[w->n_links] =
-            schedule < 0 ? lh_topology_link_capacity(w->d->point->topology, link)
-                         : w->faults.schedules[schedule].changes[0].value;
+            schedule < 0
+                ? lh_topology_link_capacity(w->d->point->topology, link)
+                : w->faults.schedules[schedule].changes[0].value;
         w->engine_link[link] = w->n_links++;
     }
     return w->engine_link[link];

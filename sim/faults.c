@@ -168,8 +168,8 @@ static void add_site(struct pieces *ps, struct piece piece, int site)
     ps->st = lh__ranks_place(&ranks, ps->point, ps->ctx);
     if (ps->st != LH_OK)
         return;
-    for (lh_rank rank = ranks.site_rank[site];
-         rank < ranks.site_rank[site + 1]; rank++)
+    for (lh_rank rank = ranks.site_rank[site]; rank < ranks.site_rank[site + 1];
+         rank++)
         add(ps, piece, rank);
 }
 

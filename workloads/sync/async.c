@@ -46,8 +46,8 @@ void lh__async_keep(struct machine *m, enum lh_status st)
 void lh__async_after(struct machine *m, double seconds, lh_callback call,
                      void *data)
 {
-    lh__async_keep(m, m->engine->at(m->engine->self,
-                                    lh__async_now(m) + seconds, call, data));
+    lh__async_keep(m, m->engine->at(m->engine->self, lh__async_now(m) + seconds,
+                                    call, data));
 }
 
 double lh__async_share(const struct machine *m, int64_t fragment)

@@ -125,8 +125,7 @@ static void drop_stale(struct machine *m, int64_t fragment)
 
     for (int i = 0; i < m->in->n; i++) {
         struct part *p = part_of(m, i, fragment);
-        bool too_stale =
-            shelf->version - p->base > m->in->async->max_staleness;
+        bool too_stale = shelf->version - p->base > m->in->async->max_staleness;
 
         if (p->place != AT_SERVER || !too_stale)
             continue;
