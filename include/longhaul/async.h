@@ -67,6 +67,8 @@ struct lh_async_result {
     int64_t pushed, received, applied, returned; /* of all, from the first on */
     int64_t dropped;       /* answered without being applied: too stale */
     int64_t skipped;       /* not pushed: the answer to the last was not back */
+    int64_t forced;        /* outer steps of less than a quorum, as all stood
+                              still */
     int64_t lost;          /* with their learner, on the way or at the server */
     int staleness_n;       /* largest + 1 */
     int64_t staleness[LH_ASYNC_STALENESS]; /* pushes after warm-up; the last: or

@@ -182,6 +182,7 @@ static void round_count(struct learner *l)
     t->held_s += r->held_s;
     t->wait_s += r->wait_s;
     t->wan_s += r->wan_s;
+    t->away_s += r->away_s;
     t->all_s = lh__async_now(l->m) - l->begin_s;
 }
 
@@ -311,6 +312,8 @@ static void do_item(struct learner *l)
         }
         if (!l->m->in->async->goes_on) {
             l->awaited = p;
+            if (l->m->n_fragments > 1)
+                lh__async_look_soon(l->m);
             return;
         }
     }
@@ -338,6 +341,7 @@ static void stepped(struct learner *l)
 {
     struct part *late = l->m->in->async->goes_on ? late_part(l) : NULL;
 
+    l->late = late;
     if (late)
         work(l, lh__async_share(l->m, late->fragment) * l->in->merge_s,
              merged_late);
@@ -349,7 +353,7 @@ static void stepped(struct learner *l)
 
 static void merged_late(struct learner *l)
 {
-    merged(l, late_part(l));
+    merged(l, l->late);
     stepped(l);
 }
 
@@ -426,13 +430,14 @@ static void fetched(void *data)
 {
     struct learner *l = data;
     double now_s = lh__async_now(l->m);
+    double away_s = l->round.away_s + now_s - l->since_s;
 
     l->fetches = false;
     l->away = false;
     l->m->n_away--;
-    l->out->away_s += now_s - l->since_s;
     l->since_s = now_s;
     start(l);
+    l->round.away_s = away_s;
 }
 
 static void come_back(void *data)
@@ -446,7 +451,7 @@ static void come_back(void *data)
             m->shelves[f].n_arrived--;
             m->replaced++;
         }
-        l->parts[f].base = m->shelves[f].version;
+        l->parts[f].base = m->shelves[f].version + (m->applies == f);
     }
     l->fetches = true;
     transfer(l, false, m->in->fetch_bytes, fetched, l, &l->fetch);

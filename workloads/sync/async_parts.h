@@ -38,6 +38,7 @@ struct learner {
     struct item *items; /* [2 n_fragments] in the order of the cycle */
     int64_t next, turn;
     const struct part *awaited; /* it stands still for */
+    struct part *late;          /* that it merges between two steps */
     bool away, fetches;
     bool sent_last; /* of this cycle: its merge ends a round */
     int64_t life;   /* absences so far: timers of an earlier life are void */
@@ -92,7 +93,7 @@ void lh__async_answer(struct part *p);
 /* ---- async_server.c ------------------------------------------------------ */
 
 void lh__async_arrived(void *part);
-/* A learner has come or gone: is there a quorum, or nobody to wait for? */
+/* A learner has gone, or stands still: is there anybody to wait for? */
 void lh__async_look_soon(struct machine *m);
 
 #endif

@@ -11,6 +11,9 @@
  *                              behind is answered with what there is, and is
  *                              in no step
  *
+ * With several fragments learners can stand still for different ones, each
+ * with less than a quorum: then the one with most pushes is taken.
+ *
  * A push that began at version b and is applied in step v -> v + 1 is v - b
  * stale.
  *
@@ -113,7 +116,9 @@ static bool may_apply(const struct machine *m, int64_t fragment)
         const struct learner *l = &m->learners[i];
         const struct part *p = &l->parts[fragment];
 
-        if (p->place != AT_SERVER && !l->away && version + 1 - p->base > most)
+        bool is_there = !l->away || l->fetches;
+
+        if (p->place != AT_SERVER && is_there && version + 1 - p->base > most)
             return false;
     }
     return true;
@@ -161,9 +166,42 @@ static bool is_graced(struct machine *m, struct shelf *shelf)
     return lh__async_now(m) < shelf->graced_s - m->instant_s;
 }
 
+/* Do all wait for what is at the server, and nothing more is coming? */
+static bool is_stuck(const struct machine *m)
+{
+    if (m->n_fragments == 1 || m->applies >= 0 || m->n_away > 0)
+        return false;
+    for (int i = 0; i < m->in->n; i++) {
+        const struct learner *l = &m->learners[i];
+
+        if (l->awaited == NULL || l->awaited->place != AT_SERVER)
+            return false;
+        for (int64_t f = 0; f < m->n_fragments; f++)
+            if (l->parts[f].place == PUSHING)
+                return false;
+    }
+    return true;
+}
+
+/* Of the fragments that may be, that of most pushes. */
+static void force(struct machine *m)
+{
+    int64_t best = -1;
+
+    for (int may = 1; may >= 0 && best < 0; may--)
+        for (int64_t f = 0; f < m->n_fragments; f++)
+            if (m->shelves[f].n_arrived > 0 && (!may || may_apply(m, f))
+                && (best < 0
+                    || m->shelves[f].n_arrived > m->shelves[best].n_arrived))
+                best = f;
+    m->out->forced++;
+    apply(m, best);
+}
+
 static void look(void *data)
 {
     struct machine *m = data;
+    bool waits = false;
 
     m->looks = false;
     for (int64_t f = 0; f < m->n_fragments && m->applies < 0; f++) {
@@ -173,10 +211,15 @@ static void look(void *data)
             continue;
         if (m->in->async->drops && m->in->async->max_staleness >= 0)
             drop_stale(m, f);
-        if (shelf->n_arrived >= m->in->async->quorum && may_apply(m, f)
-            && !is_graced(m, shelf))
+        if (shelf->n_arrived < m->in->async->quorum || !may_apply(m, f))
+            continue;
+        if (is_graced(m, shelf))
+            waits = true;
+        else
             apply(m, f);
     }
+    if (!waits && is_stuck(m))
+        force(m);
 }
 
 void lh__async_arrived(void *part)
