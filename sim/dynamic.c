@@ -110,25 +110,6 @@ static enum lh_status channel_make(struct wiring *w, int32_t i)
 
 /* ---- capacities that change ---------------------------------------------- */
 
-/* What changes elsewhere would change what the learners were found to do. */
-static enum lh_status faults_check(const struct wiring *w)
-{
-    const struct lh_topology *t = w->d->point->topology;
-
-    for (int32_t i = 0; i < w->faults.n_links; i++) {
-        lh_link link = w->faults.link[i];
-
-        if (is_shared(lh_topology_link_facts(t, link).kind))
-            continue;
-        lh_error(w->ctx, LH_NOWHERE,
-                 "sync.kind: async-diloco has faults and background of fibres "
-                 "and gateways; '%s' is neither",
-                 lh_topology_link_at(t, link).name);
-        return LH_BAD_INPUT;
-    }
-    return LH_OK;
-}
-
 static void change(void *data)
 {
     const struct change *c = data;
@@ -165,8 +146,6 @@ static enum lh_status wire(struct lh_engine *out,
     struct wiring w = {.d = d, .ctx = ctx};
     enum lh_status st = lh__faults_make(&w.faults, d->point, ctx);
 
-    if (st == LH_OK)
-        st = faults_check(&w);
     w.channels = LH_NEW(ctx->arena, struct lh_channel_spec, d->n_routes);
     w.engine_link = LH_NEW(ctx->arena, int32_t, n);
     w.capacity = LH_NEW(ctx->arena, double, n);

@@ -83,9 +83,27 @@ static const char *name_near(const struct pieces *ps, const char *name)
     return lh_nearest(name, names, n);
 }
 
+/* Of a site whose learners are simulated without the others. */
+static bool is_alone(const struct pieces *ps, lh_link l)
+{
+    enum lh_link_kind kind =
+        lh_topology_link_facts(ps->point->topology, l).kind;
+
+    return ps->point->scenario->sync == LH_SYNC_ASYNC_DILOCO
+           && kind != LH_LINK_WAN && kind != LH_LINK_GATEWAY;
+}
+
 static void add_link(struct pieces *ps, struct piece piece, const char *name)
 {
     lh_link l = lh_topology_link_find(ps->point->topology, name);
+    if (l >= 0 && is_alone(ps, l)) {
+        lh_error(ps->ctx, entry_where(ps, &piece),
+                 "%s: sync.kind: async-diloco has faults and background of "
+                 "fibres and gateways, '%s' is neither",
+                 entry_name(ps, &piece), name);
+        ps->st = LH_BAD_INPUT;
+        return;
+    }
     if (l >= 0) {
         add(ps, piece, l);
         return;

@@ -250,6 +250,190 @@ static void a_learner_keeps_what_it_began_at(void)
     whole_run_end(&r);
 }
 
+/* ---- fragments ------------------------------------------------------------
+ */
+
+static double fibre_bytes(const struct whole_run *r)
+{
+    for (int i = 0; i < r->result.n_links; i++)
+        if (r->result.links[i].kind == LH_LINK_WAN)
+            return r->result.links[i].bytes;
+    return NAN;
+}
+
+/* Equal learners that all wait for all: the cycle of Streaming DiLoCo, and its
+ * bytes, but for 12 B of memory a parameter, which the server has. */
+static void fragments_of_all_are_streaming(void)
+{
+    static const char *const patterns[] = {"strided", "sequential", "slices"};
+    double more_s = memory_s((26 - 14) * parameters());
+
+    for (size_t i = 0; i < LH_COUNT(patterns); i++) {
+        char text[160];
+        struct whole_run stream, r;
+        snprintf(text, sizeof text,
+                 "kind: streaming-diloco, every: 12, fragments: 4, overlap: 2, "
+                 "pattern: %s",
+                 patterns[i]);
+        run_it(&stream, PAIR("h100-sxm", "400"), text);
+        snprintf(text, sizeof text,
+                 "kind: async-diloco, quorum: 2, every: 12, fragments: 4, "
+                 "overlap: 2, pattern: %s",
+                 patterns[i]);
+        run_it(&r, PAIR("h100-sxm", "400"), text);
+        LH_CHECK_NEAR(round_s(&r, 1) + more_s, 12 * stream.result.step_time_s,
+                      1e-9);
+        LH_CHECK_NEAR(round_s(&r, 0), round_s(&r, 1), 1e-9);
+        LH_CHECK_NEAR(fibre_bytes(&r), fibre_bytes(&stream), 1e-9);
+        LH_CHECK_NEAR(fibre_bytes(&r) * 12, 4 * parameters(), 1e-9);
+        whole_run_end(&stream);
+        whole_run_end(&r);
+    }
+}
+
+/* Of four equal parts each shows what a step does not hide. */
+static void fragments_show_what_is_not_hidden(void)
+{
+    double n = parameters();
+    double alone_s = step_s(STEP SITE("a", "h100-sxm"), NULL);
+    double full_s = all_round_s(PAIR("h100-sxm", "1"),
+                                "kind: async-diloco, quorum: 2, every: 12, "
+                                "fragments: 4, overlap: 1, pattern: slices");
+    double small_s =
+        all_round_s(PAIR("h100-sxm", "1"),
+                    "kind: async-diloco, quorum: 2, every: 12, fragments: 4, "
+                    "overlap: 1, pattern: slices, payload_bits: 4");
+    LH_CHECK_NEAR(full_s - small_s, 2 * n * (4 - 0.5) / bytes_per_s, 1e-7);
+    double rest_s = full_s - 12 * alone_s - memory_s((12 + 14) * n)
+                    - 4 * (2 * n / bytes_per_s - alone_s);
+    LH_CHECK(rest_s > 4 * 2 * 100e3 * 4.9e-9
+             && rest_s < 4 * 2 * 100e3 * 4.9e-9 + 4e-4);
+}
+
+/* Adapters alone are pushed: of rank 8, beside four matrices in each of 12
+ * layers of width 768. */
+static void adapters_are_pushed(void)
+{
+    struct whole_run r;
+    run_it(
+        &r,
+        "longhaul: 1\nmodel: mpt-125m\ntraining: {global_batch: 12, "
+        "sequence_length: 2048, lora_rank: 8}\nsites:\n" SITE("a", "h100-sxm")
+            SITE("b", "h100-sxm") "fibres:\n" FIBRE("a", "b", "1"),
+        "kind: async-diloco, fragments: 3, every: 12");
+    double adapters = 12 * 8.0 * (4 + 2 + 5 + 5) * 768;
+    LH_CHECK_NEAR(r.async.bytes, 4 * adapters, 1e-12);
+    LH_CHECK_NEAR(fibre_bytes(&r) / r.result.step_time_s,
+                  4 * adapters / round_s(&r, 1), 1e-9);
+    whole_run_end(&r);
+}
+
+/* ---- faults ----------------------------------------------------------------
+ */
+
+#define FAULT(text) "faults: [{" text "}]\n"
+#define IN_VAIN     FAULT("site: b, slowdown: 1, at: 1 ms")
+
+/* All the time that a site's learner took. */
+static double total_s(const struct whole_run *r, int site)
+{
+    return r->async.result->times[r->async.sites[site].first].all_s;
+}
+
+/* A slow site computes x times as long; a quorum of one leaves the other as it
+ * is, a quorum of both has it wait. */
+static void a_slow_site_slows_who_waits_for_it(void)
+{
+    struct whole_run healthy, r;
+    double n = parameters();
+    run_it(&healthy, PAIR("h100-sxm", "1"), "kind: async-diloco, every: 10");
+    run_it(&r, PAIR("h100-sxm", "1") FAULT("site: b, slowdown: 3"),
+           "kind: async-diloco, every: 10");
+    LH_CHECK(r.result.steady);
+    LH_CHECK_NEAR(round_s(&r, 0), round_s(&healthy, 0), 1e-9);
+    double both_s = round_s(&healthy, 1) - round_s(&healthy, 0);
+    LH_CHECK_NEAR(both_s, 2 * 4 * n / bytes_per_s, 1e-3);
+    LH_CHECK_NEAR(round_s(&r, 1), 3 * round_s(&healthy, 0) + both_s, 1e-5);
+    /* a's exchange inside its site, some us, is no slower */
+    double slow_s = round_s(&r, 1);
+    whole_run_end(&r);
+    run_it(&r, PAIR("h100-sxm", "1") FAULT("site: b, slowdown: 3"),
+           "kind: async-diloco, every: 10, quorum: 2");
+    LH_CHECK_NEAR(round_s(&r, 0), slow_s, 1e-6);
+    LH_CHECK_NEAR(round_s(&r, 1), slow_s, 1e-6);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
+/* Two minutes in the first push: who waits has them all, the other none. */
+static void an_outage_of_minutes_delays_who_waits(void)
+{
+    static const char sync[] = "kind: async-diloco, every: 100, rounds: 5";
+    struct whole_run healthy, r;
+    run_it(&healthy, PAIR("h100-sxm", "1") IN_VAIN, sync);
+    double first_s = 100 * healthy.async.sites[1].of.step_s + 1;
+    char cut[1024];
+    snprintf(cut, sizeof cut,
+             PAIR("h100-sxm", "1")
+                 FAULT("between: [a, b], capacity: 0, at: %.3f s, for: 120 s"),
+             first_s);
+    run_it(&r, cut, sync);
+    LH_CHECK(!r.result.steady && healthy.async.result->skipped == 0);
+    LH_CHECK_NEAR(total_s(&r, 1) - total_s(&healthy, 1), 120, 1e-7);
+    LH_CHECK_NEAR(r.async.sites[0].step_s, healthy.async.sites[0].step_s, 1e-3);
+    LH_CHECK(r.async.result->staleness_max
+             > healthy.async.result->staleness_max);
+    whole_run_end(&r);
+    run_it(&r, cut, "kind: async-diloco, every: 100, rounds: 40, go_on: true");
+    LH_CHECK(r.async.result->skipped > 0);
+    LH_CHECK(r.async.sites[1].wan_s == 0);
+    LH_CHECK_NEAR(r.async.sites[1].step_s, r.async.sites[1].of.step_s, 1e-2);
+    whole_run_end(&r);
+    run_it(&r, cut,
+           "kind: async-diloco, every: 100, rounds: 5, max_staleness: 3, "
+           "drop_stale: true");
+    LH_CHECK(r.async.result->dropped == 1); /* the one that was late */
+    LH_CHECK(r.async.result->staleness_max <= 3);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
+/* Half of the fibre is another's: both ways take twice as long. */
+static void background_is_taken_off_the_fibre(void)
+{
+    double n = parameters();
+    double free_s = all_round_s(PAIR("h100-sxm", "1"),
+                                "kind: async-diloco, every: 10, quorum: 2");
+    double half_s = all_round_s(
+        PAIR("h100-sxm", "1") "background: [{between: [a, b], bandwidth: 500 "
+                              "Mbit/s}]\n",
+        "kind: async-diloco, every: 10, quorum: 2");
+    LH_CHECK_NEAR(half_s - free_s, 2 * 4 * n / bytes_per_s, 1e-8);
+}
+
+/* Away in its second round: that is lost, and the parameters are fetched, which
+ * takes as long as an answer. */
+static void a_site_that_was_away_begins_anew(void)
+{
+    static const char sync[] = "kind: async-diloco, every: 100, rounds: 5";
+    struct whole_run healthy, r;
+    run_it(&healthy, PAIR("h100-sxm", "1") IN_VAIN, sync);
+    double a_round_s = total_s(&healthy, 1) / 5;
+    char away[1024];
+    snprintf(away, sizeof away,
+             PAIR("h100-sxm", "1") FAULT("site: b, at: %.6f s, for: 300 s"),
+             a_round_s + 0.5);
+    run_it(&r, away, sync);
+    double one_way_s = 4 * parameters() / bytes_per_s;
+    LH_CHECK_NEAR(total_s(&r, 1),
+                  5 * a_round_s + 0.5 + 300 + one_way_s + 100e3 * 4.9e-9, 1e-6);
+    LH_CHECK_NEAR(r.async.sites[1].away_s * 500,
+                  0.5 + 300 + one_way_s + 100e3 * 4.9e-9, 1e-6);
+    LH_CHECK(r.async.result->lost == 0);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -267,6 +451,17 @@ int main(void)
         {"the bound holds a fast learner back",
          the_bound_holds_a_fast_learner_back},
         {"a learner keeps what it began at", a_learner_keeps_what_it_began_at},
+        {"fragments of all are streaming", fragments_of_all_are_streaming},
+        {"fragments show what is not hidden",
+         fragments_show_what_is_not_hidden},
+        {"adapters are pushed", adapters_are_pushed},
+        {"a slow site slows who waits for it",
+         a_slow_site_slows_who_waits_for_it},
+        {"an outage of minutes delays who waits",
+         an_outage_of_minutes_delays_who_waits},
+        {"background is taken off the fibre",
+         background_is_taken_off_the_fibre},
+        {"a site that was away begins anew", a_site_that_was_away_begins_anew},
     };
     return lh_unit_run("async", tests, LH_COUNT(tests));
 }

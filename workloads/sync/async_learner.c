@@ -8,12 +8,11 @@
  *   else       it goes on, and merges it after the step in which it comes; what
  *              is not back when it ought to be sent again is skipped
  *
- * Its speed may change (paces), which stretches all that it computes.  While it
- * is away it does nothing; what it had on its way, and the round that it was
- * in, is lost; then it fetches the server's parameters, and begins a cycle.
+ * Its speed may change (paces), which stretches all that it computes.
  *
- * Place: one side of the machine of async.c, which has the sources.  Leaves
- * out: checkpoints of its own (it begins at the server's parameters).
+ * Place: one side of the machine of async.c, which has the sources;
+ * async_absence.c has its absences.  Leaves out: what the push takes of the
+ * NICs beside the island's own traffic.
  */
 #include "async_parts.h"
 
@@ -83,8 +82,8 @@ static void work(struct learner *l, double seconds,
                                     fire, t));
 }
 
-static void transfer(struct learner *l, bool up, double bytes, lh_callback call,
-                     void *data, lh_flow *flow)
+void lh__async_transfer(struct learner *l, bool up, double bytes,
+                        lh_callback call, void *data, lh_flow *flow)
 {
     const struct lh_engine *e = l->m->engine;
 
@@ -268,9 +267,9 @@ void lh__async_answer(struct part *p)
 {
     p->place = RETURNING;
     p->answered_s = lh__async_now(p->l->m);
-    transfer(p->l, false,
-             lh__async_share(p->l->m, p->fragment) * p->l->m->in->bytes,
-             returned, p, &p->flow);
+    lh__async_transfer(
+        p->l, false, lh__async_share(p->l->m, p->fragment) * p->l->m->in->bytes,
+        returned, p, &p->flow);
 }
 
 static void push(struct learner *l)
@@ -283,8 +282,8 @@ static void push(struct learner *l)
     l->round.outer_s += lh__async_share(m, p->fragment) * l->in->send_s;
     p->place = PUSHING;
     p->pushed_s = lh__async_now(m);
-    transfer(l, true, lh__async_share(m, p->fragment) * m->in->bytes,
-             lh__async_arrived, p, &p->flow);
+    lh__async_transfer(l, true, lh__async_share(m, p->fragment) * m->in->bytes,
+                       lh__async_arrived, p, &p->flow);
     next_item(l);
 }
 
@@ -383,78 +382,15 @@ static void go_on(struct learner *l)
         work(l, (double)steps * l->in->step_s, stepped);
 }
 
-/* ---- absences ------------------------------------------------------------ */
+/* ---- begin --------------------------------------------------------------- */
 
-static void part_forget(struct part *p)
-{
-    struct machine *m = p->l->m;
-    bool on_its_way = p->place == PUSHING || p->place == RETURNING;
-
-    if (on_its_way)
-        m->engine->cancel(m->engine->self, p->flow);
-    m->lost_there += p->place == PUSHING;
-    m->lost_here += p->place == RETURNING || p->place == IN_STEP;
-    p->due = false;
-    p->orphan = p->place == AT_SERVER;
-    if (!p->orphan)
-        p->place = AT_HOME;
-}
-
-static void leave(void *data)
-{
-    struct learner *l = data;
-    struct machine *m = l->m;
-
-    if (l->fetches)
-        m->engine->cancel(m->engine->self, l->fetch);
-    m->n_away += !l->away;
-    l->fetches = false;
-    l->away = true;
-    l->life++;
-    l->awaited = NULL;
-    for (int64_t f = 0; f < m->n_fragments; f++)
-        part_forget(&l->parts[f]);
-    lh__async_look_soon(m);
-}
-
-static void start(struct learner *l)
+void lh__async_start(struct learner *l)
 {
     l->next = 0;
     l->turn = 0;
     l->sent_last = false;
     l->round = (struct lh_async_times){0};
     go_on(l);
-}
-
-static void fetched(void *data)
-{
-    struct learner *l = data;
-    double now_s = lh__async_now(l->m);
-    double away_s = l->round.away_s + now_s - l->since_s;
-
-    l->fetches = false;
-    l->away = false;
-    l->m->n_away--;
-    l->since_s = now_s;
-    start(l);
-    l->round.away_s = away_s;
-}
-
-static void come_back(void *data)
-{
-    struct learner *l = data;
-    struct machine *m = l->m;
-
-    for (int64_t f = 0; f < m->n_fragments; f++) {
-        if (l->parts[f].orphan) { /* at the server still */
-            l->parts[f] = (struct part){.l = l, .fragment = f};
-            m->shelves[f].n_arrived--;
-            m->replaced++;
-        }
-        l->parts[f].base = m->shelves[f].version + (m->applies == f);
-    }
-    l->fetches = true;
-    transfer(l, false, m->in->fetch_bytes, fetched, l, &l->fetch);
 }
 
 void lh__async_learner_begin(struct learner *l)
@@ -465,9 +401,6 @@ void lh__async_learner_begin(struct learner *l)
     for (int64_t f = 0; f < m->n_fragments; f++)
         l->parts[f] = (struct part){.l = l, .fragment = f};
     agenda_make(l);
-    for (int i = 0; i < l->in->n_absences; i++) {
-        lh__async_after(m, l->in->absences[i].from_s, leave, l);
-        lh__async_after(m, l->in->absences[i].to_s, come_back, l);
-    }
-    start(l);
+    lh__async_absences(l);
+    lh__async_start(l);
 }

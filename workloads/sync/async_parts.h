@@ -2,7 +2,7 @@
  *
  * Private to workloads/sync/async*.c: the state of learners and a server.
  * async.c begins and ends the machine, async_learner.c and async_server.c are
- * its two sides.
+ * its two sides, async_absence.c takes learners away.
  */
 #ifndef LH_WORKLOADS_SYNC_ASYNC_PARTS_H
 #define LH_WORKLOADS_SYNC_ASYNC_PARTS_H
@@ -87,8 +87,17 @@ int64_t lh__async_versions(const struct machine *m);
 /* ---- async_learner.c ----------------------------------------------------- */
 
 void lh__async_learner_begin(struct learner *l);
+/* A cycle from its first step. */
+void lh__async_start(struct learner *l);
+/* To the server, or from it; the flow is where the engine says. */
+void lh__async_transfer(struct learner *l, bool up, double bytes,
+                        lh_callback call, void *data, lh_flow *flow);
 /* The server's answer is on its way. */
 void lh__async_answer(struct part *p);
+
+/* ---- async_absence.c ----------------------------------------------------- */
+
+void lh__async_absences(struct learner *l);
 
 /* ---- async_server.c ------------------------------------------------------ */
 
