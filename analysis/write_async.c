@@ -113,6 +113,7 @@ void lh__write_async_json(struct lh_text *out, const struct lh_report *report)
     integer(out, ",\n    ", "dropped", r->dropped);
     integer(out, ", ", "skipped", r->skipped);
     integer(out, ", ", "lost", r->lost);
+    integer(out, ", ", "forced", r->forced);
     lh_text_add(out, ",\n    \"sites\": [");
     for (int i = 0; i < a->n_sites; i++) {
         lh_text_add(out, i > 0 ? ",\n      " : "\n      ");
@@ -139,6 +140,17 @@ static void losses_text(struct lh_text *out, const struct lh_report *report)
 {
     const struct lh_async_report *a = report->async;
     const struct lh_async_result *r = a->result;
+    const struct {
+        const char *name, *why;
+        int64_t n;
+    } losses[] = {
+        {"pushes skipped", "the answer to the one before was not back",
+         r->skipped},
+        {"pushes dropped", "too stale", r->dropped},
+        {"outer steps of less than the quorum",
+         "all stood still, for different fragments", r->forced},
+        {"pushes and answers lost", "of islands that were away", r->lost},
+    };
 
     for (int i = 0; i < a->n_sites; i++)
         if (a->sites[i].away_s > 0)
@@ -147,19 +159,10 @@ static void losses_text(struct lh_text *out, const struct lh_report *report)
                            "anew\n",
                            report->scenario->sites[a->sites[i].site].name,
                            a->sites[i].away_s);
-    if (r->skipped > 0)
-        lh_text_printf(out,
-                       "%" PRId64 " pushes skipped: the answer to the one "
-                       "before was not back\n",
-                       r->skipped);
-    if (r->dropped > 0)
-        lh_text_printf(out, "%" PRId64 " pushes dropped: too stale\n",
-                       r->dropped);
-    if (r->lost > 0)
-        lh_text_printf(out,
-                       "%" PRId64 " pushes and answers lost, of islands that "
-                       "were away\n",
-                       r->lost);
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++)
+        if (losses[i].n > 0)
+            lh_text_printf(out, "%s: %" PRId64 " (%s)\n", losses[i].name,
+                           losses[i].n, losses[i].why);
 }
 
 void lh__write_async_text(struct lh_text *out, const struct lh_report *report)

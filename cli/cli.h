@@ -82,6 +82,12 @@ static inline bool lh__is_async(const struct lh_scenario *s)
 {
     return s->sync == LH_SYNC_ASYNC_DILOCO;
 }
+/* The loop of such; report: NULL, or where what it says beside the result
+ * goes. */
+enum lh_status lh__stages_async(struct lh_result *out,
+                                struct lh_async_report *report,
+                                const struct lh__stages *stages, int jobs,
+                                struct lh_ctx *ctx) LH_MUST_USE;
 void lh__warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
 void lh__warn_of_memory(const struct lh__stages *stages,
                         const struct lh_result *result, struct lh_ctx *ctx);

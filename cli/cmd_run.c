@@ -123,10 +123,8 @@ static enum lh_status simulate(struct simulated *s, const struct run *run)
     st = lh_sim_run_many(s->traces + first, statuses, points + first,
                          s->n - first, run->jobs, run->input.ctx);
     if (st == LH_OK && first > HERE) {
-        const struct lh__stages *here = &s->stages[HERE];
-        st = lh_async_run(&s->async, &s->results[HERE], &here->scenario,
-                          &here->program, here->topology, run->jobs,
-                          run->input.ctx);
+        st = lh__stages_async(&s->results[HERE], &s->async, &s->stages[HERE],
+                              run->jobs, run->input.ctx);
     }
     for (int i = first; i < s->n && st == LH_OK; i++) {
         st =

@@ -165,6 +165,18 @@ enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
     return st;
 }
 
+enum lh_status lh__stages_async(struct lh_result *out,
+                                struct lh_async_report *report,
+                                const struct lh__stages *stages, int jobs,
+                                struct lh_ctx *ctx)
+{
+    struct lh_async_report unseen;
+
+    return lh_async_run(report != NULL ? report : &unseen, out,
+                        &stages->scenario, &stages->program, stages->topology,
+                        jobs, ctx);
+}
+
 void lh__stages_free(struct lh__stages *stages)
 {
     lh_topology_free(stages->topology);

@@ -113,7 +113,7 @@ enum lh_status lh_async_loop(struct lh_async_result *out,
     if (m.status != LH_OK)
         return m.status;
     out->versions = lh__async_versions(&m) - m.warm_version;
-    out->versions_s = lh__async_now(&m) - m.warm_s;
+    out->versions_s = m.end_s - m.warm_s;
     out->lost = m.lost_there + m.lost_here + m.replaced;
     if (m.n_done == input->n && is_conserved(&m))
         return LH_OK;

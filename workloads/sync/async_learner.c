@@ -206,6 +206,7 @@ static bool round_end(struct learner *l)
     if (l->rounds != m->n_warmup + m->in->async->rounds
         || ++m->n_done < m->in->n)
         return false;
+    m->end_s = l->since_s;
     m->engine->stop(m->engine->self);
     return true;
 }

@@ -73,7 +73,7 @@ struct machine {
     int64_t n_warmup;
     int n_warm, n_done;
     int64_t warm_version;
-    double warm_s;
+    double warm_s, end_s;
     int64_t lost_there, lost_here, replaced; /* pushes, answers, orphans */
 };
 
