@@ -44,13 +44,14 @@ static void sites_list(struct lh__async_run *r)
 static enum lh_status learner_build(struct lh__async_run *r, int i)
 {
     struct lh__learner *l = &r->learners[i];
-    int site = r->out->sites[i].site, most = 2 + r->s->n_faults;
+    int site = r->out->sites[i].site;
+    int n = 2 + lh__async_slow_count(r->s, site);
     enum lh_status st = LH_OK;
 
+    l->scenario = LH_NEW(r->ctx->arena, struct lh_scenario, n);
+    l->result = LH_NEW(r->ctx->arena, struct lh_result, n);
+    l->slowdown = LH_NEW(r->ctx->arena, double, n);
     l->n = 2;
-    l->scenario = LH_NEW(r->ctx->arena, struct lh_scenario, most);
-    l->result = LH_NEW(r->ctx->arena, struct lh_result, most);
-    l->slowdown = LH_NEW(r->ctx->arena, double, most);
     lh_scenario_learner(&l->scenario[0], r->s, site, r->ctx);
     lh_scenario_one_site(&l->scenario[1], &l->scenario[0], r->ctx);
     lh__async_slow(l, r, site);
@@ -98,9 +99,8 @@ static enum lh_status learners_simulate(struct lh__async_run *r, int jobs)
     return st;
 }
 
-/* Does the op send, at the end of a step of the cycle?  It is the first outer
- * operation there, or, where merges of earlier sends come before it, the
- * last. */
+/* The operation that sends at the end of a step of the cycle: the first outer
+ * one there or, where merges of earlier sends come before it, the last. */
 static int32_t send_op(const struct lh_template *of, int32_t turn, bool last)
 {
     int32_t found = -1;
@@ -133,13 +133,26 @@ static double send_s(const struct lh_program *p, const struct lh_outer *outer)
     return sum;
 }
 
+/* T, of a site that is always slow as it is then. */
+static double own_step_s(const struct lh__async_run *r, int i)
+{
+    const struct lh_async_learner *of = &r->out->sites[i].of;
+    double step_s = r->learners[i].result[1].step_time_s;
+
+    return of->n_paces > 0 && !isfinite(of->paces[1].at_s)
+               ? step_s / of->paces[0].speed
+               : step_s;
+}
+
 static void rounds_make(struct lh__async_run *r)
 {
     const struct lh_outer *outer = &r->s->outer;
     double least_s = (double)INFINITY;
 
-    for (int i = 0; i < r->out->n_sites; i++)
-        least_s = fmin(least_s, r->learners[i].result[1].step_time_s);
+    for (int i = 0; i < r->out->n_sites; i++) {
+        lh__async_dates(&r->out->sites[i].of, r, i);
+        least_s = fmin(least_s, own_step_s(r, i));
+    }
     for (int i = 0; i < r->out->n_sites; i++) {
         const struct lh__learner *l = &r->learners[i];
         struct lh_async_learner *of = &r->out->sites[i].of;
@@ -149,13 +162,13 @@ static void rounds_make(struct lh__async_run *r)
         of->step_s = step_s;
         of->steps = outer->every;
         if (outer->async.local_steps == LH_STEPS_BY_SPEED) /* 1e-9: rounding */
-            of->steps = (int64_t)fmax((double)outer->fragments,
-                                      floor(every * least_s / step_s + 1e-9));
+            of->steps =
+                (int64_t)fmax((double)outer->fragments,
+                              floor(every * least_s / own_step_s(r, i) + 1e-9));
         of->overlap =
             outer->overlap < of->steps ? outer->overlap : of->steps - 1;
         of->send_s = fmin(send_s(&l->program[0], outer), outer_s);
         of->merge_s = outer_s - of->send_s;
-        lh__async_dates(of, r, i);
     }
 }
 

@@ -36,6 +36,15 @@ static bool is_slow(const struct lh_fault *f, int site)
     return f->site_name && f->site == site && f->slowdown > 1;
 }
 
+int lh__async_slow_count(const struct lh_scenario *s, int site)
+{
+    int n = 0;
+
+    for (int i = 0; i < s->n_faults; i++)
+        n += is_slow(&s->faults[i], site);
+    return n;
+}
+
 /* Its scenarios; the one site of each is number 0. */
 void lh__async_slow(struct lh__learner *l, const struct lh__async_run *r,
                     int site)

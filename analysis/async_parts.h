@@ -36,6 +36,7 @@ int64_t lh__async_server(const struct lh__async_run *r, int64_t from);
 
 /* async_faults.c: the slower learners of a site; and when a site's learners are
  * slow and away, once they have been simulated. */
+int lh__async_slow_count(const struct lh_scenario *s, int site);
 void lh__async_slow(struct lh__learner *l, const struct lh__async_run *r,
                     int site);
 void lh__async_dates(struct lh_async_learner *out,

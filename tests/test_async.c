@@ -346,6 +346,11 @@ static void a_slow_site_slows_who_waits_for_it(void)
 {
     struct whole_run healthy, r;
     double n = parameters();
+    run_it(&r, PAIR("h100-sxm", "400") FAULT("site: b, slowdown: 4"),
+           "kind: async-diloco, every: 100, local_steps: by-speed");
+    LH_CHECK(r.async.sites[0].of.steps == 100
+             && r.async.sites[1].of.steps == 25);
+    whole_run_end(&r);
     run_it(&healthy, PAIR("h100-sxm", "1"), "kind: async-diloco, every: 10");
     run_it(&r, PAIR("h100-sxm", "1") FAULT("site: b, slowdown: 3"),
            "kind: async-diloco, every: 10");
