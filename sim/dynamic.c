@@ -67,14 +67,16 @@ static int32_t engine_link(struct wiring *w, lh_link link)
 static void links_add(struct wiring *w, struct lh_channel_spec *spec,
                       const struct lh__flow_shape *shape, int64_t flows)
 {
-    int32_t *links = LH_NEW(w->ctx->arena, int32_t, shape->n_limiting);
-    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, shape->n_limiting);
+    int32_t *links = LH_NEW(w->ctx->arena, int32_t, shape->n_links);
+    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, shape->n_links);
 
-    for (int32_t i = 0; i < shape->n_limiting; i++) {
+    for (int32_t i = 0; i < shape->n_links; i++) {
         enum lh_link_kind kind =
             lh_topology_link_facts(w->d->point->topology, shape->links[i]).kind;
+        bool limits = i < shape->n_limiting
+                      || lh__faults_link(&w->faults, shape->links[i]) >= 0;
 
-        if (!is_shared(kind) && !is_own(kind))
+        if (!limits || (!is_shared(kind) && !is_own(kind)))
             continue;
         links[spec->n_links] = engine_link(w, shape->links[i]);
         weights[spec->n_links++] = is_shared(kind) ? flows : 1;

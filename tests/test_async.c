@@ -43,7 +43,7 @@ static const double bytes_per_s = 1e9 / 8;
 
 static void run_it(struct whole_run *r, const char *machine, const char *sync)
 {
-    char text[2048];
+    char text[4096];
 
     snprintf(text, sizeof text, "%s%s%s%s", machine, sync ? "sync: {" : "",
              sync ? sync : "", sync ? "}\n" : "");
@@ -403,6 +403,30 @@ static void an_outage_of_minutes_delays_who_waits(void)
     whole_run_end(&healthy);
 }
 
+/* b's fibre is cut, and its way is c's, of half the width and by two: a quarter
+ * of the rate. */
+static void a_cut_is_routed_around(void)
+{
+    static const char triangle[] = HEAD
+        "plan: {data: 3}\nsites:\n" SITE("a", "h100-sxm") SITE("b", "h100-sxm")
+            SITE("c", "h100-sxm") "fibres:\n" FIBRE("a", "b", "1")
+                FIBRE("a", "c", "0.5") FIBRE("c", "b", "0.5");
+    static const char sync[] = "kind: async-diloco, every: 10, rounds: 5";
+    double n = parameters();
+    struct whole_run healthy, r;
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", triangle, IN_VAIN);
+    run_it(&healthy, text, sync);
+    snprintf(text, sizeof text, "%s%s", triangle,
+             FAULT("between: [a, b], capacity: 0, at: 0 s, for: 1 h, reroute: "
+                   "true, switch_time: 0 s"));
+    run_it(&r, text, sync);
+    LH_CHECK_NEAR(round_s(&r, 1) - round_s(&healthy, 1),
+                  2 * (4 - 1) * 4 * n / bytes_per_s, 1e-6);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
 /* Half of the fibre is another's: both ways take twice as long. */
 static void background_is_taken_off_the_fibre(void)
 {
@@ -464,6 +488,7 @@ int main(void)
          a_slow_site_slows_who_waits_for_it},
         {"an outage of minutes delays who waits",
          an_outage_of_minutes_delays_who_waits},
+        {"a cut is routed around", a_cut_is_routed_around},
         {"background is taken off the fibre",
          background_is_taken_off_the_fibre},
         {"a site that was away begins anew", a_site_that_was_away_begins_anew},
