@@ -6,7 +6,7 @@
  * makes one result of both.
  *
  *   T, K of a site    step without a round's extras; H (mean step with) - H T
- *   steps by speed    max(1, floor(H T_least / T))
+ *   steps by speed    max(P, floor(H T_least / T)), P fragments
  *
  * Leaves out: two sites' learners that share more than fibres; what a push
  * takes of the NICs of the step that goes on.
@@ -44,10 +44,17 @@ static void sites_list(struct lh__async_run *r)
 static enum lh_status learner_build(struct lh__async_run *r, int i)
 {
     struct lh__learner *l = &r->learners[i];
+    int site = r->out->sites[i].site;
+    int n = 2 + lh__async_slow_count(r->s, site);
     enum lh_status st = LH_OK;
 
-    lh_scenario_learner(&l->scenario[0], r->s, r->out->sites[i].site, r->ctx);
+    l->scenario = LH_NEW(r->ctx->arena, struct lh_scenario, n);
+    l->result = LH_NEW(r->ctx->arena, struct lh_result, n);
+    l->slowdown = LH_NEW(r->ctx->arena, double, n);
+    l->n = 2;
+    lh_scenario_learner(&l->scenario[0], r->s, site, r->ctx);
     lh_scenario_one_site(&l->scenario[1], &l->scenario[0], r->ctx);
+    lh__async_slow(l, r, site);
     st = lh_topology_build(&l->topology, &l->scenario[0], r->ctx);
     if (st != LH_OK)
         l->topology = NULL;
@@ -56,46 +63,85 @@ static enum lh_status learner_build(struct lh__async_run *r, int i)
     return st;
 }
 
-static enum lh_status learners_simulate(struct lh__async_run *r, int jobs)
+static enum lh_status learners_build(struct lh__async_run *r)
 {
-    int n = 2 * r->out->n_sites;
-    struct lh_sim_point *points = LH_NEW(r->ctx->arena, struct lh_sim_point, n);
-    struct lh_trace *traces = LH_NEW(r->ctx->arena, struct lh_trace, n);
-    enum lh_status *statuses = LH_NEW(r->ctx->arena, enum lh_status, n);
     enum lh_status st = LH_OK;
 
-    for (int i = 0; i < n && st == LH_OK; i++) {
-        struct lh__learner *l = &r->learners[i / 2];
-        if (i % 2 == 0)
-            st = learner_build(r, i / 2);
-        points[i] = (struct lh_sim_point){&l->scenario[i % 2],
-                                          &l->program[i % 2], l->topology};
-    }
-    if (st == LH_OK)
-        st = lh_sim_run_many(traces, statuses, points, n, jobs, r->ctx);
-    for (int i = 0; i < n && st == LH_OK; i++)
-        st = lh_result_make(&r->learners[i / 2].result[i % 2], &traces[i],
-                            points[i].program, points[i].topology, r->ctx);
+    for (int i = 0; i < r->out->n_sites && st == LH_OK; i++)
+        st = learner_build(r, i);
     return st;
 }
 
-/* The first outer operation of a template: before the push. */
-static double send_s(const struct lh_program *p)
+static enum lh_status learners_simulate(struct lh__async_run *r, int jobs)
 {
-    double most = 0;
+    int n = 0, at = 0;
 
-    for (int t = 0; t < p->n_templates; t++) {
-        const struct lh_template *of = &p->templates[t];
-        int32_t o = 0;
+    for (int i = 0; i < r->out->n_sites; i++)
+        n += r->learners[i].n;
+    struct lh_sim_point *points = LH_NEW(r->ctx->arena, struct lh_sim_point, n);
+    struct lh_trace *traces = LH_NEW(r->ctx->arena, struct lh_trace, n);
+    enum lh_status *statuses = LH_NEW(r->ctx->arena, enum lh_status, n);
 
-        while (o < of->n_ops
-               && !(of->ops[o].task == LH_TASK_OUTER
-                    && of->ops[o].turn == p->cycle_steps))
-            o++;
-        if (o < of->n_ops)
-            most = fmax(most, of->ops[o].seconds);
+    for (int i = 0; i < r->out->n_sites; i++) {
+        struct lh__learner *l = &r->learners[i];
+        for (int k = 0; k < l->n; k++)
+            points[at++] = (struct lh_sim_point){
+                &l->scenario[k], &l->program[k > 0], l->topology};
     }
-    return most;
+    enum lh_status st =
+        lh_sim_run_many(traces, statuses, points, n, jobs, r->ctx);
+    at = 0;
+    for (int i = 0; i < r->out->n_sites; i++)
+        for (int k = 0; k < r->learners[i].n && st == LH_OK; k++, at++)
+            st =
+                lh_result_make(&r->learners[i].result[k], &traces[at],
+                               points[at].program, points[at].topology, r->ctx);
+    return st;
+}
+
+/* The operation that sends at the end of a step of the cycle: the first outer
+ * one there or, where merges of earlier sends come before it, the last. */
+static int32_t send_op(const struct lh_template *of, int32_t turn, bool last)
+{
+    int32_t found = -1;
+
+    for (int32_t o = 0; o < of->n_ops; o++)
+        if (of->ops[o].task == LH_TASK_OUTER && of->ops[o].kind == LH_OP_COMPUTE
+            && of->ops[o].turn == turn && (last || found < 0))
+            found = o;
+    return found;
+}
+
+/* Of all fragments, each as long as on the stage that has most of it. */
+static double send_s(const struct lh_program *p, const struct lh_outer *outer)
+{
+    double sum = 0;
+
+    for (int64_t f = 0; f < p->n_fragments; f++) {
+        int32_t turn = (int32_t)((f + 1) * outer->every / p->n_fragments);
+        double most = 0;
+
+        for (int t = 0; t < p->n_templates; t++) {
+            const struct lh_template *of = &p->templates[t];
+            int32_t o = send_op(of, turn, outer->overlap > 0);
+
+            if (o >= 0)
+                most = fmax(most, of->ops[o].seconds);
+        }
+        sum += most;
+    }
+    return sum;
+}
+
+/* T, of a site that is always slow as it is then. */
+static double own_step_s(const struct lh__async_run *r, int i)
+{
+    const struct lh_async_learner *of = &r->out->sites[i].of;
+    double step_s = r->learners[i].result[1].step_time_s;
+
+    return of->n_paces > 0 && !isfinite(of->paces[1].at_s)
+               ? step_s / of->paces[0].speed
+               : step_s;
 }
 
 static void rounds_make(struct lh__async_run *r)
@@ -103,8 +149,10 @@ static void rounds_make(struct lh__async_run *r)
     const struct lh_outer *outer = &r->s->outer;
     double least_s = (double)INFINITY;
 
-    for (int i = 0; i < r->out->n_sites; i++)
-        least_s = fmin(least_s, r->learners[i].result[1].step_time_s);
+    for (int i = 0; i < r->out->n_sites; i++) {
+        lh__async_dates(&r->out->sites[i].of, r, i);
+        least_s = fmin(least_s, own_step_s(r, i));
+    }
     for (int i = 0; i < r->out->n_sites; i++) {
         const struct lh__learner *l = &r->learners[i];
         struct lh_async_learner *of = &r->out->sites[i].of;
@@ -115,10 +163,11 @@ static void rounds_make(struct lh__async_run *r)
         of->steps = outer->every;
         if (outer->async.local_steps == LH_STEPS_BY_SPEED) /* 1e-9: rounding */
             of->steps =
-                (int64_t)fmax(1.0, floor(every * least_s / step_s + 1e-9));
+                (int64_t)fmax((double)outer->fragments,
+                              floor(every * least_s / own_step_s(r, i) + 1e-9));
         of->overlap =
             outer->overlap < of->steps ? outer->overlap : of->steps - 1;
-        of->send_s = fmin(send_s(&l->program[0]), outer_s);
+        of->send_s = fmin(send_s(&l->program[0], outer), outer_s);
         of->merge_s = outer_s - of->send_s;
     }
 }
@@ -174,17 +223,52 @@ static enum lh_status work(void *out, const struct lh_engine *engine,
     return lh_async_loop(out, input, engine, ctx);
 }
 
+/* Of a learner, one copy: the model's, or adapters as accelerators hold them.
+ */
+static double pushed_parameters(const struct lh__async_run *r, int64_t gpus)
+{
+    const struct lh_program *p = r->program;
+    double sum = 0;
+
+    if (r->s->training.lora_rank == 0)
+        return (double)r->s->model.parameters;
+    for (int64_t f = 0; f < p->n_fragments; f++)
+        sum += p->fragment_parameters[f];
+    return sum * (double)gpus;
+}
+
+/* Of the parameters, what a fragment has; NULL: there is one. */
+static const double *shares(const struct lh__async_run *r)
+{
+    int64_t n = r->program->n_fragments;
+    double *share = LH_NEW(r->ctx->arena, double, n), sum = 0;
+
+    if (n == 1)
+        return NULL;
+    for (int64_t f = 0; f < n; f++)
+        sum += r->program->fragment_parameters[f];
+    for (int64_t f = 0; f < n; f++)
+        share[f] = r->program->fragment_parameters[f] / sum;
+    return share;
+}
+
 static enum lh_status loop(struct lh__async_run *r)
 {
     const struct lh_async *async = &r->s->outer.async;
     struct lh_async_report *out = r->out;
-    double parameters = (double)r->s->model.parameters;
+    const struct lh_async_site *first = &r->out->sites[0];
+    double parameters = pushed_parameters(r, first->gpus);
     size_t bytes = lh_async_result_bytes((int)out->n);
     struct lh_async_learner *learners =
         LH_NEW(r->ctx->arena, struct lh_async_learner, out->n);
-    struct lh_async_input input = {
-        .async = async, .n = (int)out->n, .learners = learners};
-    struct lh_sim_dynamic d = {.topology = r->topology,
+    struct lh_async_input input = {.async = async,
+                                   .n_fragments = r->program->n_fragments,
+                                   .share = shares(r),
+                                   .from_rest = r->from_rest,
+                                   .n = (int)out->n,
+                                   .learners = learners};
+    struct lh_sim_point point = {r->s, r->program, r->topology};
+    struct lh_sim_dynamic d = {.point = &point,
                                .n_routes = (int32_t)(2 * out->n),
                                .routes = routes_make(r),
                                .base_s = r->s->stack.collective_base_s,
@@ -201,7 +285,8 @@ static enum lh_status loop(struct lh__async_run *r)
     out->bytes = payload_bits(r->s->outer.payload) / 8.0 * parameters;
     out->apply_s = 26.0 * parameters / async->server_bytes_per_s;
     input.apply_s = out->apply_s;
-    input.bytes = out->bytes / (double)out->sites[0].gpus;
+    input.bytes = out->bytes / (double)first->gpus;
+    input.fetch_bytes = 4.0 * parameters / (double)first->gpus;
     out->result = lh_alloc(r->ctx->arena, 1, bytes);
     return lh_sim_dynamic(out->result, bytes, &d, r->ctx);
 }
@@ -215,13 +300,16 @@ lh_async_run(struct lh_async_report *out, struct lh_result *result,
                               .program = program,
                               .topology = topology,
                               .out = out,
+                              .from_rest = lh__async_dated(s),
                               .ctx = ctx};
     enum lh_status st;
 
     *out = (struct lh_async_report){0};
     sites_list(&r);
     r.learners = LH_NEW(ctx->arena, struct lh__learner, out->n_sites);
-    st = learners_simulate(&r, jobs);
+    st = learners_build(&r);
+    if (st == LH_OK)
+        st = learners_simulate(&r, jobs);
     if (st == LH_OK) {
         rounds_make(&r);
         st = loop(&r);

@@ -8,12 +8,15 @@
 
 #include <longhaul/result.h>
 
-/* A learner of a site: with its outer work [0], and without [1]. */
+/* A learner of a site: with its outer work [0], without [1], and as slow as
+ * faults make it [2 ..]. */
 struct lh__learner {
-    struct lh_scenario scenario[2];
+    int n; /* of them */
+    struct lh_scenario *scenario;
     struct lh_topology *topology;
     struct lh_program program[2];
-    struct lh_result result[2];
+    struct lh_result *result;
+    double *slowdown; /* [n] asked for */
 };
 
 struct lh__async_run {
@@ -22,6 +25,7 @@ struct lh__async_run {
     const struct lh_topology *topology;
     struct lh_async_report *out;
     struct lh__learner *learners; /* [n_sites of the report] */
+    bool from_rest;               /* faults or background have dates */
     struct lh_ctx *ctx;
 };
 
@@ -29,6 +33,15 @@ struct lh__async_run {
  * accelerator. */
 int64_t lh__async_first(const struct lh__async_run *r, int site);
 int64_t lh__async_server(const struct lh__async_run *r, int64_t from);
+
+/* async_faults.c: the slower learners of a site; and when a site's learners are
+ * slow and away, once they have been simulated. */
+int lh__async_slow_count(const struct lh_scenario *s, int site);
+void lh__async_slow(struct lh__learner *l, const struct lh__async_run *r,
+                    int site);
+void lh__async_dates(struct lh_async_learner *out,
+                     const struct lh__async_run *r, int i);
+bool lh__async_dated(const struct lh_scenario *s);
 
 /* Fills what the sites' figures are made of, then the result. */
 enum lh_status lh__async_result(struct lh_result *result,

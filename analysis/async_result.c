@@ -6,7 +6,9 @@
  *   step time     tokens of a step of all / that
  *   breakdown     step time x mean over accelerators of the share of their
  *                 time; standing still for a transfer is wan_comm (at the
- *                 server's site data_comm), for others at the server wait
+ *                 server's site data_comm), for others at the server wait; who
+ *                 is away waits, with what it does anew; where faults slow
+ *                 it, that is compute
  *   links         bytes of the sites' learners and of pushes and answers, in
  *                 that step time
  *   bound         tokens / sum of tokens / bound of the learners
@@ -30,17 +32,20 @@ static void sites_sum(const struct lh__async_run *r)
 
         for (int64_t k = site->first; k < site->first + site->learners; k++) {
             const struct lh_async_times *t = &out->result->times[k];
-            double rounds = (double)t->rounds;
-            double steps = rounds * (double)site->of.steps;
+            double steps = (double)t->steps, merges = (double)t->merges;
 
             site->step_s += t->all_s / steps / n;
             site->wan_s += t->wan_s / steps / n;
             site->wait_s += t->wait_s / steps / n;
-            site->exchange_s += t->exchange_s / rounds / n;
-            site->held_s += t->held_s / rounds / n;
+            site->away_s += t->away_s / steps / n;
+            if (t->merges == 0)
+                continue;
+            site->exchange_s += t->exchange_s / merges / n;
+            site->held_s += t->held_s / merges / n;
         }
-        out->wait_frac +=
-            n / (double)out->n * (site->wan_s + site->wait_s) / site->step_s;
+        out->wait_frac += n / (double)out->n
+                          * (site->wan_s + site->wait_s + site->away_s)
+                          / site->step_s;
     }
 }
 
@@ -53,28 +58,58 @@ static double rate(const struct lh__async_run *r, double tokens)
         const struct lh_async_site *site = &r->out->sites[i];
         for (int64_t k = site->first; k < site->first + site->learners; k++) {
             const struct lh_async_times *t = &r->out->result->times[k];
-            sum += tokens / (double)r->out->n * (double)t->rounds
-                   * (double)site->of.steps / t->all_s;
+            sum += tokens / (double)r->out->n * (double)t->steps / t->all_s;
         }
     }
     return sum;
 }
 
-/* Of a category, what a step of the site's learners has. */
+/* Rounds sent and merged, over those of the steps: less where sends are
+ * skipped, or from rest, where what is on its way at the end counts by half. */
+static double sent_frac(const struct lh__async_run *r, int i)
+{
+    const struct lh_async_site *site = &r->out->sites[i];
+    double outer_s = 0, steps = 0;
+
+    if (!r->from_rest && !r->s->outer.async.goes_on)
+        return 1.0;
+    for (int64_t k = site->first; k < site->first + site->learners; k++) {
+        outer_s += r->out->result->times[k].outer_s;
+        steps += (double)r->out->result->times[k].steps;
+    }
+    return outer_s / (site->of.send_s + site->of.merge_s)
+           * (double)site->of.steps / steps;
+}
+
+/* Of a step, what faults have stretched. */
+static double slower_s(const struct lh__async_run *r, int i)
+{
+    const struct lh_async_site *site = &r->out->sites[i];
+
+    return site->step_s - site->of.step_s
+           - (site->of.send_s + site->of.merge_s) / (double)site->of.steps
+                 * sent_frac(r, i)
+           - site->wan_s - site->wait_s - site->away_s;
+}
+
+/* Of a category, what a step of the site's learners has.  Slower computing is
+ * what is left; a learner that is away waits. */
 static double part_s(const struct lh__async_run *r, int i, int category)
 {
     const struct lh_async_site *site = &r->out->sites[i];
     const struct lh__learner *l = &r->learners[i];
     double plain_s = l->result[1].breakdown_s[category];
-    double outer_s = (l->result[0].breakdown_s[category] - plain_s)
-                     * (double)r->s->outer.every / (double)site->of.steps;
-
+    double every = (double)r->s->outer.every / (double)site->of.steps;
+    double outer_s = (l->result[0].breakdown_s[category] - plain_s) * every;
     bool is_far = site->site != r->s->outer.async.server;
 
+    outer_s *= sent_frac(r, i);
+    if (category == LH_COMPUTE && r->s->n_faults > 0)
+        outer_s += slower_s(r, i);
     return plain_s + outer_s
            + (category == (is_far ? LH_WAN_COMM : LH_DATA_COMM) ? site->wan_s
                                                                 : 0)
-           + (category == LH_WAIT ? site->wait_s : 0);
+           + (category == LH_WAIT ? site->wait_s + site->away_s : 0);
 }
 
 static enum lh_status breakdown(struct lh_result *result,
@@ -128,7 +163,8 @@ static double crossing_bytes(const struct lh__async_run *r,
 
     for (int i = 0; i < r->out->n_sites; i++) {
         const struct lh_async_site *site = &r->out->sites[i];
-        double round_s = site->step_s * (double)site->of.steps;
+        double round_s =
+            site->step_s * (double)site->of.steps / sent_frac(r, i);
 
         for (int way = 0; way < 2; way++)
             for (int k = 0; k < paths[2 * i + way].n_links; k++)
@@ -224,7 +260,7 @@ enum lh_status lh__async_result(struct lh_result *result,
     double tokens = (double)p->tokens, peak = 0;
 
     sites_sum(r);
-    *result = (struct lh_result){.steady = true, .fits = true};
+    *result = (struct lh_result){.steady = !r->from_rest, .fits = true};
     result->tokens_per_s = rate(r, tokens);
     result->step_time_s = tokens / result->tokens_per_s;
     for (int i = 0; i < r->out->n_sites; i++) {

@@ -340,6 +340,9 @@ static void write_step(struct lh_text *out, const struct lh_report *report)
     if (r->from_rest) {
         lh_text_add(out, "one step from rest: faults or background have dates "
                          "in it\n");
+    } else if (report->async != NULL && !r->steady) {
+        lh_text_add(out, "rounds from rest: faults or background have dates "
+                         "in them\n");
     } else if (!r->steady) {
         lh_text_printf(out,
                        "not steady: the last of %d steps, which did not "

@@ -81,6 +81,10 @@ static inline bool lh__is_async(const struct lh_scenario *s)
 {
     return s->sync == LH_SYNC_ASYNC_DILOCO;
 }
+/* The loop of such: its result alone. */
+enum lh_status lh__stages_async(struct lh_result *out,
+                                const struct lh__stages *stages, int jobs,
+                                struct lh_ctx *ctx) LH_MUST_USE;
 
 /* ---- several scenarios at once (points.c) ------------------------------- */
 

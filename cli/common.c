@@ -141,6 +141,16 @@ enum lh_status lh__stages_build(struct lh__stages *stages, struct lh_ctx *ctx)
                            &stages->scenario, ctx);
 }
 
+enum lh_status lh__stages_async(struct lh_result *out,
+                                const struct lh__stages *stages, int jobs,
+                                struct lh_ctx *ctx)
+{
+    struct lh_async_report unseen;
+
+    return lh_async_run(&unseen, out, &stages->scenario, &stages->program,
+                        stages->topology, jobs, ctx);
+}
+
 void lh__stages_free(struct lh__stages *stages)
 {
     lh_topology_free(stages->topology);

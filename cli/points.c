@@ -85,10 +85,7 @@ static void finish(const struct job *job, struct lh_trace *trace,
 
     *job->status = status;
     if (lh__is_async(&job->stages->scenario)) {
-        struct lh_async_report report;
-        *job->status = lh_async_run(
-            &report, job->result, &job->stages->scenario, &job->stages->program,
-            job->stages->topology, 1, job->ctx);
+        *job->status = lh__stages_async(job->result, job->stages, 1, job->ctx);
         return;
     }
     if (status != LH_OK) {

@@ -23,9 +23,7 @@ static enum lh_status simulate(struct lh_result *out,
     enum lh_status st;
 
     if (lh__is_async(&stages->scenario)) {
-        struct lh_async_report report;
-        return lh_async_run(&report, out, &stages->scenario, &stages->program,
-                            stages->topology, 1, ctx);
+        return lh__stages_async(out, stages, 1, ctx);
     }
     st = stages->asked.rl.on ? lh_sim_run(&trace, &point, ctx)
                              : lh_sim_run_here(&trace, &point, ctx);

@@ -14,8 +14,8 @@
 #include <string.h>
 
 /* The keys that name what an entry is about; a list of NULL-ended names. */
-static const char *const fault_things[] = {"rank", "link", "between", "duct",
-                                           NULL};
+static const char *const fault_things[] = {"rank",    "site", "link",
+                                           "between", "duct", NULL};
 static const char *const background_things[] = {"link", "between", NULL};
 
 /* The one key of `things` that the entry has; NULL: none or several, which is
@@ -70,7 +70,12 @@ static void check_rank(struct lh__reader *r, const struct lh_fault *fault,
     const struct lh_plan *p = &r->root->s.plan;
     int64_t ranks = p->tensor * p->pipeline * p->context * p->data;
 
-    if (fault->bytes_per_s >= 0)
+    if (r->root->s.sync == LH_SYNC_ASYNC_DILOCO)
+        lh_error(r->ctx, fault->where,
+                 "%s has a rank; sync.kind: async-diloco takes all islands of "
+                 "a site to be alike, and has 'site' for what slows them",
+                 path);
+    else if (fault->bytes_per_s >= 0)
         lh_error(r->ctx, fault->where,
                  "%s has a rank and a capacity; a rank takes 'slowdown'", path);
     else if (fault->slowdown < 0)
@@ -83,6 +88,27 @@ static void check_rank(struct lh__reader *r, const struct lh_fault *fault,
                  lh__where_at(r, lh_format(r->ctx->arena, "%s.rank", path)),
                  "%s.rank is %" PRId64 "; the plan has ranks 0 to %" PRId64,
                  path, fault->rank, ranks - 1);
+}
+
+/* All ranks of a site are slow; or, where islands wait for nobody, away. */
+static void check_site(struct lh__reader *r, const struct lh_fault *fault,
+                       const char *path)
+{
+    bool alone = r->root->s.sync == LH_SYNC_ASYNC_DILOCO;
+
+    if (fault->bytes_per_s >= 0)
+        lh_error(r->ctx, fault->where,
+                 "%s has a site and a capacity; a site takes 'slowdown'", path);
+    else if (fault->slowdown < 0 && !alone)
+        lh_error(r->ctx, fault->where,
+                 "missing key 'slowdown' in %s: without a site the step would "
+                 "never end (but with sync.kind: async-diloco)",
+                 path);
+    else if (fault->slowdown < 0 && isinf(fault->for_s))
+        lh_error(r->ctx, fault->where,
+                 "%s has a site that is away for ever; say 'for' how long, or "
+                 "leave it out of the sites",
+                 path);
 }
 
 static void check_link(struct lh__reader *r, const struct lh_fault *fault,
@@ -138,13 +164,42 @@ static void resolve_fault(struct lh__reader *r, int i)
     thing = thing_of(r, entry, path, fault_things);
     if (!thing)
         return;
-    if (fault->rank >= 0)
+    if (fault->rank >= 0) {
         check_rank(r, fault, path);
-    else if (fault->duct ? duct_known(r, fault, path)
-                         : fault->link
-                               || resolve_pair(r, entry, path, &fault->site_a,
-                                               &fault->site_b))
+        return;
+    }
+    if (fault->site_name) {
+        fault->site = lh__find_site(r, lh__value_get(entry, "site"));
+        if (fault->site >= 0)
+            check_site(r, fault, path);
+        return;
+    }
+    if (fault->duct ? duct_known(r, fault, path)
+                    : fault->link
+                          || resolve_pair(r, entry, path, &fault->site_a,
+                                          &fault->site_b))
         check_link(r, fault, path, thing);
+}
+
+/* Of one site only one may hold at a time. */
+static void check_sites_apart(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+
+    for (int i = 0; i < s->n_faults; i++)
+        for (int k = 0; k < i; k++) {
+            const struct lh_fault *a = &s->faults[k], *b = &s->faults[i];
+
+            if (!a->site_name || !b->site_name || a->site != b->site
+                || a->at_s >= b->at_s + b->for_s
+                || b->at_s >= a->at_s + a->for_s)
+                continue;
+            lh_error(r->ctx, b->where,
+                     "faults[%d] and faults[%d] are both on site '%s'; give "
+                     "each a time of its own",
+                     k, i, b->site_name);
+            return;
+        }
 }
 
 /* The share of its bandwidth at a time of the day; without one the mean. */
@@ -195,6 +250,7 @@ void lh__resolve_faults(struct lh__reader *r)
 {
     for (int i = 0; i < r->root->s.n_faults; i++)
         resolve_fault(r, i);
+    check_sites_apart(r);
     for (int i = 0; i < r->root->s.n_background; i++)
         resolve_background(r, i);
     check_time(r);

@@ -43,6 +43,7 @@
                    "|nvls|nvls-tree|sharp|server"
 
 #define COLLECTIVE   "sync.kind=local-sgd|diloco|streaming-diloco"
+#define FRAGMENTS    "sync.kind=streaming-diloco|async-diloco"
 #define COMPRESSED   COLLECTIVE "|gossip"
 #define ISLANDS      COMPRESSED "|async-diloco"
 
@@ -646,12 +647,12 @@ static const struct lh__key keys[] = {
      .help = "Neighbouring replicas that agree in every step: a part of a "
              "site, or whole sites (a campus)."},
     {"sync.fragments", LH__COUNT, .offset = ROOT(s.outer.fragments), .min = 1,
-     .max = 100000, .when = "sync.kind=streaming-diloco", .example = "8",
-     .derived = "one for every three layers",
+     .max = 100000, .when = FRAGMENTS, .example = "8",
+     .derived = "one for every three layers; of async-diloco 1",
      .help = "Parts of the model, of which each is sent in a step of its own."},
     {"sync.pattern", LH__CHOICE, .offset = ROOT(s.outer.pattern),
      .choices = "strided|sequential|slices", .fallback = "strided",
-     .when = "sync.kind=streaming-diloco",
+     .when = FRAGMENTS,
      .help = "Layers of a fragment: every fragments-th one, or neighbours; "
              "or a slice of every layer."},
     {"sync.overlap", LH__COUNT, .offset = ROOT(s.outer.overlap), .min = 0,
@@ -708,6 +709,15 @@ static const struct lh__key keys[] = {
      .unit = "outer steps", .when = "sync.kind=async-diloco", .example = "4",
      .help = "What is pushed may be so many outer steps behind: before one "
              "would be more, the server waits for it.  0: as a quorum of all."},
+    {"sync.drop_stale", LH__FLAG, .offset = ROOT(s.outer.async.drops),
+     .fallback = "false", .when = "sync.kind=async-diloco",
+     .help = "What is more than max_staleness behind is dropped, its island "
+             "answered with what there is, and nobody waited for."},
+    {"sync.go_on", LH__FLAG, .offset = ROOT(s.outer.async.goes_on),
+     .fallback = "false", .when = "sync.kind=async-diloco",
+     .help = "An island to which the answer is not back after 'overlap' steps "
+             "goes on, and merges it after the step in which it comes "
+             "(decoupled DiLoCo); false: it waits."},
     {"sync.local_steps", LH__CHOICE, .offset = ROOT(s.outer.async.local_steps),
      .choices = "fixed|by-speed", .fallback = "fixed",
      .when = "sync.kind=async-diloco",
@@ -724,7 +734,7 @@ static const struct lh__key keys[] = {
      .max = 100000, .fallback = "20", .unit = "rounds",
      .when = "sync.kind=async-diloco",
      .help = "Pushes of the slowest island that are simulated, after 5 that "
-             "are left out."},
+             "are left out (none where faults or background have dates)."},
     {"sync.on_host", LH__FLAG, .offset = ROOT(s.outer.on_host),
      .fallback = "false",
      .when = "sync.kind=diloco|streaming-diloco",
@@ -1022,25 +1032,31 @@ static const struct lh__key keys[] = {
      .absent = INFINITY, .max = 1e9, .derived = "from then on",
      .help = "How long."},
     {"faults[].rank", LH__COUNT, .offset = FAULT(rank), .absent = -1,
-     .max = 1e9, .derived = "none; one of rank, link, between and duct",
+     .max = 1e9, .derived = "none; one of rank, site, link, between and duct",
      .example = "5",
      .help = "A rank that computes more slowly.  Ranks count from 0, tensor "
              "innermost, then context, pipeline and data (stages across "
              "sites: data, then pipeline)."},
+    {"faults[].site", LH__NAME, .offset = FAULT(site_name), .example = "memphis",
+     .derived = "none; one of rank, site, link, between and duct",
+     .help = "All ranks of a site: they compute more slowly; or, without "
+             "'slowdown' (sync.kind: async-diloco), its islands are away: what "
+             "they had on the way and had begun is lost, and they fetch the "
+             "outer parameters when they are back."},
     {"faults[].slowdown", LH__NUMBER, .offset = FAULT(slowdown), .absent = -1,
      .min = 1, .max = 1e6, .derived = "none; a rank needs it", .unit = "ratio",
      .example = "1.3", .help = "Its compute takes so many times as long."},
     {"faults[].link", LH__TEXT, .offset = FAULT(link),
-     .derived = "none; one of rank, link, between and duct",
+     .derived = "none; one of rank, site, link, between and duct",
      .example = "fibre ashburn->memphis",
      .help = "A link, one direction of a cable, by its name (longhaul run "
              "--links all, longhaul show topology)."},
     {"faults[].between", LH__PAIR, .offset = FAULT(site_a),
      .count = FAULT(site_b), .example = "[ashburn, memphis]",
-     .derived = "none; one of rank, link, between and duct",
+     .derived = "none; one of rank, site, link, between and duct",
      .help = "All fibres that join two sites, in both directions."},
     {"faults[].duct", LH__NAME, .offset = FAULT(duct),
-     .derived = "none; one of rank, link, between and duct",
+     .derived = "none; one of rank, site, link, between and duct",
      .example = "river-crossing",
      .help = "All fibres that lie in a duct, in both directions."},
     {"faults[].capacity", .flags = LH__ZERO, BYTES_PER_S,

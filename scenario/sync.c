@@ -5,7 +5,8 @@
  *
  *   island    = the replicas of a site, where all sites have as many
  *   fragments = layers / 3, rounded up: three layers a fragment (Douillard et
- *               al. 2025, arXiv:2501.18512); 1 where the model goes as a whole
+ *               al. 2025, arXiv:2501.18512); 1 of async-diloco, and where the
+ *               model goes as a whole
  *   overlap   = 1 of streaming-diloco, else 0
  *
  * A site holds whole islands, or an island whole sites.  Of streaming-diloco
@@ -125,8 +126,9 @@ static void check_steps(struct lh__reader *r)
 {
     struct lh_outer *outer = &r->root->s.outer;
     bool streams = r->root->s.sync == LH_SYNC_STREAMING_DILOCO;
+    bool alone = r->root->s.sync == LH_SYNC_ASYNC_DILOCO;
 
-    if (!streams)
+    if (!streams && (!alone || outer->fragments == 0))
         outer->fragments = 1;
     else if (outer->fragments == 0)
         outer->fragments = (r->root->s.model.layers + 2) / 3;
@@ -200,12 +202,6 @@ static const char *not_with_async(const struct lh_scenario *s)
         return "model.ideal";
     if (s->rl.on)
         return "rl";
-    if (s->n_faults > 0)
-        return "faults";
-    if (s->n_background > 0)
-        return "background";
-    if (s->training.lora_rank > 0)
-        return "training.lora_rank";
     return s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1
                ? "stages across sites"
                : NULL;
@@ -227,6 +223,8 @@ static void check_async(struct lh__reader *r)
     if (without)
         lh_error(r->ctx, lh__where_at(r, "sync.kind"),
                  "sync.kind: async-diloco does not go with %s", without);
+    if (async->max_staleness < 0)
+        lh__idle_key(r, "sync.drop_stale", "sync.max_staleness is not given");
     for (int i = 0; i < n_parts(s); i++)
         if (s->outer.island > 0 && replicas_at(s, i) % s->outer.island != 0) {
             lh_error(r->ctx, lh__where_at(r, "sync.island"),

@@ -7,10 +7,14 @@
  *                      of gateways and fibres the flows of the route
  *   alpha, cap         those of a send from the first accelerator to the other
  *
+ * Gateways and fibres change their capacity as faults and background say, from
+ * the beginning on (faults.c).
+ *
  * Leaves out: the levels of a site's network above its NICs, which bear what
- * NICs do unless they are oversubscribed; reroutes, faults and background.
+ * NICs do unless they are oversubscribed.
  */
 #include "engine.h"
+#include "faults.h"
 #include "flow.h"
 #include "fork.h"
 
@@ -25,7 +29,15 @@ struct wiring {
     int32_t *engine_link;             /* [links of the topology] -1 */
     double *capacity;
     int32_t n_links;
+    struct lh__faults faults;
     struct lh_ctx *ctx;
+};
+
+/* A capacity from a date on. */
+struct change {
+    const struct lh_engine *engine;
+    int32_t link;
+    double bytes_per_s;
 };
 
 static bool is_shared(enum lh_link_kind kind)
@@ -40,9 +52,13 @@ static bool is_own(enum lh_link_kind kind)
 
 static int32_t engine_link(struct wiring *w, lh_link link)
 {
+    int32_t schedule = lh__faults_link(&w->faults, link);
+
     if (w->engine_link[link] < 0) {
         w->capacity[w->n_links] =
-            lh_topology_link_capacity(w->d->topology, link);
+            schedule < 0
+                ? lh_topology_link_capacity(w->d->point->topology, link)
+                : w->faults.schedules[schedule].changes[0].value;
         w->engine_link[link] = w->n_links++;
     }
     return w->engine_link[link];
@@ -51,14 +67,16 @@ static int32_t engine_link(struct wiring *w, lh_link link)
 static void links_add(struct wiring *w, struct lh_channel_spec *spec,
                       const struct lh__flow_shape *shape, int64_t flows)
 {
-    int32_t *links = LH_NEW(w->ctx->arena, int32_t, shape->n_limiting);
-    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, shape->n_limiting);
+    int32_t *links = LH_NEW(w->ctx->arena, int32_t, shape->n_links);
+    int64_t *weights = LH_NEW(w->ctx->arena, int64_t, shape->n_links);
 
-    for (int32_t i = 0; i < shape->n_limiting; i++) {
+    for (int32_t i = 0; i < shape->n_links; i++) {
         enum lh_link_kind kind =
-            lh_topology_link_facts(w->d->topology, shape->links[i]).kind;
+            lh_topology_link_facts(w->d->point->topology, shape->links[i]).kind;
+        bool limits = i < shape->n_limiting
+                      || lh__faults_link(&w->faults, shape->links[i]) >= 0;
 
-        if (!is_shared(kind) && !is_own(kind))
+        if (!limits || (!is_shared(kind) && !is_own(kind)))
             continue;
         links[spec->n_links] = engine_link(w, shape->links[i]);
         weights[spec->n_links++] = is_shared(kind) ? flows : 1;
@@ -83,7 +101,7 @@ static enum lh_status channel_make(struct wiring *w, int32_t i)
     if (r->from == r->to)
         return LH_OK;
     enum lh_status st =
-        lh__flow_shape_make(&shape, &request, w->d->topology, w->ctx);
+        lh__flow_shape_make(&shape, &request, w->d->point->topology, w->ctx);
     if (st != LH_OK)
         return st;
     w->channels[i].alpha_s = shape.alpha_s;
@@ -92,12 +110,43 @@ static enum lh_status channel_make(struct wiring *w, int32_t i)
     return LH_OK;
 }
 
+/* ---- capacities that change ---------------------------------------------- */
+
+static void change(void *data)
+{
+    const struct change *c = data;
+    enum lh_status st =
+        c->engine->link_set(c->engine->self, c->link, c->bytes_per_s);
+
+    if (st != LH_OK)
+        c->engine->stop(c->engine->self);
+}
+
+static enum lh_status changes_ask(struct lh_engine *engine,
+                                  const struct wiring *w)
+{
+    enum lh_status st = LH_OK;
+
+    for (int32_t i = 0; i < w->faults.n_links; i++) {
+        const struct lh__schedule *s =
+            &w->faults.schedules[w->faults.link_schedule[i]];
+        int32_t link = w->engine_link[w->faults.link[i]];
+
+        for (int32_t k = 1; k < s->n && link >= 0 && st == LH_OK; k++) {
+            struct change *c = LH_NEW(w->ctx->arena, struct change, 1);
+            *c = (struct change){engine, link, s->changes[k].value};
+            st = engine->at(engine->self, s->changes[k].at_s, change, c);
+        }
+    }
+    return st;
+}
+
 static enum lh_status wire(struct lh_engine *out,
                            const struct lh_sim_dynamic *d, struct lh_ctx *ctx)
 {
-    int32_t n = (int32_t)lh_topology_link_end(d->topology);
+    int32_t n = (int32_t)lh_topology_link_end(d->point->topology);
     struct wiring w = {.d = d, .ctx = ctx};
-    enum lh_status st = LH_OK;
+    enum lh_status st = lh__faults_make(&w.faults, d->point, ctx);
 
     w.channels = LH_NEW(ctx->arena, struct lh_channel_spec, d->n_routes);
     w.engine_link = LH_NEW(ctx->arena, int32_t, n);
@@ -109,6 +158,8 @@ static enum lh_status wire(struct lh_engine *out,
         st = lh__engine_open(out, w.n_links, w.capacity, ctx);
     for (int32_t i = 0; i < d->n_routes && st == LH_OK; i++)
         lh__engine_channel(out, &w.channels[i]);
+    if (st == LH_OK)
+        st = changes_ask(out, &w);
     return st;
 }
 

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "links.h"
+#include "ranks.h"
 
 /* Names of so many links are searched for the one that was meant. */
 enum { NAMES_MAX = 4096 };
@@ -82,9 +83,27 @@ static const char *name_near(const struct pieces *ps, const char *name)
     return lh_nearest(name, names, n);
 }
 
+/* Of a site whose learners are simulated without the others. */
+static bool is_alone(const struct pieces *ps, lh_link l)
+{
+    enum lh_link_kind kind =
+        lh_topology_link_facts(ps->point->topology, l).kind;
+
+    return ps->point->scenario->sync == LH_SYNC_ASYNC_DILOCO
+           && kind != LH_LINK_WAN && kind != LH_LINK_GATEWAY;
+}
+
 static void add_link(struct pieces *ps, struct piece piece, const char *name)
 {
     lh_link l = lh_topology_link_find(ps->point->topology, name);
+    if (l >= 0 && is_alone(ps, l)) {
+        lh_error(ps->ctx, entry_where(ps, &piece),
+                 "%s: sync.kind: async-diloco has faults and background of "
+                 "fibres and gateways, '%s' is neither",
+                 entry_name(ps, &piece), name);
+        ps->st = LH_BAD_INPUT;
+        return;
+    }
     if (l >= 0) {
         add(ps, piece, l);
         return;
@@ -156,17 +175,36 @@ static void reroute_check(struct pieces *ps, const struct lh_fault *f, int i,
         ps->n = kept;
 }
 
+/* Learners that wait for nobody are simulated alone, and paced by
+ * analysis/async.c. */
+static void add_site(struct pieces *ps, struct piece piece, int site)
+{
+    struct lh__ranks ranks;
+
+    if (ps->point->scenario->sync == LH_SYNC_ASYNC_DILOCO)
+        return;
+    ps->st = lh__ranks_place(&ranks, ps->point, ps->ctx);
+    if (ps->st != LH_OK)
+        return;
+    for (lh_rank rank = ranks.site_rank[site]; rank < ranks.site_rank[site + 1];
+         rank++)
+        add(ps, piece, rank);
+}
+
 static void add_fault(struct pieces *ps, int i)
 {
     size_t before = ps->n;
     const struct lh_fault *f = &ps->point->scenario->faults[i];
-    struct piece piece = {.is_link = f->rank < 0,
+    bool of_ranks = f->rank >= 0 || f->site_name;
+    struct piece piece = {.is_link = !of_ranks,
                           .from_s = f->at_s,
                           .to_s = f->at_s + f->for_s,
                           .value =
-                              f->rank < 0 ? f->bytes_per_s : 1.0 / f->slowdown,
+                              of_ranks ? 1.0 / f->slowdown : f->bytes_per_s,
                           .entry = i};
-    if (f->rank >= 0)
+    if (f->site_name)
+        add_site(ps, piece, f->site);
+    else if (f->rank >= 0)
         add(ps, piece, f->rank);
     else if (f->link)
         add_link(ps, piece, f->link);

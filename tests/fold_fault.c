@@ -152,8 +152,16 @@ static void rank_strike(struct mishap *m, const struct fault *f,
         m->for_s = 1e-6 + step_s * f->for_permille / 1000;
     }
     put_dates(t, m);
-    lh_text_printf(t, "rank: %lld, slowdown: %.2f}\n", (long long)m->rank,
-                   1 + f->percent / 100.0);
+    if (f->pick >> 40 & 1) { /* with all of its site */
+        const struct lh__ranks *ranks =
+            &healthy->placed[FOLDED].incidence.ranks;
+        int site = lh__rank_site(ranks, m->rank);
+        lh_text_printf(t, "site: %s",
+                       healthy->scenario[FOLDED].sites[site].name);
+    } else {
+        lh_text_printf(t, "rank: %lld", (long long)m->rank);
+    }
+    lh_text_printf(t, ", slowdown: %.2f}\n", 1 + f->percent / 100.0);
 }
 
 static void link_strike(struct mishap *m, const struct fault *f,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Learners and a server (workloads/sync/async.c; docs/model.md, "Learners and a
- * server"): against arithmetic by hand on accelerators a thin fibre apart, and
- * drawn learners on the fake engine.  T is the step of a learner alone, S the
- * payload over the bandwidth, K what goes through memory.
+ * server"): against arithmetic by hand on accelerators a thin fibre apart
+ * (tests/test_async_loop.c has the machine alone).  T is the step of a learner
+ * alone, S the payload over the bandwidth, K what goes through memory.
  *
  *   all wait for all     H T + K + 2 S a round, 4 S where two share a fibre
  *   nobody waits         each H T + K + 2 S of its own
@@ -14,9 +14,8 @@
 
 #include <longhaul/result.h>
 
-#include "fake_engine.h"
-#include "random.h"
 #include "unit.h"
+#include "whole_run.h"
 
 #define HEAD                                                                   \
     "longhaul: 1\nmodel: mpt-125m\n"                                           \
@@ -42,60 +41,17 @@
 
 static const double bytes_per_s = 1e9 / 8;
 
-struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
-    struct lh_async_report async;
-};
-
-static enum lh_status simulate(struct run *r)
+static void run_it(struct whole_run *r, const char *machine, const char *sync)
 {
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    enum lh_status st;
+    char text[4096];
 
-    if (r->scenario.sync == LH_SYNC_ASYNC_DILOCO)
-        return lh_async_run(&r->async, &r->result, &r->scenario, &r->program,
-                            r->topology, 1, &r->ctx);
-    st = lh_sim_run(&r->trace, &point, &r->ctx);
-    return st == LH_OK ? lh_result_make(&r->result, &r->trace, &r->program,
-                                        r->topology, &r->ctx)
-                       : st;
-}
-
-static void run_it(struct run *r, const char *machine, const char *sync)
-{
-    char text[2048];
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
     snprintf(text, sizeof text, "%s%s%s%s", machine, sync ? "sync: {" : "",
              sync ? sync : "", sync ? "}\n" : "");
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "t.yaml", text, strlen(text), ".", NULL, 0, &r->ctx);
-    if (st == LH_OK)
-        st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_check(&r->program, &r->ctx);
-    if (st == LH_OK)
-        st = simulate(r);
-    for (int i = 0; st != LH_OK && i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
-}
-
-static void run_end(struct run *r)
-{
-    lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
+    whole_run_begin(r, text, NULL, 0);
 }
 
 /* A round of the first learner of a site, as many steps as it has. */
-static double round_s(const struct run *r, int site)
+static double round_s(const struct whole_run *r, int site)
 {
     return r->async.sites[site].step_s * (double)r->async.sites[site].of.steps;
 }
@@ -103,43 +59,43 @@ static double round_s(const struct run *r, int site)
 /* The same where all have one. */
 static double all_round_s(const char *machine, const char *sync)
 {
-    struct run r;
+    struct whole_run r;
     run_it(&r, machine, sync);
     double s = round_s(&r, 0);
     for (int i = 1; i < r.async.n_sites; i++)
         LH_CHECK_NEAR(round_s(&r, i), s, 1e-9);
     LH_CHECK_NEAR(r.result.step_time_s * (double)r.async.sites[0].of.steps, s,
                   1e-9);
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
 static double step_s(const char *machine, const char *sync)
 {
-    struct run r;
+    struct whole_run r;
     run_it(&r, machine, sync);
     double s = r.result.step_time_s;
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
 static double parameters(void)
 {
-    struct run r;
+    struct whole_run r;
     run_it(&r, STEP SITE("a", "h100-sxm"), NULL);
     double n = (double)r.scenario.model.parameters;
-    run_end(&r);
+    whole_run_end(&r);
     return n;
 }
 
 /* What bytes take through the memory of an H100. */
 static double memory_s(double bytes)
 {
-    struct run r;
+    struct whole_run r;
     run_it(&r, STEP SITE("a", "h100-sxm"), NULL);
     const struct lh_device *d = &r.scenario.sites[0].device;
     double s = bytes / (d->memory_bytes_per_s * d->memory_frac);
-    run_end(&r);
+    whole_run_end(&r);
     return s;
 }
 
@@ -216,7 +172,7 @@ static void the_server_takes_its_time(void)
 
 static void learners_have_rounds_of_their_own(void)
 {
-    struct run r;
+    struct whole_run r;
     double n = parameters();
     double fast_s = step_s(STEP SITE("a", "h100-sxm"), NULL);
     double slow_s = step_s(STEP SITE("a", "a100-sxm"), NULL);
@@ -238,12 +194,12 @@ static void learners_have_rounds_of_their_own(void)
         LH_CHECK_NEAR(r.result.links[i].bytes,
                       4 * n * r.result.step_time_s / round_s(&r, 1), 1e-9);
     }
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 static void steps_by_speed_end_together(void)
 {
-    struct run r;
+    struct whole_run r;
     double fast_s = step_s(STEP SITE("a", "h100-sxm"), NULL);
     double slow_s = step_s(STEP SITE("a", "a100-sxm"), NULL);
     run_it(&r, PAIR("a100-sxm", "400"),
@@ -252,25 +208,25 @@ static void steps_by_speed_end_together(void)
     LH_CHECK(r.async.sites[1].of.steps == (int)(100 * fast_s / slow_s));
     LH_CHECK(round_s(&r, 1) < round_s(&r, 0) * 1.02
              && round_s(&r, 1) > round_s(&r, 0) * 0.97);
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 /* The fast one may be one outer step ahead, and then waits; its pushes are
  * never more than so stale. */
 static void the_bound_holds_a_fast_learner_back(void)
 {
-    struct run r;
+    struct whole_run r;
     double free_s, bound_s;
     run_it(&r, PAIR("a100-sxm", "1"), "kind: async-diloco, every: 50");
     free_s = r.async.sites[0].step_s;
-    run_end(&r);
+    whole_run_end(&r);
     run_it(&r, PAIR("a100-sxm", "1"),
            "kind: async-diloco, every: 50, max_staleness: 2");
     bound_s = r.async.sites[0].step_s;
     LH_CHECK(r.async.result->staleness_max <= 2);
     LH_CHECK(bound_s > 1.05 * free_s);
     LH_CHECK(r.async.sites[0].wait_s > 0.05 * free_s);
-    run_end(&r);
+    whole_run_end(&r);
 }
 
 /* Of a quarter of the weights: the outer parameters that it began at, what is
@@ -281,7 +237,7 @@ static void a_learner_keeps_what_it_began_at(void)
         "longhaul: 1\nmodel: mpt-125m\n"
         "training: {global_batch: 16, sequence_length: 2048}\n"
         "sites: [{name: a, gpus: 8, device: h100-sxm}]\n";
-    struct run plain, r;
+    struct whole_run plain, r;
     run_it(&plain, eight, NULL);
     run_it(&r, eight, "kind: async-diloco, island: 4, every: 5");
     LH_CHECK_NEAR(r.program.memory[0].optimizer
@@ -290,135 +246,221 @@ static void a_learner_keeps_what_it_began_at(void)
     LH_CHECK(r.async.n == 2 && r.async.sites[0].learners == 2);
     LH_CHECK(r.result.breakdown_s[LH_WAN_COMM] == 0);
     LH_CHECK(r.result.breakdown_s[LH_DATA_COMM] > r.async.sites[0].wan_s);
-    run_end(&plain);
-    run_end(&r);
+    whole_run_end(&plain);
+    whole_run_end(&r);
 }
 
-/* ---- the machine alone -----------------------------------------------------
+/* ---- fragments ------------------------------------------------------------
  */
 
-enum { LEARNERS = 7 };
-
-struct drawn {
-    struct lh_async async;
-    struct lh_async_input input;
-    struct lh_async_learner learners[LEARNERS];
-};
-
-static void draw(struct drawn *d, uint64_t *state)
+static double fibre_bytes(const struct whole_run *r)
 {
-    int n = 1 + pick(state, LEARNERS);
-    *d = (struct drawn){
-        .async = {.quorum = 1 + pick(state, n),
-                  .max_staleness = pick(state, 5) - 1,
-                  .grace_s = pick(state, 2) ? uniform(state, 0, 9) : 0,
-                  .rounds = 10}};
-    d->input = (struct lh_async_input){.async = &d->async,
-                                       .apply_s = uniform(state, 0, 1),
-                                       .bytes = uniform(state, 0, 5),
-                                       .n = n,
-                                       .learners = d->learners};
-    for (int i = 0; i < n; i++) {
-        struct lh_async_learner *l = &d->learners[i];
-        l->steps = 2 + pick(state, 9);
-        l->overlap = pick(state, (int)l->steps);
-        l->step_s = uniform(state, 0.5, 3);
-        l->send_s = uniform(state, 0, 0.2);
-        l->merge_s = uniform(state, 0, 0.2);
-        l->up = 2 * i;
-        l->down = 2 * i + 1;
+    for (int i = 0; i < r->result.n_links; i++)
+        if (r->result.links[i].kind == LH_LINK_WAN)
+            return r->result.links[i].bytes;
+    return NAN;
+}
+
+/* Equal learners that all wait for all: the cycle of Streaming DiLoCo, and its
+ * bytes, but for 12 B of memory a parameter, which the server has. */
+static void fragments_of_all_are_streaming(void)
+{
+    static const char *const patterns[] = {"strided", "sequential", "slices"};
+    double more_s = memory_s((26 - 14) * parameters());
+
+    for (size_t i = 0; i < LH_COUNT(patterns); i++) {
+        char text[160];
+        struct whole_run stream, r;
+        snprintf(text, sizeof text,
+                 "kind: streaming-diloco, every: 12, fragments: 4, overlap: 2, "
+                 "pattern: %s",
+                 patterns[i]);
+        run_it(&stream, PAIR("h100-sxm", "400"), text);
+        snprintf(text, sizeof text,
+                 "kind: async-diloco, quorum: 2, every: 12, fragments: 4, "
+                 "overlap: 2, pattern: %s",
+                 patterns[i]);
+        run_it(&r, PAIR("h100-sxm", "400"), text);
+        LH_CHECK_NEAR(round_s(&r, 1) + more_s, 12 * stream.result.step_time_s,
+                      1e-9);
+        LH_CHECK_NEAR(round_s(&r, 0), round_s(&r, 1), 1e-9);
+        LH_CHECK_NEAR(fibre_bytes(&r), fibre_bytes(&stream), 1e-9);
+        LH_CHECK_NEAR(fibre_bytes(&r) * 12, 4 * parameters(), 1e-9);
+        whole_run_end(&stream);
+        whole_run_end(&r);
     }
 }
 
-/* All over one link each way, learner `turn` as the first. */
-static struct lh_async_result *machine_run(struct drawn *d, int turn,
-                                           struct lh_ctx *ctx)
+/* Of four equal parts each shows what a step does not hide. */
+static void fragments_show_what_is_not_hidden(void)
 {
-    static const double capacities[] = {1, 1};
-    static const int32_t links[] = {0, 1};
-    static const int64_t one = 1;
-    struct lh_engine engine;
-    struct lh_async_result *out =
-        lh_alloc(ctx->arena, 1, lh_async_result_bytes(d->input.n));
-    struct lh_async_learner turned[LEARNERS];
-    struct lh_async_input input = d->input;
-
-    input.learners = turned;
-    for (int i = 0; i < input.n; i++)
-        turned[i] = d->learners[(i + turn) % input.n];
-    LH_REQUIRE(fake_engine_open(&engine, 2, capacities, ctx) == LH_OK);
-    for (int i = 0; i < 2 * input.n; i++)
-        fake_engine_channel(&engine,
-                            &(struct lh_channel_spec){.n_links = 1,
-                                                      .links = &links[i % 2],
-                                                      .weights = &one,
-                                                      .alpha_s = 0.125,
-                                                      .phi = 1});
-    LH_REQUIRE(lh_async_loop(out, &input, &engine, ctx) == LH_OK);
-    return out;
+    double n = parameters();
+    double alone_s = step_s(STEP SITE("a", "h100-sxm"), NULL);
+    double full_s = all_round_s(PAIR("h100-sxm", "1"),
+                                "kind: async-diloco, quorum: 2, every: 12, "
+                                "fragments: 4, overlap: 1, pattern: slices");
+    double small_s =
+        all_round_s(PAIR("h100-sxm", "1"),
+                    "kind: async-diloco, quorum: 2, every: 12, fragments: 4, "
+                    "overlap: 1, pattern: slices, payload_bits: 4");
+    LH_CHECK_NEAR(full_s - small_s, 2 * n * (4 - 0.5) / bytes_per_s, 1e-7);
+    double rest_s = full_s - 12 * alone_s - memory_s((12 + 14) * n)
+                    - 4 * (2 * n / bytes_per_s - alone_s);
+    LH_CHECK(rest_s > 4 * 2 * 100e3 * 4.9e-9
+             && rest_s < 4 * 2 * 100e3 * 4.9e-9 + 4e-4);
 }
 
-/* lh_async_loop() fails if a push is lost. */
-static void drawn_learners_keep_the_bound_in_any_order(void)
+/* Adapters alone are pushed: of rank 8, beside four matrices in each of 12
+ * layers of width 768. */
+static void adapters_are_pushed(void)
 {
-    uint64_t state = 7;
-    int held = 0, stale = 0, shared = 0;
-    for (int i = 0; i < 200; i++) {
-        struct lh_ctx ctx = lh_ctx_begin();
-        struct drawn d;
-        draw(&d, &state);
-        const struct lh_async_result *a = machine_run(&d, 0, &ctx);
-        const struct lh_async_result *b = machine_run(&d, 1, &ctx);
-        LH_CHECK(a->versions == b->versions && a->pushed == b->pushed
-                 && a->staleness_max == b->staleness_max);
-        for (int k = 0; k < d.input.n; k++) {
-            const struct lh_async_times *t = &a->times[(k + 1) % d.input.n];
-            const struct lh_async_learner *l = &d.learners[(k + 1) % d.input.n];
-            double busy_s =
-                (double)l->steps * l->step_s + l->send_s + l->merge_s;
-            LH_CHECK_NEAR(b->times[k].all_s, t->all_s, 1e-9);
-            LH_CHECK_NEAR((double)t->rounds * busy_s + t->wan_s + t->wait_s,
-                          t->all_s, 1e-9);
-            held += t->wait_s > 0;
-        }
-        if (d.async.max_staleness >= 0)
-            LH_CHECK(a->staleness_max <= d.async.max_staleness);
-        if (d.async.max_staleness == 0 || d.async.quorum == d.input.n)
-            LH_CHECK(a->staleness_max == 0);
-        stale += a->staleness_max > 0;
-        shared += a->applied > a->versions + 2 * d.input.n;
-        lh_ctx_end(&ctx);
-    }
-    LH_CHECK(held > 100 && stale > 30 && shared > 50);
+    struct whole_run r;
+    run_it(
+        &r,
+        "longhaul: 1\nmodel: mpt-125m\ntraining: {global_batch: 12, "
+        "sequence_length: 2048, lora_rank: 8}\nsites:\n" SITE("a", "h100-sxm")
+            SITE("b", "h100-sxm") "fibres:\n" FIBRE("a", "b", "1"),
+        "kind: async-diloco, fragments: 3, every: 12");
+    double adapters = 12 * 8.0 * (4 + 2 + 5 + 5) * 768;
+    LH_CHECK_NEAR(r.async.bytes, 4 * adapters, 1e-12);
+    LH_CHECK_NEAR(fibre_bytes(&r) / r.result.step_time_s,
+                  4 * adapters / round_s(&r, 1), 1e-9);
+    whole_run_end(&r);
 }
 
-/* Two learners 3 s apart in a round of 20: a grace of 4 makes one step of both,
- * a grace of 1 leaves two. */
-static void the_grace_window_joins_pushes(void)
+/* ---- faults ----------------------------------------------------------------
+ */
+
+#define FAULT(text) "faults: [{" text "}]\n"
+#define IN_VAIN     FAULT("site: b, slowdown: 1, at: 1 ms")
+
+/* All the time that a site's learner took. */
+static double total_s(const struct whole_run *r, int site)
 {
-    for (int wide = 0; wide < 2; wide++) {
-        struct lh_ctx ctx = lh_ctx_begin();
-        struct drawn d = {
-            .async = {.quorum = 1,
-                      .max_staleness = -1,
-                      .grace_s = wide ? 4 : 1,
-                      .rounds = 10},
-            .learners = {{.steps = 10, .step_s = 2, .up = 0, .down = 1},
-                         {.steps = 10, .step_s = 2.3, .up = 2, .down = 3}}};
-        d.input = (struct lh_async_input){
-            .async = &d.async, .n = 2, .learners = d.learners};
-        const struct lh_async_result *r = machine_run(&d, 0, &ctx);
-        /* rounds of 20 and 23, and twice 0.125 on the way */
-        if (wide) {
-            LH_CHECK_NEAR(r->times[0].all_s, 10 * 23.25, 1e-9);
-            LH_CHECK_NEAR(r->times[0].wait_s, 10 * 3, 1e-8);
-            LH_CHECK(r->staleness_max == 0);
-        } else {
-            LH_CHECK_NEAR(r->times[1].all_s, 10 * (23.25 + 1), 0.02);
-            LH_CHECK(r->staleness_max > 0);
-        }
-        lh_ctx_end(&ctx);
-    }
+    return r->async.result->times[r->async.sites[site].first].all_s;
+}
+
+/* A slow site computes x times as long; a quorum of one leaves the other as it
+ * is, a quorum of both has it wait. */
+static void a_slow_site_slows_who_waits_for_it(void)
+{
+    struct whole_run healthy, r;
+    double n = parameters();
+    run_it(&r, PAIR("h100-sxm", "400") FAULT("site: b, slowdown: 4"),
+           "kind: async-diloco, every: 100, local_steps: by-speed");
+    LH_CHECK(r.async.sites[0].of.steps == 100
+             && r.async.sites[1].of.steps == 25);
+    whole_run_end(&r);
+    run_it(&healthy, PAIR("h100-sxm", "1"), "kind: async-diloco, every: 10");
+    run_it(&r, PAIR("h100-sxm", "1") FAULT("site: b, slowdown: 3"),
+           "kind: async-diloco, every: 10");
+    LH_CHECK(r.result.steady);
+    LH_CHECK_NEAR(round_s(&r, 0), round_s(&healthy, 0), 1e-9);
+    double both_s = round_s(&healthy, 1) - round_s(&healthy, 0);
+    LH_CHECK_NEAR(both_s, 2 * 4 * n / bytes_per_s, 1e-3);
+    LH_CHECK_NEAR(round_s(&r, 1), 3 * round_s(&healthy, 0) + both_s, 1e-5);
+    /* a's exchange inside its site, some us, is no slower */
+    double slow_s = round_s(&r, 1);
+    whole_run_end(&r);
+    run_it(&r, PAIR("h100-sxm", "1") FAULT("site: b, slowdown: 3"),
+           "kind: async-diloco, every: 10, quorum: 2");
+    LH_CHECK_NEAR(round_s(&r, 0), slow_s, 1e-6);
+    LH_CHECK_NEAR(round_s(&r, 1), slow_s, 1e-6);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
+/* Two minutes in the first push: who waits has them all, the other none. */
+static void an_outage_of_minutes_delays_who_waits(void)
+{
+    static const char sync[] = "kind: async-diloco, every: 100, rounds: 5";
+    struct whole_run healthy, r;
+    run_it(&healthy, PAIR("h100-sxm", "1") IN_VAIN, sync);
+    double first_s = 100 * healthy.async.sites[1].of.step_s + 1;
+    char cut[1024];
+    snprintf(cut, sizeof cut,
+             PAIR("h100-sxm", "1")
+                 FAULT("between: [a, b], capacity: 0, at: %.3f s, for: 120 s"),
+             first_s);
+    run_it(&r, cut, sync);
+    LH_CHECK(!r.result.steady && healthy.async.result->skipped == 0);
+    LH_CHECK_NEAR(total_s(&r, 1) - total_s(&healthy, 1), 120, 1e-7);
+    LH_CHECK_NEAR(r.async.sites[0].step_s, healthy.async.sites[0].step_s, 1e-3);
+    LH_CHECK(r.async.result->staleness_max
+             > healthy.async.result->staleness_max);
+    whole_run_end(&r);
+    run_it(&r, cut, "kind: async-diloco, every: 100, rounds: 40, go_on: true");
+    LH_CHECK(r.async.result->skipped > 0);
+    LH_CHECK(r.async.sites[1].wan_s == 0);
+    LH_CHECK_NEAR(r.async.sites[1].step_s, r.async.sites[1].of.step_s, 1e-2);
+    whole_run_end(&r);
+    run_it(&r, cut,
+           "kind: async-diloco, every: 100, rounds: 5, max_staleness: 3, "
+           "drop_stale: true");
+    LH_CHECK(r.async.result->dropped == 1); /* the one that was late */
+    LH_CHECK(r.async.result->staleness_max <= 3);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
+/* b's fibre is cut, and its way is c's, of half the width and by two: a quarter
+ * of the rate. */
+static void a_cut_is_routed_around(void)
+{
+    static const char triangle[] = HEAD
+        "plan: {data: 3}\nsites:\n" SITE("a", "h100-sxm") SITE("b", "h100-sxm")
+            SITE("c", "h100-sxm") "fibres:\n" FIBRE("a", "b", "1")
+                FIBRE("a", "c", "0.5") FIBRE("c", "b", "0.5");
+    static const char sync[] = "kind: async-diloco, every: 10, rounds: 5";
+    double n = parameters();
+    struct whole_run healthy, r;
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", triangle, IN_VAIN);
+    run_it(&healthy, text, sync);
+    snprintf(text, sizeof text, "%s%s", triangle,
+             FAULT("between: [a, b], capacity: 0, at: 0 s, for: 1 h, reroute: "
+                   "true, switch_time: 0 s"));
+    run_it(&r, text, sync);
+    LH_CHECK_NEAR(round_s(&r, 1) - round_s(&healthy, 1),
+                  2 * (4 - 1) * 4 * n / bytes_per_s, 1e-6);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+}
+
+/* Half of the fibre is another's: both ways take twice as long. */
+static void background_is_taken_off_the_fibre(void)
+{
+    double n = parameters();
+    double free_s = all_round_s(PAIR("h100-sxm", "1"),
+                                "kind: async-diloco, every: 10, quorum: 2");
+    double half_s = all_round_s(
+        PAIR("h100-sxm", "1") "background: [{between: [a, b], bandwidth: 500 "
+                              "Mbit/s}]\n",
+        "kind: async-diloco, every: 10, quorum: 2");
+    LH_CHECK_NEAR(half_s - free_s, 2 * 4 * n / bytes_per_s, 1e-8);
+}
+
+/* Away in its second round: that is lost, and the parameters are fetched, which
+ * takes as long as an answer. */
+static void a_site_that_was_away_begins_anew(void)
+{
+    static const char sync[] = "kind: async-diloco, every: 100, rounds: 5";
+    struct whole_run healthy, r;
+    run_it(&healthy, PAIR("h100-sxm", "1") IN_VAIN, sync);
+    double a_round_s = total_s(&healthy, 1) / 5;
+    char away[1024];
+    snprintf(away, sizeof away,
+             PAIR("h100-sxm", "1") FAULT("site: b, at: %.6f s, for: 300 s"),
+             a_round_s + 0.5);
+    run_it(&r, away, sync);
+    double one_way_s = 4 * parameters() / bytes_per_s;
+    LH_CHECK_NEAR(total_s(&r, 1),
+                  5 * a_round_s + 0.5 + 300 + one_way_s + 100e3 * 4.9e-9, 1e-6);
+    LH_CHECK_NEAR(r.async.sites[1].away_s * 500,
+                  0.5 + 300 + one_way_s + 100e3 * 4.9e-9, 1e-6);
+    LH_CHECK(r.async.result->lost == 0);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
 }
 
 int main(void)
@@ -438,9 +480,18 @@ int main(void)
         {"the bound holds a fast learner back",
          the_bound_holds_a_fast_learner_back},
         {"a learner keeps what it began at", a_learner_keeps_what_it_began_at},
-        {"drawn learners keep the bound in any order",
-         drawn_learners_keep_the_bound_in_any_order},
-        {"the grace window joins pushes", the_grace_window_joins_pushes},
+        {"fragments of all are streaming", fragments_of_all_are_streaming},
+        {"fragments show what is not hidden",
+         fragments_show_what_is_not_hidden},
+        {"adapters are pushed", adapters_are_pushed},
+        {"a slow site slows who waits for it",
+         a_slow_site_slows_who_waits_for_it},
+        {"an outage of minutes delays who waits",
+         an_outage_of_minutes_delays_who_waits},
+        {"a cut is routed around", a_cut_is_routed_around},
+        {"background is taken off the fibre",
+         background_is_taken_off_the_fibre},
+        {"a site that was away begins anew", a_site_that_was_away_begins_anew},
     };
     return lh_unit_run("async", tests, LH_COUNT(tests));
 }

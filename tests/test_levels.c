@@ -14,6 +14,7 @@
  *             parameter
  */
 #include "unit.h"
+#include "whole_run.h"
 
 #include <longhaul/result.h>
 
@@ -32,26 +33,17 @@ enum {
 #define LONG                                                                   \
     "\nfibres: [{between: [a, b], length: 5000 km, bandwidth: 1 Gbit/s}]"
 
-struct run {
-    struct lh_ctx ctx;
-    struct lh_scenario scenario;
-    struct lh_program program;
-    struct lh_topology *topology;
-    struct lh_trace trace;
-    struct lh_result result;
-};
-
 /* Two sites of so many H100 behind a switch, the second may be none. */
 struct wanted {
     const char *model, *training, *plan, *rest;
     int a, b;
 };
 
-static void build(struct run *r, const struct wanted *w)
+static void build(struct whole_run *r, const struct wanted *w)
 {
-    memset(r, 0, sizeof *r);
-    r->ctx = lh_ctx_begin();
-    struct lh_text text = lh_text_new(r->ctx.arena);
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_text text = lh_text_new(ctx.arena);
+
     lh_text_printf(&text,
                    "longhaul: 1\nmodel: %s\ntraining: {stack: cuda-graphs, "
                    "%s}\nplan: {%s}\n"
@@ -64,62 +56,27 @@ static void build(struct run *r, const struct wanted *w)
                        "switch}%s\n",
                        w->b, strstr(w->rest, "fibres") ? "" : LONG);
     lh_text_printf(&text, "%s\n", w->rest);
-    enum lh_status st = lh_scenario_read_text(
-        &r->scenario, "x.yaml", text.s, strlen(text.s), ".", NULL, 0, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_build(&r->program, &r->scenario, &r->ctx);
-    if (st == LH_OK)
-        st = lh_program_check(&r->program, &r->ctx);
-    for (int i = 0; i < lh_diag_total(&r->ctx); i++)
-        LH_CHECK_TEXT(lh_diag_at(&r->ctx, i)->text, "");
-    LH_REQUIRE(st == LH_OK);
+    whole_run_build(r, text.s, NULL, 0);
+    lh_ctx_end(&ctx);
 }
 
-static void run(struct run *r, const struct wanted *w)
+static void run(struct whole_run *r, const struct wanted *w)
 {
     build(r, w);
-    enum lh_status st = lh_topology_build(&r->topology, &r->scenario, &r->ctx);
-    struct lh_sim_point point = {&r->scenario, &r->program, r->topology};
-    if (st == LH_OK)
-        st = lh_sim_run(&r->trace, &point, &r->ctx);
-    if (st == LH_OK)
-        st = lh_result_make(&r->result, &r->trace, &r->program, r->topology,
-                            &r->ctx);
-    LH_REQUIRE(st == LH_OK);
+    whole_run_simulate(r);
     LH_CHECK(r->result.steady);
 }
 
-static void end(struct run *r)
-{
-    if (r->topology)
-        lh_topology_free(r->topology);
-    lh_ctx_end(&r->ctx);
-}
-
-struct tally {
-    int n;
-    double bytes;
-};
-
 /* Of stage 0, over exactly these axes. */
-static struct tally tally(const struct run *r, enum lh_collective collective,
-                          enum lh_task task, unsigned axes)
+static struct tally tally(const struct whole_run *r,
+                          enum lh_collective collective, enum lh_task task,
+                          unsigned axes)
 {
-    const struct lh_template *t = &r->program.templates[0];
-    struct tally all = {0};
-
-    for (int32_t i = 0; i < t->n_ops; i++) {
-        const struct lh_comm *c = &r->program.comms[t->ops[i].comm];
-        if (t->ops[i].kind != LH_OP_COMM || t->ops[i].task != task
-            || c->collective != collective || c->axes != axes)
-            continue;
-        all.n++;
-        all.bytes += c->bytes;
-    }
-    return all;
+    return program_tally(
+        &r->program, (struct tally_of){collective, axes, (int)task, TALLY_ANY});
 }
 
-static double parameters(const struct run *r)
+static double parameters(const struct whole_run *r)
 {
     return r->program.memory[0].parameters;
 }
@@ -131,7 +88,7 @@ static void levels_are_of_a_site_and_of_its_parts(void)
 {
     for (int zero = 0; zero < 2; zero++) {
         char plan[96];
-        struct run r;
+        struct whole_run r;
         snprintf(plan, sizeof plan,
                  "zero: %d, bucket: 1 B, overlap: {levels: true}", zero);
         build(&r, &(struct wanted){TINY, "global_batch: 8", plan, "", 4, 4});
@@ -153,14 +110,14 @@ static void levels_are_of_a_site_and_of_its_parts(void)
         LH_CHECK_NEAR(t.bytes, zero * 2 * n / 4, 1e-12);
         LH_CHECK_NEAR(r.program.memory[0].optimizer, 12 * n / (zero ? 8 : 1),
                       1e-12);
-        end(&r);
+        whole_run_end(&r);
     }
 }
 
 /* Two divides four and six: groups of two, five of them. */
 static void unequal_sites_have_groups_that_divide_both(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){TINY, "global_batch: 10",
                                "overlap: {levels: true}", "", 4, 6});
@@ -168,14 +125,14 @@ static void unequal_sites_have_groups_that_divide_both(void)
     LH_CHECK(r.program.axes.size[LH_AXIS_DATA] == 5);
     LH_CHECK_NEAR(tally(&r, LH_ALL_REDUCE, LH_TASK_GRADIENTS, DATA).bytes,
                   4 * parameters(&r) / 2, 1e-12);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Experts on two accelerators, each twice in a site: a member has a quarter of
  * the rest and half of its experts. */
 static void experts_have_levels_of_their_own(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){"mixtral-8x7b", "global_batch: 8",
                                "expert: 2, bucket: 1 TB, overlap: {levels: "
@@ -190,13 +147,13 @@ static void experts_have_levels_of_their_own(void)
                   4 * routed, 1e-12);
     LH_CHECK_NEAR(tally(&r, LH_ALL_REDUCE, LH_TASK_GRADIENTS, DATA).bytes,
                   4 * (dense / 4 + routed / 2), 1e-12);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* From the first op between sites to the last. */
 static double between_s(const char *plan)
 {
-    struct run r;
+    struct whole_run r;
     double first_s = INFINITY, last_s = 0;
 
     run(&r, &(struct wanted){TINY, "global_batch: 4, sequence_length: 512",
@@ -209,7 +166,7 @@ static double between_s(const char *plan)
         first_s = fmin(first_s, t->start_s[i]);
         last_s = fmax(last_s, t->end_s[i]);
     }
-    end(&r);
+    whole_run_end(&r);
     return last_s - first_s;
 }
 
@@ -218,11 +175,11 @@ static double between_s(const char *plan)
  * most every second shows: there are two in flight. */
 static void the_fibre_is_not_idle_for_the_latency_of_a_bucket(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){TINY, "global_batch: 4", "tensor: 1", "", 2, 2});
     double bytes_s = 4 * parameters(&r) / (1e9 / 8);
-    end(&r);
+    whole_run_end(&r);
     double whole_s = between_s("bucket: 1 TB") - bytes_s;
     LH_CHECK(whole_s > 2 * 5e6 * 4.9e-9 && whole_s < 2 * 5e6 * 4.9e-9 + 2e-4);
     LH_CHECK_NEAR(between_s("bucket: 1 B") - bytes_s, 6 * whole_s, 1e-6);
@@ -240,7 +197,7 @@ static void the_fibre_is_not_idle_for_the_latency_of_a_bucket(void)
 /* ---- the next forward ---------------------------------------------------- */
 
 /* Seconds of the k-th op of a kind in the step. */
-static double op_s(const struct run *r, enum lh_op_kind kind,
+static double op_s(const struct whole_run *r, enum lh_op_kind kind,
                    enum lh_collective collective, int k)
 {
     const struct lh_template *t = &r->program.templates[0];
@@ -258,7 +215,7 @@ static double op_s(const struct run *r, enum lh_op_kind kind,
     return 0;
 }
 
-static double compute_s(const struct run *r, enum lh_task task)
+static double compute_s(const struct whole_run *r, enum lh_task task)
 {
     const struct lh_template *t = &r->program.templates[0];
     double sum = 0;
@@ -276,7 +233,7 @@ static double compute_s(const struct run *r, enum lh_task task)
  * the embedding's, gathers begin with them. */
 static void gradients_are_gathered_beside_the_next_forward(void)
 {
-    struct run r;
+    struct whole_run r;
 
     run(&r,
         &(struct wanted){TINY,
@@ -301,7 +258,7 @@ static void gradients_are_gathered_beside_the_next_forward(void)
                       + (before_s - t->ops[last].seconds),
                   1e-4);
     LH_CHECK(tally(&r, LH_ALL_REDUCE, LH_TASK_NORM, DATA).n == 0);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* On a fibre that is never idle the step is what it carries: with either
@@ -312,7 +269,7 @@ static void a_step_that_the_fibre_fills_is_its_bytes(void)
         "bucket: 1 B, overlap: {forward: true, levels: true}",
         "zero: 1, bucket: 1 B, overlap: {forward: true, levels: true}"};
     for (size_t i = 0; i < LH_COUNT(plans); i++) {
-        struct run r;
+        struct whole_run r;
         run(&r, &(struct wanted){TINY, "global_batch: 4, sequence_length: 512",
                                  plans[i], "", 2, 2});
         double n = parameters(&r);
@@ -321,7 +278,7 @@ static void a_step_that_the_fibre_fills_is_its_bytes(void)
         double alone_s = compute_s(&r, LH_TASK_NORM);
         LH_CHECK(rest_s > 0);
         LH_CHECK(rest_s < alone_s + 2 * 2 * 5e6 * 4.9e-9);
-        end(&r);
+        whole_run_end(&r);
     }
 }
 
@@ -330,7 +287,7 @@ static void a_step_that_the_fibre_fills_is_its_bytes(void)
 /* Two islands of eight, each two groups of four. */
 static void an_island_of_groups_gathers_what_each_has_merged(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){TINY, "global_batch: 16",
                                "zero: 1, shard: 4, bucket: 1 TB",
@@ -350,32 +307,32 @@ static void an_island_of_groups_gathers_what_each_has_merged(void)
     /* Adam's over the group; outer state and payload over the island */
     LH_CHECK_NEAR(r.program.memory[0].optimizer,
                   12 * n / 4 + 8 * n / 8 + 4 * n / 8, 1e-12);
-    end(&r);
+    whole_run_end(&r);
 }
 
 /* Of a step, its islands' agreement left out. */
 static double outer_s(const char *plan)
 {
-    struct run r;
+    struct whole_run r;
 
     run(&r, &(struct wanted){TINY, "global_batch: 16", plan,
                              "sync: {kind: diloco, every: 4}", 8, 8});
     double cycle_s = 4 * r.result.step_time_s;
-    end(&r);
+    whole_run_end(&r);
     run(&r, &(struct wanted){TINY, "global_batch: 8", plan, "", 8, 0});
     double alone_s = r.result.step_time_s;
-    end(&r);
+    whole_run_end(&r);
     return cycle_s - 4 * alone_s;
 }
 
 /* The same agreement, and N/4 in bf16 between two groups: one half each way. */
 static void the_groups_gather_is_what_islands_of_groups_cost(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){TINY, "global_batch: 8", "zero: 1", "", 8, 0});
     double bytes_s = 2 * parameters(&r) / 4 / 2 / 50e9;
-    end(&r);
+    whole_run_end(&r);
     double more_s = outer_s("zero: 1, shard: 4") - outer_s("zero: 1");
     LH_CHECK(more_s > bytes_s && more_s < bytes_s + 1e-4);
 }
@@ -384,12 +341,12 @@ static void the_groups_gather_is_what_islands_of_groups_cost(void)
  * and in its step the updates that the first gather hides elsewhere. */
 static void islands_agree_before_what_is_gathered_beside_the_forward(void)
 {
-    struct run r;
+    struct whole_run r;
 
     build(&r, &(struct wanted){TINY, "global_batch: 8",
                                "zero: 1, overlap: {forward: true}", "", 8, 0});
     double updates_s = compute_s(&r, LH_TASK_OPTIMIZER);
-    end(&r);
+    whole_run_end(&r);
     double apart_s = outer_s("zero: 1, overlap: {forward: true}");
     double plain_s = outer_s("zero: 1");
     LH_CHECK(plain_s > 1);
@@ -405,13 +362,13 @@ static void dualpipe_s_copies_agree_on_half_each(void)
         "pipeline: 2, zero: 1, schedule: dualpipe",
         "pipeline: 2, zero: 1, schedule: dualpipe-v"};
     for (size_t i = 0; i < LH_COUNT(plans); i++) {
-        struct run r;
+        struct whole_run r;
         build(&r, &(struct wanted){TINY, "global_batch: 32", plans[i],
                                    "sync: {kind: diloco, every: 10}", 8, 8});
         double n = parameters(&r); /* four replicas a site */
         LH_CHECK_NEAR(tally(&r, LH_ALL_REDUCE, LH_TASK_OUTER, DATA).bytes,
                       4 * n / 4 / (i == 0 ? 2 : 1), 1e-12);
-        end(&r);
+        whole_run_end(&r);
     }
 }
 
@@ -422,7 +379,7 @@ static void dualpipe_s_copies_agree_on_half_each(void)
  * a site send half of it over the fibre. */
 static void half_of_what_visits_experts_crosses(void)
 {
-    struct run r;
+    struct whole_run r;
     double sent = 2 * 2048.0 * 4096 * 2;
 
     run(&r,
@@ -441,7 +398,7 @@ static void half_of_what_visits_experts_crosses(void)
     LH_CHECK_NEAR(
         bytes, 32 * 4 * (4 * sent / 2) + 4 * (parameters(&r) - routed), 1e-9);
     LH_CHECK(r.result.breakdown_s[LH_WAN_COMM] > r.result.step_time_s / 2);
-    end(&r);
+    whole_run_end(&r);
 }
 
 int main(void)

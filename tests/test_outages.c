@@ -285,7 +285,7 @@ static void a_site_that_is_always_slow_costs_the_same(void)
 {
     struct run healthy, r;
     begin(&healthy, diloco, "");
-    begin(&r, diloco, "faults: [{rank: 1, slowdown: 1.5}]\n");
+    begin(&r, diloco, "faults: [{site: b, slowdown: 1.5}]\n");
     LH_CHECK(r.of.result.steady && healthy.of.result.steady);
     LH_CHECK(fabs(r.total_s - healthy.total_s - 0.5 * computing_s(diloco))
              <= 1e-6);
@@ -300,7 +300,7 @@ static void a_site_that_is_always_slow_costs_the_same(void)
 static void a_site_that_is_slow_for_a_while_costs_what_it_misses(void)
 {
     static const char slow[] =
-        "faults: [{rank: 1, slowdown: 3, at: 0.05 s, for: 3 s}]\n";
+        "faults: [{site: b, slowdown: 3, at: 0.05 s, for: 3 s}]\n";
     LH_REQUIRE(alone_s() > 0.06);
     check_delay(diloco, slow, 2, 4);
     check_delay(streaming, slow, 2, 4);

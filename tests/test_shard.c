@@ -5,6 +5,7 @@
  * tests/golden/fsdp.yaml against closed forms of docs/model.md.
  */
 #include "unit.h"
+#include "whole_run.h"
 
 #include "../workloads/workload.h"
 
@@ -58,26 +59,12 @@ static void run_end(struct run *r)
 
 /* ---- what is communicated ------------------------------------------------ */
 
-struct tally {
-    int n;
-    double bytes;
-};
-
 static struct tally tally(const struct run *r, enum lh_collective collective,
                           enum lh_stream stream, unsigned axes)
 {
-    const struct lh_template *t = &r->program.templates[0];
-    struct tally all = {0};
-
-    for (int32_t i = 0; i < t->n_ops; i++) {
-        const struct lh_comm *c = &r->program.comms[t->ops[i].comm];
-        if (t->ops[i].kind != LH_OP_COMM || t->ops[i].stream != stream
-            || c->collective != collective || c->axes != axes)
-            continue;
-        all.n++;
-        all.bytes += c->bytes;
-    }
-    return all;
+    return program_tally(
+        &r->program,
+        (struct tally_of){collective, axes, TALLY_ANY, (int)stream});
 }
 
 enum {

@@ -316,6 +316,21 @@ static struct of_device *devices_fit(struct lh__rows *rows,
     return devices;
 }
 
+/* What learners push, one after the other. */
+static void fragments_make(struct lh_program *out, const struct lh__fit *fit,
+                           struct lh_ctx *ctx)
+{
+    const struct lh_scenario *s = fit->scenario;
+
+    if (s->sync != LH_SYNC_ASYNC_DILOCO || s->ideal.layers > 0)
+        return;
+    out->n_fragments = lh__fragments(&s->outer);
+    out->fragment_parameters =
+        LH_NEW(ctx->arena, double, (size_t)out->n_fragments);
+    for (int64_t f = 0; f < out->n_fragments; f++)
+        out->fragment_parameters[f] = lh__fragment_parameters(fit, f);
+}
+
 /* batches: of a replica on each device; NULL: all alike. */
 static void program_make(struct lh_program *out, const struct lh__fit *fit,
                          int64_t *batches, struct lh_ctx *ctx)
@@ -335,6 +350,7 @@ static void program_make(struct lh_program *out, const struct lh__fit *fit,
         if (batches[d] > most.n_micro_batches)
             most.n_micro_batches = (int)batches[d];
     stages_make(&program, &most, ctx);
+    fragments_make(&program, fit, ctx);
     if (batches)
         devices = devices_fit(&rows, fit, batches, program.n_devices, ctx);
     else

@@ -593,6 +593,9 @@ bool lh__outer_sends(const struct lh__fit *fit);
 int32_t lh__outer_reduce(struct lh__builder *b, enum lh_collective collective,
                          double bytes);
 double lh__outer_memory_bytes(const struct lh__fit *fit, int stage);
+/* Parameters that an accelerator of an island agrees on, of a fragment; the
+ * mean over the stages. */
+double lh__fragment_parameters(const struct lh__fit *fit, int64_t fragment);
 /* After the optimiser: what islands send each other, and merge. */
 void lh__outer_emit(struct lh__builder *b);
 /* An op waits for what is merged in its step (carried: in the one before). */

@@ -189,6 +189,9 @@ struct lh_program {
                                   have equally many.  Templates of a stage then
                                   differ, and so do rows within a replica */
     int64_t cycle_steps;       /* after which steps repeat; 0, 1: all alike */
+    int64_t n_fragments;       /* of async-diloco, else 0 */
+    double *fragment_parameters; /* [n_fragments] that an accelerator trains and
+                                  pushes, the mean of stages and of an island */
     int64_t tokens;            /* of a step, all replicas */
     double model_flops;        /* of a step: 6 N-like, no recomputation */
     double hardware_flops;     /* with recomputation */

@@ -149,7 +149,8 @@ struct lh_async_site {
     struct lh_async_learner of;
     double step_s;               /* waiting included, mean of them */
     double wan_s, wait_s;        /* of these, a step */
-    double exchange_s, held_s;   /* of a round */
+    double away_s;               /* and absences, with what they spoil */
+    double exchange_s, held_s;   /* of a fragment */
 };
 
 struct lh_async_report {

@@ -367,9 +367,11 @@ struct lh_fault {
     double at_s;
     double for_s;                  /* INFINITY: from then on */
     int64_t rank;                  /* -1: none */
-    double slowdown;               /* >= 1; -1: none */
+    double slowdown;               /* >= 1; -1: none; of a site: it is away */
     const char *link;              /* name; NULL: none */
     int site_a, site_b;            /* -1: none */
+    const char *site_name;         /* NULL: none */
+    int site;                      /* of it */
     const char *duct;              /* NULL: none */
     double bytes_per_s;            /* capacity then; -1: none */
     bool reroute;                  /* of capacity 0: traffic takes other routes
@@ -438,6 +440,8 @@ struct lh_async {
     int64_t quorum;           /* pushes that make a step */
     double grace_s;           /* it waits for more of them */
     int64_t max_staleness;    /* outer steps; -1: any */
+    bool drops;               /* what is more is dropped, nobody waited for */
+    bool goes_on;             /* a learner without what it is due */
     enum lh_local_steps local_steps;
     double server_bytes_per_s; /* memory of the server; INFINITY: no limit */
     int64_t rounds;           /* simulated, of the slowest learner */

@@ -123,7 +123,7 @@ struct lh_sim_route {
     int64_t flows;
 };
 struct lh_sim_dynamic {
-    const struct lh_topology *topology;
+    const struct lh_sim_point *point; /* faults and background of its fibres */
     int32_t n_routes;
     const struct lh_sim_route *routes;
     double base_s;             /* software latency, as of a collective case   */

@@ -208,6 +208,16 @@ double lh__outer_memory_bytes(const struct lh__fit *fit, int stage)
                  * lh__wire_bytes(outer, most, islands_heard(fit));
 }
 
+double lh__fragment_parameters(const struct lh__fit *fit, int64_t fragment)
+{
+    int n = (int)fit->scenario->plan.pipeline;
+    double sum = 0.0;
+
+    for (int stage = 0; stage < n; stage++)
+        sum += shard_parameters(fit, share_of(fit, stage, fragment));
+    return sum / n;
+}
+
 /* ---- ops ----------------------------------------------------------------- */
 
 static int32_t compute(struct lh__builder *b, double bytes, double host_bytes)

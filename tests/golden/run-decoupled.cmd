@@ -1,0 +1,1 @@
+longhaul run decoupled-diloco.yaml
