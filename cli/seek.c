@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The searches of `solve`, round by round: the values that a search asks for
- * are simulated side by side, each in a child of a parent that has their
- * one-site baselines already, and told to the searches of all targets
+ * are simulated side by side, each in a child of a parent that has built them
+ * and has their one-site baselines, and told to the searches of all targets
  * (analysis/search.c).  A child hands back figures and words, no trace.
  *
  * A value that the scenario does not take is an error where the user named it
@@ -69,9 +69,8 @@ static struct lh__input with_batch(const struct lh__seek *seek,
                                     batch * (double)now / (double)gpus));
 }
 
-/* The scenario at a value. */
-static void read_point(struct lh__point *point, double value,
-                       const struct lh__seek *seek)
+static void build(struct lh__point *point, double value,
+                  const struct lh__seek *seek)
 {
     struct lh__input input = seek->input;
 
@@ -80,7 +79,7 @@ static void read_point(struct lh__point *point, double value,
         &input, seek->vary.path,
         lh_range_text(&seek->vary.range, value, point->ctx->arena));
     input = with_batch(seek, &input, value);
-    point->status = lh__stages_read(&point->stages, &input);
+    point->status = lh__point_build(point, &input);
 }
 
 /* A value that was refused matters unless it came with the key's own range. */
@@ -142,9 +141,6 @@ static int work(void *data, int task, int slot)
     struct lh__seek_outcome *out = &round->outcomes[task];
 
     (void)slot;
-    if (point->status == LH_OK) {
-        point->status = lh__stages_build(&point->stages, point->ctx);
-    }
     if (point->status == LH_OK) {
         point->status =
             lh__stages_simulate(&point->result, &point->stages, point->ctx);
@@ -254,8 +250,9 @@ static enum lh_status run_round(struct lh__seek *seek, const double *values,
         contexts[i] = lh_ctx_begin();
         contexts[i].data_dir = seek->input.ctx->data_dir;
         points[i].ctx = &contexts[i];
-        read_point(&points[i], values[i], seek);
-        seek->outcomes[i] = (struct lh__seek_outcome){.status = LH_FAILED};
+        build(&points[i], values[i], seek);
+        seek->outcomes[i] = (struct lh__seek_outcome){
+            .status = LH_FAILED, .message = "a simulation did not begin"};
     }
     run_shared(seek, points, n);
     st = lh__pool_run(&pool, seek->input.ctx);
@@ -263,6 +260,7 @@ static enum lh_status run_round(struct lh__seek *seek, const double *values,
         enum lh_status one =
             take(seek, &seek->outcomes[i], values[i], first_round);
         st = st == LH_OK ? one : st;
+        lh__stages_free(&points[i].stages);
         lh_ctx_end(&contexts[i]);
     }
     return st;
