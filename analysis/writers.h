@@ -19,6 +19,9 @@ enum lh__where { LH__ANYWHERE, LH__ON_WAN, LH__IN_SITES };
 const struct lh_link_use *lh__busiest(const struct lh_result *result,
                                       enum lh__where where);
 
+/* A share for people, two digits: "0.12 %", "99 %", "100 %". */
+const char *lh__busy_percent(struct lh_arena *arena, double share);
+
 /* "0.78 s of it WAN, exposed (latency: ...)": the category that `more` has
  * most of beyond `less`. */
 const char *lh__cause_text(const struct lh_result *more,

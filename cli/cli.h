@@ -75,6 +75,10 @@ enum lh_status lh__stages_read(struct lh__stages *out,
 enum lh_status lh__stages_build(struct lh__stages *stages,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh__stages_free(struct lh__stages *stages);
+/* In a child of its own, once: without a fork where it can be. */
+enum lh_status lh__stages_simulate(struct lh_result *out,
+                                   const struct lh__stages *stages,
+                                   struct lh_ctx *ctx) LH_MUST_USE;
 
 /* Learners and a server, which are no step that repeats? */
 static inline bool lh__is_async(const struct lh_scenario *s)
@@ -114,9 +118,15 @@ enum lh_status lh__point_build(struct lh__point *point,
 enum lh_status lh__points_run(struct lh__point *points, int n,
                               struct lh__baselines *baselines,
                               int jobs) LH_MUST_USE;
+/* The one-site baselines alone, of points that are read. */
+void lh__baselines_run(struct lh__point *points, int n,
+                       struct lh__baselines *baselines, int jobs);
 /* A point's, where it has one, and the same with its sites side by side. */
 enum lh_status lh__loop_point(struct lh__point *point,
                               struct lh__baselines *baselines) LH_MUST_USE;
+/* Simulates the loop with its sites side by side, if no point had it yet. */
+void lh__loop_near(const struct lh__point *point,
+                   struct lh__baselines *baselines);
 /* What the figures are read from. */
 struct lh_report lh__point_report(const struct lh__point *point);
 void lh__baselines_free(struct lh__baselines *baselines);

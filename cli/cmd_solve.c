@@ -213,6 +213,18 @@ static enum lh_status check_accepted(const struct lh__seek *seek,
     return LH_BAD_INPUT;
 }
 
+/* Where the search for another value of --each begins: in the middle of what
+ * is left of the range, so that the same answer is found at once. */
+static double near_of(const struct lh_solution *solution)
+{
+    double middle = sqrt(solution->answer.value * solution->beyond.value);
+
+    if (!solution->reached) {
+        return solution->best.value;
+    }
+    return middle > 0 ? middle : solution->answer.value;
+}
+
 /* All answers of a run of searches, behind those before. */
 static enum lh_status add_answers(struct solve *solve,
                                   const struct lh__seek *seek)
@@ -246,8 +258,7 @@ static enum lh_status add_answers(struct solve *solve,
         solve->n_answers++;
         solve->all_reached &= solution.reached;
         if (seek->vary.span) {
-            solve->nears[t] =
-                solution.reached ? solution.answer.value : solution.best.value;
+            solve->nears[t] = near_of(&solution);
         }
     }
     return st;

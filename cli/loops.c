@@ -72,6 +72,16 @@ static struct lh__near *near_of(struct lh__baselines *all,
     return *at;
 }
 
+void lh__loop_near(const struct lh__point *point,
+                   struct lh__baselines *baselines)
+{
+    const struct lh_scenario *asked = &point->stages.asked;
+
+    if (point->status == LH_OK && asked->rl.on && asked->n_sites > 1) {
+        near_of(baselines, asked);
+    }
+}
+
 enum lh_status lh__loop_point(struct lh__point *point,
                               struct lh__baselines *baselines)
 {

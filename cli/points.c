@@ -124,9 +124,9 @@ static void run_jobs(const struct job *jobs, int n, int at_once,
     lh_ctx_end(&ctx);
 }
 
-/* Baselines first: they are shared.  Returns how many simulations there are. */
-static int list_jobs(struct job *jobs, struct lh__point *points, int n,
-                     struct lh__baselines *baselines)
+/* Baselines that no point had yet.  Returns how many simulations there are. */
+static int list_baselines(struct job *jobs, struct lh__point *points, int n,
+                          struct lh__baselines *baselines)
 {
     int n_jobs = 0;
 
@@ -144,6 +144,13 @@ static int list_jobs(struct job *jobs, struct lh__point *points, int n,
         }
         b->simulated = true;
     }
+    return n_jobs;
+}
+
+static int list_points(struct job *jobs, struct lh__point *points, int n)
+{
+    int n_jobs = 0;
+
     for (int i = 0; i < n; i++) {
         if (points[i].status == LH_OK) {
             jobs[n_jobs++] = (struct job){&points[i].stages, &points[i].result,
@@ -153,21 +160,39 @@ static int list_jobs(struct job *jobs, struct lh__point *points, int n,
     return n_jobs;
 }
 
+/* What a point's baseline says, simulated by now. */
+static void take_baseline(struct lh__point *point)
+{
+    if (point->baseline != NULL && point->status == LH_OK) {
+        point->status = point->baseline->status;
+        point->one_site = &point->baseline->result;
+    }
+}
+
+void lh__baselines_run(struct lh__point *points, int n,
+                       struct lh__baselines *baselines, int jobs)
+{
+    struct job *all = LH_NEW(baselines->ctx->arena, struct job, n);
+
+    run_jobs(all, list_baselines(all, points, n, baselines), jobs,
+             baselines->ctx->data_dir);
+    for (int i = 0; i < n; i++) {
+        take_baseline(&points[i]);
+    }
+}
+
 enum lh_status lh__points_run(struct lh__point *points, int n,
                               struct lh__baselines *baselines, int jobs)
 {
     struct job *all = LH_NEW(baselines->ctx->arena, struct job, 2 * n);
     enum lh_status st = LH_OK;
+    int n_jobs = list_baselines(all, points, n, baselines);
 
-    run_jobs(all, list_jobs(all, points, n, baselines), jobs,
-             baselines->ctx->data_dir);
+    n_jobs += list_points(all + n_jobs, points, n);
+    run_jobs(all, n_jobs, jobs, baselines->ctx->data_dir);
     for (int i = 0; i < n; i++) {
-        struct lh__point *point = &points[i];
-        if (point->baseline != NULL && point->status == LH_OK) {
-            point->status = point->baseline->status;
-            point->one_site = &point->baseline->result;
-        }
-        enum lh_status one = lh__loop_point(point, baselines);
+        take_baseline(&points[i]);
+        enum lh_status one = lh__loop_point(&points[i], baselines);
         st = st == LH_OK ? one : st;
     }
     return st;

@@ -10,6 +10,8 @@
 
 enum { LH__TARGETS_MAX = 4 };
 
+struct lh__seek_outcome;
+
 struct lh__seek {
     struct lh__input input;
     const char *vary_text; /* the key, perhaps with where to look */
@@ -19,8 +21,9 @@ struct lh__seek {
     int n_targets;
     struct lh_search searches[LH__TARGETS_MAX];
     struct lh__baselines *baselines;
-    struct lh_scenario base; /* as the file and --set have it */
-    int unfit;               /* values with which the plan does not fit */
+    struct lh_scenario base;           /* as the file and --set have it */
+    struct lh__seek_outcome *outcomes; /* [LH_SEARCH_ROUND] of seek.c */
+    int unfit; /* values with which the plan does not fit */
 };
 
 int64_t lh__accelerators(const struct lh_scenario *s);

@@ -13,9 +13,9 @@
 
 /* With rl the loop simulates too, in children of its own, which must not have
  * an engine behind them. */
-static enum lh_status simulate(struct lh_result *out,
-                               const struct lh__stages *stages,
-                               struct lh_ctx *ctx)
+enum lh_status lh__stages_simulate(struct lh_result *out,
+                                   const struct lh__stages *stages,
+                                   struct lh_ctx *ctx)
 {
     struct lh_sim_point point = {&stages->scenario, &stages->program,
                                  stages->topology};
@@ -50,7 +50,7 @@ int lh__work_baseline(void *data, int task, int slot)
         st = lh__stages_build(&one, &ctx);
     }
     if (st == LH_OK) {
-        st = simulate(&b->result, &one, &ctx);
+        st = lh__stages_simulate(&b->result, &one, &ctx);
     }
     b->result.n_links = 0;
     b->result.links = NULL;
@@ -103,7 +103,7 @@ static enum lh_status work_stages(struct lh_outcome *out,
         .validation = &validation,
         .rl = stages->asked.rl.on ? &rl : NULL,
     };
-    enum lh_status st = simulate(&result, stages, ctx);
+    enum lh_status st = lh__stages_simulate(&result, stages, ctx);
 
     report.topology = stages->topology;
     if (st == LH_OK && report.rl != NULL) {

@@ -3,7 +3,7 @@
 # docs/spread.csv as a picture: scripts/table-spread runs it.  A line an
 # algorithm, a full dot a length, a ring for the same at equal loss.
 
-function x(gbit) { return 330 + 420 * log(gbit) / log(10) / 4 }
+function x(gbit) { return 385 + 420 * log(gbit) / log(10) / 4 }
 function text(px, py, anchor, size, s) {
     printf "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" " \
            "font-size=\"%d\">%s</text>\n", px, py, anchor, size, s
@@ -28,17 +28,18 @@ NR > 1 {
     if (n == 1) length_km[++lengths] = field[1]
     for (i = 1; length_km[i] != field[1]; i++) { }
     plain[n, i] = field[2]
+    lacking[n] += field[2] == ""
     equal[n, i] = field[8]
 }
 
 END {
     height = top + step * n + 40
-    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"860\" height=\"" \
-          height "\" viewBox=\"0 0 860 " height \
+    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"910\" height=\"" \
+          height "\" viewBox=\"0 0 910 " height \
           "\" font-family=\"sans-serif\" role=\"img\">"
     print "<title>The smallest fibre for 95 % of the one-site step, by " \
           "algorithm and length</title>"
-    print "<rect width=\"860\" height=\"" height "\" fill=\"#ffffff\"/>"
+    print "<rect width=\"910\" height=\"" height "\" fill=\"#ffffff\"/>"
     text(16, 24, "start", 14, "Llama-3.1-405B on 2 \303\227 8,192 H100: the " \
          "smallest fibre for 95 % of the one-site step")
     for (i = 1; i <= lengths; i++) {
@@ -56,12 +57,15 @@ END {
     text(x(100), top + step * n + 28, "middle", 13, "Gbit/s each way")
     for (r = 1; r <= n; r++) {
         y = top + step * (r - 1)
-        text(300, y + 4, "end", 12, name[r])
+        text(360, y + 4, "end", 12, name[r])
         for (i = lengths; i >= 1; i--) {
             if (plain[r, i] != "") dot(x(plain[r, i]), y, i, 1)
-            else {
+            else if (lacking[r] == lengths && i == 1)
+                text(828, y + 4, "start", 10, "at no length")
+            else if (lacking[r] < lengths) {
                 printf "<g fill=\"%s\">", colour[i]
-                text(778, y + 4, "start", 11, length_km[i] " km: no")
+                text(828, y + 4 + 9 * (i - 2) * (lacking[r] > 1), "start", 10,
+                     length_km[i] " km: no")
                 print "</g>"
             }
             if (equal[r, i] != "" && equal[r, i] != plain[r, i])

@@ -7,6 +7,7 @@
 
 #include <longhaul/result.h>
 
+#include "../analysis/writers.h"
 #include "unit.h"
 
 /* A scenario of the example with its program, and a result made by hand. */
@@ -14,7 +15,10 @@ struct side {
     struct lh_scenario scenario;
     struct lh_program program;
     struct lh_result result;
-    struct lh_link_use fibre;
+    union {
+        struct lh_link_use links[2];
+        struct lh_link_use fibre;
+    };
 };
 
 struct fixture {
@@ -190,6 +194,124 @@ static void a_loss_over_one_site_has_a_kind(void)
     lh_ctx_end(&f.ctx);
 }
 
+/* A step of 2 s in one site, here 1 s more. */
+struct bound {
+    double wan_s, bubble_s, compute_s,
+        path_s;            /* more of each; of the path WAN */
+    double fibre_s, nic_s; /* that links carry */
+    const char *kind, *says;
+};
+
+static void add_nic(struct side *side, double nic_s)
+{
+    side->links[1] =
+        (struct lh_link_use){.name = "gpu0->leaf0",
+                             .kind = LH_LINK_NIC,
+                             .count = 1,
+                             .capacity_bytes_per_s = 1,
+                             .bytes = nic_s,
+                             .busy_frac = nic_s / side->result.step_time_s};
+    side->result.n_links = 2;
+}
+
+static void every_bound_has_its_word(void)
+{
+    static const struct bound cases[] = {
+        {1, 0, 0, 1, 0.01, 0.05, "latency",
+         "1 s of it WAN, exposed (latency: fibre a->b is 0.33 % busy)"},
+        {1, 0, 0, 1, 2.9, 0.1, "bandwidth",
+         "1 s of it WAN, exposed (bandwidth: fibre a->b is 97 % busy)"},
+        {1, 0, 0, 1, 3, 2.5, "bandwidth",
+         "1 s of it WAN, exposed (bandwidth: fibre a->b is 100 % busy)"},
+        {1, 0, 0, 1, 0.01, 2.7, "site bandwidth",
+         "1 s of it WAN, exposed (site bandwidth: gpu0->leaf0 is 90 % busy)"},
+        {1, 0, 0, 1, 0.3, 0.1, "latency and bandwidth",
+         "1 s of it WAN, exposed (latency and bandwidth: fibre a->b is 10 % "
+         "busy)"},
+        {0.4, 0.6, 0, 1, 0.01, 0.05, "latency",
+         "600 ms of it pipeline bubble behind WAN, exposed (latency: fibre "
+         "a->b is 0.33 % busy)"},
+        {0, 0, 1, 0, 0.01, 0.05, "compute", "1 s of it compute"},
+        {0, 1, 0, 0, 0.01, 0.05, "pipeline bubble",
+         "1 s of it pipeline bubble"},
+    };
+    struct lh_result one = {.step_time_s = 2, .breakdown_s = {2}};
+    struct fixture f;
+
+    one.critical_path_s[LH_COMPUTE] = 2;
+    begin(&f, (struct lh_setting){"plan.zero", "1"});
+    struct side *side = &f.sides[0];
+    struct lh_report report = {.scenario = &side->scenario,
+                               .program = &side->program,
+                               .result = &side->result,
+                               .one_site = &one};
+    for (size_t i = 0; i < LH_COUNT(cases); i++) {
+        const struct bound *c = &cases[i];
+        make_result(side, 3 - c->wan_s, c->wan_s, c->fibre_s);
+        side->result.breakdown_s[LH_COMPUTE] = 2 + c->compute_s;
+        side->result.breakdown_s[LH_PIPELINE_BUBBLE] = c->bubble_s;
+        side->result.critical_path_s[LH_COMPUTE] = 2 + c->compute_s;
+        side->result.critical_path_s[LH_WAN_COMM] = c->path_s;
+        add_nic(side, c->nic_s);
+        struct lh_loss loss = lh_loss_of(&report, f.ctx.arena);
+        LH_CHECK_TEXT(loss.kind, c->kind);
+        LH_CHECK_TEXT(loss.text,
+                      lh_format(f.ctx.arena,
+                                "the step takes 1 s more than in one site, %s",
+                                c->says));
+    }
+    lh_ctx_end(&f.ctx);
+}
+
+/* A step of 2.2 s, 2 s in one site, with 1.5 times the tokens, then 1.05. */
+static void tokens_bind_where_they_cost_most(void)
+{
+    struct lh_result one = {.step_time_s = 2, .breakdown_s = {2}};
+    struct lh_target plain, equal;
+    struct fixture f;
+
+    begin(&f, (struct lh_setting){"sync.kind", "diloco"});
+    struct side *side = &f.sides[1];
+    struct lh_report report = {.scenario = &side->scenario,
+                               .program = &side->program,
+                               .result = &side->result,
+                               .one_site = &one};
+    make_result(side, 2, 0.2, 2.2);
+    side->scenario.equal_loss.on = true;
+    side->scenario.equal_loss.tokens_factor = 1.5;
+    LH_REQUIRE(lh_target_read(&plain, "efficiency >= 0.95", &f.ctx) == LH_OK);
+    LH_REQUIRE(lh_target_read(&equal, "equal_loss_efficiency >= 0.95", &f.ctx)
+               == LH_OK);
+    LH_CHECK_TEXT(lh_target_loss(&plain, &report, f.ctx.arena).kind,
+                  "bandwidth");
+    LH_CHECK_TEXT(lh_target_loss(&equal, &report, f.ctx.arena).kind, "tokens");
+    LH_CHECK_TEXT(lh_target_loss(&equal, &report, f.ctx.arena).text,
+                  "a step takes 1.1 times as long as in one site, but equal "
+                  "loss 1.5 times the tokens");
+    side->scenario.equal_loss.tokens_factor = 1.05;
+    LH_CHECK_TEXT(lh_target_loss(&equal, &report, f.ctx.arena).kind,
+                  "bandwidth");
+    lh_ctx_end(&f.ctx);
+}
+
+static void shares_have_no_exponent(void)
+{
+    static const struct {
+        double share;
+        const char *text;
+    } cases[] = {{1, "100 %"},      {0.9951, "100 %"},
+                 {0.99, "99 %"},    {0.0996, "10 %"},
+                 {0.0994, "9.9 %"}, {0.0005, "0.05 %"},
+                 {1e-5, "0.001 %"}, {1e-9, "less than 0.001 %"},
+                 {1.234, "123 %"},  {0, "0 %"}};
+    struct lh_ctx ctx = lh_ctx_begin();
+
+    for (size_t i = 0; i < LH_COUNT(cases); i++)
+        LH_CHECK_TEXT(lh__busy_percent(ctx.arena, cases[i].share),
+                      cases[i].text);
+    lh_ctx_end(&ctx);
+}
+
 int main(void)
 {
     static const struct lh_unit tests[] = {
@@ -200,6 +322,9 @@ int main(void)
         {"tells latency from bandwidth", tells_latency_from_bandwidth},
         {"gives a loss over one site its kind",
          a_loss_over_one_site_has_a_kind},
+        {"has a word for every bound", every_bound_has_its_word},
+        {"says tokens where they cost most", tokens_bind_where_they_cost_most},
+        {"writes shares without exponents", shares_have_no_exponent},
     };
 
     return lh_unit_run("compare", tests, LH_COUNT(tests));

@@ -361,11 +361,15 @@ bool lh_target_reached(const struct lh_target *target, double value);
 /* What a step loses to: the category that it has most of beyond the one-site
  * step, or of all where there is no shorter one. */
 struct lh_loss {
-    const char *kind;            /* "latency", "bandwidth", "pipeline bubble" */
+    const char *kind;            /* "latency", "site bandwidth", "compute" */
     const char *text;            /* a sentence */
 };
 struct lh_loss lh_loss_of(const struct lh_report *report,
                           struct lh_arena *arena);
+/* What keeps a step from the target: the same, or "tokens". */
+struct lh_loss lh_target_loss(const struct lh_target *target,
+                              const struct lh_report *report,
+                              struct lh_arena *arena);
 
 /* ---- search: the last value of a key that reaches a target ---------------- */
 
