@@ -31,7 +31,7 @@ static enum lh_status retrace(struct lh_report *report,
     report->trace = trace;
     if (st == LH_OK && stages->asked.rl.on) {
         struct lh_rl_report *rl = LH_NEW(ctx->arena, struct lh_rl_report, 1);
-        st = lh__loop_run(rl, &stages->asked, ctx);
+        st = lh_loop_run(rl, &stages->asked, ctx);
         report->rl = rl;
     }
     return st;

@@ -226,7 +226,7 @@ static double loop_s(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     struct lh_rl_report rl;
 
-    return lh__loop_run(&rl, s, ctx) == LH_OK ? rl.result.step_time_s
+    return lh_loop_run(&rl, s, ctx) == LH_OK ? rl.result.step_time_s
                                               : (double)NAN;
 }
 
