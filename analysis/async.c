@@ -157,7 +157,7 @@ static void rounds_make(struct lh__async_run *r)
         const struct lh__learner *l = &r->learners[i];
         struct lh_async_learner *of = &r->out->sites[i].of;
         double step_s = l->result[1].step_time_s, every = (double)outer->every;
-        double outer_s = every * (l->result[0].step_time_s - step_s);
+        double outer_s = fmax(0.0, every * (l->result[0].step_time_s - step_s));
 
         of->step_s = step_s;
         of->steps = outer->every;

@@ -69,16 +69,15 @@ static double rate(const struct lh__async_run *r, double tokens)
 static double sent_frac(const struct lh__async_run *r, int i)
 {
     const struct lh_async_site *site = &r->out->sites[i];
-    double outer_s = 0, steps = 0;
+    double k_s = site->of.send_s + site->of.merge_s, sum = 0;
 
-    if (!r->from_rest && !r->s->outer.async.goes_on)
+    if ((!r->from_rest && !r->s->outer.async.goes_on) || k_s <= 0)
         return 1.0;
     for (int64_t k = site->first; k < site->first + site->learners; k++) {
-        outer_s += r->out->result->times[k].outer_s;
-        steps += (double)r->out->result->times[k].steps;
+        const struct lh_async_times *t = &r->out->result->times[k];
+        sum += t->outer_s / (double)t->steps;
     }
-    return outer_s / (site->of.send_s + site->of.merge_s)
-           * (double)site->of.steps / steps;
+    return sum / (double)site->learners / k_s * (double)site->of.steps;
 }
 
 /* Of a step, what faults have stretched. */
