@@ -317,6 +317,7 @@ static struct lh_scenario judge_alone(const struct lh_scenario *s, int verifier)
     alone.rl.n_fleets = 1;
     alone.rl.push_fp8 = false;
     alone.rl.prompt_length += v->output;
+    alone.rl.samples = 1; /* no prompt that samples share */
     return alone;
 }
 

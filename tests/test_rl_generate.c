@@ -81,7 +81,7 @@ static struct lh_rl_result run(const struct batch *b)
 /* ---- memory ---------------------------------------------------------------
  */
 
-/* 30 tokens: both run (prompts of 20 tokens, 1 s) until both have 5, which
+/* 20 tokens: both run (a prompt of 10 tokens, 1 s) until both have 5, which
  * fills it.  The second is put back; the first ends 5 iterations later; then 15
  * tokens are computed again and 5 iterations run: 1 + 5 + 5 + 1.5 + 5. */
 static void puts_back(void)
@@ -89,13 +89,13 @@ static void puts_back(void)
     struct batch b;
 
     batch_make(&b);
-    b.input.rates.kv_tokens = 30;
+    b.input.rates.kv_tokens = 20;
     struct lh_rl_result r = run(&b);
     LH_CHECK_NEAR(r.wall_s, 17.5, 1e-12);
     LH_CHECK(r.tokens_generated == 20 && r.tokens_trained == 20);
-    b.input.rates.kv_tokens = 40; /* all they will ever have */
+    b.input.rates.kv_tokens = 30; /* all they will ever have */
     LH_CHECK_NEAR(run(&b).wall_s, 1 + 10, 1e-12);
-    b.input.rates.kv_tokens = 15; /* one at a time, and even it does not fit */
+    b.input.rates.kv_tokens = 11; /* one at a time, and even it does not fit */
     LH_CHECK_NEAR(run(&b).wall_s, 1 + 10 + 10, 1e-12);
 }
 
@@ -117,6 +117,20 @@ static double context(const struct stepped *s)
     return sum;
 }
 
+/* Prompts of running samples but once a group; of `more` beside. */
+static double shared(const struct stepped *s, int64_t more)
+{
+    int64_t samples = s->b->rl.samples, n = 0;
+
+    for (int64_t i = 0; i < s->n_running; i++) {
+        bool first = s->running[i] / samples != more / samples || more < 0;
+        for (int64_t k = 0; k < i; k++)
+            first = first && s->running[k] / samples != s->running[i] / samples;
+        n += !first;
+    }
+    return (double)(n * s->b->rl.prompt_length);
+}
+
 /* The head of the queue, if there is room for it. */
 static bool takes(struct stepped *s)
 {
@@ -129,6 +143,7 @@ static bool takes(struct stepped *s)
         return false;
     if (s->n_running > 0
         && context(s) + (double)(prompt + s->had[i] + s->n_running + 1)
+                   - shared(s, i)
                > rates->kv_tokens)
         return false;
     if (s->had[i] > 0)
@@ -150,7 +165,8 @@ static void step(struct stepped *s)
     bool full = false;
 
     while (s->n_running > 1
-           && context(s) + (double)s->n_running > rates->kv_tokens) {
+           && context(s) + (double)s->n_running - shared(s, -1)
+                  > rates->kv_tokens) {
         s->queue[s->n_queue++] = s->running[--s->n_running];
         full = true;
     }

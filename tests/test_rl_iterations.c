@@ -226,13 +226,29 @@ static int64_t tokens(const struct stepped *s, int64_t i)
     return made < o->length ? made : o->length;
 }
 
-static bool fits(const struct stepped *s, double more, int64_t others)
+/* Has a prompt of the first n places been seen before? */
+static bool shares(const struct stepped *s, int64_t n, int64_t i)
 {
-    double sum = more + (double)(s->n_in + others) * (1 + s->rates->drafted);
+    int64_t samples = s->l->rl.samples;
 
-    for (int64_t k = 0; k < s->n_in; k++)
-        sum += held(s, s->in[k]);
-    return s->n_in + others <= 1 || sum <= s->rates->kv_tokens;
+    for (int64_t k = 0; k < n; k++)
+        if (s->in[k] / samples == i / samples)
+            return true;
+    return false;
+}
+
+/* What is in, with another one if it is not -1; a prompt once a group. */
+static bool fits(const struct stepped *s, int64_t other)
+{
+    double prompt = (double)s->l->rl.prompt_length, sum = 0;
+    int64_t n = s->n_in + (other >= 0);
+
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = k < s->n_in ? s->in[k] : other;
+        sum += held(s, i) - (shares(s, k, i) ? prompt : 0);
+    }
+    return n <= 1
+           || sum + (double)n * (1 + s->rates->drafted) <= s->rates->kv_tokens;
 }
 
 static void put_back(struct stepped *s)
@@ -252,8 +268,7 @@ static bool takes(struct stepped *s)
 {
     int64_t i = s->n_back > 0 ? s->back[s->n_back - 1] : s->next;
 
-    if (i == s->n || s->n_in == s->rates->concurrency
-        || !fits(s, held(s, i), 1))
+    if (i == s->n || s->n_in == s->rates->concurrency || !fits(s, i))
         return false;
     struct one *o = &s->all[i];
     bool *there = &s->prompt_there[i / s->l->rl.samples];
@@ -307,9 +322,9 @@ static void iterate(struct stepped *s)
 static void step(struct stepped *s)
 {
     int64_t kept = 0;
-    bool full = !fits(s, 0, 0);
+    bool full = !fits(s, -1);
 
-    while (!fits(s, 0, 0))
+    while (!fits(s, -1))
         put_back(s);
     while (!full && takes(s))
         continue;

@@ -70,7 +70,7 @@ static void leave_all(struct lh__replica *r)
         for (int64_t i = 0; i < l->rl->samples; i++)
             lose(r, &g->samples[i]);
     r->n_running = r->n_parked = r->n_filling = 0;
-    r->context = r->parked = r->filling = r->chunk = 0;
+    r->context = r->parked = r->filling = r->shared = r->chunk = 0;
     r->queue = r->back = r->again = r->fill = (struct lh__queue){NULL, NULL};
     g = r->groups;
     r->groups = NULL;

@@ -19,8 +19,9 @@
  *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
  *                         + communication of s tokens among many
  *   KV tokens           = (memory_frac x memory - weights) / kv, of what runs
- *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt + mean
- *                         length)): the mean, for who shares out samples
+ *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt / samples of
+ *                         a prompt + mean length)): the mean, for who shares
+ * out samples
  *
  * With g drafted tokens of which each is accepted with probability a an
  * iteration adds 1 + a + .. + a^g tokens to a sequence, checks 1 + g (products,
@@ -32,8 +33,8 @@
  * and continuous batching, Kwon et al. 2023 (arXiv:2309.06180); speculative
  * decoding, Leviathan et al. 2023 (arXiv:2211.17192, equation 1 and theorem
  * 3.8); chunked prefill, Agrawal et al. 2024 (arXiv:2403.02310).
- * Leaves out: skewed experts, one prompt's keys and values kept once a group,
- * memory of a draft model, acceptance that differs between samples.
+ * Leaves out: skewed experts, memory of a draft model, acceptance that differs
+ * between samples.
  */
 #include <longhaul/rl.h>
 
@@ -121,7 +122,9 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
     const struct lh_device *d = &s->sites[f->site].device;
     double stages = (double)(f->tensor * f->pipeline);
     double look_up = (double)s->model.parameters - z->dense - z->routed;
-    double mean = (double)lh_rl_other_tokens(&s->rl)
+    double prompt = (double)s->rl.prompt_length;
+    double mean = (double)lh_rl_other_tokens(&s->rl) - prompt
+                  + prompt / (double)s->rl.samples
                   + lh_rl_moments(&s->rl, s->seed).mean;
 
     out->weight_bytes = weight

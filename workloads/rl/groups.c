@@ -65,6 +65,7 @@ void lh__group_to(struct lh__group *g, struct lh__replica *r)
 {
     g->replica = r;
     g->prefilled = false;
+    g->inside = 0;
     g->above = NULL;
     g->below = r->groups;
     if (r->groups)

@@ -54,6 +54,7 @@ struct lh__group {
     struct lh__replica *replica;
     int64_t least_version; /* of the weights that it may begin with */
     bool prefilled;        /* its replica holds the prompt */
+    int64_t inside;        /* samples that its replica has tokens of */
 };
 
 struct lh__queue {
@@ -82,6 +83,7 @@ struct lh__replica {
     struct lh__queue fill;  /* taken in, their context is computed in chunks */
     int64_t n_filling;
     double filling; /* tokens that these will have */
+    double shared;  /* of prompts, of all in these three but once a group */
     double chunk;   /* tokens of them an iteration until due_n; 0: none */
     double chunk_s, chunk_more_s; /* attention of the first of these iterations,
                                      and how much more of each after it */
@@ -238,6 +240,8 @@ void lh__queue_add(struct lh__queue *q, struct lh__sample *sample);
 struct lh__sample *lh__queue_take(struct lh__queue *q);
 /* Puts back those that have no room; true: there were some. */
 bool lh__room_make(struct lh__replica *r);
+/* Its tokens leave memory. */
+void lh__room_leave(struct lh__replica *r, struct lh__sample *sample);
 /* Takes what there is room for; seconds of prompts that are computed whole. */
 double lh__room_admit(struct lh__replica *r);
 /* Iterations until a sample ends or memory is full; without any that runs, as

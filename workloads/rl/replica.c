@@ -118,9 +118,12 @@ static void end_turn(struct lh__replica *r, struct lh__sample *sample)
     sample->done += sample->part;
     sample->had = 0;
     if (sample->done < sample->tokens || sample->turn + 1 < rl->turns) {
+        if (!rl->turn_keeps_kv)
+            lh__room_leave(r, sample);
         lh__turn_park(r, sample);
         return;
     }
+    lh__room_leave(r, sample);
     sample->complete = true;
     r->outstanding--;
     lh__ghost_see(r, sample);

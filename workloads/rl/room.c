@@ -7,8 +7,10 @@
  *   an iteration adds 1 + drafted tokens to each sample at most, and needs
  *   places for them; on average it adds 1 + accepted (generate.c)
  *
- * Leaves out: blocks of memory that are not full (paged keys and values); one
- * prompt's keys and values kept once a group.
+ *   a prompt's keys and values are there once for the samples of its group
+ *   (vLLM, prefix caching)
+ *
+ * Leaves out: blocks of memory that are not full (paged keys and values).
  */
 #include "loop.h"
 
@@ -39,7 +41,7 @@ static double lacks(const struct lh__replica *r, double more, int64_t others)
 {
     int64_t n = r->n_running + r->n_filling + others;
 
-    return r->context + r->parked + r->filling + more
+    return r->context + r->parked + r->filling + more - r->shared
            + (double)n * (1 + r->rates->drafted) - r->rates->kv_tokens;
 }
 
@@ -48,6 +50,19 @@ static bool fits(const struct lh__replica *r, double more, int64_t others)
 {
     return r->rates->kv_tokens <= 0 || r->n_running + r->n_filling + others <= 1
            || lacks(r, more, others) <= 0;
+}
+
+/* Its prompt is there once for all of its group. */
+static void enter(struct lh__replica *r, struct lh__sample *sample)
+{
+    if (sample->group->inside++ > 0)
+        r->shared += (double)r->loop->rl->prompt_length;
+}
+
+void lh__room_leave(struct lh__replica *r, struct lh__sample *sample)
+{
+    if (--sample->group->inside > 0)
+        r->shared -= (double)r->loop->rl->prompt_length;
 }
 
 /* The one taken in last waits before all others. */
@@ -70,6 +85,7 @@ static void put_back(struct lh__replica *r)
         sample->had = lh__replica_tokens(r, sample) - sample->done;
         sample->running = false;
     }
+    lh__room_leave(r, sample);
     sample->next = r->again.first;
     if (!r->again.first)
         r->again.last = sample;
@@ -88,9 +104,20 @@ bool lh__room_make(struct lh__replica *r)
 static bool has_room(const struct lh__replica *r,
                      const struct lh__sample *sample)
 {
-    double context = lh__turn_context(sample, r->loop->rl);
+    const struct lh_rl *rl = r->loop->rl;
+    double more = lh__turn_context(sample, rl) + (double)sample->had;
 
-    return fits(r, context + (double)sample->had, 1);
+    if (sample->group->inside > 0)
+        more -= (double)rl->prompt_length;
+    return fits(r, more, 1);
+}
+
+static struct lh__sample *taken(struct lh__replica *r, struct lh__queue *q)
+{
+    struct lh__sample *sample = lh__queue_take(q);
+
+    enter(r, sample);
+    return sample;
 }
 
 /* What may run now; NULL: nothing. */
@@ -109,10 +136,10 @@ static struct lh__sample *next(struct lh__replica *r)
     if (r->n_running + r->n_filling + r->n_parked >= most)
         return NULL;
     if (r->again.first)
-        return has_room(r, r->again.first) ? lh__queue_take(&r->again) : NULL;
+        return has_room(r, r->again.first) ? taken(r, &r->again) : NULL;
     if (first && r->version >= first->group->least_version
         && has_room(r, first))
-        return lh__queue_take(&r->queue);
+        return taken(r, &r->queue);
     return NULL;
 }
 
