@@ -2,7 +2,7 @@
  *
  * Conservation of bytes in a run that has ended, before anything is reported:
  *
- *   in time     of each channel, started x bytes of its communications, as the
+ *   in time     of each channel, begun x bytes of its communications, as the
  *               executor counted them, = sent, as the engine's ledger did; and
  *               ended x bytes = arrived
  *   in space    of each communication, bytes x weight over the links that

@@ -171,6 +171,7 @@ static void flow_start(void *data)
     struct lh__call *call = data;
     struct lh__exec *x = call->x;
     int64_t g = call->index;
+    x->group_started[g]++;
     fail(x, x->engine->send(x->engine->self, x->p->group_shape[g],
                             x->p->group_bytes[g], flow_ended, call,
                             lh__detour_flow(x->detour, g)));
@@ -183,7 +184,6 @@ static void group_start(struct lh__exec *x, int32_t g, int32_t step)
     struct lh__step *s = x->steps.at[step];
     int64_t first = p->group_first[g], end = p->group_first[g + 1];
     int64_t late = last_ready(p, s, first, end);
-    x->group_started[g]++;
     for (int64_t k = first; k < end; k++) {
         s->start_s[p->group_record[k]] = x->now_s;
         s->late[p->group_record[k]] = late;

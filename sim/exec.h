@@ -33,10 +33,10 @@ struct lh__exec_output {
     double *posted_s, *start_s, *end_s;  /* [n_records] */
     int64_t *late;                       /* [n_records], -1: compute */
     double *class_begin_s, *class_end_s; /* [n_classes] */
-    double *link_bytes; /* [n_links] of one in the step, put right where
-                           routes change; NULL: not wanted */
-    int64_t *group_started, *group_ended; /* [n_groups] in all steps, but
-                                             message by message */
+    double *link_bytes;     /* [n_links] of one in the step, put right where
+                               routes change; NULL: not wanted */
+    int64_t *group_started; /* [n_groups] flows that the engine was given */
+    int64_t *group_ended;   /* [n_groups] in all steps */
     bool steady;
     int steps;
 };

@@ -32,8 +32,8 @@ struct lh__exec {
     bool *has_turn;   /* [n_records] NULL: no cycles */
     struct lh__call *record_calls; /* [n_records], message by message */
     struct lh__call *group_calls;  /* [n_groups] */
-    int64_t *group_started;        /* [n_groups] in all steps, but message by */
-    int64_t *group_ended;          /* message */
+    int64_t *group_started;        /* [n_groups] flows handed to the engine */
+    int64_t *group_ended;          /* [n_groups] in all steps */
     struct lh__call *ready;        /* ops that became ready, to be started */
     size_t n_ready, ready_capacity;
 
