@@ -36,8 +36,7 @@ struct analysis {
     struct found *found; /* [2] of the last even and odd number looked for */
     const struct lh_trace *trace;
     const struct lh_program *program;
-    const int64_t *first; /* [n_classes] of a step's records, in the arrays */
-    int64_t n_step;       /* records there */
+    const int64_t *first; /* [n_classes] of its records in a step's times */
     int64_t cycle;        /* steps */
     int32_t **before; /* [template][op] previous op of every step on its stream;
                          ~op: of the step before; INT32_MIN: none */
@@ -97,11 +96,22 @@ static double cycle_of(const struct analysis *a, int32_t c)
     return a->trace->class_end_s[last] - a->trace->class_begin_s[c];
 }
 
-/* Where a run is recorded, and how much later it was. */
+/* What is recorded of a run, and how much later it was. */
 struct place {
-    int64_t record; /* in the arrays of all steps */
+    struct lh_times times;
     double later_s;
 };
+
+/* Of a step of the trace; record: in times, or of those in the arrays. */
+static struct lh_times times_at(const struct lh_trace *t, int32_t step,
+                                int64_t record)
+{
+    if (t->times)
+        return t->times[step][record];
+    int64_t i = step * t->n_records + record;
+    return (struct lh_times){t->posted_s[i], t->start_s[i], t->end_s[i],
+                             t->late ? (int32_t)t->late[i] : -1, 0};
+}
 
 /* Found again and again for a step and the one before it. */
 static const struct found *find_step(const struct analysis *a, int64_t number)
@@ -128,7 +138,8 @@ static const struct found *find_step(const struct analysis *a, int64_t number)
 static struct place place_of(const struct analysis *a, struct cursor at)
 {
     const struct found *f = find_step(a, at.number);
-    struct place p = {f->step * a->n_step + a->first[at.c] + at.op, 0.0};
+    struct place p = {
+        times_at(a->trace, f->step, a->first[at.c] + at.op), 0.0};
     if (f->cycles != 0)
         p.later_s += (double)f->cycles * cycle_of(a, at.c);
     if (f->repeats > 0)
@@ -139,19 +150,19 @@ static struct place place_of(const struct analysis *a, struct cursor at)
 static double end_of(const struct analysis *a, struct cursor at)
 {
     struct place p = place_of(a, at);
-    return a->trace->end_s[p.record] + p.later_s;
+    return p.times.end_s + p.later_s;
 }
 
 static double start_of(const struct analysis *a, struct cursor at)
 {
     struct place p = place_of(a, at);
-    return a->trace->start_s[p.record] + p.later_s;
+    return p.times.start_s + p.later_s;
 }
 
 static double posted_of(const struct analysis *a, struct cursor at)
 {
     struct place p = place_of(a, at);
-    return a->trace->posted_s[p.record] + p.later_s;
+    return p.times.posted_s + p.later_s;
 }
 
 static int64_t record_of(const struct analysis *a, struct cursor at)
@@ -324,8 +335,8 @@ static int32_t class_of(const struct analysis *a, int64_t record)
 static int64_t late_of(const struct analysis *a, struct cursor at)
 {
     const struct lh_trace *t = a->trace;
-    int64_t late = t->late[place_of(a, at).record], m, end;
-    if (t->class_shared == NULL || late < 0)
+    int64_t late = place_of(a, at).times.late, m, end;
+    if (t->times == NULL || t->class_twin == NULL || late < 0)
         return late;
     const int32_t *members =
         lh__site_waits_members(a->sites, record_of(a, at), &m, &end);
@@ -600,8 +611,7 @@ enum lh_status lh__breakdown(struct lh_result *out,
     struct analysis a = {
         .trace = trace,
         .program = program,
-        .first = trace->class_shared ? trace->class_shared : trace->class_first,
-        .n_step = trace->class_shared ? trace->n_shared : trace->n_records,
+        .first = trace->times ? trace->class_shared : trace->class_first,
         .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
     a.sites = lh__site_waits_new(trace, ctx);

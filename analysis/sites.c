@@ -63,7 +63,7 @@ struct lh__site_waits *lh__site_waits_new(const struct lh_trace *trace,
     for (int32_t c = 0; c < trace->n_classes; c++)
         w->sites[trace->class_site ? trace->class_site[c] : 0].ranks +=
             trace->class_size[c];
-    if (n > 1 || trace->class_shared)
+    if (n > 1 || trace->class_twin)
         members_list(w, arena);
     return w;
 }

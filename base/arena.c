@@ -25,9 +25,16 @@ struct block {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
+struct kept {
+    struct kept *next;
+    void *mapping;
+    size_t bytes;
+};
+
 struct lh_arena {
     struct block *current; /* small requests are cut from here */
     struct block *large;   /* one request each                 */
+    struct kept *kept;
 };
 
 static void die_out_of_memory(void)
@@ -91,6 +98,9 @@ void lh_arena_free(struct lh_arena *arena)
     if (arena == NULL) {
         return;
     }
+    for (struct kept *k = arena->kept; k != NULL; k = k->next) {
+        (void)munmap(k->mapping, k->bytes);
+    }
     block_free_list(arena->current);
     block_free_list(arena->large);
     free(arena);
@@ -122,6 +132,14 @@ void *lh_alloc(struct lh_arena *arena, size_t n, size_t size)
     result = arena->current->bytes + arena->current->used;
     arena->current->used += bytes;
     return result;
+}
+
+void lh_arena_keep(struct lh_arena *arena, void *mapping, size_t bytes)
+{
+    struct kept *kept = LH_NEW(arena, struct kept, 1);
+
+    *kept = (struct kept){arena->kept, mapping, bytes};
+    arena->kept = kept;
 }
 
 char *lh_strndup(struct lh_arena *arena, const char *text, size_t n)

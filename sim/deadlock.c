@@ -34,7 +34,7 @@ static int deadlock_report_step(const struct lh__exec *x, int32_t k)
         int64_t here = -1, missing = -1;
         for (int64_t i = first; i < end; i++) {
             int64_t r = x->p->group_record[i];
-            if (s->waits[r] == 0)
+            if (s->times[r].waits == 0)
                 here = r;
             else if (missing < 0)
                 missing = r;

@@ -51,7 +51,7 @@ static double engine_now(const struct lh__exec *x)
 /* Ready at once, or when it is due. */
 static void becomes_ready(struct lh__exec *x, int64_t r, int32_t step)
 {
-    double due_s = x->steps.at[step]->posted_s[r];
+    double due_s = x->steps.at[step]->times[r].posted_s;
     if (due_s <= x->now_s || x->due_step == NULL) {
         push_ready(x, r, step);
         return;
@@ -64,18 +64,18 @@ static void becomes_ready(struct lh__exec *x, int64_t r, int32_t step)
 static void record_end(struct lh__exec *x, int64_t r, int32_t step)
 {
     double end_s = x->now_s;
+    const struct lh__unit *unit = &x->units[r];
     struct lh__step *s = x->steps.at[step];
-    int32_t c = x->steps.record_class[r];
-    const struct lh__followers *f =
-        &x->steps.followers[x->p->class_template[c]];
-    int32_t o = (int32_t)(r - x->p->class_first[c]);
-    s->end_s[r] = end_s;
-    if (x->ends_class[r])
-        s->class_end_s[c] = end_s; /* in order: the last one stays */
-    if (x->has_turn && x->has_turn[r])
+    const struct lh__followers *f = lh__steps_followers(&x->steps, unit->class);
+    int32_t o = (int32_t)(r - x->p->class_first[unit->class]);
+    s->times[r].end_s = end_s;
+    if (unit->ends_class)
+        s->class_end_s[unit->class] = end_s; /* in order: the last one stays */
+    if (unit->has_turn)
         x->steps.turned_end_s = end_s;
     for (int32_t k = f->first[o]; k < f->first[o + 1]; k++) {
-        struct lh__landing to = lh__steps_land(&x->steps, r, step, k, end_s);
+        struct lh__landing to =
+            lh__steps_land(&x->steps, unit->class, step, f->of[k], end_s);
         if (to.is_ready)
             becomes_ready(x, to.record, to.slot);
     }
@@ -85,25 +85,23 @@ static void record_end(struct lh__exec *x, int64_t r, int32_t step)
 
 static void compute_start(struct lh__exec *x, int64_t r, int32_t step)
 {
-    int32_t c = x->steps.record_class[r];
-    x->steps.at[step]->start_s[r] = x->now_s;
-    x->computes[c] = (struct lh__call){x, r, step};
-    lh__pace_begin(&x->pace[c], x->now_s, x->seconds[r]);
+    int32_t c = x->units[r].class;
+    x->steps.at[step]->times[r].start_s = x->now_s;
+    x->running[c] = (struct lh__call){x, r, step};
+    lh__pace_begin(&x->pace[c], x->now_s, x->units[r].seconds);
     lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
 }
 
 static void compute_end(struct lh__exec *x, int32_t c)
 {
     x->pace[c].runs = false;
-    record_end(x, x->computes[c].index, x->computes[c].step);
+    record_end(x, x->running[c].index, x->running[c].step);
 }
 
 /* The kernel of a member's communication begins (+1) or ends (-1). */
 static void kernel_turn(struct lh__exec *x, int64_t r, int sign)
 {
-    const struct lh__placed *p = x->p;
-    int32_t c = x->steps.record_class[r];
-    int64_t sms = p->group_sms ? p->group_sms[p->record_group[r]] : 0;
+    int32_t c = x->units[r].class, sms = x->units[r].sms;
     if (sms > 0 && lh__pace_take(&x->pace[c], x->now_s, sign * sms))
         lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
 }
@@ -139,8 +137,9 @@ static int64_t last_ready(const struct lh__placed *p, const struct lh__step *s,
     int64_t late = p->group_record[first];
     for (int64_t k = first + 1; k < end; k++) {
         int64_t r = p->group_record[k];
-        double ahead_s = s->posted_s[r] - s->posted_s[late];
-        double same_s = 1e-12 * s->posted_s[late];
+        double late_s = s->times[late].posted_s;
+        double ahead_s = s->times[r].posted_s - late_s;
+        double same_s = 1e-12 * late_s;
         if (ahead_s > same_s || (ahead_s >= -same_s && r < late))
             late = r;
     }
@@ -177,24 +176,51 @@ static void flow_start(void *data)
                             lh__detour_flow(x->detour, g)));
 }
 
-/* A group that has its links to itself ends at a time known at once. */
+/* Its members start; one that has its links to itself ends at a time known at
+ * once. */
 static void group_start(struct lh__exec *x, int32_t g, int32_t step)
 {
     const struct lh__placed *p = x->p;
     struct lh__step *s = x->steps.at[step];
     int64_t first = p->group_first[g], end = p->group_first[g + 1];
     int64_t late = last_ready(p, s, first, end);
+    int64_t leader = p->group_record[first];
+    const struct lh__unit *unit = &x->units[leader];
     for (int64_t k = first; k < end; k++) {
-        s->start_s[p->group_record[k]] = x->now_s;
-        s->late[p->group_record[k]] = late;
+        s->times[p->group_record[k]].start_s = x->now_s;
+        s->times[p->group_record[k]].late = (int32_t)late;
         kernel_turn(x, p->group_record[k], +1);
     }
+    if (unit->seconds >= 0) {
+        x->running[unit->slot] = (struct lh__call){x, leader, step};
+        lh__agenda_put(&x->agenda, unit->slot, x->now_s + unit->seconds);
+        return;
+    }
     x->group_calls[g] = (struct lh__call){x, g, step};
-    if (p->group_alone_s && p->group_alone_s[g] >= 0)
-        lh__agenda_put(&x->agenda, p->n_classes + g,
-                       x->now_s + p->group_alone_s[g]);
-    else
-        flow_at(x, x->now_s, flow_start, &x->group_calls[g]);
+    flow_at(x, x->now_s, flow_start, &x->group_calls[g]);
+}
+
+static void lone_start(struct lh__exec *x, int64_t r, int32_t step)
+{
+    const struct lh__unit *unit = &x->units[r];
+    struct lh_times *times = &x->steps.at[step]->times[r];
+    times->start_s = x->now_s;
+    times->late = (int32_t)r;
+    kernel_turn(x, r, +1);
+    x->running[unit->slot] = (struct lh__call){x, r, step};
+    lh__agenda_put(&x->agenda, unit->slot, x->now_s + unit->seconds);
+}
+
+/* A communication alone on its links, of one member or of several. */
+static void alone_end(struct lh__exec *x, struct lh__call call)
+{
+    const struct lh__unit *unit = &x->units[call.index];
+    if (!unit->is_lone) {
+        group_end(x, unit->group, call.step);
+        return;
+    }
+    kernel_turn(x, call.index, -1);
+    record_end(x, call.index, call.step);
 }
 
 /* ---- message by message -------------------------------------------------- */
@@ -238,8 +264,8 @@ static void member_join(void *data)
 static void member_start(struct lh__exec *x, int64_t r, int32_t step)
 {
     struct lh__step *s = x->steps.at[step];
-    s->start_s[r] = x->now_s;
-    s->late[r] = r;
+    s->times[r].start_s = x->now_s;
+    s->times[r].late = (int32_t)r;
     kernel_turn(x, r, +1);
     x->record_calls[r] = (struct lh__call){x, r, step};
     flow_at(x, x->now_s, member_join, &x->record_calls[r]);
@@ -248,7 +274,7 @@ static void member_start(struct lh__exec *x, int64_t r, int32_t step)
 static void comm_ready(struct lh__exec *x, int64_t r, int32_t step)
 {
     const struct lh__placed *p = x->p;
-    int32_t g = p->record_group[r];
+    int32_t g = x->units[r].group;
     int64_t members = p->group_first[g + 1] - p->group_first[g];
     bool is_last = ++x->steps.at[step]->arrived[g] == members;
     if (x->plans && x->plans[p->group_shape[g]])
@@ -262,10 +288,13 @@ static void drain(struct lh__exec *x)
 {
     while (x->n_ready > 0 && x->st == LH_OK && x->steps.finished < 0) {
         struct lh__call next = x->ready[--x->n_ready];
-        if (x->p->record_group[next.index] >= 0)
-            comm_ready(x, next.index, next.step);
-        else
+        const struct lh__unit *unit = &x->units[next.index];
+        if (unit->group < 0)
             compute_start(x, next.index, next.step);
+        else if (unit->is_lone)
+            lone_start(x, next.index, next.step);
+        else
+            comm_ready(x, next.index, next.step);
     }
 }
 
@@ -281,12 +310,10 @@ static void woken(void *data)
 /* What the agenda has in a slot has come. */
 static void agenda_act(struct lh__exec *x, int32_t slot)
 {
-    int32_t first_group = x->p->n_classes;
-    if (slot < first_group)
+    if (slot < x->p->n_classes)
         compute_end(x, slot);
     else if (slot < x->due_slot)
-        group_end(x, slot - first_group,
-                  x->group_calls[slot - first_group].step);
+        alone_end(x, x->running[slot]);
     else
         push_ready(x, slot - x->due_slot, x->due_step[slot - x->due_slot]);
 }
@@ -295,7 +322,7 @@ static void agenda_act(struct lh__exec *x, int32_t slot)
  * the engine comes first. */
 static bool is_quiet(struct lh__exec *x, double date_s)
 {
-    if (x->n_flows == 0 || date_s <= engine_now(x) || date_s < x->quiet_s)
+    if (x->n_flows == 0 || date_s < x->quiet_s || date_s <= engine_now(x))
         return true;
     if (x->engine->next && x->quiet_s == 0)
         x->quiet_s = x->engine->next(x->engine->self);
@@ -354,22 +381,40 @@ static void link_changes_ask(struct lh__exec *x,
 
 /* ---- the run ------------------------------------------------------------- */
 
-static void records_init(struct lh__exec *x)
+static bool has_plan(const struct lh__exec *x, int32_t g)
+{
+    return x->plans && x->plans[x->p->group_shape[g]];
+}
+
+static void comm_init(struct lh__exec *x, struct lh__unit *unit)
 {
     const struct lh__placed *p = x->p;
-    x->seconds = LH_NEW(x->ctx->arena, double, p->n_records);
-    x->ends_class = LH_NEW(x->ctx->arena, bool, p->n_records);
-    if (x->steps.cycle > 1)
-        x->has_turn = LH_NEW(x->ctx->arena, bool, p->n_records);
+    int32_t g = unit->group;
+    unit->sms = p->group_sms ? (int32_t)p->group_sms[g] : 0;
+    unit->seconds =
+        p->group_alone_s && !has_plan(x, g) ? p->group_alone_s[g] : -1.0;
+    unit->is_lone =
+        unit->seconds >= 0 && p->group_first[g + 1] - p->group_first[g] == 1;
+}
+
+static void units_init(struct lh__exec *x)
+{
+    const struct lh__placed *p = x->p;
+    x->units = LH_NEW(x->ctx->arena, struct lh__unit, p->n_records);
     for (int32_t c = 0; c < p->n_classes; c++) {
-        const struct lh_template *t =
-            &p->program->templates[p->class_template[c]];
+        const struct lh_template *t = lh__steps_template(&x->steps, c);
         for (int32_t o = 0; o < t->n_ops; o++) {
-            int64_t r = p->class_first[c] + o;
-            x->seconds[r] = t->ops[o].seconds;
-            x->ends_class[r] = t->ops[o].stream == LH_STREAM_COMPUTE;
-            if (x->has_turn)
-                x->has_turn[r] = t->ops[o].turn > 0;
+            struct lh__unit *unit = &x->units[p->class_first[c] + o];
+            const struct lh_op *op = &t->ops[o];
+            unit->class = c;
+            unit->group = p->record_group[p->class_first[c] + o];
+            unit->slot = p->n_classes + c * LH_STREAMS + (int32_t)op->stream;
+            unit->ends_class = op->stream == LH_STREAM_COMPUTE;
+            unit->has_turn = op->turn > 0;
+            if (unit->group >= 0)
+                comm_init(x, unit);
+            else
+                unit->seconds = op->seconds;
         }
     }
 }
@@ -379,22 +424,22 @@ static void exec_init(struct lh__exec *x,
 {
     const struct lh__placed *p = x->p;
     struct lh_arena *arena = x->ctx->arena;
-    int64_t n_slots = (int64_t)p->n_classes + p->n_groups;
     lh__steps_begin(&x->steps, p, options, x->ctx);
-    records_init(x);
+    units_init(x);
     if (x->plans)
         x->record_calls = LH_NEW(arena, struct lh__call, p->n_records);
     x->group_calls = LH_NEW(arena, struct lh__call, p->n_groups);
     x->group_started = LH_NEW(arena, int64_t, p->n_groups);
     x->group_ended = LH_NEW(arena, int64_t, p->n_groups);
-    x->computes = LH_NEW(arena, struct lh__call, p->n_classes);
+    x->due_slot = p->n_classes * (1 + LH_STREAMS);
+    x->running = LH_NEW(arena, struct lh__call, x->due_slot);
     x->pace = LH_NEW(arena, struct lh__pace, p->n_classes);
     for (int32_t c = 0; c < p->n_classes; c++)
         x->pace[c] = (struct lh__pace){
             .schedule = p->class_schedule ? p->class_schedule[c] : NULL,
             .speed = p->class_speed[c],
             .sms = p->class_sms ? p->class_sms[c] : 0};
-    x->due_slot = (int32_t)n_slots;
+    int64_t n_slots = x->due_slot;
     if (x->steps.cycle > 1) {
         x->due_step = LH_NEW(arena, int32_t, p->n_records);
         n_slots += p->n_records;
@@ -409,7 +454,7 @@ static double last_end_s(const struct lh__exec *x)
     double end_s = 0;
     for (int32_t i = x->steps.first; i <= x->steps.finished; i++) {
         for (int64_t r = 0; r < x->p->n_records; r++)
-            end_s = fmax(end_s, x->steps.at[i]->end_s[r]);
+            end_s = fmax(end_s, x->steps.at[i]->times[r].end_s);
     }
     return end_s;
 }
@@ -430,26 +475,35 @@ static double begin_s(const struct lh__exec *x, int32_t slot, int32_t c)
 static void step_put_off(const struct lh__exec *x, const struct lh__step *s)
 {
     for (int64_t r = 0; r < x->p->n_records; r++) {
-        if (s->start_s[r] < 0)
+        struct lh_times *t = &s->times[r];
+        if (t->start_s < 0)
             continue;
-        s->posted_s[r] += s->ahead_s;
-        s->start_s[r] += s->ahead_s;
-        s->end_s[r] += s->ahead_s;
+        t->posted_s += s->ahead_s;
+        t->start_s += s->ahead_s;
+        t->end_s += s->ahead_s;
     }
     for (int32_t c = 0; c < x->p->n_classes; c++)
         s->class_end_s[c] += s->ahead_s;
+}
+
+void lh__times_spread(double *posted_s, double *start_s, double *end_s,
+                      int64_t *late, const struct lh_times *times, int64_t n)
+{
+    for (int64_t r = 0; r < n; r++) {
+        posted_s[r] = times[r].posted_s;
+        start_s[r] = times[r].start_s;
+        end_s[r] = times[r].end_s;
+        late[r] = times[r].late;
+    }
 }
 
 /* Copies the last step to where the caller wants it. */
 static void last_copy(struct lh__exec_output *out, const struct lh__exec *x)
 {
     const struct lh__kept_step *last = &out->kept[out->n_kept - 1];
-    size_t n = (size_t)x->p->n_records;
     size_t n_classes = (size_t)x->p->n_classes;
-    memcpy(out->posted_s, last->posted_s, n * sizeof(double));
-    memcpy(out->start_s, last->start_s, n * sizeof(double));
-    memcpy(out->end_s, last->end_s, n * sizeof(double));
-    memcpy(out->late, last->late, n * sizeof(int64_t));
+    lh__times_spread(out->posted_s, out->start_s, out->end_s, out->late,
+                     last->times, x->p->n_records);
     memcpy(out->class_begin_s, last->class_begin_s, n_classes * sizeof(double));
     memcpy(out->class_end_s, last->class_end_s, n_classes * sizeof(double));
 }
@@ -468,15 +522,9 @@ static void output_fill(struct lh__exec_output *out, const struct lh__exec *x)
             class_begin_s[c] = begin_s(x, i, c);
         if (step->ahead_s > 0)
             step_put_off(x, step);
-        out->kept[i - s->first] =
-            (struct lh__kept_step){step->number - s->at[s->first]->number,
-                                   step->repeats,
-                                   step->posted_s,
-                                   step->start_s,
-                                   step->end_s,
-                                   step->late,
-                                   class_begin_s,
-                                   step->class_end_s};
+        out->kept[i - s->first] = (struct lh__kept_step){
+            step->number - s->at[s->first]->number, step->repeats, step->times,
+            class_begin_s, step->class_end_s};
     }
     struct lh__kept_step *last = &out->kept[out->n_kept - 1];
     double all_end_s = s->from_rest ? last_end_s(x) : 0;
@@ -493,7 +541,7 @@ static void output_fill(struct lh__exec_output *out, const struct lh__exec *x)
 static void begin(struct lh__exec *x)
 {
     for (int64_t r = x->p->n_records - 1; r >= 0; r--) {
-        if (x->steps.at[0]->waits[r] == 0)
+        if (x->steps.at[0]->times[r].waits == 0)
             push_ready(x, r, 0);
     }
     pump(x);

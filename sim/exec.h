@@ -7,6 +7,7 @@
 #define LH_SIM_EXEC_H
 
 #include <longhaul/engine.h>
+#include <longhaul/trace.h>
 
 #include "messages.h"
 #include "place.h"
@@ -19,10 +20,13 @@ enum { LH__STEPS_MAX = 8 };
 struct lh__kept_step {
     int64_t number;  /* counted from the first that is kept */
     int64_t repeats; /* steps after it that were left out, being like it */
-    double *posted_s, *start_s, *end_s;  /* [n_records] < 0: does not run */
-    int64_t *late;                       /* [n_records] */
+    const struct lh_times *times;        /* [n_records] */
     double *class_begin_s, *class_end_s; /* [n_classes] */
 };
+
+/* Times, each kind by itself: [n]. */
+void lh__times_spread(double *posted_s, double *start_s, double *end_s,
+                      int64_t *late, const struct lh_times *times, int64_t n);
 
 /* kept: the steps of the last cycle, which is one step where all are alike.
  * The other arrays are the caller's, for the last step; all NULL: unwanted. */
@@ -46,6 +50,10 @@ struct lh__exec_options {
     const struct lh__schedule *links; /* [n_links] of the engine's links, n = 0:
                                          constant; NULL: the placed program's */
     int32_t n_links;
+    /* Where the times of steps are to be, which outlive the run; NULL, or no
+     * room: the arena. */
+    void *(*room)(void *data, size_t bytes);
+    void *room_data;
     struct lh__messages_plan **plans; /* [n_shapes] or NULL: all coupled; a
                                          plan that is NULL: coupled */
 };

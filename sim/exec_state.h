@@ -20,16 +20,26 @@ struct lh__call {
     int32_t step;  /* slot */
 };
 
+/* What it takes to run a record, in the order in which ops have it. */
+struct lh__unit {
+    double seconds; /* compute: at speed 1; a communication alone on its links:
+                       all of it; else -1 */
+    int32_t group;  /* -1: compute */
+    int32_t class;
+    int32_t slot;    /* of the agenda, for a communication */
+    int32_t sms;     /* that its kernel takes */
+    bool ends_class; /* on the stream whose last end is a step's */
+    bool has_turn;
+    bool is_lone; /* a communication alone on its links, of one member */
+};
+
 struct lh__exec {
     const struct lh__placed *p;
     struct lh_engine *engine;
     struct lh_ctx *ctx;
     struct lh__messages_plan **plans; /* NULL: coupled */
     struct lh__steps steps;
-    double *seconds;  /* [n_records] of compute; beside each other, as they are
-                         wanted in another order than ops have */
-    bool *ends_class; /* [n_records] on the stream whose last end is a step's */
-    bool *has_turn;   /* [n_records] NULL: no cycles */
+    struct lh__unit *units;        /* [n_records] */
     struct lh__call *record_calls; /* [n_records], message by message */
     struct lh__call *group_calls;  /* [n_groups] */
     int64_t *group_started;        /* [n_groups] flows handed to the engine */
@@ -40,15 +50,17 @@ struct lh__exec {
     struct lh__detour *detour; /* NULL: routes do not change */
     double now_s;              /* the engine's clock or ahead of it */
     struct lh__agenda agenda;  /* [n_classes] the compute op that runs, then
-                                  [n_groups] those alone on their links, then
-                                  in a program with cycles [n_records] what
-                                  becomes ready then */
+                                  [n_classes x LH_STREAMS] the communication,
+                                  alone on its links, that runs on a stream,
+                                  then in a program with cycles [n_records]
+                                  what becomes ready then */
     int32_t due_slot;          /* where these begin */
     int32_t *due_step;         /* [n_records] slot of steps; NULL: no cycles */
     struct lh__pace *pace;     /* [n_classes] */
-    struct lh__call *computes; /* [n_classes] what runs */
+    struct lh__call *running;  /* [due_slot] what runs: a record; of a group
+                                  its first */
     int64_t n_flows;           /* asked of the engine, and not ended */
-    double wake_s; /* the engine was asked to call then; INFINITY: was not */
+    double wake_s;  /* the engine was asked to call then; INFINITY: was not */
     double quiet_s; /* until then nothing happens in the engine; its clock:
                        not known */
     enum lh_status st;

@@ -16,6 +16,7 @@
 #include "followers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct edges {
     const struct lh_template *t;
@@ -159,13 +160,17 @@ void lh__followers_make(struct lh__followers *f, const struct lh_template *t,
                       .before = LH_NEW(arena, int32_t, n)};
     edges_list(&e, arena);
     *f = (struct lh__followers){.first = LH_NEW(arena, int32_t, n + 2),
-                                .op = LH_NEW(arena, int32_t, e.n),
-                                .lag = LH_NEW(arena, int32_t, e.n),
-                                .turn = LH_NEW(arena, int32_t, e.n),
+                                .of = LH_NEW(arena, struct lh__follower, e.n),
+                                .n_of = e.n,
                                 .waits = LH_NEW(arena, uint16_t, n),
                                 .carried = LH_NEW(arena, uint16_t, n),
                                 .turned = LH_NEW(arena, struct lh__edge, e.n),
+                                .turns = LH_NEW(arena, int32_t, n),
                                 .any_carried = carries(t)};
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        if (is_turned(&e, o))
+            f->turns[f->n_turns++] = o;
+    }
     for (int32_t i = 0; i < e.n; i++) {
         f->first[e.at[i].from + 2]++;
         if (is_turned(&e, e.at[i].from) || is_turned(&e, e.at[i].to))
@@ -176,11 +181,31 @@ void lh__followers_make(struct lh__followers *f, const struct lh_template *t,
     for (size_t o = 0; o < n; o++)
         f->first[o + 2] += f->first[o + 1];
     for (int32_t i = 0; i < e.n; i++) {
-        int32_t at = f->first[e.at[i].from + 1]++;
-        f->op[at] = e.at[i].to;
-        f->lag[at] = e.at[i].lag;
-        f->turn[at] = t->ops[e.at[i].to].turn;
+        int32_t to = e.at[i].to;
+        f->of[f->first[e.at[i].from + 1]++] =
+            (struct lh__follower){to, e.at[i].lag, t->ops[to].turn};
     }
+}
+
+static bool same(const void *a, const void *b, size_t n, size_t size)
+{
+    return n == 0 || memcmp(a, b, n * size) == 0;
+}
+
+bool lh__followers_same(const struct lh__followers *f,
+                        const struct lh__followers *known, int32_t n_ops)
+{
+    size_t n = (size_t)n_ops;
+    size_t n_turned = (size_t)f->n_turned, n_turns = (size_t)f->n_turns;
+    return f->n_of == known->n_of && f->n_turned == known->n_turned
+           && f->n_turns == known->n_turns
+           && f->any_carried == known->any_carried
+           && same(f->first, known->first, n + 1, sizeof *f->first)
+           && same(f->of, known->of, (size_t)f->n_of, sizeof *f->of)
+           && same(f->waits, known->waits, n, sizeof *f->waits)
+           && same(f->carried, known->carried, n, sizeof *f->carried)
+           && same(f->turned, known->turned, n_turned, sizeof *f->turned)
+           && same(f->turns, known->turns, n_turns, sizeof *f->turns);
 }
 
 void lh__followers_waits(uint16_t *waits, const struct lh__followers *f,
@@ -188,10 +213,11 @@ void lh__followers_waits(uint16_t *waits, const struct lh__followers *f,
                          int64_t cycle)
 {
     for (int32_t o = 0; o < t->n_ops; o++)
-        waits[o] =
-            lh_op_runs(&t->ops[o], step, cycle)
-                ? (uint16_t)(f->waits[o] + (step > 0 ? f->carried[o] : 0))
-                : UINT16_MAX;
+        waits[o] = (uint16_t)(f->waits[o] + (step > 0 ? f->carried[o] : 0));
+    for (int32_t i = 0; i < f->n_turns; i++) {
+        if (!lh_op_runs(&t->ops[f->turns[i]], step, cycle))
+            waits[f->turns[i]] = UINT16_MAX;
+    }
     for (int32_t i = 0; i < f->n_turned; i++) {
         const struct lh__edge *e = &f->turned[i];
         if (waits[e->to] != UINT16_MAX && step >= e->lag

@@ -158,6 +158,18 @@ enum lh_status lh__fork_all(struct lh__job *jobs, int n, int at_once,
     return st;
 }
 
+void lh__job_keep(struct lh__job *job, size_t used, struct lh_ctx *ctx)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t all = header_bytes() + job->bytes;
+    size_t kept = header_bytes() + (used + page - 1) / page * page;
+    if (kept < all)
+        munmap((char *)job->mapping + kept, all - kept);
+    lh_arena_keep(ctx->arena, job->mapping, kept < all ? kept : all);
+    job->mapping = NULL;
+    job->shared = NULL;
+}
+
 void lh__fork_end(struct lh__job *jobs, int n)
 {
     for (int i = 0; i < n; i++) {

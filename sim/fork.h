@@ -24,7 +24,10 @@ enum lh_status lh__fork_all(struct lh__job *jobs, int n, int at_once,
                             struct lh_ctx *ctx) LH_MUST_USE;
 /* Maps a job's shared memory; lh__fork_all does it for its jobs. */
 enum lh_status lh__job_map(struct lh__job *job, struct lh_ctx *ctx) LH_MUST_USE;
-/* Releases the shared memory of all jobs. */
+/* The first `used` bytes of a job's shared memory stay until the context ends.
+ */
+void lh__job_keep(struct lh__job *job, size_t used, struct lh_ctx *ctx);
+/* Releases the shared memory of all jobs but what was kept. */
 void lh__fork_end(struct lh__job *jobs, int n);
 
 #endif

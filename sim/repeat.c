@@ -51,7 +51,7 @@ static bool ends_agree(const struct lh__steps *s, int32_t slot)
     }
     for (int32_t i = 0; i <= slot; i++) {
         for (int64_t r = 0; r < s->p->n_records; r++) {
-            if (s->at[i]->end_s[r] > e * (1 + same))
+            if (s->at[i]->times[r].end_s > e * (1 + same))
                 return false;
         }
     }
@@ -76,7 +76,8 @@ static double shift(const struct lh__steps *s, int32_t slot, int32_t early,
                     int64_t r)
 {
     const struct lh__step *now = s->at[slot], *before = s->at[early];
-    return now->end_s[r] - before->end_s[r] + (now->ahead_s - before->ahead_s);
+    return now->times[r].end_s - before->times[r].end_s
+           + (now->ahead_s - before->ahead_s);
 }
 
 /* Later it does if every operation of a class ended one interval, the class's
@@ -91,9 +92,9 @@ static bool records_agree(const struct lh__steps *s, int32_t slot,
         for (int64_t r = s->p->class_first[c]; r < s->p->class_first[c + 1];
              r++) {
             double shift_s = shift(s, slot, early, r);
-            if (now->end_s[r] >= 0
-                && fabs(shift_s - interval_s)
-                       > fmax(tolerance * interval_s, same * now->end_s[r]))
+            if (now->times[r].end_s >= 0
+                && fabs(shift_s - interval_s) > fmax(
+                       tolerance * interval_s, same * now->times[r].end_s))
                 return false;
         }
     }
@@ -137,7 +138,8 @@ static int32_t slot_at(const struct lh__steps *s, int32_t from, int64_t number)
 static bool is_under_way(const struct lh__steps *s, int32_t i, int32_t slot,
                          int64_t r)
 {
-    return s->at[i]->end_s[r] > s->at[slot]->class_end_s[s->record_class[r]];
+    return s->at[i]->times[r].end_s
+           > s->at[slot]->class_end_s[s->record_class[r]];
 }
 
 /* The ops with turns of slot i, and of `before` (-1: none), which are under way
@@ -147,7 +149,7 @@ static bool turns_agree(const struct lh__steps *s, const struct cycle *c,
 {
     for (int64_t r = 0; r < s->p->n_records; r++) {
         int32_t k = s->record_class[r];
-        if (s->at[i]->end_s[r] < 0 || op_of(s, r)->turn == 0)
+        if (s->at[i]->times[r].end_s < 0 || op_of(s, r)->turn == 0)
             continue;
         bool now = is_under_way(s, i, c->slot, r);
         bool then = before >= 0 && is_under_way(s, before, c->early, r);
@@ -296,7 +298,8 @@ static bool is_disturbed(const struct lh__steps *s, int32_t slot)
 {
     const struct lh__step *step = s->at[slot];
     for (int64_t r = 0; r < s->p->n_records; r++) {
-        if (step->start_s[r] >= 0 && step->start_s[r] < s->turned_end_s)
+        if (step->times[r].start_s >= 0
+            && step->times[r].start_s < s->turned_end_s)
             return true;
     }
     return false;

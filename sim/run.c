@@ -2,7 +2,7 @@
  *
  * From a point (scenario, program, topology) to a trace.  A forked child
  * places and simulates, and leaves the trace as flat arrays in memory shared
- * with its parent, which copies them:
+ * with its parent, which keeps it:
  *
  *   struct head | the arrays, each at a multiple of 8 bytes
  *
@@ -24,9 +24,6 @@ static const size_t shared_bytes = (size_t)3 << 30;
 struct head {
     struct lh_trace trace; /* its arrays are in the memory, which child and
                               parent see at one address */
-    struct lh_trace run;   /* n_classes .. late of what was run; twins of it
-                              (twins.h) are told what they did by the parent */
-    int32_t *class_run;    /* [trace.n_classes] of run; NULL: no twins */
     size_t used;
 };
 
@@ -41,15 +38,13 @@ static double wall_now_s(void)
 
 /* Weighted by class size, so that the breakdown's mean sums to it; equal for
  * all classes once the step is steady.  Of a cycle the mean over its steps. */
-static double mean_step_s(const struct head *head, int64_t cycle)
+static double mean_step_s(const struct lh_trace *t, int64_t cycle)
 {
-    const struct lh_trace *t = &head->trace, *run = &head->run;
-    int64_t last = (int64_t)(t->n_steps - 1) * run->n_classes;
+    int64_t last = (int64_t)(t->n_steps - 1) * t->n_classes;
     double sum_s = 0, ranks = 0;
     for (int32_t c = 0; c < t->n_classes; c++) {
         double size = (double)t->class_size[c];
-        int32_t k = head->class_run ? head->class_run[c] : c;
-        sum_s += size * (run->class_end_s[last + k] - run->class_begin_s[k]);
+        sum_s += size * (t->class_end_s[last + c] - t->class_begin_s[c]);
         ranks += size;
     }
     return sum_s / ranks / (double)cycle;
@@ -138,62 +133,77 @@ static size_t placed_bytes(const struct lh__placed *p)
 static size_t steps_bytes(const struct lh__placed *p, int32_t n)
 {
     return (size_t)n
-           * (16 * (size_t)p->n_classes + 32 * (size_t)p->n_records + 64);
+           * (16 * (size_t)p->n_classes
+              + sizeof(struct lh_times) * (size_t)p->n_records + 64);
+}
+
+static enum lh_status no_room(size_t bytes, int32_t n_steps, struct lh_ctx *ctx)
+{
+    lh_error(ctx, LH_NOWHERE, "the trace of %d step%s takes %zu bytes",
+             (int)n_steps, n_steps == 1 ? "" : "s", bytes);
+    return LH_FAILED;
 }
 
 static enum lh_status check_room(const struct lh__placed *p, int32_t n_steps,
                                  struct lh_ctx *ctx)
 {
     size_t bytes = placed_bytes(p) + steps_bytes(p, n_steps);
-    if (bytes <= shared_bytes)
-        return LH_OK;
-    lh_error(ctx, LH_NOWHERE, "the trace of %d step%s takes %zu bytes",
-             (int)n_steps, n_steps == 1 ? "" : "s", bytes);
-    return LH_FAILED;
+    return bytes <= shared_bytes ? LH_OK : no_room(bytes, n_steps, ctx);
 }
 
-static void steps_put(struct head *head, const struct lh__exec_output *out,
-                      const struct lh__placed *p)
+/* Where the executor leaves the times of a step. */
+static void *step_room(void *data, size_t bytes)
 {
-    struct lh_trace *t = &head->run;
-    int32_t n = out->n_kept;
-    int64_t records = p->n_records, classes = p->n_classes;
-    head->trace.n_steps = n;
-    head->trace.phase = out->phase;
-    head->trace.step_number = room(head, n, sizeof *t->step_number);
-    head->trace.step_repeats = room(head, n, sizeof *t->step_repeats);
-    t->n_classes = p->n_classes;
-    t->n_records = records;
-    t->class_first = put(head, p->class_first, classes + 1, sizeof(int64_t));
-    t->class_begin_s = room(head, n * classes, sizeof *t->class_begin_s);
-    t->class_end_s = room(head, n * classes, sizeof *t->class_end_s);
-    t->posted_s = room(head, n * records, sizeof *t->posted_s);
-    t->start_s = room(head, n * records, sizeof *t->start_s);
-    t->end_s = room(head, n * records, sizeof *t->end_s);
-    t->late = room(head, n * records, sizeof *t->late);
+    struct head *head = data;
+    return bytes <= shared_bytes - head->used ? room(head, (int64_t)bytes, 1)
+                                              : NULL;
+}
+
+/* What there is of each step beside the times, which are in their place. */
+static enum lh_status steps_put(struct head *head,
+                                const struct lh__exec_output *out,
+                                const struct lh__twins *twins,
+                                struct lh_ctx *ctx)
+{
+    struct lh_trace *t = &head->trace;
+    int32_t n = out->n_kept, classes = t->n_classes;
+    size_t bytes =
+        head->used + (size_t)n * (16 * (size_t)classes + 32) + 16 * (size_t)n;
+    if (bytes > shared_bytes)
+        return no_room(bytes, n, ctx);
+    t->n_steps = n;
+    t->phase = out->phase;
+    t->step_number = room(head, n, sizeof *t->step_number);
+    t->step_repeats = room(head, n, sizeof *t->step_repeats);
+    t->times = room(head, n, sizeof *t->times);
+    t->class_begin_s = room(head, (int64_t)n * classes, sizeof(double));
+    t->class_end_s = room(head, (int64_t)n * classes, sizeof(double));
     for (int32_t i = 0; i < n; i++) {
         const struct lh__kept_step *s = &out->kept[i];
-        size_t size = (size_t)records * sizeof(double);
-        size_t classes_size = (size_t)classes * sizeof(double);
-        head->trace.step_number[i] = s->number;
-        head->trace.step_repeats[i] = s->repeats;
-        memcpy(t->class_begin_s + i * classes, s->class_begin_s, classes_size);
-        memcpy(t->class_end_s + i * classes, s->class_end_s, classes_size);
-        memcpy(t->posted_s + i * records, s->posted_s, size);
-        memcpy(t->start_s + i * records, s->start_s, size);
-        memcpy(t->end_s + i * records, s->end_s, size);
-        memcpy(t->late + i * records, s->late, size);
+        t->step_number[i] = s->number;
+        t->step_repeats[i] = s->repeats;
+        t->times[i] = s->times;
+        for (int32_t c = 0; c < classes; c++) {
+            int32_t run = twins->class_twin ? twins->class_twin[c] : c;
+            int64_t at = (int64_t)i * classes + c;
+            t->class_begin_s[at] = s->class_begin_s[run];
+            t->class_end_s[at] = s->class_end_s[run];
+        }
     }
+    return LH_OK;
 }
 
 static void twins_put(struct head *head, const struct lh__twins *twins)
 {
-    int32_t n = head->trace.n_classes;
-    if (twins->class_twin == NULL)
-        return;
-    head->class_run = put(head, twins->class_twin, n, sizeof(int32_t));
-    head->trace.class_twin =
-        put(head, twins->class_first_twin, n, sizeof(int32_t));
+    struct lh_trace *t = &head->trace;
+    const int64_t *first = twins->placed.class_first;
+    t->class_shared = room(head, t->n_classes, sizeof *t->class_shared);
+    for (int32_t c = 0; c < t->n_classes; c++)
+        t->class_shared[c] =
+            first[twins->class_twin ? twins->class_twin[c] : c];
+    if (twins->class_twin)
+        t->class_twin = put(head, twins->class_first_twin, t->n_classes,
+                            sizeof *t->class_twin);
 }
 
 static enum lh_status simulate(struct head *head, const struct lh__placed *p,
@@ -203,7 +213,8 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
     struct lh_trace *t = &head->trace;
     struct lh_engine engine, counted;
     struct lh__ledger *ledger;
-    struct lh__exec_options options = {.steps_max = LH__STEPS_MAX};
+    struct lh__exec_options options = {
+        .steps_max = LH__STEPS_MAX, .room = step_room, .room_data = head};
     struct lh__exec_output out = {.link_bytes = t->link_bytes};
     struct lh__twins twins = {.placed = *p};
     enum lh_status st;
@@ -226,15 +237,14 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
                                            t->link_bytes},
                        ctx);
     if (st == LH_OK)
-        st = check_room(p, out.n_kept, ctx);
+        st = steps_put(head, &out, &twins, ctx);
     if (st != LH_OK)
         return st;
-    steps_put(head, &out, &twins.placed);
     t->from_rest = p->incidence.faults->dated;
     t->steady = out.steady;
     t->steps_simulated = out.steps;
     t->events = lh__engine_stats(&engine).events;
-    t->step_time_s = mean_step_s(head, lh_cycle_steps(p->program));
+    t->step_time_s = mean_step_s(t, lh_cycle_steps(p->program));
     return LH_OK;
 }
 
@@ -280,62 +290,13 @@ static enum lh_status work(void *shared, const void *input, struct lh_ctx *ctx)
 
 /* ---- the parent ---------------------------------------------------------- */
 
-/* Copies an array out of the shared memory, which is where it was. */
-static void *taken(const void *from, int64_t n, size_t size, struct lh_ctx *ctx)
-{
-    void *to = lh_alloc(ctx->arena, (size_t)n, size);
-    if (n > 0)
-        memcpy(to, from, (size_t)n * size);
-    return to;
-}
-#define TAKE(t, array, n)                                                      \
-    ((t)->array = taken((t)->array, (n), sizeof *(t)->array, ctx))
-
-/* The steps of what was run, which twins share. */
-static void steps_take(struct lh_trace *t, const struct head *head,
+/* The trace stays where the child wrote it. */
+static void trace_take(struct lh_trace *t, struct lh__job *job,
                        struct lh_ctx *ctx)
 {
-    const struct lh_trace *run = &head->run;
-    int64_t n = t->n_steps * run->n_records;
-    if (head->class_run) {
-        TAKE(t, class_twin, t->n_classes);
-        lh__twins_share(t, run, head->class_run, ctx);
-    } else {
-        t->class_begin_s = run->class_begin_s;
-        t->class_end_s = run->class_end_s;
-        TAKE(t, class_begin_s, (int64_t)t->n_steps * t->n_classes);
-        TAKE(t, class_end_s, (int64_t)t->n_steps * t->n_classes);
-    }
-    t->posted_s = taken(run->posted_s, n, sizeof *t->posted_s, ctx);
-    t->start_s = taken(run->start_s, n, sizeof *t->start_s, ctx);
-    t->end_s = taken(run->end_s, n, sizeof *t->end_s, ctx);
-    t->late = taken(run->late, n, sizeof *t->late, ctx);
-}
-
-static void trace_take(struct lh_trace *t, const void *shared,
-                       struct lh_ctx *ctx)
-{
-    const struct head *head = shared;
+    const struct head *head = job->shared;
     *t = head->trace;
-    TAKE(t, class_size, t->n_classes);
-    TAKE(t, class_rank, t->n_classes);
-    TAKE(t, class_template, t->n_classes);
-    TAKE(t, class_first, t->n_classes + 1);
-    TAKE(t, class_speed, t->n_classes);
-    TAKE(t, class_site, t->n_classes);
-    TAKE(t, step_number, t->n_steps);
-    TAKE(t, step_repeats, t->n_steps);
-    TAKE(t, group, t->n_records);
-    TAKE(t, group_wan, t->n_groups);
-    TAKE(t, group_algorithm, t->n_groups);
-    TAKE(t, group_count, t->n_groups);
-    TAKE(t, group_comm, t->n_groups);
-    TAKE(t, group_sms, t->n_groups);
-    TAKE(t, link_first, t->n_links);
-    TAKE(t, link_count, t->n_links);
-    TAKE(t, link_bytes, t->n_links);
-    TAKE(t, link_capacity, t->n_links);
-    steps_take(t, head, ctx);
+    lh__job_keep(job, head->used, ctx);
 }
 
 enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
@@ -350,7 +311,7 @@ enum lh_status lh_sim_run_many(struct lh_trace *out, enum lh_status *status,
     for (int i = 0; i < n; i++) {
         status[i] = all[i].status;
         if (status[i] == LH_OK)
-            trace_take(&out[i], all[i].shared, ctx);
+            trace_take(&out[i], &all[i], ctx);
     }
     lh__fork_end(all, n);
     return st;
@@ -375,7 +336,7 @@ enum lh_status lh_sim_run_here(struct lh_trace *out,
     if (st == LH_OK)
         st = work(job.shared, point, ctx);
     if (st == LH_OK)
-        trace_take(out, job.shared, ctx);
+        trace_take(out, &job, ctx);
     lh__fork_end(&job, 1);
     return st;
 }

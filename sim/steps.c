@@ -38,15 +38,23 @@ static int64_t reach_find(const struct lh__steps *s)
     return most < s->cycle ? most : s->cycle;
 }
 
+static struct lh_times *times_new(struct lh__steps *s)
+{
+    size_t n = (size_t)s->p->n_records;
+    void *room = NULL;
+    if (s->options->room)
+        room = s->options->room(s->options->room_data,
+                                n * sizeof(struct lh_times));
+    return room ? room : LH_NEW(s->ctx->arena, struct lh_times, n);
+}
+
 static struct lh__step *step_new(struct lh__steps *s)
 {
     const struct lh__placed *p = s->p;
     struct lh_arena *arena = s->ctx->arena;
-    size_t n = (size_t)p->n_records;
     if (s->n_spare > 0) {
         struct lh__step *step = s->spare[--s->n_spare];
         memset(step->arrived, 0, (size_t)p->n_groups * sizeof *step->arrived);
-        memset(step->posted_s, 0, n * sizeof *step->posted_s);
         memset(step->class_end_s, 0,
                (size_t)p->n_classes * sizeof *step->class_end_s);
         if (step->runs)
@@ -56,14 +64,10 @@ static struct lh__step *step_new(struct lh__steps *s)
         return step;
     }
     struct lh__step *step = LH_NEW(arena, struct lh__step, 1);
-    step->waits = LH_NEW(arena, uint16_t, n);
+    step->times = times_new(s);
     step->arrived = LH_NEW(arena, int32_t, p->n_groups);
     if (s->has_messages)
         step->runs = LH_NEW(arena, struct lh__messages_run *, p->n_groups);
-    step->posted_s = LH_NEW(arena, double, n);
-    step->start_s = LH_NEW(arena, double, n);
-    step->end_s = LH_NEW(arena, double, n);
-    step->late = LH_NEW(arena, int64_t, n);
     step->class_end_s = LH_NEW(arena, double, p->n_classes);
     return step;
 }
@@ -73,10 +77,27 @@ static void take_early(struct lh__steps *s, struct lh__step *step, int64_t r)
 {
     if (s->early == NULL || s->early[r] == 0)
         return;
-    step->waits[r] = (uint16_t)(step->waits[r] - s->early[r]);
-    step->posted_s[r] = s->early_s[r];
+    step->times[r].waits = (uint16_t)(step->times[r].waits - s->early[r]);
+    step->times[r].posted_s = s->early_s[r];
     s->early[r] = 0;
     s->early_s[r] = 0;
+}
+
+/* The operations of a class, which wait. */
+static void class_begin(struct lh__steps *s, struct lh__step *step, int32_t c)
+{
+    const struct lh_template *t = lh__steps_template(s, c);
+    int64_t first = s->p->class_first[c];
+    lh__followers_waits(s->waits, lh__steps_followers(s, c), t, step->number,
+                        s->cycle);
+    for (int32_t o = 0; o < t->n_ops; o++) {
+        step->times[first + o] =
+            (struct lh_times){0.0, -1.0, -1.0, -1, s->waits[o]};
+        if (s->waits[o] == UINT16_MAX)
+            continue;
+        step->n_running++;
+        take_early(s, step, first + o);
+    }
 }
 
 static int32_t step_add(struct lh__steps *s, int64_t number)
@@ -91,21 +112,36 @@ static int32_t step_add(struct lh__steps *s, int64_t number)
             before->ahead_s + (double)before->repeats * before->least_s;
     }
     for (int32_t c = 0; c < p->n_classes; c++)
-        lh__followers_waits(step->waits + p->class_first[c],
-                            &s->followers[p->class_template[c]],
-                            lh__steps_template(s, c), number, s->cycle);
-    for (int64_t r = 0; r < p->n_records; r++) {
-        step->start_s[r] = step->end_s[r] = -1.0;
-        step->late[r] = -1;
-        if (step->waits[r] == UINT16_MAX)
-            continue;
-        step->n_running++;
-        take_early(s, step, r);
-    }
+        class_begin(s, step, c);
     s->at = lh_grow(s->ctx->arena, s->at, &s->capacity, (size_t)s->n + 1,
                     sizeof *s->at);
     s->at[s->n] = step;
     return s->n++;
+}
+
+/* Stages often have the same. */
+static void followers_make(struct lh__steps *s, int t)
+{
+    const struct lh_template *templates = s->p->program->templates;
+    struct lh__followers *f = &s->followers[t];
+    lh__followers_make(f, &templates[t], s->cycle, s->ctx->arena);
+    for (int k = t - 1; k >= 0; k--) {
+        if (templates[k].n_ops == templates[t].n_ops
+            && lh__followers_same(f, &s->followers[k], templates[t].n_ops)) {
+            *f = s->followers[k];
+            return;
+        }
+    }
+}
+
+static int32_t most_ops(const struct lh_program *program)
+{
+    int32_t most = 0;
+    for (int t = 0; t < program->n_templates; t++) {
+        if (program->templates[t].n_ops > most)
+            most = program->templates[t].n_ops;
+    }
+    return most;
 }
 
 void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
@@ -115,6 +151,7 @@ void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
     int n_templates = p->program->n_templates;
     s->p = p;
     s->ctx = ctx;
+    s->options = options;
     s->has_messages = options->plans != NULL;
     s->from_rest = p->incidence.faults && p->incidence.faults->dated;
     s->cycles_max = s->from_rest ? 1 : options->steps_max;
@@ -122,8 +159,8 @@ void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
     s->finished = -1;
     s->followers = LH_NEW(arena, struct lh__followers, n_templates);
     for (int t = 0; t < n_templates; t++)
-        lh__followers_make(&s->followers[t], &p->program->templates[t],
-                           s->cycle, arena);
+        followers_make(s, t);
+    s->waits = LH_NEW(arena, uint16_t, most_ops(p->program));
     s->record_class = LH_NEW(arena, int32_t, p->n_records);
     for (int32_t c = 0; c < p->n_classes; c++) {
         for (int64_t r = p->class_first[c]; r < p->class_first[c + 1]; r++)
@@ -161,30 +198,28 @@ static struct lh__landing land_early(struct lh__steps *s, int64_t to,
     return (struct lh__landing){.slot = -1};
 }
 
-struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
-                                  int32_t slot, int32_t k, double end_s)
+struct lh__landing lh__steps_land_far(struct lh__steps *s, int32_t c,
+                                      int32_t slot, struct lh__follower f,
+                                      double end_s)
 {
-    int32_t c = s->record_class[record];
-    int64_t first = s->p->class_first[c];
-    const struct lh__followers *f = &s->followers[s->p->class_template[c]];
     const struct lh__step *from = s->at[slot];
-    struct lh__landing to = {.slot = -1, .record = first + f->op[k]};
-    int64_t number = from->number + f->lag[k];
+    struct lh__landing to = {.slot = -1, .record = s->p->class_first[c] + f.op};
+    int64_t number = from->number + f.lag;
 
-    if (f->lag[k] == 1 && from->repeats > 0) {
+    if (f.lag == 1 && from->repeats > 0) {
         number += from->repeats;
         end_s += (double)from->repeats * (from->repeat_s[c] - from->least_s);
     }
     if (lh__steps_over(s, number)
-        || (f->turn[k] > 0 && number % s->cycle != f->turn[k] - 1))
+        || (f.turn > 0 && number % s->cycle != f.turn - 1))
         return to;
-    to.slot = f->lag[k] == 0 ? slot : slot_of(s, number);
+    to.slot = f.lag == 0 ? slot : slot_of(s, number);
     if (to.slot < 0)
         return land_early(s, to.record, end_s);
-    struct lh__step *step = s->at[to.slot];
-    if (step->posted_s[to.record] < end_s)
-        step->posted_s[to.record] = end_s;
-    to.is_ready = --step->waits[to.record] == 0;
+    struct lh_times *times = &s->at[to.slot]->times[to.record];
+    if (times->posted_s < end_s)
+        times->posted_s = end_s;
+    to.is_ready = --times->waits == 0;
     return to;
 }
 

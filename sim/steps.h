@@ -20,11 +20,9 @@ struct lh__step {
     double ahead_s;    /* of the clock: what steps left out before it take */
     int64_t n_running; /* records that run in it */
     int64_t n_done;
-    uint16_t *waits;                /* [n_records] */
+    struct lh_times *times;         /* [n_records] */
     int32_t *arrived;               /* [n_groups] */
     struct lh__messages_run **runs; /* [n_groups], message by message */
-    double *posted_s, *start_s, *end_s;
-    int64_t *late;
     double *class_end_s;
 };
 
@@ -33,6 +31,8 @@ struct lh__steps {
     struct lh_ctx *ctx;
     struct lh__followers *followers; /* [n_templates] */
     int32_t *record_class;           /* [n_records] */
+    uint16_t *waits;                 /* [most ops of a template] */
+    const struct lh__exec_options *options;
     bool has_messages;
     bool from_rest; /* one step or cycle, with the dated faults */
     int cycles_max; /* of one step each, where all are alike */
@@ -69,15 +69,36 @@ lh__steps_template(const struct lh__steps *s, int32_t c)
     return &s->p->program->templates[s->p->class_template[c]];
 }
 
-/* Where an end at end_s in a slot matters, along follower k of a record's op.
- */
+static inline const struct lh__followers *
+lh__steps_followers(const struct lh__steps *s, int32_t c)
+{
+    return &s->followers[s->p->class_template[c]];
+}
+
+/* Where an end at end_s in a slot matters, along a follower of an op of class
+ * c. */
 struct lh__landing {
     int32_t slot; /* -1: nowhere, or later than any step in hand */
     int64_t record;
     bool is_ready;
 };
-struct lh__landing lh__steps_land(struct lh__steps *s, int64_t record,
-                                  int32_t slot, int32_t k, double end_s);
+struct lh__landing lh__steps_land_far(struct lh__steps *s, int32_t c,
+                                      int32_t slot, struct lh__follower to,
+                                      double end_s);
+
+static inline struct lh__landing lh__steps_land(struct lh__steps *s, int32_t c,
+                                                int32_t slot,
+                                                struct lh__follower to,
+                                                double end_s)
+{
+    if (to.lag != 0 || to.turn != 0)
+        return lh__steps_land_far(s, c, slot, to, end_s);
+    int64_t r = s->p->class_first[c] + to.op;
+    struct lh_times *times = &s->at[slot]->times[r];
+    if (times->posted_s < end_s)
+        times->posted_s = end_s;
+    return (struct lh__landing){slot, r, --times->waits == 0};
+}
 
 /* Is the step one that is not run any more? */
 static inline bool lh__steps_over(const struct lh__steps *s, int64_t number)

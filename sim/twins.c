@@ -501,27 +501,26 @@ void lh__twins_make(struct lh__twins *out, const struct lh__placed *whole,
 /* ---- what the twins did -------------------------------------------------- */
 
 struct telling {
-    const struct lh_trace *brief;
-    struct lh_trace *whole;
-    int32_t *shared;      /* [records of the whole] whose times it has */
+    struct lh_trace *trace;
+    int32_t *shared;      /* [n_records] whose times it has */
     int64_t *group_first; /* [n_groups + 1] into group_record, in order */
     int32_t *group_record;
 };
 
 static void members_list(struct telling *t, struct lh_arena *arena)
 {
-    const struct lh_trace *whole = t->whole;
-    int64_t *first = LH_NEW(arena, int64_t, (size_t)whole->n_groups + 2);
-    for (int64_t r = 0; r < whole->n_records; r++) {
-        if (whole->group[r] >= 0)
-            first[whole->group[r] + 2]++;
+    const struct lh_trace *trace = t->trace;
+    int64_t *first = LH_NEW(arena, int64_t, (size_t)trace->n_groups + 2);
+    for (int64_t r = 0; r < trace->n_records; r++) {
+        if (trace->group[r] >= 0)
+            first[trace->group[r] + 2]++;
     }
-    for (int32_t g = 0; g < whole->n_groups; g++)
+    for (int32_t g = 0; g < trace->n_groups; g++)
         first[g + 2] += first[g + 1];
-    t->group_record = LH_NEW(arena, int32_t, first[whole->n_groups + 1]);
-    for (int64_t r = 0; r < whole->n_records; r++) {
-        if (whole->group[r] >= 0)
-            t->group_record[first[whole->group[r] + 1]++] = (int32_t)r;
+    t->group_record = LH_NEW(arena, int32_t, first[trace->n_groups + 1]);
+    for (int64_t r = 0; r < trace->n_records; r++) {
+        if (trace->group[r] >= 0)
+            t->group_record[first[trace->group[r] + 1]++] = (int32_t)r;
     }
     t->group_first = first;
 }
@@ -538,71 +537,43 @@ static int64_t late_of(const struct telling *t, int32_t g, int64_t late)
 
 static void class_tell(const struct telling *t, int32_t step, int32_t c)
 {
-    struct lh_trace *whole = t->whole;
-    const struct lh_trace *brief = t->brief;
-    int64_t first = whole->class_first[c];
-    int64_t n = whole->class_first[c + 1] - first;
-    int64_t to = step * whole->n_records + first;
-    int64_t from = step * brief->n_shared + brief->class_shared[c];
-    size_t bytes = (size_t)n * sizeof(double);
-    memcpy(whole->posted_s + to, brief->posted_s + from, bytes);
-    memcpy(whole->start_s + to, brief->start_s + from, bytes);
-    memcpy(whole->end_s + to, brief->end_s + from, bytes);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t late = brief->late[from + i];
-        whole->late[to + i] =
-            late < 0 ? -1 : late_of(t, whole->group[first + i], late);
+    struct lh_trace *trace = t->trace;
+    int64_t first = trace->class_first[c];
+    int64_t n = trace->class_first[c + 1] - first;
+    int64_t to = step * trace->n_records + first;
+    int64_t *late = trace->late + to;
+    lh__times_spread(trace->posted_s + to, trace->start_s + to,
+                     trace->end_s + to, late,
+                     trace->times[step] + trace->class_shared[c], n);
+    for (int64_t i = 0; i < n && trace->class_twin; i++) {
+        if (late[i] >= 0)
+            late[i] = late_of(t, trace->group[first + i], late[i]);
     }
 }
 
-void lh_trace_tell(struct lh_trace *whole, struct lh_ctx *ctx)
+void lh_trace_tell(struct lh_trace *trace, struct lh_ctx *ctx)
 {
-    if (whole->class_shared == NULL)
+    if (trace->times == NULL)
         return;
     struct lh_arena *scratch = lh_arena_new();
-    struct lh_trace brief = *whole;
-    struct telling t = {.whole = whole, .brief = &brief};
-    int32_t n_steps = lh_trace_steps(whole);
-    size_t n = (size_t)n_steps * (size_t)whole->n_records;
-    t.shared = LH_NEW(scratch, int32_t, whole->n_records);
-    for (int32_t c = 0; c < whole->n_classes; c++) {
-        int64_t first = whole->class_first[c];
-        for (int64_t r = first; r < whole->class_first[c + 1]; r++)
-            t.shared[r] = (int32_t)(whole->class_shared[c] + r - first);
+    struct telling t = {.trace = trace};
+    int32_t n_steps = lh_trace_steps(trace);
+    size_t n = (size_t)n_steps * (size_t)trace->n_records;
+    t.shared = LH_NEW(scratch, int32_t, trace->n_records);
+    for (int32_t c = 0; c < trace->n_classes; c++) {
+        int64_t first = trace->class_first[c];
+        for (int64_t r = first; r < trace->class_first[c + 1]; r++)
+            t.shared[r] = (int32_t)(trace->class_shared[c] + r - first);
     }
     members_list(&t, scratch);
-    whole->posted_s = LH_NEW(ctx->arena, double, n);
-    whole->start_s = LH_NEW(ctx->arena, double, n);
-    whole->end_s = LH_NEW(ctx->arena, double, n);
-    whole->late = LH_NEW(ctx->arena, int64_t, n);
+    trace->posted_s = LH_NEW(ctx->arena, double, n);
+    trace->start_s = LH_NEW(ctx->arena, double, n);
+    trace->end_s = LH_NEW(ctx->arena, double, n);
+    trace->late = LH_NEW(ctx->arena, int64_t, n);
     for (int32_t i = 0; i < n_steps; i++) {
-        for (int32_t c = 0; c < whole->n_classes; c++)
+        for (int32_t c = 0; c < trace->n_classes; c++)
             class_tell(&t, i, c);
     }
-    whole->class_shared = NULL;
+    trace->times = NULL;
     lh_arena_free(scratch);
-}
-
-void lh__twins_share(struct lh_trace *whole, const struct lh_trace *run,
-                     const int32_t *class_run, struct lh_ctx *ctx)
-{
-    int32_t n_steps = lh_trace_steps(whole);
-    size_t n = (size_t)n_steps * (size_t)whole->n_classes;
-    whole->class_begin_s = LH_NEW(ctx->arena, double, n);
-    whole->class_end_s = LH_NEW(ctx->arena, double, n);
-    whole->class_shared = LH_NEW(ctx->arena, int64_t, whole->n_classes);
-    whole->n_shared = run->n_records;
-    for (int32_t c = 0; c < whole->n_classes; c++) {
-        whole->class_shared[c] = run->class_first[class_run[c]];
-        for (int64_t i = 0; i < n_steps; i++) {
-            int64_t to = i * whole->n_classes + c;
-            int64_t from = i * run->n_classes + class_run[c];
-            whole->class_begin_s[to] = run->class_begin_s[from];
-            whole->class_end_s[to] = run->class_end_s[from];
-        }
-    }
-    whole->posted_s = run->posted_s;
-    whole->start_s = run->start_s;
-    whole->end_s = run->end_s;
-    whole->late = run->late;
 }

@@ -24,10 +24,4 @@ struct lh__twins {
 void lh__twins_make(struct lh__twins *out, const struct lh__placed *whole,
                     struct lh_ctx *ctx);
 
-/* The brief trace of the whole from the steps of what was run: `run` has its
- * classes and records in posted_s .. late, which are shared, and class_begin_s,
- * class_end_s; all else is the whole's already.  class_run: class_twin. */
-void lh__twins_share(struct lh_trace *whole, const struct lh_trace *run,
-                     const int32_t *class_run, struct lh_ctx *ctx);
-
 #endif

@@ -47,6 +47,8 @@ void lh_arena_free(struct lh_arena *arena); /* NULL is allowed */
 void *lh_alloc(struct lh_arena *arena, size_t n, size_t size);
 #define LH_NEW(arena, type, n) ((type *)lh_alloc((arena), (n), sizeof(type)))
 
+/* From mmap(); unmapped when the arena is freed. */
+void lh_arena_keep(struct lh_arena *arena, void *mapping, size_t bytes);
 char *lh_strdup(struct lh_arena *arena, const char *text);
 char *lh_strndup(struct lh_arena *arena, const char *text, size_t n);
 char *lh_format(struct lh_arena *arena, const char *fmt, ...) LH_PRINTF(2, 3);

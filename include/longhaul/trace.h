@@ -14,7 +14,7 @@
  * compute op runs, communicates while only communications are in flight, and
  * idles else.
  *
- * Ownership: the context's arena.
+ * Ownership: the context's arena, which keeps the memory that the child wrote.
  */
 #ifndef LONGHAUL_TRACE_H
 #define LONGHAUL_TRACE_H
@@ -22,6 +22,15 @@
 #include <longhaul/engine.h>
 #include <longhaul/program.h>
 #include <longhaul/topology.h>
+
+/* An operation in one step, as the executor leaves it. */
+struct lh_times {
+    double posted_s; /* its rank had all that it needs */
+    double start_s;  /* -1: it does not run */
+    double end_s;
+    int32_t late;   /* the member that was ready last; -1: of none */
+    uint16_t waits; /* for so many others; UINT16_MAX: it does not run */
+};
 
 struct lh_trace {
     int32_t n_classes;
@@ -47,15 +56,17 @@ struct lh_trace {
 
     int64_t n_records;
     /* of posted_s .. late: [n_steps x n_records]; an op that does not run in a
-     * step has start_s < 0 there.  Of a brief trace: [n_steps x n_shared], the
-     * ops of a class from class_shared on, which may be another's too */
+     * step has start_s < 0 there. */
     double *posted_s;   /* the rank had everything it needs itself           */
     double *start_s;    /* compute: runs; comm: the last member was ready     */
     double *end_s;
-    int64_t *late;      /* comm: record of the member that was ready last; of a
-                           brief trace where that has its times              */
-    int64_t *class_shared; /* [n_classes] NULL: the trace is not brief        */
-    int64_t n_shared;
+    int64_t *late;      /* comm: record of the member that was ready last     */
+    /* A brief trace has no such arrays but, of each step, the times of the
+     * classes that were run; the ops of a class are those from class_shared
+     * on, which may be another's too.  late is the first of those that share
+     * the times of the one that was ready last. */
+    const struct lh_times **times; /* [n_steps]; NULL: the trace is not brief */
+    int64_t *class_shared;         /* [n_classes]                             */
     int32_t *group;     /* comm: its group, compute: -1                       */
 
     int32_t n_groups;
