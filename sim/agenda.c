@@ -52,11 +52,14 @@ static void sink(struct lh__agenda *a, int32_t at, int32_t slot)
 
 void lh__agenda_put(struct lh__agenda *a, int32_t slot, double date_s)
 {
+    bool sooner = a->place[slot] < 0 || date_s < a->date_s[slot];
     if (a->place[slot] < 0)
         set(a, a->n++, slot);
     a->date_s[slot] = date_s;
-    rise(a, a->place[slot], slot);
-    sink(a, a->place[slot], slot);
+    if (sooner)
+        rise(a, a->place[slot], slot);
+    else
+        sink(a, a->place[slot], slot);
 }
 
 int32_t lh__agenda_pop(struct lh__agenda *a)

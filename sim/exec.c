@@ -36,8 +36,9 @@ static void fail(struct lh__exec *x, enum lh_status st)
 
 static void push_ready(struct lh__exec *x, int64_t record, int32_t step)
 {
-    x->ready = lh_grow(x->ctx->arena, x->ready, &x->ready_capacity,
-                       x->n_ready + 1, sizeof *x->ready);
+    if (x->n_ready == x->ready_capacity)
+        x->ready = lh_grow(x->ctx->arena, x->ready, &x->ready_capacity,
+                           x->n_ready + 1, sizeof *x->ready);
     x->ready[x->n_ready++] = (struct lh__call){x, record, step};
 }
 
@@ -343,7 +344,7 @@ static void pump(struct lh__exec *x)
             x->wake_s = fmin(x->wake_s, date_s);
             return;
         }
-        x->now_s = fmax(x->now_s, date_s);
+        x->now_s = date_s > x->now_s ? date_s : x->now_s;
         agenda_act(x, lh__agenda_pop(&x->agenda));
         drain(x);
     }

@@ -24,7 +24,7 @@ static const double taken_frac_max = 0.5;
 
 static double free_frac(const struct lh__pace *pace)
 {
-    if (pace->sms == 0)
+    if (pace->sms == 0 || pace->taken == 0)
         return 1.0;
     return 1.0 - fmin(taken_frac_max, (double)pace->taken / (double)pace->sms);
 }
@@ -57,10 +57,14 @@ static void settle(struct lh__pace *pace, double now_s)
 
 bool lh__pace_take(struct lh__pace *pace, double now_s, int64_t sms)
 {
+    if (!pace->runs) {
+        pace->taken += sms;
+        return false;
+    }
     double before = free_frac(pace);
     struct lh__pace after = *pace;
     after.taken += sms;
-    bool moves = pace->runs && free_frac(&after) != before;
+    bool moves = free_frac(&after) != before;
     if (moves)
         settle(pace, now_s);
     pace->taken += sms;
