@@ -307,15 +307,53 @@ static enum lh_status simulate(void *shared, const void *data,
     return lh__collective_run(shared, in->c, in->topology, &simgrid, ctx);
 }
 
+/* One flow, which shares its links with nothing: what the engine would find,
+ * as in alone.c.  False: a link that it crosses is dead. */
+static bool lone_flow(double *end_s, const struct lh__flow_shape *shape,
+                      double bytes, const struct lh_topology *t)
+{
+    double s_per_byte =
+        shape->cap_bytes_per_s > 0 ? 1.0 / shape->cap_bytes_per_s : 0.0;
+    for (int32_t i = 0; i < shape->n_limiting; i++) {
+        double capacity = lh_topology_link_capacity(t, shape->links[i]);
+        if (!(capacity > 0))
+            return false;
+        s_per_byte = fmax(s_per_byte, (double)shape->weights[i] / capacity);
+    }
+    *end_s = shape->alpha_s + shape->unit_frac * bytes * s_per_byte;
+    return true;
+}
+
+/* No child and no engine, where one flow is all there is. */
+static enum lh_status lone_run(double *end_s, bool *is_lone,
+                               const struct lh_collective_case *c,
+                               const struct lh_topology *t, struct lh_ctx *ctx)
+{
+    struct lh__flow_request request = request_of(c);
+    struct lh__flow_shape shape;
+    enum lh_status st = case_check(c, t, ctx);
+    *is_lone = false;
+    if (st != LH_OK || c->mode == LH_MESSAGES)
+        return st;
+    st = lh__flow_shape_make(&shape, &request, t, ctx);
+    if (st == LH_OK)
+        *is_lone = lone_flow(end_s, &shape, c->bytes, t);
+    return st;
+}
+
 enum lh_status lh_sim_collective(double *end_s,
                                  const struct lh_collective_case *c,
                                  const struct lh_topology *topology,
                                  struct lh_ctx *ctx)
 {
+    bool is_lone;
+    enum lh_status st = lone_run(end_s, &is_lone, c, topology, ctx);
+    if (st != LH_OK || is_lone)
+        return st;
     struct input input = {c, topology};
     struct lh__job job = {
         .bytes = sizeof *end_s, .input = &input, .work = simulate};
-    enum lh_status st = lh__fork_all(&job, 1, 1, ctx);
+    st = lh__fork_all(&job, 1, 1, ctx);
     if (st == LH_OK)
         *end_s = *(const double *)job.shared;
     lh__fork_end(&job, 1);
