@@ -218,7 +218,7 @@ static enum lh_status runs_make(struct audit *a)
             int64_t r = run_record(a, p->group_record[k]);
             double runs = 0;
             for (int32_t i = 0; i < out->n_kept; i++)
-                if (out->kept[i].end_s[r] >= 0)
+                if (out->kept[i].times[r].start_s >= 0)
                     runs += 1 + (double)out->kept[i].repeats;
             if (k > p->group_first[g] && runs != a->runs[g])
                 return fault(a,

@@ -100,7 +100,8 @@ static double end_of(const struct lh__placed *p,
     const struct lh__kept_step *last = &out->kept[out->n_kept - 1];
     double end_s = 0;
     for (int64_t r = 0; r < p->n_records; r++)
-        end_s = fmax(end_s, last->end_s[r]);
+        if (last->times[r].start_s >= 0)
+            end_s = fmax(end_s, last->times[r].end_s);
     return end_s;
 }
 

@@ -359,11 +359,13 @@ static void sees_a_member_that_sends_nothing(void)
 {
     struct step s;
     step_begin(&s);
-    int64_t r =
-        s.twins.placed
-            .group_record[s.twins.placed.group_first[s.twins.placed.n_groups]
-                          - 1];
-    s.out.kept[s.out.n_kept - 1].end_s[r] = -1;
+    const struct lh__placed *run = &s.twins.placed;
+    struct lh__kept_step *last = &s.out.kept[s.out.n_kept - 1];
+    size_t n = (size_t)run->n_records;
+    struct lh_times *times = LH_NEW(s.ctx.arena, struct lh_times, n);
+    memcpy(times, last->times, n * sizeof *times);
+    times[run->group_record[run->group_first[run->n_groups] - 1]].start_s = -1;
+    last->times = times;
     LH_CHECK(audited(&s) == LH_FAILED);
     step_end(&s);
 }
