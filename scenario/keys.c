@@ -109,6 +109,20 @@ static const struct lh__key keys[] = {
                 "equally long",
      .help = "Share of step_time, the same in every layer."},
 
+    {"model.trace", LH__GROUP, .bare = "file", .example = "workload.txt",
+     .help = "Instead of a model: what another simulator runs.  The file says "
+             "what is computed, how long, and what is communicated; plan, batch "
+             "and memory are not of this scenario (docs/interchange.md)."},
+    {"model.trace.file", LH__FILE, .offset = ROOT(s.traced.file),
+     .derived = "none; a trace needs it", .example = "workload.txt",
+     .help = "SimAI's workload text, or a Chakra execution trace, which all "
+             "ranks run; with %d for a rank, one a rank."},
+    {"model.trace.format", LH__CHOICE, .offset = ROOT(s.traced.format),
+     .choices = "auto|simai|chakra", .fallback = "auto",
+     .when = "model.trace.file=any",
+     .help = "auto: chakra where the file's name ends in .et or .json, else "
+             "simai."},
+
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,
      .offset = ROOT(s.training.global_batch), .min = 1, .max = 1e9,

@@ -69,6 +69,10 @@ static void resolve_model(struct lh__reader *r)
 
     if (!model || !lh__value_ok(model))
         return; /* missing or faulty: said */
+    if (lh__value_get(model, "trace")) {
+        lh__resolve_trace(r);
+        return;
+    }
     if (ideal ? extra->model_name || extra->model_config
               : !extra->model_name == !extra->model_config) {
         lh_error(r->ctx, model->where,
@@ -521,6 +525,7 @@ void lh__resolve(struct lh__reader *r)
         lh__resolve_plan(r);
         if (s->rl.on) /* rl says what a step trains on */
             r->root->s.training.global_batch = 0;
+        lh__check_trace(r);
         lh__resolve_sync(r);
         lh__resolve_loss(r);
         lh__resolve_faults(r);

@@ -9,6 +9,10 @@
 
 #include <math.h>
 
+/* model.trace: reads the file, from which the plan is; before the plan. */
+void lh__resolve_trace(struct lh__reader *r);
+/* What the accelerators make of it; after the plan. */
+void lh__check_trace(struct lh__reader *r);
 /* Data-parallel size, batch, bucket, stage layers: derives and checks. */
 void lh__resolve_plan(struct lh__reader *r);
 /* A key that the scenario cannot use: a warning, and back to its default. */

@@ -116,7 +116,8 @@ void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
     s->p = p;
     s->ctx = ctx;
     s->has_messages = options->plans != NULL;
-    s->from_rest = p->incidence.faults && p->incidence.faults->dated;
+    s->from_rest = p->program->once
+                   || (p->incidence.faults && p->incidence.faults->dated);
     s->cycles_max = s->from_rest ? 1 : options->steps_max;
     s->cycle = lh_cycle_steps(p->program);
     s->finished = -1;

@@ -603,6 +603,11 @@ void lh__outer_await(struct lh__builder *b, int32_t op, bool carried);
 void lh__ideal_fit(struct lh__fit *out, const struct lh_scenario *scenario);
 void lh__ideal_emit(struct lh__builder *b);
 
+/* ---- trace_simai.c: a program from SimAI's workload text ----------------- */
+
+void lh__simai_fit(struct lh__fit *out, const struct lh_scenario *scenario);
+void lh__simai_emit(struct lh__builder *b);
+
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 
 /* Parameters that a unit's pass needs whole. */

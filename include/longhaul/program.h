@@ -189,7 +189,8 @@ struct lh_program {
                                   have equally many.  Templates of a stage then
                                   differ, and so do rows within a replica */
     int64_t cycle_steps;       /* after which steps repeat; 0, 1: all alike */
-    int64_t tokens;            /* of a step, all replicas */
+    bool once;                 /* run once, from rest: steps do not repeat */
+    int64_t tokens;            /* of a step, all replicas; 0: not known */
     double model_flops;        /* of a step: 6 N-like, no recomputation */
     double hardware_flops;     /* with recomputation */
 };

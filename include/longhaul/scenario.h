@@ -9,7 +9,7 @@
 #ifndef LONGHAUL_SCENARIO_H
 #define LONGHAUL_SCENARIO_H
 
-#include <longhaul/base.h>
+#include <longhaul/interchange.h>
 
 enum lh_attention { LH_ATTENTION_GQA, LH_ATTENTION_MLA };
 
@@ -57,6 +57,14 @@ struct lh_ideal {
     double parameters;
     double step_s;            /* of computing, of one replica */
     double backward_frac;     /* of it; < 0: derived */
+};
+
+/* A program from a file of another simulator; file NULL: there is none. */
+enum lh_trace_format { LH_TRACE_AUTO, LH_TRACE_SIMAI, LH_TRACE_CHAKRA };
+struct lh_traced {
+    const char *file;         /* with "%d" for a rank: one file a rank */
+    enum lh_trace_format format;
+    const struct lh_simai *simai; /* NULL: of the other format */
 };
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
@@ -585,6 +593,7 @@ struct lh_scenario {
     int64_t seed;
     struct lh_model model;
     struct lh_ideal ideal;         /* instead of a transformer */
+    struct lh_traced traced;       /* likewise */
     struct lh_training training;
     struct lh_stack stack;
     struct lh_plan plan;

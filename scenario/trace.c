@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * model.trace: a program from another simulator's file, in place of a model.
+ * Pipeline: beside resolve.c; interchange/ reads the file.
+ *
+ * The file says how ranks share the work, so the plan is its own: what the
+ * scenario says of it must be the same, and what it says of how a model is run
+ * has no effect.  The replicas follow from the accelerators, as always; a
+ * file of so many is run on others with a warning.
+ */
+#include "resolve.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What a trace has decided. */
+static const char *const idle_keys[] = {
+    "training.sequence_length",    "training.micro_batch",
+    "training.precision",          "training.gradient_precision",
+    "training.lora_rank",          "plan.dispatch",
+    "plan.dispatch_precision",     "plan.context_kind",
+    "plan.zero",                   "plan.shard",
+    "plan.gather_precision",       "plan.recompute",
+    "plan.sequence_parallel",      "plan.overlap.gradients",
+    "plan.overlap.tensor",         "plan.overlap.pipeline",
+    "plan.overlap.expert",         "plan.overlap.forward",
+    "plan.overlap.levels",         "plan.whole_experts",
+    "placement.replica_batch",
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+
+    return n >= k && strcmp(text + n - k, end) == 0;
+}
+
+static enum lh_trace_format format_of(const struct lh_traced *t)
+{
+    if (t->format != LH_TRACE_AUTO)
+        return t->format;
+    return ends_with(t->file, ".et") || ends_with(t->file, ".json")
+               ? LH_TRACE_CHAKRA
+               : LH_TRACE_SIMAI;
+}
+
+/* The file's word on a size of the plan. */
+static void take(struct lh__reader *r, const char *path, int64_t *key,
+                 int64_t file)
+{
+    const struct lh__value *stated = lh__value_at(r->values, path);
+
+    if (stated && lh__value_ok(stated) && *key != file)
+        lh_error(r->ctx, stated->where,
+                 "%s is %" PRId64 ", but %s was made for %" PRId64, path, *key,
+                 r->root->s.traced.file, file);
+    *key = file;
+}
+
+static enum lh_status take_simai(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_simai *file = LH_NEW(r->ctx->arena, struct lh_simai, 1);
+    enum lh_status st = lh_simai_read(file, s->traced.file, r->ctx);
+
+    if (st != LH_OK)
+        return st;
+    s->traced.simai = file;
+    s->model.source = "SimAI workload text";
+    take(r, "plan.tensor", &s->plan.tensor, file->tensor);
+    take(r, "plan.pipeline", &s->plan.pipeline, file->pipeline);
+    take(r, "plan.expert", &s->plan.expert, file->expert);
+    if (!lh__value_at(r->values, "plan.schedule") && file->chunks > 1
+        && file->pipeline > 1)
+        s->plan.schedule = LH_SCHEDULE_INTERLEAVED;
+    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED)
+        take(r, "plan.interleave", &s->plan.interleave, file->chunks);
+    if (s->plan.schedule > LH_SCHEDULE_INTERLEAVED)
+        lh_error(r->ctx, lh__key_where(r, "plan.schedule"),
+                 "a trace has passes that are not split: gpipe, 1f1b or "
+                 "interleaved");
+    return LH_OK;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* What has a program of its own. */
+static void check_others(struct lh__reader *r)
+{
+    const struct lh_scenario *s = &r->root->s;
+    const struct lh__value *model = lh__value_get(r->values, "model");
+
+    for (int i = 0; i < model->n; i++)
+        if (strcmp(model->names[i], "trace") != 0)
+            lh_error(r->ctx, model->places[i],
+                     "model.trace stands alone, without '%s'",
+                     model->names[i]);
+    if (s->rl.on)
+        lh_error(r->ctx, lh__where_at(r, "rl"),
+                 "rl needs a model, not model.trace");
+    if (s->sync != LH_SYNC_EVERY_STEP)
+        lh_error(r->ctx, lh__key_where(r, "sync.kind"),
+                 "model.trace says itself what is reduced: sync.kind must be "
+                 "every-step");
+    if (s->plan.context > 1)
+        lh_error(r->ctx, lh__key_where(r, "plan.context"),
+                 "a trace has no context parallelism: plan.context must be 1");
+}
+
+void lh__resolve_trace(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh__value *model = lh__value_get(r->values, "model");
+    const struct lh__value *trace = lh__value_get(model, "trace");
+    enum lh_status st = LH_BAD_INPUT;
+
+    check_others(r);
+    if (s->traced.file == NULL) {
+        lh_error(r->ctx, trace->where, "missing key 'file' in model.trace");
+        model->bad = true;
+        return;
+    }
+    s->model.name = base_name(s->traced.file);
+    for (size_t i = 0; i < sizeof idle_keys / sizeof *idle_keys; i++)
+        if (lh__value_at(r->values, idle_keys[i]))
+            lh__idle_key(r, idle_keys[i], "the model is a trace");
+    if (format_of(&s->traced) == LH_TRACE_SIMAI)
+        st = take_simai(r);
+    else
+        lh_error(r->ctx, trace->where, "not yet");
+    model->bad = st != LH_OK;
+}
+
+/* The file's micro-batches are those of every replica. */
+void lh__check_trace(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    const struct lh_simai *file = s->traced.simai;
+    int64_t used = s->plan.tensor * s->plan.pipeline * s->plan.data;
+
+    if (file == NULL || s->plan.data == 0)
+        return;
+    take(r, "training.global_batch", &s->training.global_batch,
+         file->micro_batches * s->plan.data);
+    if (file->gpus > 0 && file->gpus != used)
+        lh_warn(r->ctx, lh__where_at(r, "sites"),
+                "%s was made for %" PRId64 " accelerators (all_gpus); its "
+                "collectives run over the groups of these %" PRId64,
+                s->traced.file, file->gpus, used);
+}
