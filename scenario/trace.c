@@ -70,15 +70,64 @@ static enum lh_status take_simai(struct lh__reader *r)
     take(r, "plan.tensor", &s->plan.tensor, file->tensor);
     take(r, "plan.pipeline", &s->plan.pipeline, file->pipeline);
     take(r, "plan.expert", &s->plan.expert, file->expert);
+    take(r, "plan.context", &s->plan.context, 1);
     if (!lh__value_at(r->values, "plan.schedule") && file->chunks > 1
         && file->pipeline > 1)
         s->plan.schedule = LH_SCHEDULE_INTERLEAVED;
     if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED)
         take(r, "plan.interleave", &s->plan.interleave, file->chunks);
+    if (s->plan.schedule == LH_SCHEDULE_INTERLEAVED
+        && file->micro_batches % file->pipeline != 0)
+        lh_error(r->ctx, (struct lh_where){s->traced.file, 1, 0},
+                 "the interleaved schedule (vpp) needs micro-batches in "
+                 "multiples of the stages; %" PRId64 " (ga) are not a multiple "
+                 "of %" PRId64 " (pp); plan.schedule: 1f1b has no such need",
+                 file->micro_batches, file->pipeline);
     if (s->plan.schedule > LH_SCHEDULE_INTERLEAVED)
         lh_error(r->ctx, lh__key_where(r, "plan.schedule"),
                  "a trace has passes that are not split: gpipe, 1f1b or "
                  "interleaved");
+    return LH_OK;
+}
+
+static int64_t all_gpus(const struct lh_scenario *s)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < s->n_sites; i++)
+        n += s->sites[i].gpus;
+    return n;
+}
+
+/* Of a grid or, of this program's own, as they are written. */
+static enum lh_status take_chakra(struct lh__reader *r)
+{
+    struct lh_scenario *s = &r->root->s;
+    struct lh_chakra *file = LH_NEW(r->ctx->arena, struct lh_chakra, 1);
+    int64_t size[LH_CHAKRA_DIMS], stride[LH_CHAKRA_DIMS];
+    int axis[LH_CHAKRA_DIMS];
+    enum lh_status st;
+
+    if (all_gpus(s) < 1)
+        return LH_BAD_INPUT; /* said */
+    st = lh_chakra_read(file, s->traced.file, all_gpus(s), r->ctx);
+    if (st != LH_OK)
+        return st;
+    s->traced.chakra = file;
+    s->model.source = "Chakra execution trace";
+    if (!(file->is_own ? lh_chakra_own_axes(file, size)
+                       : lh_chakra_axes(&file->grid, size, stride, axis))) {
+        lh_error(r->ctx, (struct lh_where){s->traced.file, 0, 0},
+                 "its groups make more dims than are supported");
+        return LH_BAD_INPUT;
+    }
+    if (file->is_own)
+        s->plan.overlap_tensor =
+            file->ranks[0].own.numbers[LH_OWN_OVERLAP_TENSOR] == 1;
+    take(r, "plan.tensor", &s->plan.tensor, size[0]);
+    take(r, "plan.context", &s->plan.context, size[1]);
+    take(r, "plan.expert", &s->plan.expert, size[2]);
+    take(r, "plan.pipeline", &s->plan.pipeline, size[3]);
     return LH_OK;
 }
 
@@ -107,9 +156,10 @@ static void check_others(struct lh__reader *r)
         lh_error(r->ctx, lh__key_where(r, "sync.kind"),
                  "model.trace says itself what is reduced: sync.kind must be "
                  "every-step");
-    if (s->plan.context > 1)
-        lh_error(r->ctx, lh__key_where(r, "plan.context"),
-                 "a trace has no context parallelism: plan.context must be 1");
+    if (lh__value_get(r->values, "reliability"))
+        lh_error(r->ctx, lh__where_at(r, "reliability"),
+                 "reliability needs a model: a trace does not say what is "
+                 "saved");
 }
 
 void lh__resolve_trace(struct lh__reader *r)
@@ -132,7 +182,7 @@ void lh__resolve_trace(struct lh__reader *r)
     if (format_of(&s->traced) == LH_TRACE_SIMAI)
         st = take_simai(r);
     else
-        lh_error(r->ctx, trace->where, "not yet");
+        st = take_chakra(r);
     model->bad = st != LH_OK;
 }
 

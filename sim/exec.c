@@ -87,6 +87,11 @@ static void compute_start(struct lh__exec *x, int64_t r, int32_t step)
 {
     int32_t c = x->steps.record_class[r];
     x->steps.at[step]->start_s[r] = x->now_s;
+    if (x->hosts && x->is_host[r]) {
+        x->hosts[c] = (struct lh__call){x, r, step};
+        lh__agenda_put(&x->agenda, x->host_slot + c, x->now_s + x->seconds[r]);
+        return;
+    }
     x->computes[c] = (struct lh__call){x, r, step};
     lh__pace_begin(&x->pace[c], x->now_s, x->seconds[r]);
     lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
@@ -281,6 +286,9 @@ static void agenda_act(struct lh__exec *x, int32_t slot)
     int32_t first_group = x->p->n_classes;
     if (slot < first_group)
         compute_end(x, slot);
+    else if (x->hosts && slot >= x->host_slot)
+        record_end(x, x->hosts[slot - x->host_slot].index,
+                   x->hosts[slot - x->host_slot].step);
     else if (slot < x->due_slot)
         group_end(x, slot - first_group,
                   x->group_calls[slot - first_group].step);
@@ -353,6 +361,14 @@ static void records_init(struct lh__exec *x)
             int64_t r = p->class_first[c] + o;
             x->seconds[r] = t->ops[o].seconds;
             x->ends_class[r] = t->ops[o].stream == LH_STREAM_COMPUTE;
+            if (t->ops[o].stream == LH_STREAM_HOST) {
+                if (x->hosts == NULL) {
+                    x->hosts = LH_NEW(x->ctx->arena, struct lh__call,
+                                      p->n_classes);
+                    x->is_host = LH_NEW(x->ctx->arena, bool, p->n_records);
+                }
+                x->is_host[r] = true;
+            }
             if (x->has_turn)
                 x->has_turn[r] = t->ops[o].turn > 0;
         }
@@ -382,6 +398,9 @@ static void exec_init(struct lh__exec *x,
         x->due_step = LH_NEW(arena, int32_t, p->n_records);
         n_slots += p->n_records;
     }
+    x->host_slot = (int32_t)n_slots;
+    if (x->hosts)
+        n_slots += p->n_classes;
     lh__agenda_make(&x->agenda, (int32_t)n_slots, arena);
     x->wake_s = INFINITY;
 }

@@ -26,6 +26,9 @@ struct lh__exec {
     struct lh_ctx *ctx;
     struct lh__messages_plan **plans; /* NULL: coupled */
     struct lh__steps steps;
+    struct lh__call *hosts; /* [n_classes] what the host runs; NULL: nothing */
+    bool *is_host;          /* [n_records] */
+    int32_t host_slot;      /* of the agenda, where these are */
     double *seconds;  /* [n_records] of compute; beside each other, as they are
                          wanted in another order than ops have */
     bool *ends_class; /* [n_records] on the stream whose last end is a step's */

@@ -104,8 +104,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     }
 }
 
-static void devices_make(struct lh_program *out, const struct lh_scenario *s,
-                         struct lh_ctx *ctx)
+void lh__devices_make(struct lh_program *out, const struct lh_scenario *s,
+                      struct lh_ctx *ctx)
 {
     size_t n = (size_t)s->n_sites;
 
@@ -338,7 +338,7 @@ static void program_make(struct lh_program *out, const struct lh__fit *fit,
 
     axes_make(&program.axes, fit);
     b.slowest = given ? 0.0 : slowest(&program.axes, scenario);
-    devices_make(&program, scenario, ctx);
+    lh__devices_make(&program, scenario, ctx);
     for (int d = 0; batches && d < program.n_devices; d++)
         if (batches[d] > most.n_micro_batches)
             most.n_micro_batches = (int)batches[d];
@@ -372,6 +372,8 @@ enum lh_status lh_program_build(struct lh_program *out,
     struct lh__fit fit;
     enum lh_status st = LH_OK;
 
+    if (scenario->traced.chakra)
+        return lh__chakra_program(out, scenario, ctx);
     if (scenario->ideal.layers > 0)
         lh__ideal_fit(&fit, scenario);
     else if (scenario->traced.simai)

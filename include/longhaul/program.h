@@ -77,8 +77,9 @@ enum lh_stream {
     LH_STREAM_PEER_SEND,     /* what pairs of islands exchange */
     LH_STREAM_PEER_RECV,
     LH_STREAM_SITES,         /* every second bucket between sites */
+    LH_STREAM_HOST,          /* computes beside the accelerator (traces) */
 };
-enum { LH_STREAMS = LH_STREAM_SITES + 1 };
+enum { LH_STREAMS = LH_STREAM_HOST + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
@@ -227,6 +228,12 @@ enum lh_status lh_program_build(struct lh_program *out,
 enum lh_status lh_program_check(const struct lh_program *program,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh_program_print(struct lh_text *out, const struct lh_program *program);
+
+/* The template as a rank's Chakra trace; what only this program knows is in it
+ * too, so that a trace of every template is the same program (model.trace). */
+void lh_program_chakra(struct lh_chakra_rank *out, const struct lh_program *program,
+                       int index, lh_rank rank,
+                       const struct lh_scenario *scenario, struct lh_ctx *ctx);
 
 /* The pipeline schedules that programs can be built with; NULL after the
  * last. */

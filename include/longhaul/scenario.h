@@ -64,7 +64,8 @@ enum lh_trace_format { LH_TRACE_AUTO, LH_TRACE_SIMAI, LH_TRACE_CHAKRA };
 struct lh_traced {
     const char *file;         /* with "%d" for a rank: one file a rank */
     enum lh_trace_format format;
-    const struct lh_simai *simai; /* NULL: of the other format */
+    const struct lh_simai *simai;   /* one of these, the other NULL */
+    const struct lh_chakra *chakra;
 };
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
