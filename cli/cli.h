@@ -150,6 +150,13 @@ enum lh_status lh__pictures_run(struct lh__pictures *pictures,
 int lh__pictures_write(const struct lh__pictures *pictures,
                        const struct lh_report *report, struct lh_ctx *ctx);
 
+/* ---- Chakra traces of a run (chakra.c) ------------------------------------ */
+
+/* ranks: NULL, or what --ranks says.  Returns the exit status. */
+int lh__chakra_put(const char *folder, const char *ranks,
+                   const struct lh__stages *stages,
+                   const struct lh_trace *trace, struct lh_ctx *ctx);
+
 /* ---- files of goldens (golden_files.c) ----------------------------------- */
 
 /* The *.json of a folder by name, or the file itself; none is an error. */

@@ -12,6 +12,8 @@ struct run {
     struct lh__input input;
     const struct lh_output *output;
     const char *trace_path; /* NULL: none */
+    const char *chakra;     /* folder; NULL: none */
+    const char *ranks;      /* NULL: one of every template */
     struct lh__pictures pictures;
     int max_links;          /* < 0: all; UNSAID: the output's default */
     int jobs;
@@ -20,7 +22,8 @@ struct run {
 };
 
 enum { UNSAID = INT_MIN };
-enum { OPTION_TRACE = 256, OPTION_LINKS, OPTION_TIMING, OPTION_STRICT };
+enum { OPTION_TRACE = 256, OPTION_LINKS, OPTION_TIMING, OPTION_STRICT,
+       OPTION_CHAKRA, OPTION_RANKS };
 
 /* The scenario [0] and its one-site baseline [1]. */
 enum { HERE, ONE_SITE, POINTS };
@@ -39,6 +42,10 @@ static const struct argp_option options[] = {
     {"output", 'o', "FORMAT", 0, "text (default), json or csv", 0},
     {"trace", OPTION_TRACE, "FILE", 0,
      "Write the step as a trace that ui.perfetto.dev opens", 0},
+    {"chakra", OPTION_CHAKRA, "DIR", 0,
+     "Write the program as Chakra execution traces, DIR/rank.R.et", 0},
+    {"ranks", OPTION_RANKS, "R,R,..", 0,
+     "Of these ranks (of each stage on each device the first)", 0},
     {"links", OPTION_LINKS, "N|all", 0,
      "List the N busiest links (text: 6, json: 20)", 0},
     {"jobs", 'j', "N", 0, "Simulate N points at a time (2)", 0},
@@ -82,6 +89,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                              : lh__read_count(state, "--links", arg, 0);
         return 0;
     case OPTION_TRACE: run->trace_path = arg; return 0;
+    case OPTION_CHAKRA: run->chakra = arg; return 0;
+    case OPTION_RANKS: run->ranks = arg; return 0;
+    case ARGP_KEY_END:
+        if (run->ranks != NULL && run->chakra == NULL) {
+            argp_error(state, "--ranks says of which --chakra DIR writes");
+        }
+        return 0;
     case OPTION_TIMING: run->timing = true; return 0;
     case OPTION_STRICT: run->strict = true; return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -162,6 +176,10 @@ static int write_results(const struct simulated *s, const struct run *run)
         lh_write_perfetto(&trace, &report);
         status = lh__print_file(run->trace_path, &trace);
     }
+    if (run->chakra != NULL && status == LH__EXIT_OK) {
+        status = lh__chakra_put(run->chakra, run->ranks, here, report.trace,
+                                run->input.ctx);
+    }
     if (lh__pictures_write(&run->pictures, &report, run->input.ctx)
         != LH__EXIT_OK) {
         status = LH__EXIT_NO;
@@ -209,11 +227,18 @@ int lh__cmd_run(int argc, char **argv)
     if (st == LH_OK) {
         st = build(&s, &run);
     }
-    if (st == LH_OK && run.trace_path != NULL
+    if (st == LH_OK && (run.trace_path != NULL || run.chakra != NULL)
         && lh__is_async(&s.stages[HERE].scenario)) {
         lh_error(&ctx, LH_NOWHERE,
-                 "--trace shows a step; sync.kind: async-diloco has none of "
-                 "all islands");
+                 "%s shows a step; sync.kind: async-diloco has none of "
+                 "all islands", run.chakra != NULL ? "--chakra" : "--trace");
+        st = LH_BAD_INPUT;
+    }
+    if (st == LH_OK && run.chakra != NULL
+        && s.stages[HERE].program.device_batches != NULL) {
+        lh_error(&ctx, LH_NOWHERE,
+                 "--chakra does not write the programs of replicas with "
+                 "unequal batches (placement.replica_batch: proportional)");
         st = LH_BAD_INPUT;
     }
     if (st == LH_OK && run.trace_path != NULL

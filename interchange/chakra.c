@@ -260,7 +260,7 @@ static enum lh_status node_read(struct reader *r, struct lh__wire wire)
         else if (f.number == 5 && !deps_read(deps, &f, arena))
             return broken(r, f.sub.at, "a broken list of dependencies");
         else if (f.number == 7)
-            node->seconds = (double)f.value * 1e-6;
+            node->seconds = (double)f.value / 1e6;
         else if (f.number == 8 && bytes)
             inputs = values_of(f.sub, arena);
         else if (f.number == 10 && bytes) {

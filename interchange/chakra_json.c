@@ -39,7 +39,7 @@ static void node_numbers(struct lh_chakra_node *out, const json_t *json,
     int64_t coll = whole_at(json, "comm_type");
 
     out->is_cpu = json_is_true(json_object_get(json, "is_cpu_op"));
-    out->seconds = fmax(0, number_at(json, "runtime", 0)) * 1e-6;
+    out->seconds = fmax(0, number_at(json, "runtime", 0)) / 1e6;
     out->flops = fmax(0, number_at(json, "num_ops", 0));
     out->tensor_bytes = fmax(0, number_at(json, "tensor_size", 0));
     out->coll = coll < LH_CHAKRA_COLLS ? (int)coll : -1;

@@ -296,7 +296,7 @@ bool lh_chakra_own_axes(const struct lh_chakra *trace,
     const struct lh_chakra_own *own = &trace->ranks[0].own;
     double ranks = 1;
 
-    if (own->n_numbers < LH_OWN_BATCHES)
+    if (own->n_numbers != LH_OWN_NUMBERS)
         return false;
     for (int k = 0; k < LH_CHAKRA_DIMS; k++) {
         size[k] = own->numbers[LH_OWN_SIZE + k];

@@ -210,7 +210,7 @@ static void read_part(struct reader *r, struct lh_simai_part *out, int part)
     const char *comm;
     const char *rest = "?";
 
-    out->compute_s = number(r, true, "time of computing in ns") * 1e-9;
+    out->compute_s = number(r, true, "time of computing in ns") / 1e9;
     comm = r->failed ? NULL : word(r, true);
     if (comm == NULL) {
         fail(r, r->where, "the communication is missing");
@@ -247,7 +247,7 @@ static void read_line(struct reader *r, struct lh_simai_line *out)
         read_part(r, &out->parts[part], part);
     if (!r->failed)
         out->update_s = number(r, true, "time after a communication in ns")
-                        * 1e-9;
+                        / 1e9;
     if (!r->failed && word(r, true) != NULL)
         fail(r, r->where, "more than twelve columns");
 }

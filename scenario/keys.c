@@ -322,6 +322,11 @@ static const struct lh__key keys[] = {
     {"sites[].fabric.name", LH__NAME, LH__ROW, .offset = SITE(fabric.name),
      .derived = "the usual one of the device", .example = "dgx-h100-rails",
      .help = "A row of data/fabrics.csv (longhaul list fabrics)."},
+    {"sites[].fabric.astra_network", LH__FILE, LH__SILENT,
+     .offset = SITE(fabric.astra_network),
+     .derived = "none", .example = "network.yml",
+     .help = "In place of a row: ASTRA-sim's network.yml, whose dims are "
+             "those of all accelerators of the site (docs/interchange.md)."},
     {"sites[].fabric.kind", LH__CHOICE, LH__ROW, .offset = SITE(fabric.kind),
      .choices = "switch|rails|fat-tree|torus|dragonfly",
      .help = "One switch for all; or one leaf a rail and a spine; or a tree "

@@ -144,9 +144,20 @@ void lh__enter_fabric(struct lh__reader *r, const struct lh__value *value,
     struct lh_site *site = object;
     int i = (int)(site - r->root->s.sites);
     struct lh__value *name = lh__value_get(value, "name");
+    struct lh__value *file = lh__value_get(value, "astra_network");
     bool stated = name && name->kind == LH__SCALAR && *name->text;
     const char *row = stated ? name->text : usual_fabric(site->device_name);
 
+    if (file && file->kind == LH__SCALAR && *file->text) {
+        if (stated)
+            lh_error(r->ctx, name->where,
+                     "sites[%d].fabric has both 'name' and 'astra_network'; "
+                     "give one of them",
+                     i);
+        else if (lh__astra_fabric(r, file, site) != LH_OK)
+            file->bad = true;
+        return;
+    }
     if (!row || (name && (name->bad || !stated)))
         return; /* a fault is said elsewhere */
     if (lh_fabric_by_name(&site->fabric, row,

@@ -147,8 +147,7 @@ static void file_put(struct lh_chakra_own *out, const struct lh_program *p,
 {
     const struct lh_template *t = &p->templates[index];
     const struct lh_memory *m = &p->memory[t->stage];
-    int n_batches = p->device_batches ? p->n_devices : 0;
-    int64_t *at = LH_NEW(arena, int64_t, LH_OWN_BATCHES + (size_t)n_batches);
+    int64_t *at = LH_NEW(arena, int64_t, LH_OWN_NUMBERS);
     double values[LH_OWN_VALUES] = {
         p->model_flops, p->hardware_flops, m->weights,
         m->gradients,   m->optimizer,      m->activations,
@@ -156,17 +155,14 @@ static void file_put(struct lh_chakra_own *out, const struct lh_program *p,
     double *kept = LH_NEW(arena, double, LH_OWN_VALUES);
 
     memcpy(kept, values, sizeof values);
-    *out = (struct lh_chakra_own){.n_numbers = LH_OWN_BATCHES + n_batches,
+    *out = (struct lh_chakra_own){.n_numbers = LH_OWN_NUMBERS,
                                   .numbers = at,
                                   .n_values = LH_OWN_VALUES,
                                   .values = kept,
-                                  .text = t->name};
+                                  .text = p->devices[t->device]->name};
     at[LH_OWN_VERSION] = FORMAT;
-    at[LH_OWN_TEMPLATE] = index;
     at[LH_OWN_STAGE] = t->stage;
-    at[LH_OWN_DEVICE] = t->device;
     at[LH_OWN_STAGES] = p->n_stages;
-    at[LH_OWN_DEVICES] = p->n_devices;
     at[LH_OWN_COMMS] = p->n_comms;
     at[LH_OWN_CYCLE] = p->cycle_steps;
     at[LH_OWN_MICRO_BATCHES] = p->micro_batches;
@@ -178,8 +174,6 @@ static void file_put(struct lh_chakra_own *out, const struct lh_program *p,
         at[LH_OWN_SIZE + k] = p->axes.size[k];
         at[LH_OWN_STRIDE + k] = p->axes.stride[k];
     }
-    for (int k = 0; k < n_batches; k++)
-        at[LH_OWN_BATCHES + k] = p->device_batches[k];
 }
 
 void lh_program_chakra(struct lh_chakra_rank *out, const struct lh_program *p,
@@ -352,11 +346,10 @@ static bool file_fits(const struct lh_chakra_own *own,
                       const struct lh_chakra_own *first)
 {
     const int64_t *at = own->numbers, *of = first->numbers;
-    int64_t n_templates = of[LH_OWN_STAGES] * of[LH_OWN_DEVICES];
 
-    if (own->n_numbers != first->n_numbers || own->n_values != LH_OWN_VALUES)
+    if (own->n_numbers != LH_OWN_NUMBERS || own->n_values != LH_OWN_VALUES)
         return false;
-    for (int k = LH_OWN_STAGES; k < own->n_numbers; k++)
+    for (int k = LH_OWN_STAGES; k < LH_OWN_NUMBERS; k++)
         if (k != LH_OWN_LAYERS && at[k] != of[k])
             return false;
     for (int k = 0; k < own->n_values; k++)
@@ -364,37 +357,23 @@ static bool file_fits(const struct lh_chakra_own *own,
             return false;
     return at[LH_OWN_VERSION] == FORMAT
            && in(at[LH_OWN_STAGE], 0, of[LH_OWN_STAGES] - 1)
-           && in(at[LH_OWN_DEVICE], 0, of[LH_OWN_DEVICES] - 1)
-           && in(at[LH_OWN_TEMPLATE], 0, n_templates - 1)
-           && at[LH_OWN_TEMPLATE]
-                  == at[LH_OWN_STAGE] * of[LH_OWN_DEVICES] + at[LH_OWN_DEVICE]
            && in(at[LH_OWN_LAYERS], 0, 1 << 30);
 }
 
 /* What all files say. */
-static bool common_get(struct lh_program *p, const struct lh_chakra *t,
-                       struct lh_arena *arena)
+static bool common_get(struct lh_program *p, const struct lh_chakra *t)
 {
     const struct lh_chakra_own *own = &t->ranks[0].own;
     const int64_t *at = own->numbers;
 
+    if (own->n_numbers != LH_OWN_NUMBERS || own->n_values != LH_OWN_VALUES)
+        return false;
     for (int k = 0; k < LH_AXES; k++) {
         p->axes.size[k] = at[LH_OWN_SIZE + k];
         p->axes.stride[k] = at[LH_OWN_STRIDE + k];
         if (!in(p->axes.stride[k], 1, (int64_t)1 << 40))
             return false;
     }
-    if (at[LH_OWN_STAGES] != p->axes.size[LH_AXIS_PIPELINE]
-        || at[LH_OWN_DEVICES] != p->n_devices
-        || !in(at[LH_OWN_COMMS], 0, 100000000)
-        || !in(at[LH_OWN_CYCLE], 0, 1 << 30)
-        || !in(at[LH_OWN_MICRO_BATCHES], 0, 1 << 30)
-        || !in(at[LH_OWN_TOKENS], 0, (int64_t)1 << 50)
-        || t->n_ranks != at[LH_OWN_STAGES] * at[LH_OWN_DEVICES]
-        || (own->n_numbers != LH_OWN_BATCHES
-            && own->n_numbers != LH_OWN_BATCHES + p->n_devices)
-        || own->n_values != LH_OWN_VALUES)
-        return false;
     p->n_comms = (int32_t)at[LH_OWN_COMMS];
     p->cycle_steps = at[LH_OWN_CYCLE];
     p->micro_batches = at[LH_OWN_MICRO_BATCHES];
@@ -403,13 +382,12 @@ static bool common_get(struct lh_program *p, const struct lh_chakra *t,
     p->model_flops = own->values[0];
     p->hardware_flops = own->values[1];
     p->n_stages = (int)at[LH_OWN_STAGES];
-    p->n_templates = t->n_ranks;
-    if (own->n_numbers > LH_OWN_BATCHES) {
-        p->device_batches = LH_NEW(arena, int64_t, (size_t)p->n_devices);
-        memcpy(p->device_batches, at + LH_OWN_BATCHES,
-               (size_t)p->n_devices * sizeof(int64_t));
-    }
-    return true;
+    return at[LH_OWN_STAGES] == p->axes.size[LH_AXIS_PIPELINE]
+           && at[LH_OWN_STAGES] <= 65536
+           && in(at[LH_OWN_COMMS], 0, 100000000)
+           && in(at[LH_OWN_CYCLE], 0, 1 << 30)
+           && in(at[LH_OWN_MICRO_BATCHES], 0, 1 << 30)
+           && in(at[LH_OWN_TOKENS], 0, (int64_t)1 << 50);
 }
 
 static void stage_get(struct lh_program *p, const struct lh_chakra_own *own)
@@ -427,44 +405,72 @@ static void stage_get(struct lh_program *p, const struct lh_chakra_own *own)
                                           .parameters = v[8]};
 }
 
+/* The file of a stage on a device; NULL: none, reported. */
+static const struct lh_chakra_rank *file_of(const struct lh_scenario *s,
+                                            int stage, const char *device,
+                                            struct lh_ctx *ctx)
+{
+    const struct lh_chakra *t = s->traced.chakra;
+
+    for (int i = 0; i < t->n_ranks; i++) {
+        const struct lh_chakra_own *own = &t->ranks[i].own;
+
+        if (own->n_numbers == LH_OWN_NUMBERS
+            && own->numbers[LH_OWN_STAGE] == stage
+            && strcmp(own->text, device) == 0)
+            return &t->ranks[i];
+    }
+    lh_error(ctx, (struct lh_where){s->traced.file, 0, 0},
+             "no file has the program of stage %d on %s", stage, device);
+    return NULL;
+}
+
+static enum lh_status templates_get(struct reader *r,
+                                    const struct lh_scenario *s)
+{
+    struct lh_program *p = r->p;
+
+    for (int k = 0; k < p->n_templates; k++) {
+        int stage = k / p->n_devices, device = k % p->n_devices;
+        const char *name = p->devices[device]->name;
+        enum lh_status st;
+
+        r->rank = file_of(s, stage, name, r->ctx);
+        if (r->rank == NULL)
+            return LH_BAD_INPUT;
+        if (!file_fits(&r->rank->own, &s->traced.chakra->ranks[0].own))
+            return broken(r, "the file of rank",
+                          (uint64_t)(r->rank->rank > 0 ? r->rank->rank : 0));
+        stage_get(p, &r->rank->own);
+        st = template_get(&p->templates[k], r);
+        if (st != LH_OK)
+            return st;
+        p->templates[k].stage = stage;
+        p->templates[k].device = device;
+        p->templates[k].name = lh_format(r->ctx->arena, "stage %d of %d on %s",
+                                         stage, p->n_stages, name);
+    }
+    return LH_OK;
+}
+
 enum lh_status lh__own_program(struct lh_program *out,
                                const struct lh_scenario *s, struct lh_ctx *ctx)
 {
-    const struct lh_chakra *t = s->traced.chakra;
     struct lh_program p = {.n_stages = 0};
-    struct reader r = {.p = &p, .rank = t->ranks, .ctx = ctx};
-    enum lh_status st = LH_OK;
+    struct reader r = {.p = &p, .rank = s->traced.chakra->ranks, .ctx = ctx};
+    enum lh_status st;
 
     lh__devices_make(&p, s, ctx);
-    if (!common_get(&p, t, ctx->arena)) {
-        lh_error(ctx, (struct lh_where){s->traced.file, 0, 0},
-                 "%d files, not one for each of %" PRId64 " stages and %d "
-                 "devices, or their longhaul.* attributes are broken",
-                 t->n_ranks, t->ranks[0].own.numbers[LH_OWN_STAGES],
-                 p.n_devices);
-        return LH_BAD_INPUT;
-    }
+    if (!common_get(&p, s->traced.chakra))
+        return broken(&r, "the file of rank",
+                      (uint64_t)(r.rank->rank > 0 ? r.rank->rank : 0));
+    p.n_templates = p.n_stages * p.n_devices;
     p.comms = LH_NEW(ctx->arena, struct lh_comm, (size_t)p.n_comms);
     p.templates =
         LH_NEW(ctx->arena, struct lh_template, (size_t)p.n_templates);
     p.memory = LH_NEW(ctx->arena, struct lh_memory, (size_t)p.n_stages);
     p.stage_layers = LH_NEW(ctx->arena, int64_t, (size_t)p.n_stages);
-    for (int i = 0; i < t->n_ranks && st == LH_OK; i++) {
-        const struct lh_chakra_own *own = &t->ranks[i].own;
-        struct lh_template *at;
-
-        r.rank = &t->ranks[i];
-        if (!file_fits(own, &t->ranks[0].own))
-            return broken(&r, "the file of rank", (uint64_t)r.rank->rank);
-        at = &p.templates[own->numbers[LH_OWN_TEMPLATE]];
-        if (at->ops)
-            return broken(&r, "the file of rank", (uint64_t)r.rank->rank);
-        stage_get(&p, own);
-        st = template_get(at, &r);
-        at->name = own->text;
-        at->stage = (int)own->numbers[LH_OWN_STAGE];
-        at->device = (int)own->numbers[LH_OWN_DEVICE];
-    }
+    st = templates_get(&r, s);
     *out = p;
     return st;
 }

@@ -51,6 +51,27 @@ struct lh_simai {
 enum lh_status lh_simai_read(struct lh_simai *out, const char *path,
                              struct lh_ctx *ctx) LH_MUST_USE;
 
+/* ---- ASTRA-sim: network.yml ---------------------------------------------- */
+
+enum lh_astra_kind { LH_ASTRA_RING, LH_ASTRA_FULLY_CONNECTED, LH_ASTRA_SWITCH };
+
+struct lh_astra_dim {
+    enum lh_astra_kind kind;
+    int64_t npus;
+    double bytes_per_s;       /* of a link, each direction */
+    double latency_s;         /* of a link */
+};
+
+enum { LH_ASTRA_DIMS = 8 };
+
+struct lh_astra {
+    int n_dims;
+    struct lh_astra_dim dims[LH_ASTRA_DIMS]; /* the first the innermost */
+};
+
+enum lh_status lh_astra_read(struct lh_astra *out, const char *path,
+                             struct lh_ctx *ctx) LH_MUST_USE;
+
 /* ---- Chakra: execution traces --------------------------------------------- */
 
 /* As in the schema (mlcommons/chakra, et_def.proto). */
@@ -74,13 +95,12 @@ struct lh_chakra_own {
     const char *text;         /* "" */
 };
 
-/* Of a file, its numbers; then micro-batches of each device, where they are
- * unequal.  values: FLOPs, then the memory of the stage. */
-enum { LH_OWN_VERSION, LH_OWN_TEMPLATE, LH_OWN_STAGE, LH_OWN_DEVICE, LH_OWN_STAGES,
-       LH_OWN_DEVICES, LH_OWN_COMMS, LH_OWN_CYCLE, LH_OWN_MICRO_BATCHES,
-       LH_OWN_ONCE, LH_OWN_OVERLAP_TENSOR, LH_OWN_TOKENS, LH_OWN_LAYERS,
-       LH_OWN_SIZE, LH_OWN_STRIDE = LH_OWN_SIZE + 7,
-       LH_OWN_BATCHES = LH_OWN_STRIDE + 7 };
+/* Of a file, its numbers; values: FLOPs, then the memory of the stage; text:
+ * the device. */
+enum { LH_OWN_VERSION, LH_OWN_STAGE, LH_OWN_STAGES, LH_OWN_COMMS, LH_OWN_CYCLE,
+       LH_OWN_MICRO_BATCHES, LH_OWN_ONCE, LH_OWN_OVERLAP_TENSOR, LH_OWN_TOKENS,
+       LH_OWN_LAYERS, LH_OWN_SIZE, LH_OWN_STRIDE = LH_OWN_SIZE + 7,
+       LH_OWN_NUMBERS = LH_OWN_STRIDE + 7 };
 enum { LH_OWN_VALUES = 9 };
 
 struct lh_chakra_node {

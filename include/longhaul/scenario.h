@@ -292,6 +292,7 @@ struct lh_fabric {
                                       bytes of an all-reduce pass, each way */
     struct lh_library library;
     const char *source;
+    const char *astra_network;     /* file that all of this is from; NULL: row */
 };
 
 /* Accelerators of a slice: the product of a torus's dims. */
