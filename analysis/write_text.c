@@ -259,6 +259,9 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     if (s->sync != LH_SYNC_EVERY_STEP)
         write_islands(out, report);
 
+    if (s->traced.chakra != NULL) {
+        return; /* its micro-batches are not known as such */
+    }
     text = lh_text_new(out->arena);
     if (s->traced.file == NULL) {
         lh_text_printf(&text, "%s sequence%s of %s tokens a step, ",

@@ -163,6 +163,15 @@ static bool ranks_read(struct lh_chakra_group *out, const json_t *list,
     return json_is_array(list) && n < 100000000;
 }
 
+static void group_add(struct lh_chakra_rank *out, struct lh_chakra_group group,
+                      const char *name, struct lh_arena *arena)
+{
+    group.name = lh_strdup(arena, name);
+    out->groups = lh_grow(arena, out->groups, &out->groups_capacity,
+                          (size_t)out->n_groups + 1, sizeof *out->groups);
+    out->groups[out->n_groups++] = group;
+}
+
 static bool groups_add(struct lh_chakra_rank *out, const json_t *list,
                        struct lh_arena *arena)
 {
@@ -177,12 +186,47 @@ static bool groups_add(struct lh_chakra_rank *out, const json_t *list,
         if (!json_is_string(name)
             || !ranks_read(&group, json_object_get(json, "ranks"), arena))
             return false;
-        group.name = lh_strdup(arena, json_string_value(name));
-        out->groups = lh_grow(arena, out->groups, &out->groups_capacity,
-                              (size_t)out->n_groups + 1, sizeof *out->groups);
-        out->groups[out->n_groups++] = group;
+        group_add(out, group, json_string_value(name), arena);
     }
     return json_is_array(list);
+}
+
+enum lh_status lh__chakra_groups_file(struct lh_chakra_rank *out,
+                                      const char *path, struct lh_ctx *ctx)
+{
+    struct lh_where where = {path, 0, 0};
+    struct lh_chakra_group group;
+    json_error_t error;
+    const char *name;
+    json_t *root, *list;
+    char *text;
+    size_t n;
+    enum lh_status st = lh_file_read(&text, &n, path, ctx);
+
+    if (st != LH_OK)
+        return st;
+    root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) {
+        lh_error(ctx, (struct lh_where){path, error.line, error.column}, "%s",
+                 error.text);
+        return LH_BAD_INPUT;
+    }
+    json_object_foreach(root, name, list)
+    {
+        if (ranks_read(&group, list, ctx->arena)) {
+            group_add(out, group, name, ctx->arena);
+            continue;
+        }
+        lh_error(ctx, where, "group '%s' is no list of rising ranks", name);
+        st = LH_BAD_INPUT;
+        break;
+    }
+    if (!json_is_object(root)) {
+        lh_error(ctx, where, "groups are {\"name\": [rising ranks], ..}");
+        st = LH_BAD_INPUT;
+    }
+    json_decref(root);
+    return st;
 }
 
 /* The list stands in brackets and quotes of its own: ['[{..}]']. */

@@ -458,8 +458,25 @@ static enum lh_status one(struct lh_chakra *t, int64_t n, const char *path,
     return st;
 }
 
+/* A file of groups is that of all ranks. */
+static enum lh_status groups_read(struct lh_chakra *t, const char *groups,
+                                  struct lh_ctx *ctx)
+{
+    enum lh_status st = LH_OK;
+
+    if (groups == NULL)
+        return LH_OK;
+    st = lh__chakra_groups_file(t->ranks, groups, ctx);
+    for (int r = 1; r < t->n_ranks && st == LH_OK; r++) {
+        t->ranks[r].groups = t->ranks[0].groups;
+        t->ranks[r].n_groups = t->ranks[0].n_groups;
+    }
+    return st;
+}
+
 enum lh_status lh_chakra_read(struct lh_chakra *out, const char *path,
-                              int64_t n, struct lh_ctx *ctx)
+                              const char *groups, int64_t n,
+                              struct lh_ctx *ctx)
 {
     const char *slash = strrchr(path, '/');
     bool is_many = strstr(slash ? slash : path, "%d") != NULL;
@@ -472,6 +489,8 @@ enum lh_status lh_chakra_read(struct lh_chakra *out, const char *path,
         out->ranks = LH_NEW(ctx->arena, struct lh_chakra_rank, 1);
         st = lh_chakra_read_rank(out->ranks, path, ctx);
     }
+    if (st == LH_OK)
+        st = groups_read(out, groups, ctx);
     if (st != LH_OK)
         return st;
     out->is_own = out->ranks[0].own.n_numbers > 0;

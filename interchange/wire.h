@@ -74,6 +74,9 @@ enum lh_status lh__chakra_json(struct lh_chakra_rank *out, const char *path,
 enum lh_status lh__chakra_groups_text(struct lh_chakra_rank *out,
                                       const char *text,
                                       struct lh_ctx *ctx) LH_MUST_USE;
+enum lh_status lh__chakra_groups_file(struct lh_chakra_rank *out,
+                                      const char *path,
+                                      struct lh_ctx *ctx) LH_MUST_USE;
 /* The group called so; NULL: none. */
 const struct lh_chakra_group *lh__chakra_group(const struct lh_chakra_rank *r,
                                                const char *name);

@@ -122,6 +122,11 @@ static const struct lh__key keys[] = {
      .when = "model.trace.file=any",
      .help = "auto: chakra where the file's name ends in .et or .json, else "
              "simai."},
+    {"model.trace.groups", LH__FILE, .offset = ROOT(s.traced.groups),
+     .derived = "none: the trace has its process groups", .example = "groups.json",
+     .when = "model.trace.file=any",
+     .help = "Process groups of a Chakra trace that names them only: JSON, "
+             "{\"name\": [ranks]}, as ASTRA-sim reads it."},
 
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,

@@ -110,7 +110,8 @@ static enum lh_status take_chakra(struct lh__reader *r)
 
     if (all_gpus(s) < 1)
         return LH_BAD_INPUT; /* said */
-    st = lh_chakra_read(file, s->traced.file, all_gpus(s), r->ctx);
+    st = lh_chakra_read(file, s->traced.file, s->traced.groups, all_gpus(s),
+                        r->ctx);
     if (st != LH_OK)
         return st;
     s->traced.chakra = file;

@@ -163,9 +163,11 @@ struct lh_chakra {
 /* One file, whatever it is called. */
 enum lh_status lh_chakra_read_rank(struct lh_chakra_rank *out, const char *path,
                                    struct lh_ctx *ctx) LH_MUST_USE;
-/* A file that all `n` ranks run, or one a rank where path has "%d". */
+/* A file that all `n` ranks run, or one a rank where path has "%d"; groups: a
+ * file of process groups, NULL: none. */
 enum lh_status lh_chakra_read(struct lh_chakra *out, const char *path,
-                              int64_t n, struct lh_ctx *ctx) LH_MUST_USE;
+                              const char *groups, int64_t n,
+                              struct lh_ctx *ctx) LH_MUST_USE;
 /* The dims of a grid that a group of a rank's spans, a set of bits; "" : all.
  * -1: a group that the file does not know, or that is no part of the grid. */
 int lh_chakra_span(const struct lh_chakra_grid *grid,

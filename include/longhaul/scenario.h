@@ -64,6 +64,7 @@ enum lh_trace_format { LH_TRACE_AUTO, LH_TRACE_SIMAI, LH_TRACE_CHAKRA };
 struct lh_traced {
     const char *file;         /* with "%d" for a rank: one file a rank */
     enum lh_trace_format format;
+    const char *groups;       /* file of Chakra's process groups; NULL: none */
     const struct lh_simai *simai;   /* one of these, the other NULL */
     const struct lh_chakra *chakra;
 };
