@@ -109,7 +109,8 @@ static const struct lh__key keys[] = {
                 "equally long",
      .help = "Share of step_time, the same in every layer."},
 
-    {"model.trace", LH__GROUP, .bare = "file", .example = "workload.txt",
+    {"model.trace", LH__GROUP, .count = ROOT(s.traced.on), .bare = "file",
+     .example = "workload.txt",
      .help = "Instead of a model: what another simulator runs.  The file says "
              "what is computed, how long, and what is communicated; plan, batch "
              "and memory are not of this scenario (docs/interchange.md)."},

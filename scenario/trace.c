@@ -142,14 +142,15 @@ static const char *base_name(const char *path)
 /* What has a program of its own. */
 static void check_others(struct lh__reader *r)
 {
+    static const char *const others[] = {"model.name", "model.config",
+                                         "model.ideal"};
     const struct lh_scenario *s = &r->root->s;
-    const struct lh__value *model = lh__value_get(r->values, "model");
 
-    for (int i = 0; i < model->n; i++)
-        if (strcmp(model->names[i], "trace") != 0)
-            lh_error(r->ctx, model->places[i],
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (lh__value_at(r->values, others[i]))
+            lh_error(r->ctx, lh__where_at(r, others[i]),
                      "model.trace stands alone, without '%s'",
-                     model->names[i]);
+                     others[i] + strlen("model."));
     if (s->rl.on)
         lh_error(r->ctx, lh__where_at(r, "rl"),
                  "rl needs a model, not model.trace");

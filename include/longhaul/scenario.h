@@ -62,6 +62,7 @@ struct lh_ideal {
 /* A program from a file of another simulator; file NULL: there is none. */
 enum lh_trace_format { LH_TRACE_AUTO, LH_TRACE_SIMAI, LH_TRACE_CHAKRA };
 struct lh_traced {
+    bool on;                  /* the scenario has a key `model.trace` */
     const char *file;         /* with "%d" for a rank: one file a rank */
     enum lh_trace_format format;
     const char *groups;       /* file of Chakra's process groups; NULL: none */
