@@ -23,7 +23,7 @@ _longhaul_options() { # COMMAND
     local common='--help --usage'
     case $1 in
     '') echo "$common --version" ;;
-    run) echo "$common --output --set --trace --links --timing --strict" \
+    run) echo "$common --output --set --trace --chakra --ranks --links --timing --strict" \
         "--data --jobs --report --report-grid --plot --vary" ;;
     compare) echo "$common --output --set --vary --data --jobs --report" ;;
     solve) echo "$common --output --set --vary --target --resolution --each --near" \
