@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * longhaul run --chakra DIR: the program that was simulated as Chakra execution
- * traces, DIR/rank.R.et, of one rank of every template (a stage on a device), or
- * of those that --ranks names.  What a file holds is lh_program_chakra()'s.
+ * traces, DIR/rank.R.et, of one rank of every template (a stage on a device),
+ * or of those that --ranks names.  What a file holds is lh_program_chakra()'s.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -102,14 +102,15 @@ static int put_some(const char *folder, const char *ranks,
             return refuse("ranks with commas between them, e.g. 0,8,16");
         }
         if (rank >= lh_axes_ranks(&p->axes)) {
-            return refuse(lh_format(ctx->arena, "the program has %" PRId64
+            return refuse(lh_format(ctx->arena,
+                                    "the program has %" PRId64
                                     " ranks, from 0 on, not a rank %lld",
                                     lh_axes_ranks(&p->axes), rank));
         }
-        status = put_rank(
-            folder, stages,
-            (int)lh_axes_coordinate(&p->axes, rank, LH_AXIS_PIPELINE), rank,
-            ctx);
+        status =
+            put_rank(folder, stages,
+                     (int)lh_axes_coordinate(&p->axes, rank, LH_AXIS_PIPELINE),
+                     rank, ctx);
         if (*end == '\0') {
             break;
         }

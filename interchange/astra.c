@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * ASTRA-sim's network.yml of the analytical network: dims of NPUs, the first the
- * innermost, each with its topology (libyaml), for sites[].fabric.
+ * ASTRA-sim's network.yml of the analytical network: dims of NPUs, the first
+ * the innermost, each with its topology (libyaml), for sites[].fabric.
  *
  *   topology: [ Ring, Switch ]     Ring, FullyConnected or Switch
  *   npus_count: [ 4, 2 ]           2 or more
@@ -39,10 +39,10 @@ struct reader {
 
 static enum lh_status bad(struct reader *r, yaml_mark_t mark, const char *text)
 {
-    lh_error(r->ctx,
-             (struct lh_where){r->path, (int)mark.line + 1,
-                               (int)mark.column + 1},
-             "%s", text);
+    lh_error(
+        r->ctx,
+        (struct lh_where){r->path, (int)mark.line + 1, (int)mark.column + 1},
+        "%s", text);
     return LH_BAD_INPUT;
 }
 
@@ -126,8 +126,7 @@ static enum lh_status key_read(struct reader *r, const yaml_event_t *event,
     if (r->where[*key].line > 0)
         return bad(r, event->start_mark,
                    lh_format(r->ctx->arena, "'%s' stands twice", text));
-    r->where[*key] = (struct lh_where){r->path,
-                                       (int)event->start_mark.line + 1,
+    r->where[*key] = (struct lh_where){r->path, (int)event->start_mark.line + 1,
                                        (int)event->start_mark.column + 1};
     return LH_OK;
 }

@@ -6,9 +6,10 @@
  *
  * Attributes are found by name, whatever kind of number they are written as.
  * Read: is_cpu_op, num_ops, tensor_size, comm_type, comm_size, comm_src,
- * comm_dst, comm_tag, pg_name, involved_dim; METADATA nodes of PyTorch's process
- * groups.  Durations are microseconds.  data_deps are followed, ctrl_deps are
- * not: in traces of PyTorch they name the caller, which ends later.
+ * comm_dst, comm_tag, pg_name, involved_dim; METADATA nodes of PyTorch's
+ * process groups.  Durations are microseconds.  data_deps are followed,
+ * ctrl_deps are not: in traces of PyTorch they name the caller, which ends
+ * later.
  *
  * Source: mlcommons/chakra, schema/protobuf/et_def.proto; what its attributes
  * mean: astra-sim/astra-sim, astra-sim/workload/Workload.cc.
@@ -48,17 +49,17 @@ enum kind { INTEGER, ZIGZAG, DOUBLE, FLOAT, FLAG, TEXT, OTHER };
 static enum kind kind_of(uint64_t field)
 {
     static const enum kind kinds[] = {
-        DOUBLE, FLOAT, INTEGER, INTEGER, INTEGER, INTEGER, ZIGZAG, ZIGZAG,
-        INTEGER, INTEGER, INTEGER, INTEGER, FLAG, TEXT, OTHER};
+        DOUBLE,  FLOAT,   INTEGER, INTEGER, INTEGER, INTEGER, ZIGZAG, ZIGZAG,
+        INTEGER, INTEGER, INTEGER, INTEGER, FLAG,    TEXT,    OTHER};
 
     return field >= 3 && field <= 32 ? kinds[(field - 3) / 2] : OTHER;
 }
 
 struct attribute {
     const char *name;
-    const char *text;   /* "" */
+    const char *text; /* "" */
     bool is_number;
-    double value;       /* of a number */
+    double value;         /* of a number */
     struct lh__wire list; /* of a list, its message */
     enum kind kind;
 };
@@ -171,9 +172,8 @@ static int64_t whole(const struct attribute *a)
                                                             : -1;
 }
 
-static void node_attribute(struct lh_chakra_node *node,
-                           struct lh__ids *carried, const struct attribute *a,
-                           struct lh_arena *arena)
+static void node_attribute(struct lh_chakra_node *node, struct lh__ids *carried,
+                           const struct attribute *a, struct lh_arena *arena)
 {
     const char *name = a->name;
 
@@ -325,8 +325,8 @@ enum lh_status lh_chakra_read_rank(struct lh_chakra_rank *out, const char *path,
     size_t length = strlen(path);
     enum lh_status st;
 
-    *out = (struct lh_chakra_rank){.path = path, .rank = -1,
-                                   .own = {.text = ""}};
+    *out =
+        (struct lh_chakra_rank){.path = path, .rank = -1, .own = {.text = ""}};
     if (length > 5 && strcmp(path + length - 5, ".json") == 0)
         return lh__chakra_json(out, path, ctx);
     st = lh_file_read(&text, &n, path, ctx);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Chakra in JSON: a file's "workload_graph", as ASTRA-sim's feeder reads it, and
- * process groups, which PyTorch's traces and ASTRA-sim's files of groups both
- * have as JSON.  Beside chakra.c, by jansson.
+ * Chakra in JSON: a file's "workload_graph", as ASTRA-sim's feeder reads it,
+ * and process groups, which PyTorch's traces and ASTRA-sim's files of groups
+ * both have as JSON.  Beside chakra.c, by jansson.
  *
  *   {"workload_graph": [{"Id": 4, "Name": "ncclKernel", "NodeType": 7,
  *     "data_deps": [3], "runtime": 85, "is_cpu_op": false, "comm_type": 0,
  *     "comm_size": 1048576}]}
- *   [{"pg_name": "1", "ranks": [0, 1]}]         in the inputs of a METADATA node
+ *   [{"pg_name": "1", "ranks": [0, 1]}]         in the inputs of a METADATA
+ * node
  *
  * Source: mlcommons/chakra, src/feeder (JSONNode); astra-sim/astra-sim,
  * Workload.cc, issue_pytorch_pg_metadata().
@@ -50,8 +51,8 @@ static void node_numbers(struct lh_chakra_node *out, const json_t *json,
     if (json_is_string(group))
         out->group = lh_strdup(arena, json_string_value(group));
     else if (json_is_integer(group))
-        out->group = lh_format(arena, "%lld",
-                               (long long)json_integer_value(group));
+        out->group =
+            lh_format(arena, "%lld", (long long)json_integer_value(group));
 }
 
 /* False: it has no id, type or list of dependencies that can be read. */
@@ -240,8 +241,8 @@ enum lh_status lh__chakra_groups_text(struct lh_chakra_rank *out,
 
     if (begin == NULL || end == NULL || end < begin)
         return LH_OK; /* metadata of another kind */
-    list = json_loadb(begin, (size_t)(end - begin) + 2,
-                      JSON_DISABLE_EOF_CHECK, &error);
+    list = json_loadb(begin, (size_t)(end - begin) + 2, JSON_DISABLE_EOF_CHECK,
+                      &error);
     good = list && groups_add(out, list, ctx->arena);
     json_decref(list);
     if (good)

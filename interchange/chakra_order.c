@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The nodes of a Chakra file in an order in which none stands before what it
- * waits for: as in the file where that is one, else the lowest id first of those
- * that are free, as ASTRA-sim issues them.  Ids become indices.
+ * waits for: as in the file where that is one, else the lowest id first of
+ * those that are free, as ASTRA-sim issues them.  Ids become indices.
  *
  * Said, each an error: an id twice, a dependency that no node has, nodes that
  * wait for each other.
@@ -19,11 +19,11 @@ struct lh_chakra_node *lh__draft_add(struct lh__chakra_draft *d,
 {
     size_t n = d->n + 1;
 
-    d->nodes = lh_grow(arena, d->nodes, &d->nodes_capacity, n,
-                       sizeof *d->nodes);
+    d->nodes =
+        lh_grow(arena, d->nodes, &d->nodes_capacity, n, sizeof *d->nodes);
     d->deps = lh_grow(arena, d->deps, &d->deps_capacity, n, sizeof *d->deps);
-    d->carried = lh_grow(arena, d->carried, &d->carried_capacity, n,
-                         sizeof *d->carried);
+    d->carried =
+        lh_grow(arena, d->carried, &d->carried_capacity, n, sizeof *d->carried);
     d->deps[d->n] = d->carried[d->n] = (struct lh__ids){.n = 0};
     d->nodes[d->n] = (struct lh_chakra_node){.name = "",
                                              .group = "",
@@ -66,10 +66,10 @@ struct order {
     struct lh_where where;
     const struct lh__chakra_draft *draft;
     int32_t n;
-    struct named *named;  /* [n] by id */
-    int32_t *first, *to;  /* who waits for a node (CSR) */
-    int32_t *waits;       /* [n] */
-    int32_t *heap;        /* free nodes; of them the lowest id is on top */
+    struct named *named; /* [n] by id */
+    int32_t *first, *to; /* who waits for a node (CSR) */
+    int32_t *waits;      /* [n] */
+    int32_t *heap;       /* free nodes; of them the lowest id is on top */
     int32_t n_heap;
 };
 
@@ -99,8 +99,7 @@ static enum lh_status resolve(struct order *o, int32_t node,
         int32_t found = find(o->named, (size_t)o->n, ids->at[k]);
         if (found < 0) {
             lh_error(o->ctx, o->where,
-                     "node %" PRIu64 " waits for %" PRIu64
-                     ", which no node is",
+                     "node %" PRIu64 " waits for %" PRIu64 ", which no node is",
                      o->draft->nodes[node].id, ids->at[k]);
             return LH_BAD_INPUT;
         }
@@ -231,10 +230,8 @@ static void place_all(struct lh_chakra_rank *out, const struct order *o,
 enum lh_status lh__draft_finish(struct lh_chakra_rank *out,
                                 struct lh__chakra_draft *d, struct lh_ctx *ctx)
 {
-    struct order o = {.ctx = ctx,
-                      .where = {out->path, 0, 0},
-                      .draft = d,
-                      .n = (int32_t)d->n};
+    struct order o = {
+        .ctx = ctx, .where = {out->path, 0, 0}, .draft = d, .n = (int32_t)d->n};
     int32_t *place;
     enum lh_status st;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The files of a Chakra trace: one that all ranks run, or one a rank, PREFIX.%d.et
- * as ASTRA-sim names them; and the grid that their ranks make of the groups that
- * communicate and of where programs differ.
+ * The files of a Chakra trace: one that all ranks run, or one a rank,
+ * PREFIX.%d.et as ASTRA-sim names them; and the grid that their ranks make of
+ * the groups that communicate and of where programs differ.
  *
  * A group of n ranks s apart lies on dims of the grid: 1, s, n s and, where
  * programs differ, the ranks in a row with the same program and the ranks after
@@ -96,9 +96,8 @@ static enum lh_status files_read(struct lh_chakra *out, const char *path,
     out->n_ranks = (int)ranks.n;
     out->ranks = LH_NEW(ctx->arena, struct lh_chakra_rank, ranks.n);
     for (size_t i = 0; i < ranks.n && st == LH_OK; i++) {
-        const char *name =
-            lh_format(ctx->arena, "%s%s%" PRIu64 "%s", p.folder, p.before,
-                      ranks.at[i], p.after);
+        const char *name = lh_format(ctx->arena, "%s%s%" PRIu64 "%s", p.folder,
+                                     p.before, ranks.at[i], p.after);
         st = lh_chakra_read_rank(&out->ranks[i], name, ctx);
         out->ranks[i].rank = (int64_t)ranks.at[i];
     }
@@ -475,8 +474,7 @@ static enum lh_status groups_read(struct lh_chakra *t, const char *groups,
 }
 
 enum lh_status lh_chakra_read(struct lh_chakra *out, const char *path,
-                              const char *groups, int64_t n,
-                              struct lh_ctx *ctx)
+                              const char *groups, int64_t n, struct lh_ctx *ctx)
 {
     const char *slash = strrchr(path, '/');
     bool is_many = strstr(slash ? slash : path, "%d") != NULL;

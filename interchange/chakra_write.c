@@ -12,8 +12,13 @@
 #include <math.h>
 #include <string.h>
 
-enum field { INT64_VAL = 9, INT64_LIST = 10, DOUBLE_LIST = 4, BOOL_VAL = 27,
-             STRING_VAL = 29 };
+enum field {
+    INT64_VAL = 9,
+    INT64_LIST = 10,
+    DOUBLE_LIST = 4,
+    BOOL_VAL = 27,
+    STRING_VAL = 29
+};
 
 static struct lh__bytes bytes_new(struct lh_ctx *ctx)
 {
@@ -34,8 +39,8 @@ static void put_attribute(struct lh__bytes *out, uint64_t field,
     lh__put_bytes(out, field, a.at, a.n);
 }
 
-static void put_number(struct lh__bytes *out, const char *name,
-                       enum field kind, int64_t number, struct lh_ctx *ctx)
+static void put_number(struct lh__bytes *out, const char *name, enum field kind,
+                       int64_t number, struct lh_ctx *ctx)
 {
     struct lh__bytes value = bytes_new(ctx);
 
@@ -52,9 +57,8 @@ static void put_text(struct lh__bytes *out, uint64_t field, const char *name,
     put_attribute(out, field, name, &value, ctx);
 }
 
-static void put_numbers(struct lh__bytes *out, uint64_t field,
-                        const char *name, const int64_t *numbers, int n,
-                        struct lh_ctx *ctx)
+static void put_numbers(struct lh__bytes *out, uint64_t field, const char *name,
+                        const int64_t *numbers, int n, struct lh_ctx *ctx)
 {
     struct lh__bytes packed = bytes_new(ctx), list = bytes_new(ctx);
     struct lh__bytes value = bytes_new(ctx);
@@ -131,8 +135,8 @@ static void put_node(struct lh__bytes *out, const struct lh_chakra_rank *rank,
 static void put_message(struct lh__bytes *out, const struct lh__bytes *message)
 {
     lh__put_varint(out, message->n);
-    out->at = lh_grow(out->arena, out->at, &out->capacity, out->n + message->n,
-                      1);
+    out->at =
+        lh_grow(out->arena, out->at, &out->capacity, out->n + message->n, 1);
     memcpy(out->at + out->n, message->at, message->n);
     out->n += message->n;
 }

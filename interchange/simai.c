@@ -10,8 +10,8 @@
  *   name -1  ns COMM bytes   ns COMM bytes   ns COMM bytes   ns
  *            forward         input gradient  weight gradient  after a comm
  *
- * COMM is NONE or ALLREDUCE, ALLGATHER, REDUCESCATTER, ALLTOALL, alone (over the
- * tensor group; of weight gradients over all replicas), with _EP or _DP_EP.
+ * COMM is NONE or ALLREDUCE, ALLGATHER, REDUCESCATTER, ALLTOALL, alone (over
+ * the tensor group; of weight gradients over all replicas), with _EP or _DP_EP.
  * Bytes are the buffer of an all-reduce, the output of an all-gather, what a
  * member has of a reduce-scatter and an all-to-all.
  *
@@ -21,8 +21,9 @@
  *
  * Source: aliyun/SimAI, astra-sim/workload/Workload.cc, initialize_workload(),
  * and MockNcclGroup.cc; aliyun/aicb, SimAI_training_workload_generator.py.
- * Refused: other parallelisms than HYBRID_TRANSFORMER(_FWD_IN_BCKWD), checkpoints,
- * ALLREDUCEALLTOALL.  Leaves out: the second column, which SimAI does not use.
+ * Refused: other parallelisms than HYBRID_TRANSFORMER(_FWD_IN_BCKWD),
+ * checkpoints, ALLREDUCEALLTOALL.  Leaves out: the second column, which SimAI
+ * does not use.
  */
 #include <longhaul/interchange.h>
 
@@ -80,8 +81,7 @@ static double number(struct reader *r, bool same_line, const char *what)
     double value;
 
     if (text == NULL) {
-        fail(r, r->where,
-             lh_format(r->ctx->arena, "the %s is missing", what));
+        fail(r, r->where, lh_format(r->ctx->arena, "the %s is missing", what));
         return 0;
     }
     value = strtod(text, &end);
@@ -165,9 +165,9 @@ static void read_header(struct reader *r, struct lh_simai *out)
                      "checkpoints, whose forward runs again in the backward, "
                      "are not supported by this version");
         } else {
-            fail(r, r->where,
-                 lh_format(r->ctx->arena, "'%s' is no key of the header",
-                           name));
+            fail(
+                r, r->where,
+                lh_format(r->ctx->arena, "'%s' is no key of the header", name));
         }
     }
     if (!seen)
@@ -246,8 +246,8 @@ static void read_line(struct reader *r, struct lh_simai_line *out)
     for (int part = 0; part < LH_SIMAI_PARTS && !r->failed; part++)
         read_part(r, &out->parts[part], part);
     if (!r->failed)
-        out->update_s = number(r, true, "time after a communication in ns")
-                        / 1e9;
+        out->update_s =
+            number(r, true, "time after a communication in ns") / 1e9;
     if (!r->failed && word(r, true) != NULL)
         fail(r, r->where, "more than twelve columns");
 }

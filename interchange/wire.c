@@ -143,7 +143,7 @@ void lh__put_bytes(struct lh__bytes *out, uint64_t field, const void *from,
 
 void lh__ids_add(struct lh__ids *ids, uint64_t id, struct lh_arena *arena)
 {
-    ids->at = lh_grow(arena, ids->at, &ids->capacity, ids->n + 1,
-                      sizeof *ids->at);
+    ids->at =
+        lh_grow(arena, ids->at, &ids->capacity, ids->n + 1, sizeof *ids->at);
     ids->at[ids->n++] = id;
 }

@@ -13,8 +13,12 @@ struct lh__wire {
     const unsigned char *at, *end;
 };
 
-enum lh__wire_type { LH__VARINT = 0, LH__FIXED64 = 1, LH__BYTES = 2,
-                     LH__FIXED32 = 5 };
+enum lh__wire_type {
+    LH__VARINT = 0,
+    LH__FIXED64 = 1,
+    LH__BYTES = 2,
+    LH__FIXED32 = 5
+};
 
 struct lh__field {
     uint64_t number;

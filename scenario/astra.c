@@ -9,17 +9,17 @@
  *   FullyConnected of 2, 3        Ring: there every two are neighbours
  *   FullyConnected of n > 3       a switch with n - 1 links' bandwidth for each
  *                                 NPU and half of its latency to it: as fast
- *                                 where all links are used at once, faster where
- *                                 one pair talks.  A warning says so
- *   a Switch over one of these    rails: NPU i of every node on a leaf of its
- *                                 own; over rings NICs on one switch
+ *                                 where all links are used at once, faster
+ * where one pair talks.  A warning says so a Switch over one of these    rails:
+ * NPU i of every node on a leaf of its own; over rings NICs on one switch
  *   another Switch over that      the spine of these leaves, of which an NPU
  *                                 has the dim's bandwidth; its NIC carries both
  *                                 dims here, two in ASTRA-sim (a warning)
  *
  * No efficiencies, no library: bandwidths and latencies are the file's.
  * Source: astra-sim/astra-network-analytical, congestion_aware and
- * congestion_unaware.  Refused: everything else, above all a Ring over a Switch.
+ * congestion_unaware.  Refused: everything else, above all a Ring over a
+ * Switch.
  */
 #include "resolve.h"
 

@@ -28,6 +28,11 @@
 #define SITE(gpus)                                                             \
     "sites:\n  - {gpus: " gpus ", device: h100-sxm, " SWITCH "}\n"
 
+#define NODE(id, type, deps, rest)                                             \
+    "{\"Id\": " id ", \"NodeType\": " type ", \"data_deps\": [" deps "], " rest \
+    "}"
+#define GRAPH(nodes) "{\"workload_graph\": [" nodes "]}"
+
 static const double link_s = 1e-6, link_bytes_per_s = 1e10;
 
 static char folder[64];
@@ -173,12 +178,75 @@ static void simai_s_own_file_is_read(void)
     lh_ctx_end(&ctx);
 }
 
+/* All ranks one by one, or one for those that cannot be told apart. */
+static void both_ways(const char *file, const char *sites)
+{
+    struct whole_run folded, plain;
+    char text[1024];
+
+    snprintf(text, sizeof text, "longhaul: 1\nmodel: {trace: %s}\n%s",
+             path_of(file), sites);
+    whole_run_begin(&folded, text, NULL, 0);
+    whole_run_begin(&plain, text,
+                    &(struct lh_setting){"engine.fold", "off"}, 1);
+    LH_CHECK(folded.trace.n_classes < plain.trace.n_classes);
+    LH_CHECK_NEAR(folded.result.step_time_s, plain.result.step_time_s, 1e-9);
+    for (int i = 0; i < LH_CATEGORIES; i++)
+        LH_CHECK(fabs(folded.result.breakdown_s[i]
+                      - plain.result.breakdown_s[i])
+                 < 1e-9 * plain.result.step_time_s);
+    whole_run_end(&plain);
+    whole_run_end(&folded);
+}
+
+static void folding_changes_nothing(void)
+{
+    static const char sites[] =
+        "sites:\n"
+        "  - {name: a, gpus: 32, device: h100-sxm, fabric: {group: [2]}}\n"
+        "  - {name: b, gpus: 16, device: a100-sxm}\n"
+        "fibres: [{between: [a, b], length: 100 km, bandwidth: 100 Gbit/s}]\n";
+    struct lh_ctx ctx = lh_ctx_begin();
+    uint64_t state = 11;
+
+    for (int i = 0; i < 4; i++) {
+        int tensor = 1 << pick(&state, 3), expert = 1 << pick(&state, 2);
+        int stages = 1 + pick(&state, 2), chunks = 1 + pick(&state, 2);
+
+        put_text("f.txt",
+                 lh_format(ctx.arena,
+                           HEADER("%d ep: %d pp: %d vpp: %d ga: 2 pp_comm %d\n"
+                                  "5\n"
+                                  "g -1 0 NONE 0 0 NONE 0 5000 ALLREDUCE "
+                                  "300000000 100\n"
+                                  "m -1 400000 ALLTOALL_EP 5000000 200000 "
+                                  "ALLGATHER 6000000 1 REDUCESCATTER_DP_EP "
+                                  "40000000 100\n"
+                                  "n -1 700000 REDUCESCATTER 6000000 200000 "
+                                  "NONE 0 90000 ALLGATHER_EP 4000000 100\n"
+                                  "m -1 400000 ALLTOALL_EP 5000000 200000 "
+                                  "ALLGATHER 6000000 1 REDUCESCATTER_DP_EP "
+                                  "40000000 100\n"
+                                  "n -1 700000 REDUCESCATTER 6000000 200000 "
+                                  "NONE 0 90000 ALLGATHER_EP 4000000 100\n"),
+                           tensor, expert, stages, chunks,
+                           stages > 1 ? 3000000 : 0));
+        both_ways("f.txt", sites);
+    }
+    put_text("f.json",
+             GRAPH(NODE("1", "4", "", "\"runtime\": 300, \"is_cpu_op\": true")
+                   "," NODE("2", "4", "1", "\"num_ops\": 1e11") ","
+                   NODE("3", "4", "1", "\"runtime\": 700, \"is_cpu_op\": true")
+                   "," NODE("4", "7", "2, 3",
+                            "\"comm_type\": 0, \"comm_size\": 50000000")
+                   "," NODE("5", "7", "4",
+                            "\"comm_type\": 5, \"comm_size\": 1000000")));
+    both_ways("f.json", sites);
+    lh_ctx_end(&ctx);
+}
+
 /* ---- Chakra -------------------------------------------------------------- */
 
-#define NODE(id, type, deps, rest)                                             \
-    "{\"Id\": " id ", \"NodeType\": " type ", \"data_deps\": [" deps "], " rest \
-    "}"
-#define GRAPH(nodes) "{\"workload_graph\": [" nodes "]}"
 
 /* Host 1 ms, then accelerator 2 ms beside host 5 ms, then an all-gather of 1e7
  * each, which an all-gather of 2e7 is: 2 L + 1e7 / B. */
@@ -357,6 +425,47 @@ static void a_program_comes_back(void)
     lh_ctx_end(&ctx);
 }
 
+/* Messages of a file one by one, as protoc reads them with Chakra's schema:
+ * what it does not know it prints by number. */
+static void protoc_knows_every_field(void)
+{
+    const char *schema = LH_SRCDIR "/../shared/inputs/chakra";
+    struct lh_ctx ctx = lh_ctx_begin();
+    unsigned char *bytes;
+    size_t n, at = 0;
+    const char *kind = "GlobalMetadata";
+    int left = 6;
+
+    if (access(schema, R_OK) != 0
+        || system("command -v protoc >/dev/null 2>&1") != 0) {
+        lh_unit_skip("no protoc, or no ../shared/inputs");
+        lh_ctx_end(&ctx);
+        return;
+    }
+    LH_REQUIRE(lh_file_read((char **)&bytes, &n, path_of("t.0.et"), &ctx)
+               == LH_OK);
+    for (; left > 0 && at < n; left--, kind = "Node") {
+        size_t length = 0;
+        for (int shift = 0;; shift += 7) {
+            length |= (size_t)(bytes[at] & 0x7f) << shift;
+            if (bytes[at++] < 0x80)
+                break;
+        }
+        put_file("one.bin", bytes + at, length);
+        at += length;
+        LH_CHECK(system(lh_format(ctx.arena,
+                                  "protoc -I %s --decode=ChakraProtoMsg.%s "
+                                  "et_def.proto < %s > %s 2>/dev/null && "
+                                  "test -s %s && ! grep -qE '^ *[0-9]+: ' %s",
+                                  schema, kind, path_of("one.bin"),
+                                  path_of("one.txt"), path_of("one.txt"),
+                                  path_of("one.txt")))
+                 == 0);
+    }
+    LH_CHECK(left == 0);
+    lh_ctx_end(&ctx);
+}
+
 /* ---- garbage ------------------------------------------------------------- */
 
 /* Whatever a byte is changed to, a file is read or refused with one message. */
@@ -455,6 +564,7 @@ int main(void)
         {"SimAI's stages are a pipeline", simai_has_a_pipeline},
         {"SimAI's pipeline needs micro-batches",
          simai_of_a_pipeline_needs_micro_batches},
+        {"folding changes nothing", folding_changes_nothing},
         {"SimAI's own file is read", simai_s_own_file_is_read},
         {"Chakra: host, accelerator, collective",
          chakra_has_a_host_and_collectives},
@@ -464,6 +574,7 @@ int main(void)
         {"Chakra: nodes in order", chakra_nodes_are_put_in_order},
         {"Chakra: PyTorch's rank is read", the_rank_of_pytorch_is_read},
         {"a program comes back", a_program_comes_back},
+        {"protoc knows every field", protoc_knows_every_field},
         {"broken bytes are one message", broken_bytes_are_one_message},
         {"ASTRA-sim's network is read", a_network_is_read},
         {"a ring is a torus", a_ring_is_a_torus},

@@ -7,24 +7,25 @@
  *   COMP, is_cpu_op            on the host's stream, for its duration
  *   COMP                       on the accelerator, for its duration; without
  *                              one max(num_ops / peak, tensor_size / memory
- *                              bandwidth) of the device, as ASTRA-sim's roofline
- *   COMM_COLL, not of the CPU  a collective over its process group, one stream
- *                              for each dim of the ranks' grid
- *   COMM_SEND, COMM_RECV       the k-th send of a stage to another with a tag
- *                              is received by the k-th receive of that tag
- *   the rest                   on the host's stream, for its duration
+ *                              bandwidth) of the device, as ASTRA-sim's
+ * roofline COMM_COLL, not of the CPU  a collective over its process group, one
+ * stream for each dim of the ranks' grid COMM_SEND, COMM_RECV       the k-th
+ * send of a stage to another with a tag is received by the k-th receive of that
+ * tag the rest                   on the host's stream, for its duration
  *
  *   comm_size: the buffer of an all-reduce; of an all-gather what one rank has
  *   (the output is n times that); the input of a reduce-scatter and all-to-all.
- *   Broadcast and reduce of S: every link of a ring passes S, as in an all-gather
- *   and a reduce-scatter of S n / (n - 1).  Barrier: an all-reduce of 4 bytes.
+ *   Broadcast and reduce of S: every link of a ring passes S, as in an
+ * all-gather and a reduce-scatter of S n / (n - 1).  Barrier: an all-reduce of
+ * 4 bytes.
  *
  * A collective that does not say what it is takes its recorded time on the
  * accelerator, with a warning.  The step begins at rest and is run once.
  *
  * Source: mlcommons/chakra, et_def.proto; astra-sim/astra-sim, Workload.cc and
  * Ring.cc (sizes), Roofline.cc; nccl-tests, doc/PERFORMANCE.md (factors).
- * Refused: gather, scatter; groups by network dims; sends in a file of all ranks.
+ * Refused: gather, scatter; groups by network dims; sends in a file of all
+ * ranks.
  */
 #include "workload.h"
 
@@ -59,8 +60,7 @@ struct maker {
 };
 
 static enum lh_status refuse(struct maker *m, const struct lh_chakra_rank *rank,
-                             const struct lh_chakra_node *node,
-                             const char *why)
+                             const struct lh_chakra_node *node, const char *why)
 {
     lh_error(m->ctx, (struct lh_where){rank->path, 0, 0},
              "node %" PRIu64 " (%.60s): %s", node->id, node->name, why);
@@ -92,7 +92,7 @@ static int64_t members_of(const struct maker *m, unsigned axes)
 static enum lh_stream stream_of(unsigned axes)
 {
     static const enum lh_stream streams[LH_AXES] = {
-        LH_STREAM_TENSOR, LH_STREAM_CONTEXT, LH_STREAM_WEIGHTS,
+        LH_STREAM_TENSOR, LH_STREAM_CONTEXT,  LH_STREAM_WEIGHTS,
         LH_STREAM_SITES,  LH_STREAM_REPLICAS, LH_STREAM_REPLICAS,
         LH_STREAM_DATA};
 
@@ -205,16 +205,16 @@ static enum lh_status point_to_point(struct maker *m, struct lh_op *op,
                       "(PREFIX.%d.et)");
     block = g->stride[g->program];
     stages = (other - rank->rank) / block;
-    if ((other - rank->rank) % block != 0 || stages == 0
-        || stage + stages < 0 || stage + stages >= m->p->n_stages)
+    if ((other - rank->rank) % block != 0 || stages == 0 || stage + stages < 0
+        || stage + stages >= m->p->n_stages)
         return refuse(m, rank, node,
                       "the other rank is not at the same place of another "
                       "stage");
     m->ends = lh_grow(m->ctx->arena, m->ends, &m->ends_capacity, m->n_ends + 1,
                       sizeof *m->ends);
-    m->ends[m->n_ends++] =
-        (struct end){stage, stage + (int)stages, node->tag, node->bytes,
-                     index, sends,               false};
+    m->ends[m->n_ends++] = (struct end){
+        stage, stage + (int)stages, node->tag, node->bytes, index, sends,
+        false};
     op->kind = LH_OP_COMM;
     op->stream = stages > 0 ? LH_STREAM_FORWARD_SEND : LH_STREAM_BACKWARD_SEND;
     if (!sends) /* seen from the sender */
@@ -348,9 +348,9 @@ static enum lh_status template_make(struct maker *m, int stage)
     enum lh_status st = LH_OK;
 
     out->stage = stage;
-    out->name = lh_format(m->ctx->arena, "rank %" PRId64 " on %s",
-                          rank->rank < 0 ? 0 : rank->rank,
-                          m->p->devices[0]->name);
+    out->name =
+        lh_format(m->ctx->arena, "rank %" PRId64 " on %s",
+                  rank->rank < 0 ? 0 : rank->rank, m->p->devices[0]->name);
     out->n_ops = rank->n_nodes;
     out->ops = LH_NEW(m->ctx->arena, struct lh_op, (size_t)rank->n_nodes);
     deps_make(out, rank, m->ctx->arena);
@@ -406,8 +406,7 @@ static enum lh_status others_program(struct lh_program *out,
 
     lh__devices_make(&p, s, ctx);
     p.n_stages = m.trace->n_programs;
-    if (!lh_chakra_axes(&m.trace->grid, p.axes.size, p.axes.stride,
-                        m.dim_axis))
+    if (!lh_chakra_axes(&m.trace->grid, p.axes.size, p.axes.stride, m.dim_axis))
         return LH_BAD_INPUT; /* said, where the scenario was read */
     p.n_templates = p.n_stages * p.n_devices;
     p.templates = LH_NEW(ctx->arena, struct lh_template, (size_t)p.n_templates);
@@ -452,8 +451,8 @@ static enum lh_status check(const struct lh_program *p,
                             const struct lh_scenario *s, struct lh_ctx *ctx)
 {
     struct lh_where where = {s->traced.file, 0, 0};
-    int64_t gpus = s->plan.tensor * s->plan.pipeline * s->plan.context
-                   * s->plan.data;
+    int64_t gpus =
+        s->plan.tensor * s->plan.pipeline * s->plan.context * s->plan.data;
     struct lh_ctx own;
     enum lh_status st;
 
@@ -477,9 +476,8 @@ enum lh_status lh__chakra_program(struct lh_program *out,
                                   const struct lh_scenario *s,
                                   struct lh_ctx *ctx)
 {
-    enum lh_status st = s->traced.chakra->is_own
-                            ? lh__own_program(out, s, ctx)
-                            : others_program(out, s, ctx);
+    enum lh_status st = s->traced.chakra->is_own ? lh__own_program(out, s, ctx)
+                                                 : others_program(out, s, ctx);
 
     return st == LH_OK ? check(out, s, ctx) : st;
 }

@@ -10,8 +10,8 @@
  *
  *   node, all       stream category task role micro_batch layer turn
  *   computes        seconds gap_s slowest_s
- *   communicates    ... row collective axes shift_axis shift_kind shift category
- *                   visits domains_max load[];  bytes;  algorithm
+ *   communicates    ... row collective axes shift_axis shift_kind shift
+ * category visits domains_max load[];  bytes;  algorithm
  *
  * Reading believes nothing: numbers out of range are an error, and the program
  * is checked as any other.
@@ -23,9 +23,26 @@
 #include <string.h>
 
 enum { FORMAT = 1 };
-enum { STREAM, CATEGORY, TASK, ROLE, MICRO_BATCH, LAYER, TURN, N_OP,
-       ROW = N_OP, COLLECTIVE, AXES, SHIFT_AXIS, SHIFT_KIND, SHIFT,
-       COMM_CATEGORY, VISITS, DOMAINS_MAX, N_COMM };
+enum {
+    STREAM,
+    CATEGORY,
+    TASK,
+    ROLE,
+    MICRO_BATCH,
+    LAYER,
+    TURN,
+    N_OP,
+    ROW = N_OP,
+    COLLECTIVE,
+    AXES,
+    SHIFT_AXIS,
+    SHIFT_KIND,
+    SHIFT,
+    COMM_CATEGORY,
+    VISITS,
+    DOMAINS_MAX,
+    N_COMM
+};
 
 /* ---- out ----------------------------------------------------------------- */
 
@@ -97,8 +114,11 @@ static void own_put(struct lh_chakra_own *out, const struct lh_program *p,
     int64_t *at = LH_NEW(arena, int64_t, (size_t)(N_COMM + n_loads));
     double *values = LH_NEW(arena, double, 3);
 
-    *out = (struct lh_chakra_own){.n_numbers = N_OP, .numbers = at,
-                                  .n_values = 3, .values = values, .text = ""};
+    *out = (struct lh_chakra_own){.n_numbers = N_OP,
+                                  .numbers = at,
+                                  .n_values = 3,
+                                  .values = values,
+                                  .text = ""};
     at[STREAM] = op->stream;
     at[CATEGORY] = op->category;
     at[TASK] = op->task;
@@ -383,8 +403,7 @@ static bool common_get(struct lh_program *p, const struct lh_chakra *t)
     p->hardware_flops = own->values[1];
     p->n_stages = (int)at[LH_OWN_STAGES];
     return at[LH_OWN_STAGES] == p->axes.size[LH_AXIS_PIPELINE]
-           && at[LH_OWN_STAGES] <= 65536
-           && in(at[LH_OWN_COMMS], 0, 100000000)
+           && at[LH_OWN_STAGES] <= 65536 && in(at[LH_OWN_COMMS], 0, 100000000)
            && in(at[LH_OWN_CYCLE], 0, 1 << 30)
            && in(at[LH_OWN_MICRO_BATCHES], 0, 1 << 30)
            && in(at[LH_OWN_TOKENS], 0, (int64_t)1 << 50);
@@ -466,8 +485,7 @@ enum lh_status lh__own_program(struct lh_program *out,
                       (uint64_t)(r.rank->rank > 0 ? r.rank->rank : 0));
     p.n_templates = p.n_stages * p.n_devices;
     p.comms = LH_NEW(ctx->arena, struct lh_comm, (size_t)p.n_comms);
-    p.templates =
-        LH_NEW(ctx->arena, struct lh_template, (size_t)p.n_templates);
+    p.templates = LH_NEW(ctx->arena, struct lh_template, (size_t)p.n_templates);
     p.memory = LH_NEW(ctx->arena, struct lh_memory, (size_t)p.n_stages);
     p.stage_layers = LH_NEW(ctx->arena, int64_t, (size_t)p.n_stages);
     st = templates_get(&r, s);

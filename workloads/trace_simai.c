@@ -16,8 +16,8 @@
  * backward after all of them, lines behind them both ways in between.  SimAI's
  * analytical mode has a formula instead, (pp - 1) / (ga vpp) of the rest.
  *
- * Groups: TP the tensor axis, EP the experts', DP all replicas of a stage, DP_EP
- * those with the same experts.  The step begins at rest and is run once.
+ * Groups: TP the tensor axis, EP the experts', DP all replicas of a stage,
+ * DP_EP those with the same experts.  The step begins at rest and is run once.
  *
  * Left out: memory, FLOPs, overlap ratios, the time after communications of
  * weight gradients.
@@ -119,9 +119,9 @@ static struct lh__comm_spec comm_spec(const struct lh_simai_part *part,
                  .algorithm = "auto"},
         .row = -1,
         .stream = weights ? LH_STREAM_DATA : LH_STREAM_TENSOR,
-        .task = weights                                 ? LH_TASK_GRADIENTS
+        .task = weights                             ? LH_TASK_GRADIENTS
                 : part->comm == LH_SIMAI_ALL_TO_ALL ? LH_TASK_DISPATCH
-                                                        : LH_TASK_ACTIVATIONS,
+                                                    : LH_TASK_ACTIVATIONS,
         .role = LH_ROLE_MEMBER,
         .layer = -1,
     };
