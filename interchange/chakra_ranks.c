@@ -107,7 +107,7 @@ static enum lh_status files_read(struct lh_chakra *out, const char *path,
 /* ---- groups -------------------------------------------------------------- */
 
 /* A row of ranks `stride` apart; false: it is none. */
-static bool row_of(const struct lh_chakra_group *group, int64_t *stride)
+bool lh__chakra_row(const struct lh_chakra_group *group, int64_t *stride)
 {
     *stride = group->n > 1 ? group->ranks[1] - group->ranks[0] : 1;
     for (int i = 2; i < group->n; i++)
@@ -116,7 +116,7 @@ static bool row_of(const struct lh_chakra_group *group, int64_t *stride)
     return true;
 }
 
-static bool is_all(const struct lh_chakra_rank *r, const char *name)
+bool lh__chakra_is_all(const struct lh_chakra_rank *r, const char *name)
 {
     const struct lh_chakra_group *group;
 
@@ -147,9 +147,9 @@ int lh_chakra_span(const struct lh_chakra_grid *g,
     const struct lh_chakra_group *group = lh__chakra_group(rank, name);
     int64_t stride, first;
 
-    if (is_all(rank, name))
+    if (lh__chakra_is_all(rank, name))
         return (1 << g->n_dims) - 1;
-    if (group == NULL || !row_of(group, &stride))
+    if (group == NULL || !lh__chakra_row(group, &stride))
         return -1;
     first = group->ranks[0];
     if (first / stride % group->n != 0)
@@ -202,11 +202,11 @@ static enum lh_status cut_groups(struct cuts *c, const struct lh_chakra_rank *r,
         const struct lh_chakra_group *group;
         int64_t stride;
 
-        if (!has_group(node) || is_all(r, node->group)
+        if (!has_group(node) || lh__chakra_is_all(r, node->group)
             || (last && strcmp(last, node->group) == 0))
             continue;
         group = lh__chakra_group(r, node->group);
-        if (group == NULL || !row_of(group, &stride))
+        if (group == NULL || !lh__chakra_row(group, &stride))
             return group_bad(r, node, ctx);
         cut(c, stride);
         cut(c, stride * group->n);
@@ -306,98 +306,11 @@ bool lh_chakra_own_axes(const struct lh_chakra *trace,
     return ranks < 1e12;
 }
 
-/* ---- programs ------------------------------------------------------------ */
-
-static int64_t row_key(const struct lh_chakra_rank *r, const char *name)
-{
-    const struct lh_chakra_group *group = lh__chakra_group(r, name);
-    int64_t stride = 0;
-
-    if (is_all(r, name))
-        return 0;
-    return group && row_of(group, &stride) ? stride * 1000003 + group->n : -1;
-}
-
-static bool node_equal(const struct lh_chakra_rank *p,
-                       const struct lh_chakra_node *a,
-                       const struct lh_chakra_rank *q,
-                       const struct lh_chakra_node *b)
-{
-    bool same = a->type == b->type && a->is_cpu == b->is_cpu
-                && a->coll == b->coll && a->bytes == b->bytes
-                && a->n_deps == b->n_deps
-                && row_key(p, a->group) == row_key(q, b->group);
-
-    if (same && a->type == LH_CHAKRA_SEND)
-        same = a->dst - p->rank == b->dst - q->rank;
-    if (same && a->type == LH_CHAKRA_RECV)
-        same = a->src - p->rank == b->src - q->rank;
-    for (int k = 0; k < a->n_deps && same; k++)
-        same = a->deps[k] == b->deps[k];
-    return same;
-}
-
-/* *differ: in times of computing. */
-static bool program_equal(const struct lh_chakra_rank *p,
-                          const struct lh_chakra_rank *q, bool *differ)
-{
-    bool same = p->n_nodes == q->n_nodes, times = false;
-
-    for (int i = 0; i < p->n_nodes && same; i++) {
-        same = node_equal(p, &p->nodes[i], q, &q->nodes[i]);
-        times = times || p->nodes[i].seconds != q->nodes[i].seconds;
-    }
-    *differ = *differ || (same && times);
-    return same;
-}
-
-/* kinds[rank]: of its program, the lowest rank with it. */
-static bool kinds_make(struct lh_chakra *t, int *kinds, struct lh_arena *arena)
-{
-    int *first = LH_NEW(arena, int, (size_t)t->n_ranks);
-    int n = 0;
-    bool differ = false;
-
-    for (int r = 0; r < t->n_ranks; r++) {
-        int k = 0;
-
-        while (k < n
-               && !program_equal(&t->ranks[first[k]], &t->ranks[r], &differ))
-            k++;
-        if (k == n)
-            first[n++] = r;
-        kinds[r] = first[k];
-    }
-    return differ;
-}
-
-static int64_t divisor(int64_t a, int64_t b)
-{
-    return b == 0 ? a : divisor(b, a % b);
-}
-
-/* Ranks in a row with one program, and after which programs repeat. */
-static void find_blocks(const int *kinds, int64_t n, int64_t *block,
-                        int64_t *period)
-{
-    *block = n;
-    for (int64_t r = 1; r < n; r++)
-        if (kinds[r] != kinds[r - 1])
-            *block = divisor(*block, r);
-    for (*period = *block; *period < n; *period += *block) {
-        int64_t r = *period;
-
-        while (n % *period == 0 && r < n && kinds[r] == kinds[r - *period])
-            r++;
-        if (n % *period == 0 && r == n)
-            return;
-    }
-}
+/* ---- all ----------------------------------------------------------------- */
 
 static enum lh_status many(struct lh_chakra *t, int64_t n, const char *path,
                            struct lh_ctx *ctx)
 {
-    int *kinds = LH_NEW(ctx->arena, int, (size_t)t->n_ranks);
     struct cuts cuts = {.arena = ctx->arena};
     int64_t block, period;
     enum lh_status st = LH_OK;
@@ -409,11 +322,10 @@ static enum lh_status many(struct lh_chakra *t, int64_t n, const char *path,
                  t->n_ranks, n, n - 1);
         return LH_BAD_INPUT;
     }
-    if (kinds_make(t, kinds, ctx->arena))
+    if (lh__chakra_blocks(&block, &period, t, ctx->arena))
         lh_warn(ctx, (struct lh_where){path, 0, 0},
                 "ranks with one program take unequal times to compute; those "
                 "of the lowest rank are taken for all");
-    find_blocks(kinds, n, &block, &period);
     cut(&cuts, 1);
     cut(&cuts, block);
     cut(&cuts, period);

@@ -81,6 +81,14 @@ enum lh_status lh__chakra_groups_text(struct lh_chakra_rank *out,
 enum lh_status lh__chakra_groups_file(struct lh_chakra_rank *out,
                                       const char *path,
                                       struct lh_ctx *ctx) LH_MUST_USE;
+/* A row of ranks `stride` apart; false: it is none. */
+bool lh__chakra_row(const struct lh_chakra_group *group, int64_t *stride);
+/* Is a node's group that of all ranks? */
+bool lh__chakra_is_all(const struct lh_chakra_rank *rank, const char *name);
+/* Ranks in a row with one program, and after which programs repeat; true: ranks
+ * with one program take unequal times. */
+bool lh__chakra_blocks(int64_t *block, int64_t *period, struct lh_chakra *t,
+                       struct lh_arena *arena);
 /* The group called so; NULL: none. */
 const struct lh_chakra_group *lh__chakra_group(const struct lh_chakra_rank *r,
                                                const char *name);

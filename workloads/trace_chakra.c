@@ -27,7 +27,7 @@
  * Refused: gather, scatter; groups by network dims; sends in a file of all
  * ranks.
  */
-#include "workload.h"
+#include "trace_chakra.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -37,39 +37,9 @@ _Static_assert((int)LH_AXES == (int)LH_CHAKRA_DIMS && LH_AXIS_PIPELINE == 3
                    && LH_AXIS_DATA == LH_AXES - 1,
                "lh_chakra_axes() knows the order of the axes");
 
-/* A send, or a receive, of a stage. */
-struct end {
-    int stage, other;
-    int64_t tag;
-    double bytes;
-    int32_t op;
-    bool sends, matched;
-};
-
-struct maker {
-    struct lh_ctx *ctx;
-    const struct lh_scenario *scenario;
-    const struct lh_chakra *trace;
-    struct lh_program *p;
-    struct lh__rows rows;
-    int dim_axis[LH_CHAKRA_DIMS];
-    struct end *ends;
-    size_t n_ends, ends_capacity;
-    int64_t n_replayed, n_empty; /* nodes that warnings are about */
-    uint64_t replayed, empty;    /* the first of them */
-};
-
-static enum lh_status refuse(struct maker *m, const struct lh_chakra_rank *rank,
-                             const struct lh_chakra_node *node, const char *why)
-{
-    lh_error(m->ctx, (struct lh_where){rank->path, 0, 0},
-             "node %" PRIu64 " (%.60s): %s", node->id, node->name, why);
-    return LH_BAD_INPUT;
-}
-
 /* ---- collectives --------------------------------------------------------- */
 
-static unsigned axes_of(const struct maker *m, int dims)
+static unsigned axes_of(const struct lh__trace_maker *m, int dims)
 {
     unsigned axes = 0;
 
@@ -79,7 +49,7 @@ static unsigned axes_of(const struct maker *m, int dims)
     return axes;
 }
 
-static int64_t members_of(const struct maker *m, unsigned axes)
+static int64_t members_of(const struct lh__trace_maker *m, unsigned axes)
 {
     int64_t n = 1;
 
@@ -139,7 +109,7 @@ static enum lh_category category_of(const struct lh_comm *c)
                                                   : LH_DATA_COMM;
 }
 
-static void replay(struct maker *m, struct lh_op *op,
+static void replay(struct lh__trace_maker *m, struct lh_op *op,
                    const struct lh_chakra_node *node)
 {
     if (m->n_replayed++ == 0)
@@ -148,7 +118,7 @@ static void replay(struct maker *m, struct lh_op *op,
     op->seconds = node->seconds;
 }
 
-static enum lh_status collective(struct maker *m, struct lh_op *op,
+static enum lh_status collective(struct lh__trace_maker *m, struct lh_op *op,
                                  const struct lh_chakra_rank *rank,
                                  const struct lh_chakra_node *node)
 {
@@ -157,10 +127,11 @@ static enum lh_status collective(struct maker *m, struct lh_op *op,
     int64_t n;
 
     if (node->some_dims)
-        return refuse(m, rank, node,
-                      "involved_dim leaves dims of a network out, which ranks "
-                      "do not have here; a process group (pg_name) says the "
-                      "same");
+        return lh__trace_refuse(
+            m, rank, node,
+            "involved_dim leaves dims of a network out, which ranks "
+            "do not have here; a process group (pg_name) says the "
+            "same");
     comm.axes = axes_of(m, dims);
     n = members_of(m, comm.axes);
     if (n == 1)
@@ -171,7 +142,8 @@ static enum lh_status collective(struct maker *m, struct lh_op *op,
         return LH_OK;
     }
     if (!collective_of(&comm, node->coll, node->bytes, (double)n))
-        return refuse(m, rank, node, "gather and scatter are not supported");
+        return lh__trace_refuse(m, rank, node,
+                                "gather and scatter are not supported");
     comm.category = category_of(&comm);
     op->kind = LH_OP_COMM;
     op->stream = stream_of(comm.axes);
@@ -180,102 +152,6 @@ static enum lh_status collective(struct maker *m, struct lh_op *op,
     op->role = LH_ROLE_MEMBER;
     op->comm = lh__rows_add(&m->rows, &comm, m->ctx->arena);
     m->rows.at[op->comm].n_ops++;
-    return LH_OK;
-}
-
-/* ---- sends --------------------------------------------------------------- */
-
-static enum lh_status point_to_point(struct maker *m, struct lh_op *op,
-                                     int stage, int32_t index,
-                                     const struct lh_chakra_rank *rank,
-                                     const struct lh_chakra_node *node)
-{
-    const struct lh_chakra_grid *g = &m->trace->grid;
-    bool sends = node->type == LH_CHAKRA_SEND;
-    int64_t other = sends ? node->dst : node->src;
-    int64_t block, stages;
-
-    if (other < 0 || node->bytes < 0)
-        return refuse(m, rank, node,
-                      "no comm_dst, comm_src or comm_size, of a send or of a "
-                      "receive");
-    if (rank->rank < 0 || g->program < 0)
-        return refuse(m, rank, node,
-                      "a rank that sends to another needs a file of its own "
-                      "(PREFIX.%d.et)");
-    block = g->stride[g->program];
-    stages = (other - rank->rank) / block;
-    if ((other - rank->rank) % block != 0 || stages == 0 || stage + stages < 0
-        || stage + stages >= m->p->n_stages)
-        return refuse(m, rank, node,
-                      "the other rank is not at the same place of another "
-                      "stage");
-    m->ends = lh_grow(m->ctx->arena, m->ends, &m->ends_capacity, m->n_ends + 1,
-                      sizeof *m->ends);
-    m->ends[m->n_ends++] = (struct end){
-        stage, stage + (int)stages, node->tag, node->bytes, index, sends,
-        false};
-    op->kind = LH_OP_COMM;
-    op->stream = stages > 0 ? LH_STREAM_FORWARD_SEND : LH_STREAM_BACKWARD_SEND;
-    if (!sends) /* seen from the sender */
-        op->stream =
-            stages < 0 ? LH_STREAM_FORWARD_RECV : LH_STREAM_BACKWARD_RECV;
-    op->category = LH_PIPELINE_COMM;
-    op->task = LH_TASK_ACTIVATIONS;
-    op->role = sends ? LH_ROLE_SENDER : LH_ROLE_RECEIVER;
-    return LH_OK;
-}
-
-static struct lh_op *op_of(const struct maker *m, const struct end *e)
-{
-    return &m->p->templates[e->stage * m->p->n_devices].ops[e->op];
-}
-
-/* The receive of a send: the first of its stage, peer and tag that is free. */
-static struct end *receive_of(struct maker *m, const struct end *send)
-{
-    for (size_t k = 0; k < m->n_ends; k++) {
-        struct end *e = &m->ends[k];
-        if (!e->sends && !e->matched && e->stage == send->other
-            && e->other == send->stage && e->tag == send->tag)
-            return e;
-    }
-    return NULL;
-}
-
-static enum lh_status match(struct maker *m)
-{
-    const struct lh_chakra *t = m->trace;
-
-    for (size_t k = 0; k < m->n_ends; k++) {
-        struct end *e = &m->ends[k], *to;
-        struct lh_comm comm = {.collective = LH_SEND,
-                               .shift_axis = LH_AXIS_PIPELINE,
-                               .shift = e->other - e->stage,
-                               .bytes = e->bytes,
-                               .category = LH_PIPELINE_COMM,
-                               .algorithm = "auto"};
-
-        if (!e->sends)
-            continue;
-        to = receive_of(m, e);
-        if (to == NULL)
-            continue;
-        e->matched = to->matched = true;
-        op_of(m, e)->comm = op_of(m, to)->comm =
-            lh__rows_add(&m->rows, &comm, m->ctx->arena);
-        m->rows.at[op_of(m, e)->comm].n_ops = 2;
-    }
-    for (size_t k = 0; k < m->n_ends; k++) {
-        const struct end *e = &m->ends[k];
-        const struct lh_chakra_rank *rank =
-            &t->ranks[t->program_rank[e->stage]];
-
-        if (!e->matched)
-            return refuse(m, rank, &rank->nodes[e->op],
-                          e->sends ? "nobody receives what it sends"
-                                   : "nobody sends what it receives");
-    }
     return LH_OK;
 }
 
@@ -291,8 +167,9 @@ static double seconds_on(const struct lh_chakra_node *node,
                 node->tensor_bytes / device->memory_bytes_per_s);
 }
 
-static enum lh_status op_make(struct maker *m, struct lh_op *out, int stage,
-                              int32_t index, const struct lh_chakra_rank *rank)
+static enum lh_status op_make(struct lh__trace_maker *m, struct lh_op *out,
+                              int stage, int32_t index,
+                              const struct lh_chakra_rank *rank)
 {
     const struct lh_chakra_node *node = &rank->nodes[index];
     bool on_cpu = node->is_cpu || node->type == LH_CHAKRA_INVALID
@@ -314,7 +191,7 @@ static enum lh_status op_make(struct maker *m, struct lh_op *out, int stage,
     if (node->type == LH_CHAKRA_COLL)
         return collective(m, out, rank, node);
     if (node->type != LH_CHAKRA_COMP)
-        return point_to_point(m, out, stage, index, rank, node);
+        return lh__trace_send(m, out, stage, index, rank, node);
     out->stream = LH_STREAM_COMPUTE;
     out->category = LH_COMPUTE;
     out->seconds = seconds_on(node, m->p->devices[0]);
@@ -340,7 +217,7 @@ static void deps_make(struct lh_template *out,
     }
 }
 
-static enum lh_status template_make(struct maker *m, int stage)
+static enum lh_status template_make(struct lh__trace_maker *m, int stage)
 {
     const struct lh_chakra *t = m->trace;
     const struct lh_chakra_rank *rank = &t->ranks[t->program_rank[stage]];
@@ -360,7 +237,7 @@ static enum lh_status template_make(struct maker *m, int stage)
 }
 
 /* The first device's template with another's times. */
-static void template_copy(struct maker *m, int stage, int device)
+static void template_copy(struct lh__trace_maker *m, int stage, int device)
 {
     const struct lh_chakra *t = m->trace;
     const struct lh_chakra_rank *rank = &t->ranks[t->program_rank[stage]];
@@ -379,7 +256,7 @@ static void template_copy(struct maker *m, int stage, int device)
                 seconds_on(&rank->nodes[i], m->p->devices[device]);
 }
 
-static void warn(const struct maker *m)
+static void warn(const struct lh__trace_maker *m)
 {
     struct lh_where where = {m->scenario->traced.file, 0, 0};
 
@@ -400,7 +277,7 @@ static enum lh_status others_program(struct lh_program *out,
                                      struct lh_ctx *ctx)
 {
     struct lh_program p = {.once = true, .cycle_steps = 1, .micro_batches = 1};
-    struct maker m = {
+    struct lh__trace_maker m = {
         .ctx = ctx, .scenario = s, .trace = s->traced.chakra, .p = &p};
     enum lh_status st = LH_OK;
 
@@ -415,7 +292,7 @@ static enum lh_status others_program(struct lh_program *out,
     for (int stage = 0; stage < p.n_stages && st == LH_OK; stage++)
         st = template_make(&m, stage);
     if (st == LH_OK)
-        st = match(&m);
+        st = lh__trace_match(&m);
     for (int k = 0; k < p.n_templates && st == LH_OK; k++)
         if (k % p.n_devices > 0)
             template_copy(&m, k / p.n_devices, k % p.n_devices);
