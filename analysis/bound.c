@@ -14,7 +14,7 @@ static double compute_s(const struct lh_template *t, int64_t cycle)
 {
     double sum_s = 0;
     for (int32_t o = 0; o < t->n_ops; o++) {
-        if (t->ops[o].kind == LH_OP_COMPUTE)
+        if (t->ops[o].stream == LH_STREAM_COMPUTE)
             sum_s += (t->ops[o].seconds - t->ops[o].gap_s - t->ops[o].slowest_s)
                      / (double)(t->ops[o].turn > 0 ? cycle : 1);
     }

@@ -389,9 +389,16 @@ static void add_gap(const struct analysis *a, struct cursor at, double low_s,
 {
     while (high_s > low_s) {
         const struct lh_op *op = op_of(a, at);
-        if (op->kind == LH_OP_COMPUTE || end_of(a, at) <= low_s)
+        bool is_host = op->stream == LH_STREAM_HOST;
+        if ((op->kind == LH_OP_COMPUTE && !is_host) || end_of(a, at) <= low_s)
             break;
         double middle_s = fmax(low_s, fmin(high_s, start_of(a, at)));
+        if (is_host) {
+            to[op->category] += high_s - middle_s;
+            high_s = middle_s;
+            at = releaser(a, at);
+            continue;
+        }
         double first_s = fmax(low_s, fmin(middle_s, posted_of(a, at)));
         to[flight_category(a, at)] += high_s - middle_s;
         if (middle_s > first_s)

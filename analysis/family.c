@@ -44,6 +44,10 @@ const char *lh_family(const struct lh_scenario *s, struct lh_arena *arena)
                            s->sites[i].device.name);
     }
     lh_text_add(&out, " with ");
+    if (s->traced.file) {
+        lh_text_add(&out, "a trace");
+        return out.s;
+    }
     add_kind(&out, plan->tensor > 1, "tensor", &n);
     add_kind(&out, plan->pipeline > 1, "pipeline", &n);
     add_kind(&out, plan->context > 1, "context", &n);

@@ -48,6 +48,7 @@ static const char *const stream_names[LH_STREAMS] = {
     [LH_STREAM_PEER_SEND] = "send to the partner",
     [LH_STREAM_PEER_RECV] = "receive from the partner",
     [LH_STREAM_SITES] = "between sites, every second bucket",
+    [LH_STREAM_HOST] = "host",
 };
 
 static const char *const task_names[] = {

@@ -144,8 +144,11 @@ static void write_model(struct lh_text *out, const struct lh_model *m)
 {
     struct lh_text text = lh_text_new(out->arena);
 
-    lh_text_printf(&text, "%s  %s parameters", m->name,
-                   count_text(out->arena, (double)m->parameters));
+    lh_text_add(&text, m->name);
+    if (m->parameters > 0) {
+        lh_text_printf(&text, "  %s parameters",
+                       count_text(out->arena, (double)m->parameters));
+    }
     if (m->active_parameters != m->parameters) {
         lh_text_printf(&text, ", %s active",
                        count_text(out->arena, (double)m->active_parameters));
@@ -215,11 +218,11 @@ static void write_islands(struct lh_text *out, const struct lh_report *report)
     line(out, text.s);
 }
 
-/* ", 9 + 23 micro-batches a replica": in the order of the machines above. */
+/* "9 + 23 micro-batches a replica": in the order of the machines above. */
 static void add_portions(struct lh_text *text, const struct lh_program *p)
 {
     for (int d = 0; d < p->n_devices; d++) {
-        lh_text_printf(text, "%s%s", d == 0 ? ", " : " + ",
+        lh_text_printf(text, "%s%s", d == 0 ? "" : " + ",
                        grouped(text->arena, p->device_batches[d]));
     }
     lh_text_add(text, " micro-batches a replica");
@@ -256,15 +259,20 @@ static void write_plan(struct lh_text *out, const struct lh_report *report)
     if (s->sync != LH_SYNC_EVERY_STEP)
         write_islands(out, report);
 
+    if (s->traced.chakra != NULL) {
+        return; /* its micro-batches are not known as such */
+    }
     text = lh_text_new(out->arena);
-    lh_text_printf(&text, "%s sequence%s of %s tokens a step",
-                   grouped(out->arena, s->training.global_batch),
-                   s->training.global_batch == 1 ? "" : "s",
-                   grouped(out->arena, s->training.sequence_length));
+    if (s->traced.file == NULL) {
+        lh_text_printf(&text, "%s sequence%s of %s tokens a step, ",
+                       grouped(out->arena, s->training.global_batch),
+                       s->training.global_batch == 1 ? "" : "s",
+                       grouped(out->arena, s->training.sequence_length));
+    }
     if (report->program->device_batches) {
         add_portions(&text, report->program);
     } else {
-        lh_text_printf(&text, ", %s micro-batch%s a replica",
+        lh_text_printf(&text, "%s micro-batch%s a replica",
                        grouped(out->arena, micro_batches),
                        micro_batches == 1 ? "" : "es");
     }
@@ -337,7 +345,9 @@ static void write_step(struct lh_text *out, const struct lh_report *report)
                        seconds_text(arena, one->step_time_s, one->step_time_s));
     }
     line(out, text.s);
-    if (r->from_rest) {
+    if (report->program->once) {
+        lh_text_add(out, "one step from rest, as a trace is run\n");
+    } else if (r->from_rest) {
         lh_text_add(out, "one step from rest: faults or background have dates "
                          "in it\n");
     } else if (report->async != NULL && !r->steady) {
@@ -450,6 +460,9 @@ static void write_figures(struct lh_text *out, const struct lh_report *report)
     struct lh_text text = lh_text_new(out->arena);
     const double gib = 1024.0 * 1024.0 * 1024.0;
 
+    if (report->program->tokens == 0) {
+        return; /* of a trace nothing of this is known */
+    }
     lh_text_printf(&text, "tokens/s %s   MFU %.1f %%",
                    count_text(out->arena, r->tokens_per_s), 100 * r->mfu);
     if (report->one_site != NULL) {

@@ -177,6 +177,13 @@ struct lh__compare_page {
 enum lh_status lh__compare_write(const struct lh__compare_page *page,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 
+/* ---- Chakra traces of a run (chakra.c) ------------------------------------ */
+
+/* ranks: NULL, or what --ranks says.  Returns the exit status. */
+int lh__chakra_put(const char *folder, const char *ranks,
+                   const struct lh__stages *stages,
+                   const struct lh_trace *trace, struct lh_ctx *ctx);
+
 /* ---- files of goldens (golden_files.c) ----------------------------------- */
 
 /* The *.json of a folder by name, or the file itself; none is an error. */

@@ -12,6 +12,8 @@ struct run {
     struct lh__input input;
     const struct lh_output *output;
     const char *trace_path; /* NULL: none */
+    const char *chakra;     /* folder; NULL: none */
+    const char *ranks;      /* NULL: one of every template */
     struct lh__pictures pictures;
     int max_links; /* < 0: all; UNSAID: the output's default */
     int jobs;
@@ -20,12 +22,23 @@ struct run {
 };
 
 enum { UNSAID = INT_MIN };
-enum { OPTION_TRACE = 256, OPTION_LINKS, OPTION_TIMING, OPTION_STRICT };
+enum {
+    OPTION_TRACE = 256,
+    OPTION_LINKS,
+    OPTION_TIMING,
+    OPTION_STRICT,
+    OPTION_CHAKRA,
+    OPTION_RANKS
+};
 
 static const struct argp_option options[] = {
     {"output", 'o', "FORMAT", 0, "text (default), json or csv", 0},
     {"trace", OPTION_TRACE, "FILE", 0,
      "Write the step as a trace that ui.perfetto.dev opens", 0},
+    {"chakra", OPTION_CHAKRA, "DIR", 0,
+     "Write the program as Chakra execution traces, DIR/rank.R.et", 0},
+    {"ranks", OPTION_RANKS, "R,R,..", 0,
+     "Of these ranks (of each stage on each device the first)", 0},
     {"links", OPTION_LINKS, "N|all", 0,
      "List the N busiest links (text: 6, json: 20)", 0},
     {"jobs", 'j', "N", 0, "Simulate N points at a time (2)", 0},
@@ -69,6 +82,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                              : lh__read_count(state, "--links", arg, 0);
         return 0;
     case OPTION_TRACE: run->trace_path = arg; return 0;
+    case OPTION_CHAKRA: run->chakra = arg; return 0;
+    case OPTION_RANKS: run->ranks = arg; return 0;
+    case ARGP_KEY_END:
+        if (run->ranks != NULL && run->chakra == NULL) {
+            argp_error(state, "--ranks says of which --chakra DIR writes");
+        }
+        return 0;
     case OPTION_TIMING: run->timing = true; return 0;
     case OPTION_STRICT: run->strict = true; return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -92,24 +112,38 @@ static bool is_async(const struct lh_run *made)
 static enum lh_status check_trace(const struct lh_run *made,
                                   const struct run *run)
 {
-    if (run->trace_path == NULL) {
-        return LH_OK;
-    }
-    if (is_async(made)) {
-        lh_error(run->input.ctx, LH_NOWHERE,
-                 "--trace shows a step; sync.kind: async-diloco has none of "
-                 "all islands");
+    struct lh_ctx *ctx = run->input.ctx;
+
+    if ((run->trace_path != NULL || run->chakra != NULL) && is_async(made)) {
+        lh_error(ctx, LH_NOWHERE,
+                 "%s shows a step; sync.kind: async-diloco has none of "
+                 "all islands",
+                 run->chakra != NULL ? "--chakra" : "--trace");
         return LH_BAD_INPUT;
     }
-    return lh__file_touch(run->trace_path) == LH__EXIT_OK ? LH_OK : LH_FAILED;
+    if (run->chakra != NULL && made->program[LH_HERE].device_batches != NULL) {
+        lh_error(ctx, LH_NOWHERE,
+                 "--chakra does not write the programs of replicas with "
+                 "unequal batches (placement.replica_batch: proportional)");
+        return LH_BAD_INPUT;
+    }
+    return run->trace_path == NULL
+                   || lh__file_touch(run->trace_path) == LH__EXIT_OK
+               ? LH_OK
+               : LH_FAILED;
+}
+
+static struct lh__stages stages_of(const struct lh_run *made)
+{
+    return (struct lh__stages){.scenario = made->scenario[LH_HERE],
+                               .asked = made->asked,
+                               .topology = made->topology[LH_HERE],
+                               .program = made->program[LH_HERE]};
 }
 
 static enum lh_status draw(struct run *run, struct lh_run *made)
 {
-    struct lh__stages here = {.scenario = made->scenario[LH_HERE],
-                              .asked = made->asked,
-                              .topology = made->topology[LH_HERE],
-                              .program = made->program[LH_HERE]};
+    struct lh__stages here = stages_of(made);
 
     if (run->trace_path != NULL || run->pictures.html_path != NULL
         || run->pictures.plot_prefix != NULL) {
@@ -132,6 +166,11 @@ static int write_results(const struct lh_run *made, const struct run *run)
         struct lh_text trace = lh_text_new(arena);
         lh_write_perfetto(&trace, &report);
         status = lh__print_file(run->trace_path, &trace);
+    }
+    if (run->chakra != NULL && status == LH__EXIT_OK) {
+        struct lh__stages here = stages_of(made);
+        status = lh__chakra_put(run->chakra, run->ranks, &here, report.trace,
+                                run->input.ctx);
     }
     if (lh__pictures_write(&run->pictures, &report, run->input.ctx)
         != LH__EXIT_OK) {

@@ -110,6 +110,26 @@ static const struct lh__key keys[] = {
                 "equally long",
      .help = "Share of step_time, the same in every layer."},
 
+    {"model.trace", LH__GROUP, .count = ROOT(s.traced.on), .bare = "file",
+     .example = "workload.txt",
+     .help = "Instead of a model: what another simulator runs.  The file says "
+             "what is computed, how long, and what is communicated; plan, batch "
+             "and memory are not of this scenario (docs/interchange.md)."},
+    {"model.trace.file", LH__FILE, .offset = ROOT(s.traced.file),
+     .derived = "none; a trace needs it", .example = "workload.txt",
+     .help = "SimAI's workload text, or a Chakra execution trace, which all "
+             "ranks run; with %d for a rank, one a rank."},
+    {"model.trace.format", LH__CHOICE, .offset = ROOT(s.traced.format),
+     .choices = "auto|simai|chakra", .fallback = "auto",
+     .when = "model.trace.file=any",
+     .help = "auto: chakra where the file's name ends in .et or .json, else "
+             "simai."},
+    {"model.trace.groups", LH__FILE, .offset = ROOT(s.traced.groups),
+     .derived = "none: the trace has its process groups", .example = "groups.json",
+     .when = "model.trace.file=any",
+     .help = "Process groups of a Chakra trace that names them only: JSON, "
+             "{\"name\": [ranks]}, as ASTRA-sim reads it."},
+
     {"training", LH__GROUP, .help = "What is trained on, and with what."},
     {"training.global_batch", LH__COUNT,
      .offset = ROOT(s.training.global_batch), .min = 1, .max = 1e9,
@@ -309,6 +329,11 @@ static const struct lh__key keys[] = {
     {"sites[].fabric.name", LH__NAME, LH__ROW, .offset = SITE(fabric.name),
      .derived = "the usual one of the device", .example = "dgx-h100-rails",
      .help = "A row of data/fabrics.csv (longhaul list fabrics)."},
+    {"sites[].fabric.astra_network", LH__FILE, LH__SILENT,
+     .offset = SITE(fabric.astra_network),
+     .derived = "none", .example = "network.yml",
+     .help = "In place of a row: ASTRA-sim's network.yml, whose dims are "
+             "those of all accelerators of the site (docs/interchange.md)."},
     {"sites[].fabric.kind", LH__CHOICE, LH__ROW, .offset = SITE(fabric.kind),
      .choices = "switch|rails|fat-tree|torus|dragonfly",
      .help = "One switch for all; or one leaf a rail and a spine; or a tree "

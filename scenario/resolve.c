@@ -69,6 +69,10 @@ static void resolve_model(struct lh__reader *r)
 
     if (!model || !lh__value_ok(model))
         return; /* missing or faulty: said */
+    if (lh__value_get(model, "trace")) {
+        lh__resolve_trace(r);
+        return;
+    }
     if (ideal ? extra->model_name || extra->model_config
               : !extra->model_name == !extra->model_config) {
         lh_error(r->ctx, model->where,
@@ -140,9 +144,20 @@ void lh__enter_fabric(struct lh__reader *r, const struct lh__value *value,
     struct lh_site *site = object;
     int i = (int)(site - r->root->s.sites);
     struct lh__value *name = lh__value_get(value, "name");
+    struct lh__value *file = lh__value_get(value, "astra_network");
     bool stated = name && name->kind == LH__SCALAR && *name->text;
     const char *row = stated ? name->text : usual_fabric(site->device_name);
 
+    if (file && file->kind == LH__SCALAR && *file->text) {
+        if (stated)
+            lh_error(r->ctx, name->where,
+                     "sites[%d].fabric has both 'name' and 'astra_network'; "
+                     "give one of them",
+                     i);
+        else if (lh__astra_fabric(r, file, site) != LH_OK)
+            file->bad = true;
+        return;
+    }
     if (!row || (name && (name->bad || !stated)))
         return; /* a fault is said elsewhere */
     if (lh_fabric_by_name(&site->fabric, row,
@@ -521,6 +536,7 @@ void lh__resolve(struct lh__reader *r)
         lh__resolve_plan(r);
         if (s->rl.on) /* rl says what a step trains on */
             r->root->s.training.global_batch = 0;
+        lh__check_trace(r);
         lh__resolve_sync(r);
         lh__resolve_loss(r);
         lh__resolve_faults(r);

@@ -9,6 +9,14 @@
 
 #include <math.h>
 
+/* The dims of the file as the site's fabric. */
+enum lh_status lh__astra_fabric(struct lh__reader *r,
+                                const struct lh__value *file,
+                                struct lh_site *site) LH_MUST_USE;
+/* model.trace: reads the file, from which the plan is; before the plan. */
+void lh__resolve_trace(struct lh__reader *r);
+/* What the accelerators make of it; after the plan. */
+void lh__check_trace(struct lh__reader *r);
 /* Data-parallel size, batch, bucket, stage layers: derives and checks. */
 void lh__resolve_plan(struct lh__reader *r);
 /* A key that the scenario cannot use: a warning, and back to its default. */

@@ -86,10 +86,16 @@ static void record_end(struct lh__exec *x, int64_t r, int32_t step)
 
 static void compute_start(struct lh__exec *x, int64_t r, int32_t step)
 {
-    int32_t c = x->units[r].class;
+    const struct lh__unit *unit = &x->units[r];
+    int32_t c = unit->class;
     x->steps.at[step]->times[r].start_s = x->now_s;
+    if (unit->is_host) {
+        x->running[unit->slot] = (struct lh__call){x, r, step};
+        lh__agenda_put(&x->agenda, unit->slot, x->now_s + unit->seconds);
+        return;
+    }
     x->running[c] = (struct lh__call){x, r, step};
-    lh__pace_begin(&x->pace[c], x->now_s, x->units[r].seconds);
+    lh__pace_begin(&x->pace[c], x->now_s, unit->seconds);
     lh__agenda_put(&x->agenda, c, lh__pace_end_s(&x->pace[c]));
 }
 
@@ -212,10 +218,15 @@ static void lone_start(struct lh__exec *x, int64_t r, int32_t step)
     lh__agenda_put(&x->agenda, unit->slot, x->now_s + unit->seconds);
 }
 
-/* A communication alone on its links, of one member or of several. */
+/* A communication alone on its links, of one member or of several, or what the
+ * host runs. */
 static void alone_end(struct lh__exec *x, struct lh__call call)
 {
     const struct lh__unit *unit = &x->units[call.index];
+    if (unit->is_host) {
+        record_end(x, call.index, call.step);
+        return;
+    }
     if (!unit->is_lone) {
         group_end(x, unit->group, call.step);
         return;
@@ -412,6 +423,7 @@ static void units_init(struct lh__exec *x)
             unit->slot = p->n_classes + c * LH_STREAMS + (int32_t)op->stream;
             unit->ends_class = op->stream == LH_STREAM_COMPUTE;
             unit->has_turn = op->turn > 0;
+            unit->is_host = op->stream == LH_STREAM_HOST;
             if (unit->group >= 0)
                 comm_init(x, unit);
             else

@@ -26,11 +26,12 @@ struct lh__unit {
                        all of it; else -1 */
     int32_t group;  /* -1: compute */
     int32_t class;
-    int32_t slot;    /* of the agenda, for a communication */
+    int32_t slot;    /* of the agenda, for a communication or the host */
     int32_t sms;     /* that its kernel takes */
     bool ends_class; /* on the stream whose last end is a step's */
     bool has_turn;
     bool is_lone; /* a communication alone on its links, of one member */
+    bool is_host; /* computed beside the accelerator */
 };
 
 struct lh__exec {

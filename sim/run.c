@@ -240,7 +240,7 @@ static enum lh_status simulate(struct head *head, const struct lh__placed *p,
         st = steps_put(head, &out, &twins, ctx);
     if (st != LH_OK)
         return st;
-    t->from_rest = p->incidence.faults->dated;
+    t->from_rest = p->program->once || p->incidence.faults->dated;
     t->steady = out.steady;
     t->steps_simulated = out.steps;
     t->events = lh__engine_stats(&engine).events;

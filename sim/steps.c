@@ -153,7 +153,8 @@ void lh__steps_begin(struct lh__steps *s, const struct lh__placed *p,
     s->ctx = ctx;
     s->options = options;
     s->has_messages = options->plans != NULL;
-    s->from_rest = p->incidence.faults && p->incidence.faults->dated;
+    s->from_rest = p->program->once
+                   || (p->incidence.faults && p->incidence.faults->dated);
     s->cycles_max = s->from_rest ? 1 : options->steps_max;
     s->cycle = lh_cycle_steps(p->program);
     s->finished = -1;

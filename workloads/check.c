@@ -49,7 +49,7 @@ static bool is_sending(enum lh_stream stream)
 static bool stream_legal(const struct lh_op *op, const struct lh_comm *comm)
 {
     if (op->kind == LH_OP_COMPUTE)
-        return op->stream == LH_STREAM_COMPUTE;
+        return op->stream == LH_STREAM_COMPUTE || op->stream == LH_STREAM_HOST;
     if (comm->collective != LH_SEND)
         return op->role == LH_ROLE_MEMBER
                && (op->stream == LH_STREAM_TENSOR

@@ -5,7 +5,7 @@
  * communication rows.  Equal consecutive rows are one line; of a long op list
  * the beginning and the end are shown.
  */
-#include <longhaul/program.h>
+#include "workload.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum { OPS_SHOWN = 60 };
 static const char *const stream_names[] = {
     "compute",  "tensor",   "context",   "fwd-send",  "fwd-recv", "bwd-send",
     "bwd-recv", "data",     "weights",   "replicas",  "rfw-send", "rfw-recv",
-    "rbw-send", "rbw-recv", "peer-send", "peer-recv", "sites",
+    "rbw-send", "rbw-recv", "peer-send", "peer-recv", "sites",    "host",
 };
 _Static_assert(sizeof stream_names == LH_STREAMS * sizeof *stream_names,
                "every stream is named");
@@ -27,6 +27,11 @@ static const char *const task_names[] = {
     "dispatch",  "combine",   "weight-grad", "islands",
 };
 enum { TASKS = sizeof task_names / sizeof task_names[0] };
+
+const char *lh__task_name(enum lh_task task)
+{
+    return task_names[task];
+}
 
 static const char *const axis_names[LH_AXES] = {
     "tensor", "context", "expert", "pipeline", "shard", "group", "data",

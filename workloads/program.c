@@ -62,6 +62,12 @@ int64_t lh_axes_coordinate(const struct lh_axes *axes, lh_rank rank,
     return rank / axes->stride[axis] % axes->size[axis];
 }
 
+/* Is what is computed given, not worked out of a model? */
+static bool is_given(const struct lh_scenario *s)
+{
+    return s->ideal.layers > 0 || s->traced.file;
+}
+
 static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
 {
     const struct lh_scenario *s = fit->scenario;
@@ -98,8 +104,8 @@ static void axes_make(struct lh_axes *out, const struct lh__fit *fit)
     }
 }
 
-static void devices_make(struct lh_program *out, const struct lh_scenario *s,
-                         struct lh_ctx *ctx)
+void lh__devices_make(struct lh_program *out, const struct lh_scenario *s,
+                      struct lh_ctx *ctx)
 {
     size_t n = (size_t)s->n_sites;
 
@@ -228,6 +234,8 @@ static void template_make(struct lh_template *out,
     b.gate = -1;
     if (b.fit->scenario->ideal.layers > 0)
         lh__ideal_emit(&b);
+    else if (b.fit->scenario->traced.simai)
+        lh__simai_emit(&b);
     else
         emit_transformer(&b);
     lh__builder_finish(out, &b);
@@ -280,7 +288,7 @@ static void stages_make(struct lh_program *out, const struct lh__fit *fit,
     out->memory = LH_NEW(ctx->arena, struct lh_memory, n);
     out->stage_layers = LH_NEW(ctx->arena, int64_t, n);
     for (int stage = 0; stage < fit->n_stages; stage++) {
-        if (fit->scenario->ideal.layers > 0) {
+        if (is_given(fit->scenario)) {
             out->memory[stage].parameters = fit->scenario->ideal.parameters;
             out->stage_layers[stage] = fit->scenario->ideal.layers;
             continue;
@@ -341,11 +349,11 @@ static void program_make(struct lh_program *out, const struct lh__fit *fit,
     struct lh__builder b = {.ctx = ctx, .fit = fit, .rows = &rows};
     struct lh_program program = {.device_batches = batches};
     struct of_device *devices = NULL;
-    bool ideal = scenario->ideal.layers > 0;
+    bool given = is_given(scenario);
 
     axes_make(&program.axes, fit);
-    b.slowest = ideal ? 0.0 : slowest(&program.axes, scenario);
-    devices_make(&program, scenario, ctx);
+    b.slowest = given ? 0.0 : slowest(&program.axes, scenario);
+    lh__devices_make(&program, scenario, ctx);
     for (int d = 0; batches && d < program.n_devices; d++)
         if (batches[d] > most.n_micro_batches)
             most.n_micro_batches = (int)batches[d];
@@ -355,7 +363,7 @@ static void program_make(struct lh_program *out, const struct lh__fit *fit,
         devices = devices_fit(&rows, fit, batches, program.n_devices, ctx);
     else
         b.sends = lh__route_rows(&rows, fit, ctx);
-    if (!ideal)
+    if (!given)
         lh__sync_rows(&b);
     templates_make(&program, &b, devices);
     program.n_comms = rows.n;
@@ -365,9 +373,10 @@ static void program_make(struct lh_program *out, const struct lh__fit *fit,
         scenario->sync == LH_SYNC_EVERY_STEP
             ? 1
             : scenario->outer.every * lh__outer_rounds(scenario);
-    program.tokens =
+    program.once = scenario->traced.file != NULL;
+    program.tokens = program.once ? 0 :
         scenario->training.global_batch * scenario->training.sequence_length;
-    if (!ideal)
+    if (!given)
         lh__flops_make(&program.model_flops, &program.hardware_flops, scenario);
     *out = program;
 }
@@ -379,8 +388,12 @@ enum lh_status lh_program_build(struct lh_program *out,
     struct lh__fit fit;
     enum lh_status st = LH_OK;
 
+    if (scenario->traced.chakra)
+        return lh__chakra_program(out, scenario, ctx);
     if (scenario->ideal.layers > 0)
         lh__ideal_fit(&fit, scenario);
+    else if (scenario->traced.simai)
+        lh__simai_fit(&fit, scenario);
     else
         st = lh__fit_make(&fit, scenario, ctx);
     if (st != LH_OK)

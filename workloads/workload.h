@@ -606,6 +606,25 @@ void lh__outer_await(struct lh__builder *b, int32_t op, bool carried);
 void lh__ideal_fit(struct lh__fit *out, const struct lh_scenario *scenario);
 void lh__ideal_emit(struct lh__builder *b);
 
+/* ---- trace_simai.c: a program from SimAI's workload text ----------------- */
+
+void lh__simai_fit(struct lh__fit *out, const struct lh_scenario *scenario);
+void lh__simai_emit(struct lh__builder *b);
+
+/* ---- trace_chakra.c, trace_own.c: programs from execution traces ---------- */
+
+enum lh_status lh__chakra_program(struct lh_program *out,
+                                  const struct lh_scenario *scenario,
+                                  struct lh_ctx *ctx) LH_MUST_USE;
+/* From what lh_program_chakra() made. */
+enum lh_status lh__own_program(struct lh_program *out,
+                               const struct lh_scenario *scenario,
+                               struct lh_ctx *ctx) LH_MUST_USE;
+const char *lh__task_name(enum lh_task task); /* print.c */
+/* program.c */
+void lh__devices_make(struct lh_program *out, const struct lh_scenario *scenario,
+                      struct lh_ctx *ctx);
+
 /* ---- sync/weights.c: ZeRO-3; nothing is done under other plans ----------- */
 
 /* Parameters that a unit's pass needs whole. */

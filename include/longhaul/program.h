@@ -77,8 +77,9 @@ enum lh_stream {
     LH_STREAM_PEER_SEND,     /* what pairs of islands exchange */
     LH_STREAM_PEER_RECV,
     LH_STREAM_SITES,         /* every second bucket between sites */
+    LH_STREAM_HOST,          /* computes beside the accelerator (traces) */
 };
-enum { LH_STREAMS = LH_STREAM_SITES + 1 };
+enum { LH_STREAMS = LH_STREAM_HOST + 1 };
 
 enum lh_op_kind { LH_OP_COMPUTE, LH_OP_COMM };
 enum lh_role { LH_ROLE_MEMBER, LH_ROLE_SENDER, LH_ROLE_RECEIVER };
@@ -192,7 +193,8 @@ struct lh_program {
     int64_t n_fragments;       /* of async-diloco, else 0 */
     double *fragment_parameters; /* [n_fragments] that an accelerator trains and
                                   pushes, the mean of stages and of an island */
-    int64_t tokens;            /* of a step, all replicas */
+    bool once;                 /* run once, from rest: steps do not repeat */
+    int64_t tokens;            /* of a step, all replicas; 0: not known */
     double model_flops;        /* of a step: 6 N-like, no recomputation */
     double hardware_flops;     /* with recomputation */
 };
@@ -229,6 +231,12 @@ enum lh_status lh_program_build(struct lh_program *out,
 enum lh_status lh_program_check(const struct lh_program *program,
                                 struct lh_ctx *ctx) LH_MUST_USE;
 void lh_program_print(struct lh_text *out, const struct lh_program *program);
+
+/* The template as a rank's Chakra trace; what only this program knows is in it
+ * too, so that a trace of every template is the same program (model.trace). */
+void lh_program_chakra(struct lh_chakra_rank *out, const struct lh_program *program,
+                       int index, lh_rank rank,
+                       const struct lh_scenario *scenario, struct lh_ctx *ctx);
 
 /* The pipeline schedules that programs can be built with; NULL after the
  * last. */

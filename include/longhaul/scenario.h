@@ -9,7 +9,7 @@
 #ifndef LONGHAUL_SCENARIO_H
 #define LONGHAUL_SCENARIO_H
 
-#include <longhaul/base.h>
+#include <longhaul/interchange.h>
 
 enum lh_attention { LH_ATTENTION_GQA, LH_ATTENTION_MLA };
 
@@ -57,6 +57,17 @@ struct lh_ideal {
     double parameters;
     double step_s;            /* of computing, of one replica */
     double backward_frac;     /* of it; < 0: derived */
+};
+
+/* A program from a file of another simulator; file NULL: there is none. */
+enum lh_trace_format { LH_TRACE_AUTO, LH_TRACE_SIMAI, LH_TRACE_CHAKRA };
+struct lh_traced {
+    bool on;                  /* the scenario has a key `model.trace` */
+    const char *file;         /* with "%d" for a rank: one file a rank */
+    enum lh_trace_format format;
+    const char *groups;       /* file of Chakra's process groups; NULL: none */
+    const struct lh_simai *simai;   /* one of these, the other NULL */
+    const struct lh_chakra *chakra;
 };
 
 enum lh_precision { LH_BF16, LH_FP8, LH_MXFP8 };
@@ -283,6 +294,7 @@ struct lh_fabric {
                                       bytes of an all-reduce pass, each way */
     struct lh_library library;
     const char *source;
+    const char *astra_network;     /* file that all of this is from; NULL: row */
 };
 
 /* Accelerators of a slice: the product of a torus's dims. */
@@ -594,6 +606,7 @@ struct lh_scenario {
     int64_t seed;
     struct lh_model model;
     struct lh_ideal ideal;         /* instead of a transformer */
+    struct lh_traced traced;       /* likewise */
     struct lh_training training;
     struct lh_stack stack;
     struct lh_plan plan;
