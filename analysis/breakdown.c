@@ -96,23 +96,6 @@ static double cycle_of(const struct analysis *a, int32_t c)
     return a->trace->class_end_s[last] - a->trace->class_begin_s[c];
 }
 
-/* What is recorded of a run, and how much later it was. */
-struct place {
-    struct lh_times times;
-    double later_s;
-};
-
-/* Of a step of the trace; record: in times, or of those in the arrays. */
-static struct lh_times times_at(const struct lh_trace *t, int32_t step,
-                                int64_t record)
-{
-    if (t->times)
-        return t->times[step][record];
-    int64_t i = step * t->n_records + record;
-    return (struct lh_times){t->posted_s[i], t->start_s[i], t->end_s[i],
-                             t->late ? (int32_t)t->late[i] : -1, 0};
-}
-
 /* Found again and again for a step and the one before it. */
 static const struct found *find_step(const struct analysis *a, int64_t number)
 {
@@ -135,41 +118,57 @@ static const struct found *find_step(const struct analysis *a, int64_t number)
     return f;
 }
 
-static struct place place_of(const struct analysis *a, struct cursor at)
+/* Where in a step of the arrays, or of the times of a brief trace. */
+static int64_t index_of(const struct analysis *a, const struct found *f,
+                        struct cursor at)
 {
-    const struct found *f = find_step(a, at.number);
-    struct place p = {
-        times_at(a->trace, f->step, a->first[at.c] + at.op), 0.0};
+    int64_t record = a->first[at.c] + at.op;
+    return a->trace->times ? record : f->step * a->trace->n_records + record;
+}
+
+/* How much later than what is recorded a run was. */
+static double later_of(const struct analysis *a, const struct found *f,
+                       int32_t c)
+{
+    double later_s = 0.0;
     if (f->cycles != 0)
-        p.later_s += (double)f->cycles * cycle_of(a, at.c);
+        later_s += (double)f->cycles * cycle_of(a, c);
     if (f->repeats > 0)
-        p.later_s += (double)f->repeats * step_of(a, f->step, at.c);
-    return p;
+        later_s += (double)f->repeats * step_of(a, f->step, c);
+    return later_s;
 }
 
 static double end_of(const struct analysis *a, struct cursor at)
 {
-    struct place p = place_of(a, at);
-    return p.times.end_s + p.later_s;
+    const struct found *f = find_step(a, at.number);
+    const struct lh_trace *t = a->trace;
+    int64_t i = index_of(a, f, at);
+    return (t->times ? t->times[f->step][i].end_s : t->end_s[i])
+           + later_of(a, f, at.c);
 }
 
 static double start_of(const struct analysis *a, struct cursor at)
 {
-    struct place p = place_of(a, at);
-    return p.times.start_s + p.later_s;
+    const struct found *f = find_step(a, at.number);
+    const struct lh_trace *t = a->trace;
+    int64_t i = index_of(a, f, at);
+    return (t->times ? t->times[f->step][i].start_s : t->start_s[i])
+           + later_of(a, f, at.c);
 }
 
 static double posted_of(const struct analysis *a, struct cursor at)
 {
-    struct place p = place_of(a, at);
-    return p.times.posted_s + p.later_s;
+    const struct found *f = find_step(a, at.number);
+    const struct lh_trace *t = a->trace;
+    int64_t i = index_of(a, f, at);
+    return (t->times ? t->times[f->step][i].posted_s : t->posted_s[i])
+           + later_of(a, f, at.c);
 }
 
 static int64_t record_of(const struct analysis *a, struct cursor at)
 {
     return a->trace->class_first[at.c] + at.op;
 }
-
 
 /* ---- what an op waited for ----------------------------------------------- */
 
@@ -335,7 +334,9 @@ static int32_t class_of(const struct analysis *a, int64_t record)
 static int64_t late_of(const struct analysis *a, struct cursor at)
 {
     const struct lh_trace *t = a->trace;
-    int64_t late = place_of(a, at).times.late, m, end;
+    const struct found *f = find_step(a, at.number);
+    int64_t i = index_of(a, f, at), m, end;
+    int64_t late = t->times ? t->times[f->step][i].late : t->late[i];
     if (t->times == NULL || t->class_twin == NULL || late < 0)
         return late;
     const int32_t *members =
@@ -615,11 +616,11 @@ enum lh_status lh__breakdown(struct lh_result *out,
                              const struct lh_program *program,
                              struct lh_ctx *ctx)
 {
-    struct analysis a = {
-        .trace = trace,
-        .program = program,
-        .first = trace->times ? trace->class_shared : trace->class_first,
-        .cycle = lh_cycle_steps(program)};
+    struct analysis a = {.trace = trace,
+                         .program = program,
+                         .first = trace->times ? trace->class_shared
+                                               : trace->class_first,
+                         .cycle = lh_cycle_steps(program)};
     a.found = LH_NEW(ctx->arena, struct found, 2);
     a.sites = lh__site_waits_new(trace, ctx);
     a.own_s = lh_alloc(ctx->arena, (size_t)trace->n_classes, sizeof *a.own_s);

@@ -168,6 +168,8 @@ static void simulate(struct run *runs, int n, int jobs, struct lh_arena *arena)
             run->status = lh_result_make(&result, &traces[i], &run->program,
                                          run->topology, &run->ctx);
         if (run->status == LH_OK)
+            lh_trace_tell(&traces[i], &ctx);
+        if (run->status == LH_OK)
             take_result(run, &traces[i], &result, arena);
     }
     lh_ctx_end(&ctx);
