@@ -224,6 +224,12 @@ static double ledger_now(void *self)
     return now_of(self);
 }
 
+static double ledger_next(void *self)
+{
+    const struct lh__ledger *l = self;
+    return l->engine->next(l->engine->self);
+}
+
 static enum lh_status ledger_at(void *self, double date_s, lh_callback call,
                                 void *data)
 {
@@ -275,6 +281,7 @@ void lh__ledger_open(struct lh_engine *out, struct lh__ledger **ledger,
     *ledger = l;
     *out = (struct lh_engine){.self = l,
                               .now = ledger_now,
+                              .next = engine->next ? ledger_next : NULL,
                               .at = ledger_at,
                               .send = ledger_send,
                               .left = ledger_left,
