@@ -72,6 +72,13 @@ static double share(double part, double whole)
     return whole > 0 ? part / whole : 0;
 }
 
+/* What parts leave of a whole; none is none, whatever rounding left. */
+static double rest_of(double whole_s, double parts_s)
+{
+    double rest_s = whole_s - parts_s;
+    return fabs(rest_s) <= 1e-12 * whole_s ? 0 : rest_s;
+}
+
 static void account_replicas(struct lh__loop *l, double window_s)
 {
     struct lh_rl_result *out = l->out;
@@ -104,9 +111,9 @@ static void account_replicas(struct lh__loop *l, double window_s)
     out->generators.generate_s /= gpus;
     out->generators.update_s /= gpus;
     out->generators.away_s /= gpus;
-    out->generators.wait_s = window_s / steps - out->generators.generate_s
-                             - out->generators.update_s
-                             - out->generators.away_s;
+    out->generators.wait_s = rest_of(
+        window_s / steps, out->generators.generate_s + out->generators.update_s
+                              + out->generators.away_s);
     if (!lh__loop_batches(l))
         l->exposed_s += out->generators.update_s * steps;
 }
