@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the writers of `solve` share: values of the key in words and units, and
- * the curve, which is every value that was simulated, going up.
+ * What the writers of `solve` share: values of the key in words and units, the
+ * answer as text and as markdown, and the curve, which is every value that was
+ * simulated, going up.
  * Place in the pipeline: behind write_solve.c and write_extreme.c.
  */
 #include "solve_parts.h"
@@ -59,6 +60,72 @@ const char *lh__solve_curve_value(const struct lh_solve_report *r,
         return lh__solve_value(r, trial->value, arena);
     return lh_units_human(arena, trial->value, range->dimension);
 }
+
+const char *lh__solve_figure(const struct lh_solve_report *r, double value,
+                             struct lh_arena *arena)
+{
+    return lh_figure_text(&r->search->target.figure, value, arena);
+}
+
+/* ---- text, markdown ------------------------------------------------------ */
+
+static int at_least(int width, const char *text)
+{
+    int n = (int)strlen(text);
+
+    return n > width ? n : width;
+}
+
+void lh__solve_text(struct lh_text *out, const struct lh_solve_report *r,
+                    const struct lh__solve_words *words)
+{
+    const struct lh_search *search = r->search;
+    struct lh_arena *arena = out->arena;
+    const char *name = search->target.figure.name;
+    int width = at_least(14, search->vary.path), wide = at_least(20, name);
+
+    lh_text_printf(out, "%s: %s\n", search->vary.path, words->verdict);
+    if (*words->note != '\0')
+        lh_text_printf(out, "%s\n", words->note);
+    lh_text_printf(out, "%s; %d value%s simulated\n\n", r->batch,
+                   search->n_trials, search->n_trials == 1 ? "" : "s");
+    lh_text_printf(out, "%*s  %*s\n", width, search->vary.path, wide, name);
+    for (int i = 0; i < search->n_trials; i++) {
+        const struct lh_trial *trial = &search->trials[i];
+        lh_text_printf(out, "%*s  ", width,
+                       lh__solve_curve_value(r, trial, arena));
+        if (isfinite(trial->figure))
+            lh_text_printf(out, "%*s%s\n", wide,
+                           lh__solve_figure(r, trial->figure, arena),
+                           words->is_answer(r, trial) ? "  <-" : "");
+        else
+            lh_text_printf(out, "refused: %s\n", trial->loss.text);
+    }
+}
+
+void lh__solve_markdown(struct lh_text *out, const struct lh_solve_report *r,
+                        const struct lh__solve_words *words)
+{
+    const struct lh_search *search = r->search;
+    struct lh_arena *arena = out->arena;
+    const char *note = words->note;
+
+    lh_text_printf(out, "`%s`: %s.%s%s%s %s.\n\n| `%s` | `%s` |\n|---|---|\n",
+                   search->vary.path, words->verdict, *note ? " " : "", note,
+                   *note ? "." : "", r->batch, search->vary.path,
+                   search->target.figure.name);
+    for (int i = 0; i < search->n_trials; i++) {
+        const struct lh_trial *trial = &search->trials[i];
+        const char *bold = words->is_answer(r, trial) ? "**" : "";
+        lh_text_printf(out, "| %s%s%s | %s |\n", bold,
+                       lh__solve_curve_value(r, trial, arena), bold,
+                       isfinite(trial->figure)
+                           ? lh__solve_figure(r, trial->figure, arena)
+                           : "refused");
+    }
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
 
 void lh__solve_key(struct lh_text *out, const char *name, const char *value)
 {

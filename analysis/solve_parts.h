@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the writers of `solve` share: values of the key in words and units, and
- * the curve (solve_parts.c).
+ * What the writers of `solve` share: values of the key in words and units, the
+ * answer with the curve as text and as markdown, the curve as JSON
+ * (solve_parts.c).
  */
 #ifndef LH_ANALYSIS_SOLVE_PARTS_H
 #define LH_ANALYSIS_SOLVE_PARTS_H
@@ -25,6 +26,22 @@ const char *lh__solve_value(const struct lh_solve_report *r, double value,
 const char *lh__solve_curve_value(const struct lh_solve_report *r,
                                   const struct lh_trial *trial,
                                   struct lh_arena *arena);
+
+const char *lh__solve_figure(const struct lh_solve_report *r, double value,
+                             struct lh_arena *arena);
+
+/* Text and markdown: a sentence, another or "", and the curve, in which
+ * is_answer says what is marked. */
+struct lh__solve_words {
+    const char *verdict;
+    const char *note;
+    bool (*is_answer)(const struct lh_solve_report *r,
+                      const struct lh_trial *trial);
+};
+void lh__solve_text(struct lh_text *out, const struct lh_solve_report *r,
+                    const struct lh__solve_words *words);
+void lh__solve_markdown(struct lh_text *out, const struct lh_solve_report *r,
+                        const struct lh__solve_words *words);
 
 /* JSON: the next members of an object. */
 void lh__solve_key(struct lh_text *out, const char *name, const char *value);

@@ -10,12 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char *figure_text(const struct lh_solve_report *r, double value,
-                               struct lh_arena *arena)
-{
-    return lh_figure_text(&r->search->target.figure, value, arena);
-}
-
 static const char *most(const struct lh_solve_report *r)
 {
     return r->search->target.at_least ? "largest" : "smallest";
@@ -44,12 +38,12 @@ static const char *verdict(const struct lh_solve_report *r,
 
     if (!e->has_effect && e->n_ties > 0) {
         lh_text_printf(&text, "it has no effect on %s, which is %s everywhere",
-                       name, figure_text(r, e->best.figure, arena));
+                       name, lh__solve_figure(r, e->best.figure, arena));
         return text.s;
     }
     lh_text_printf(&text, "%s has the %s %s: %s",
                    lh__solve_value(r, e->best.value, arena), most(r), name,
-                   figure_text(r, e->best.figure, arena));
+                   lh__solve_figure(r, e->best.figure, arena));
     add_ties(&text, r);
     if (e->at_end && e->has_effect)
         lh_text_add(&text, "; nothing was tried beyond");
@@ -68,7 +62,7 @@ static const char *peaks_text(const struct lh_solve_report *r,
         arena,
         "several peaks: another is %s at %s; values between those tried may "
         "be better",
-        figure_text(r, e->other.figure, arena),
+        lh__solve_figure(r, e->other.figure, arena),
         lh__solve_value(r, e->other.value, arena));
 }
 
@@ -85,60 +79,25 @@ static bool is_best(const struct lh_solve_report *r,
 
 /* ---- text, markdown ------------------------------------------------------ */
 
-static int at_least(int width, const char *text)
+static struct lh__solve_words words_of(const struct lh_solve_report *r,
+                                       struct lh_arena *arena)
 {
-    int n = (int)strlen(text);
-
-    return n > width ? n : width;
+    return (struct lh__solve_words){verdict(r, arena), peaks_text(r, arena),
+                                    is_best};
 }
 
 static void write_text(struct lh_text *out, const struct lh_solve_report *r)
 {
-    const struct lh_search *search = r->search;
-    struct lh_arena *arena = out->arena;
-    const char *peaks = peaks_text(r, arena);
-    int width = at_least(14, search->vary.path);
-    int wide = at_least(20, search->target.figure.name);
+    struct lh__solve_words words = words_of(r, out->arena);
 
-    lh_text_printf(out, "%s: %s\n", search->vary.path, verdict(r, arena));
-    if (*peaks != '\0')
-        lh_text_printf(out, "%s\n", peaks);
-    lh_text_printf(out, "%s; %d value%s simulated\n\n", r->batch,
-                   search->n_trials, search->n_trials == 1 ? "" : "s");
-    lh_text_printf(out, "%*s  %*s\n", width, search->vary.path, wide,
-                   search->target.figure.name);
-    for (int i = 0; i < search->n_trials; i++) {
-        const struct lh_trial *trial = &search->trials[i];
-        lh_text_printf(out, "%*s  ", width,
-                       lh__solve_curve_value(r, trial, arena));
-        if (isfinite(trial->figure))
-            lh_text_printf(out, "%*s%s\n", wide,
-                           figure_text(r, trial->figure, arena),
-                           is_best(r, trial) ? "  <-" : "");
-        else
-            lh_text_printf(out, "refused: %s\n", trial->loss.text);
-    }
+    lh__solve_text(out, r, &words);
 }
 
 static void write_markdown(struct lh_text *out, const struct lh_solve_report *r)
 {
-    const struct lh_search *search = r->search;
-    struct lh_arena *arena = out->arena;
-    const char *peaks = peaks_text(r, arena);
+    struct lh__solve_words words = words_of(r, out->arena);
 
-    lh_text_printf(out, "`%s`: %s.%s%s%s %s.\n\n| `%s` | `%s` |\n|---|---|\n",
-                   search->vary.path, verdict(r, arena), *peaks ? " " : "",
-                   peaks, *peaks ? "." : "", r->batch, search->vary.path,
-                   search->target.figure.name);
-    for (int i = 0; i < search->n_trials; i++) {
-        const struct lh_trial *trial = &search->trials[i];
-        const char *bold = is_best(r, trial) ? "**" : "";
-        lh_text_printf(out, "| %s%s%s | %s |\n", bold,
-                       lh__solve_curve_value(r, trial, arena), bold,
-                       isfinite(trial->figure)
-                           ? figure_text(r, trial->figure, arena)
-                           : "refused");
-    }
+    lh__solve_markdown(out, r, &words);
 }
 
 /* ---- JSON, CSV ----------------------------------------------------------- */

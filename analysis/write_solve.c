@@ -21,21 +21,15 @@ static struct lh__solve_unit answer_unit(const struct lh_solve_report *r,
                           arena);
 }
 
-static const char *figure_text(const struct lh_solve_report *r, double value,
-                               struct lh_arena *arena)
-{
-    return lh_figure_text(&r->search->target.figure, value, arena);
-}
-
 /* Two figures of which one reaches the target are told apart. */
 static const char *apart_text(const struct lh_solve_report *r, double value,
                               double other, struct lh_arena *arena)
 {
-    const char *text = figure_text(r, value, arena);
+    const char *text = lh__solve_figure(r, value, arena);
     struct lh_text exact = lh_text_new(arena);
 
     if (r->search->target.figure.dimension != LH_DIM_NONE
-        || strcmp(text, figure_text(r, other, arena)) != 0)
+        || strcmp(text, lh__solve_figure(r, other, arena)) != 0)
         return text;
     lh_text_double(&exact, value);
     return exact.s;
@@ -55,7 +49,8 @@ static void add_answer(struct lh_text *out, const struct lh_solve_report *r)
                        target, r->search->vary.path);
     else if (s->everywhere)
         lh_text_printf(out, "every value reaches %s, %s too: there it is %s",
-                       target, value, figure_text(r, s->answer.figure, arena));
+                       target, value,
+                       lh__solve_figure(r, s->answer.figure, arena));
     else
         lh_text_printf(out,
                        "%s is the %s that reaches %s: there it is %s, and %s "
@@ -80,7 +75,7 @@ static void add_reason(struct lh_text *out, const struct lh_solve_report *r)
                    lh__solve_value(r, r->search->vary.lo, arena),
                    lh__solve_value(r, r->search->vary.hi, arena),
                    r->search->target.text,
-                   figure_text(r, s->best.figure, arena));
+                   lh__solve_figure(r, s->best.figure, arena));
     if (s->has_effect)
         lh_text_printf(out, ", at %s, where %s",
                        lh__solve_value(r, s->best.value, arena),
@@ -103,9 +98,9 @@ static const char *order_text(const struct lh_solve_report *r,
         "not monotone: %s is %s at %s but %s at %s; other values may reach "
         "the target too",
         r->search->target.figure.name,
-        figure_text(r, s->breaks[0].figure, arena),
+        lh__solve_figure(r, s->breaks[0].figure, arena),
         lh__solve_value(r, s->breaks[0].value, arena),
-        figure_text(r, s->breaks[1].figure, arena),
+        lh__solve_figure(r, s->breaks[1].figure, arena),
         lh__solve_value(r, s->breaks[1].value, arena));
 }
 
@@ -130,53 +125,25 @@ static bool is_answer(const struct lh_solve_report *r,
            && trial->value == r->solution->answer.value;
 }
 
+static struct lh__solve_words words_of(const struct lh_solve_report *r,
+                                       struct lh_arena *arena)
+{
+    return (struct lh__solve_words){verdict(r, arena), order_text(r, arena),
+                                    is_answer};
+}
+
 static void write_text(struct lh_text *out, const struct lh_solve_report *r)
 {
-    const struct lh_search *search = r->search;
-    struct lh_arena *arena = out->arena;
-    const char *order = order_text(r, arena);
-    int width = (int)strlen(search->vary.path);
+    struct lh__solve_words words = words_of(r, out->arena);
 
-    lh_text_printf(out, "%s: %s\n", search->vary.path, verdict(r, arena));
-    if (*order != '\0')
-        lh_text_printf(out, "%s\n", order);
-    lh_text_printf(out, "%s; %d value%s simulated\n\n", r->batch,
-                   search->n_trials, search->n_trials == 1 ? "" : "s");
-    width = width < 14 ? 14 : width;
-    lh_text_printf(out, "%*s  %20s\n", width, search->vary.path,
-                   search->target.figure.name);
-    for (int i = 0; i < search->n_trials; i++) {
-        const struct lh_trial *trial = &search->trials[i];
-        lh_text_printf(out, "%*s  ", width,
-                       lh__solve_curve_value(r, trial, arena));
-        if (isfinite(trial->figure))
-            lh_text_printf(out, "%20s%s\n",
-                           figure_text(r, trial->figure, arena),
-                           is_answer(r, trial) ? "  <-" : "");
-        else
-            lh_text_printf(out, "refused: %s\n", trial->loss.text);
-    }
+    lh__solve_text(out, r, &words);
 }
 
 static void write_markdown(struct lh_text *out, const struct lh_solve_report *r)
 {
-    const struct lh_search *search = r->search;
-    struct lh_arena *arena = out->arena;
-    const char *order = order_text(r, arena);
+    struct lh__solve_words words = words_of(r, out->arena);
 
-    lh_text_printf(out, "`%s`: %s.%s%s%s %s.\n\n| `%s` | `%s` |\n|---|---|\n",
-                   search->vary.path, verdict(r, arena), *order ? " " : "",
-                   order, *order ? "." : "", r->batch, search->vary.path,
-                   search->target.figure.name);
-    for (int i = 0; i < search->n_trials; i++) {
-        const struct lh_trial *trial = &search->trials[i];
-        const char *bold = is_answer(r, trial) ? "**" : "";
-        lh_text_printf(out, "| %s%s%s | %s |\n", bold,
-                       lh__solve_curve_value(r, trial, arena), bold,
-                       isfinite(trial->figure)
-                           ? figure_text(r, trial->figure, arena)
-                           : "refused");
-    }
+    lh__solve_markdown(out, r, &words);
 }
 
 /* ---- JSON, CSV ----------------------------------------------------------- */
