@@ -75,6 +75,9 @@ static const char *batch_text(const struct lh_comparison *c,
             return lh_format(arena,
                              "fixed batch: %.0f samples a step of the loop",
                              step_tokens(&c->of[0]));
+        if (c->of[0].report.program->tokens == 0)
+            return "a trace does not tell its tokens: step times compare where "
+                   "the work is the same";
         return lh_format(arena,
                          "fixed global batch: %" PRId64 " tokens a step in all",
                          c->of[0].report.program->tokens);
