@@ -3,7 +3,7 @@
  * The result as one JSON object, schema "longhaul.result/1".
  *
  * Place in the pipeline: the last stage, for programs.  Keys, order and
- * meaning are those of docs/model.md ("The result as JSON"); every number is
+ * meaning are those of docs/formats.md ("Result"); every number is
  * the shortest decimal that reads back as the same double, so the same input
  * gives the same bytes.  What is not a number (no efficiency, no limit) is
  * null.  No wall-clock time, unless --timing asked for it.
