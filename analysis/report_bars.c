@@ -24,6 +24,15 @@ static double sum_of(const struct lh__bar *bar)
     return sum;
 }
 
+/* A part is a share of its bar; what is alone is what the bar says. */
+static const char *part_text(const struct lh__page *p,
+                             const struct lh__bar *bar,
+                             const struct lh__part *part, double sum)
+{
+    return bar->n == 1 ? bar->figure
+                       : lh__share_text(p->arena, part->value / sum);
+}
+
 static void put_parts(struct lh__page *p, const struct lh__bar *bar, double y,
                       double per_unit)
 {
@@ -32,12 +41,11 @@ static void put_parts(struct lh__page *p, const struct lh__bar *bar, double y,
     for (int i = 0; i < bar->n; i++) {
         const struct lh__part *part = &bar->parts[i];
         double width = part->value * per_unit;
-        double share = sum > 0 ? part->value / sum : 0;
         if (!(part->value > 0))
             continue;
         lh__svg_rect(p, (double[]){x, y, fmax(width, 0.3), BAR}, part->classes,
                      lh_format(p->arena, "%s: %s", part->name,
-                               lh__share_text(p->arena, share)));
+                               part_text(p, bar, part, sum)));
         x += width;
     }
 }

@@ -57,7 +57,7 @@ enum lh_status lh_loop_run(struct lh_rl_report *out,
 /* The baseline has one device and one fabric, those of the first site. */
 void lh_warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx)
 {
-    for (int i = 1; i < s->n_sites; i++) {
+    for (int i = 1; i < s->n_sites && !s->rl.on; i++) {
         if (strcmp(s->sites[i].device_name, s->sites[0].device_name) == 0) {
             continue;
         }

@@ -139,7 +139,7 @@ struct lh__pictures {
     const char *vary_text;       /* NULL: no variants */
     int n_bars;
     struct lh_report_bar *bars;
-    bool has_grid;
+    bool has_grid, grid_asked;
     struct lh_report_grid grid; /* as large as it is asked for; 0: none */
 };
 

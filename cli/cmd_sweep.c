@@ -40,7 +40,8 @@ enum {
     OPTION_SBATCH,
     OPTION_DRY_RUN,
     OPTION_PROGRESS,
-    FAILURES_MAX = 20
+    FAILURES_MAX = 20,
+    SHARDS = 8
 };
 
 static const struct argp_option options[] = {
@@ -118,6 +119,11 @@ static void read_word(struct command *c, const struct argp_state *state,
     c->input.path = word;
 }
 
+static bool asks_to_submit(const struct lh__submission *s)
+{
+    return s->slurm || s->dry_run || s->n_options > 0 || s->shards > 0;
+}
+
 static void check_words(struct command *c, const struct argp_state *state)
 {
     bool asks = c->verb == ALL || c->verb == PLAN;
@@ -137,6 +143,18 @@ static void check_words(struct command *c, const struct argp_state *state)
     }
     if (c->verb != RUN && c->run.shards > 1) {
         argp_error(state, "--shard is for `sweep run'");
+    }
+    if (c->verb != SUBMIT && asks_to_submit(&c->submission)) {
+        argp_error(state, "--slurm, --shards, --sbatch and --dry-run are for "
+                          "`sweep submit'");
+    }
+    if ((c->verb == PLAN || c->verb == RUN)
+        && (c->csv != NULL || c->sqlite != NULL)) {
+        argp_error(state, "--csv and --sqlite are for `sweep merge', `sweep "
+                          "submit' and a sweep in one go");
+    }
+    if (c->submission.shards == 0) {
+        c->submission.shards = SHARDS;
     }
 }
 
@@ -344,7 +362,7 @@ int lh__cmd_sweep(int argc, char **argv)
         0,
         0};
     struct lh_ctx ctx = lh_ctx_begin();
-    struct command c = {.input = {.ctx = &ctx}, .submission = {.shards = 8}};
+    struct command c = {.input = {.ctx = &ctx}, .submission = {.shards = 0}};
     bool own_store;
     int status;
 

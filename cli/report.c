@@ -38,6 +38,11 @@ static void check_plot(const char *prefix, const struct argp_state *state)
         argp_error(state, "--plot needs a name, not '%s'", prefix);
 }
 
+static bool is_asked(const struct lh__pictures *p)
+{
+    return p->html_path != NULL || p->plot_prefix != NULL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct lh__pictures *out = state->input;
@@ -49,28 +54,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         check_plot(arg, state);
         out->plot_prefix = arg;
         return 0;
-    case OPTION_GRID: lh__report_grid_read(&out->grid, arg, state); return 0;
+    case OPTION_GRID:
+        lh__report_grid_read(&out->grid, arg, state);
+        out->grid_asked = true;
+        return 0;
     case OPTION_VARY:
         if (out->vary_text != NULL)
             argp_error(state, "one key at a time");
         out->vary_text = arg;
         return 0;
     case ARGP_KEY_END:
-        if (out->vary_text != NULL && out->html_path == NULL
-            && out->plot_prefix == NULL)
+        if (out->vary_text != NULL && !is_asked(out))
             argp_error(state, "--vary goes with --report or --plot; longhaul "
                               "compare prints variants side by side");
+        if (out->grid_asked && !is_asked(out))
+            argp_error(state, "--report-grid goes with --report or --plot");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
 const struct argp lh__pictures_argp = {options, parse, 0, 0, 0, 0, 0};
-
-static bool is_asked(const struct lh__pictures *p)
-{
-    return p->html_path != NULL || p->plot_prefix != NULL;
-}
 
 /* ---- variants ------------------------------------------------------------ */
 

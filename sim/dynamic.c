@@ -141,25 +141,23 @@ static enum lh_status changes_ask(struct lh_engine *engine,
     return st;
 }
 
-static enum lh_status wire(struct lh_engine *out,
+static enum lh_status wire(struct lh_engine *out, struct wiring *w,
                            const struct lh_sim_dynamic *d, struct lh_ctx *ctx)
 {
     int32_t n = (int32_t)lh_topology_link_end(d->point->topology);
-    struct wiring w = {.d = d, .ctx = ctx};
-    enum lh_status st = lh__faults_make(&w.faults, d->point, ctx);
+    *w = (struct wiring){.d = d, .ctx = ctx};
+    enum lh_status st = lh__faults_make(&w->faults, d->point, ctx);
 
-    w.channels = LH_NEW(ctx->arena, struct lh_channel_spec, d->n_routes);
-    w.engine_link = LH_NEW(ctx->arena, int32_t, n);
-    w.capacity = LH_NEW(ctx->arena, double, n);
-    memset(w.engine_link, 0xff, (size_t)n * sizeof *w.engine_link);
+    w->channels = LH_NEW(ctx->arena, struct lh_channel_spec, d->n_routes);
+    w->engine_link = LH_NEW(ctx->arena, int32_t, n);
+    w->capacity = LH_NEW(ctx->arena, double, n);
+    memset(w->engine_link, 0xff, (size_t)n * sizeof *w->engine_link);
     for (int32_t i = 0; i < d->n_routes && st == LH_OK; i++)
-        st = channel_make(&w, i);
+        st = channel_make(w, i);
     if (st == LH_OK)
-        st = lh__engine_open(out, w.n_links, w.capacity, ctx);
+        st = lh__engine_open(out, w->n_links, w->capacity, ctx);
     for (int32_t i = 0; i < d->n_routes && st == LH_OK; i++)
-        lh__engine_channel(out, &w.channels[i]);
-    if (st == LH_OK)
-        st = changes_ask(out, &w);
+        lh__engine_channel(out, &w->channels[i]);
     return st;
 }
 
@@ -168,13 +166,16 @@ static enum lh_status child(void *shared, const void *input, struct lh_ctx *ctx)
     const struct lh_sim_dynamic *d = input;
     struct lh_engine engine, counted;
     struct lh__ledger *ledger;
-    enum lh_status st = wire(&engine, d, ctx);
+    struct wiring w;
+    enum lh_status st = wire(&engine, &w, d, ctx);
 
     if (st != LH_OK)
         return st;
     struct lh__wiring wiring = lh__engine_wiring(&engine);
     lh__ledger_open(&counted, &ledger, &engine, &wiring, ctx);
-    st = d->work(shared, &counted, d->input, ctx);
+    st = changes_ask(&counted, &w);
+    if (st == LH_OK)
+        st = d->work(shared, &counted, d->input, ctx);
     return st == LH_OK ? lh__ledger_close(ledger) : st;
 }
 

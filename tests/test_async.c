@@ -440,6 +440,36 @@ static void background_is_taken_off_the_fibre(void)
     LH_CHECK_NEAR(half_s - free_s, 2 * 4 * n / bytes_per_s, 1e-8);
 }
 
+/* Seconds that five rounds of b take less with a fault than with one in vain.
+ */
+static double saved_s(const char *pair_with_fault)
+{
+    static const char sync[] =
+        "kind: async-diloco, every: 10, quorum: 2, rounds: 5";
+    struct whole_run healthy, r;
+    run_it(&healthy, PAIR("h100-sxm", "1") IN_VAIN, sync);
+    run_it(&r, pair_with_fault, sync);
+    double saved = total_s(&healthy, 1) - total_s(&r, 1);
+    whole_run_end(&r);
+    whole_run_end(&healthy);
+    return saved;
+}
+
+/* A cut that ends before the first push is none; twice the bandwidth from some
+ * date on halves both ways. */
+static void a_fibre_may_get_better(void)
+{
+    double both_s = 2 * 4 * parameters() / bytes_per_s;
+    LH_CHECK(fabs(saved_s(PAIR("h100-sxm", "1")
+                              FAULT("between: [a, b], capacity: 0, at: 0 s, "
+                                    "for: 1 ms")))
+             < 1e-9);
+    LH_CHECK_NEAR(saved_s(PAIR("h100-sxm", "1")
+                              FAULT("between: [a, b], capacity: 2 Gbit/s, at: "
+                                    "1 ms, for: 40 h")),
+                  5 * both_s / 2, 1e-8);
+}
+
 /* Away in its second round: that is lost, and the parameters are fetched, which
  * takes as long as an answer. */
 static void a_site_that_was_away_begins_anew(void)
@@ -491,6 +521,7 @@ int main(void)
         {"a cut is routed around", a_cut_is_routed_around},
         {"background is taken off the fibre",
          background_is_taken_off_the_fibre},
+        {"a fibre may get better", a_fibre_may_get_better},
         {"a site that was away begins anew", a_site_that_was_away_begins_anew},
     };
     return lh_unit_run("async", tests, LH_COUNT(tests));

@@ -143,8 +143,7 @@ static void route_walk(struct lh__route *out, const struct living *l, int from)
             int other = f->a == at ? f->b : f->a;
             int way = way_from(l, id, at);
 
-            if (way >= 0
-                && f->latency_s + d[other].latency_s == d[at].latency_s
+            if (way >= 0 && f->latency_s + d[other].latency_s == d[at].latency_s
                 && d[other].n_links + 1 == d[at].n_links
                 && (best < 0 || way < best)) {
                 best = way;
@@ -193,6 +192,32 @@ static enum lh_status joined_check(const struct lh_topology *t,
     return st;
 }
 
+/* Outages of a set that nothing ends must leave a route to every site. */
+static enum lh_status left_check(const struct lh_topology *t,
+                                 const struct lh_scenario *scenario,
+                                 const struct living *l, int set, int to,
+                                 struct lh_ctx *ctx)
+{
+    const struct lh__outages *o = &t->outages;
+    int fault = -1;
+
+    if (o->epochs[o->n_epochs - 1].set != set)
+        return LH_OK;
+    for (int i = 0; i < scenario->n_faults; i++)
+        if (scenario->faults[i].reroute && isinf(scenario->faults[i].for_s))
+            fault = i;
+    for (int from = 0; from < t->n_sites; from++) {
+        if (isfinite(l->d[from].latency_s) || fault < 0)
+            continue;
+        lh_error(ctx, scenario->faults[fault].where,
+                 "faults[%d] leaves no route from site '%s' to site '%s', for "
+                 "ever; say 'for' how long",
+                 fault, t->sites[to].name, t->sites[from].name);
+        return LH_BAD_INPUT;
+    }
+    return LH_OK;
+}
+
 /* The route of a pair in another set: the usual one where nothing joins the
  * two. */
 static enum lh_status detour_make(struct lh_topology *t, const struct living *l,
@@ -227,6 +252,8 @@ static enum lh_status routes_to(struct lh_topology *t, const struct living *l,
     distances(l, to);
     if (to == 0 && set == 0)
         st = joined_check(t, scenario, l->d, ctx);
+    else if (to == 0)
+        st = left_check(t, scenario, l, set, to, ctx);
     for (int from = 0; st == LH_OK && from < t->n_sites; from++)
         if (from != to)
             st = set == 0 ? route_make(t, l, from, to, ctx)

@@ -82,7 +82,8 @@ enum lh_status lh_stages_build(struct lh_topology **topology,
 /* The loop of a scenario with rl, on the machine of all its sites. */
 enum lh_status lh_loop_run(struct lh_rl_report *out, const struct lh_scenario *s,
                            struct lh_ctx *ctx) LH_MUST_USE;
-/* Warnings: the one-site baseline has one device; the plan does not fit. */
+/* Warnings: the one-site baseline has one device (a loop has none); the plan
+ * does not fit. */
 void lh_warn_of_unlike_sites(const struct lh_scenario *s, struct lh_ctx *ctx);
 void lh_warn_of_memory(const struct lh_program *program,
                        const struct lh_scenario *s, bool fits,
