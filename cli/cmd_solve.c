@@ -53,7 +53,7 @@ static const struct argp_option options[] = {
      0},
     {"maximise", OPTION_MAXIMISE, "FIGURE", 0,
      "Instead of a target, or beside one: the value with which the figure is "
-     "largest, e.g. rl.tokens_trained_per_s; of named values all are tried",
+     "largest, e.g. rl.tokens_trained_per_s; of a list of numbers all are tried",
      0},
     {"minimise", OPTION_MINIMISE, "FIGURE", 0,
      "The value with which it is smallest", 0},
