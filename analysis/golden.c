@@ -20,6 +20,7 @@
 #include "writers.h"
 
 static const struct lh_tolerance usual = {"default", 0.005, 1e-6};
+static const char loop_step[] = "rl_step_time_s";
 
 /* ---- figures ------------------------------------------------------------- */
 
@@ -175,6 +176,11 @@ static const struct lh_golden_value *find(const struct lh_golden *g,
     return NULL;
 }
 
+bool lh_golden_has(const struct lh_golden *golden, const char *name)
+{
+    return find(golden, name) != NULL;
+}
+
 static bool is_within(const struct lh_deviation *d)
 {
     double allowed =
@@ -203,12 +209,21 @@ static void compare_value(struct lh_golden_result *out,
     }
 }
 
-/* A figure that is on one side alone comes before all that moved. */
+/* A figure that is on one side alone comes before all that moved.  Parts of
+ * the step are seconds; the others have many units, and go by their share. */
 static double size_of(const struct lh_deviation *d)
 {
-    double change = fabs(d->now - d->kept);
+    double change = d->category ? fabs(d->now - d->kept) : fabs(d->relative);
 
     return isfinite(change) ? change : (double)INFINITY;
+}
+
+static int rank_of(const struct lh_deviation *d)
+{
+    if (strcmp(d->name, loop_step) == 0) {
+        return 0;
+    }
+    return d->category ? 1 : 2;
 }
 
 static int by_size(const void *a, const void *b)
@@ -216,8 +231,8 @@ static int by_size(const void *a, const void *b)
     const struct lh_deviation *x = a;
     const struct lh_deviation *y = b;
 
-    if (x->category != y->category) {
-        return x->category ? -1 : 1;
+    if (rank_of(x) != rank_of(y)) {
+        return rank_of(x) - rank_of(y);
     }
     if (size_of(x) != size_of(y)) {
         return size_of(x) > size_of(y) ? -1 : 1;
@@ -236,12 +251,16 @@ void lh_golden_compare(struct lh_golden_result *out, const struct lh_kept *kept,
                        const struct lh_golden *now, struct lh_ctx *ctx)
 {
     const struct lh_golden *then = &kept->golden;
+    const char *step =
+        lh_golden_has(then, loop_step) || lh_golden_has(now, loop_step)
+            ? loop_step
+            : "step_time_s";
 
     *out = (struct lh_golden_result){
         .kept = kept,
-        .step_kept_s = value_of(then, "step_time_s"),
-        .step_now_s = value_of(now, "step_time_s"),
-        .step_tolerance = tolerance_of(kept, "step_time_s"),
+        .step_kept_s = value_of(then, step),
+        .step_now_s = value_of(now, step),
+        .step_tolerance = tolerance_of(kept, step),
         .deviations = LH_NEW(ctx->arena, struct lh_deviation,
                              then->n_values + now->n_values),
     };

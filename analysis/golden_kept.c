@@ -19,8 +19,8 @@ static const char schema[] = "longhaul.golden/1";
 
 /* ---- tolerances ---------------------------------------------------------- */
 
-static void put_tolerance(struct lh_kept *kept, struct lh_tolerance tolerance,
-                          struct lh_arena *arena)
+void lh_tolerance_put(struct lh_kept *kept, struct lh_tolerance tolerance,
+                      struct lh_arena *arena)
 {
     int n = kept->n_tolerances;
     struct lh_tolerance *more = LH_NEW(arena, struct lh_tolerance, n + 1);
@@ -68,7 +68,7 @@ enum lh_status lh_tolerance_read(struct lh_kept *kept, const char *text,
                  "'default=0.01' or 'breakdown_s.wait=0.02,1e-3'");
         return LH_BAD_INPUT;
     }
-    put_tolerance(kept, t, ctx->arena);
+    lh_tolerance_put(kept, t, ctx->arena);
     return LH_OK;
 }
 
@@ -119,7 +119,7 @@ static bool read_tolerances(struct lh_kept *out, json_t *root,
             || !is_share(t.relative) || !is_share(t.absolute)) {
             return false;
         }
-        put_tolerance(out, t, arena);
+        lh_tolerance_put(out, t, arena);
     }
     return true;
 }
@@ -237,15 +237,16 @@ enum lh_status lh_kept_read(struct lh_kept *out, const char *path,
     json_t *root;
     bool good;
 
+    *out = (struct lh_kept){.name = name_of(path, ctx->arena), .path = path};
     if (st != LH_OK) {
         return st;
     }
-    *out = (struct lh_kept){.name = name_of(path, ctx->arena), .path = path};
     root = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     good = root != NULL && read_root(out, root, ctx->arena);
     json_decref(root);
     if (!good) {
         lh_error(ctx, (struct lh_where){path, 0, 0}, "it is no %s", schema);
+        out->golden = (struct lh_golden){.echo = NULL};
         return LH_BAD_INPUT;
     }
     out->scenario_path = beside(path, out->file, ctx->arena);

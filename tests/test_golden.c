@@ -77,6 +77,8 @@ static void reads_tolerances(void)
     LH_CHECK(lh_tolerance_read(&f.kept, "default=0.019", &f.ctx) == LH_OK);
     compare(&f);
     LH_CHECK(f.result.n_deviations == 1);
+    LH_CHECK(lh_golden_has(&f.now, "breakdown_s.wan_comm"));
+    LH_CHECK(!lh_golden_has(&f.now, "breakdown_s.wan"));
     LH_CHECK(lh_tolerance_read(&f.kept, "default", &f.ctx) == LH_BAD_INPUT);
     LH_CHECK(lh_tolerance_read(&f.kept, "a=-1", &f.ctx) == LH_BAD_INPUT);
     LH_CHECK(lh_tolerance_read(&f.kept, "a=1,", &f.ctx) == LH_BAD_INPUT);
@@ -96,6 +98,41 @@ static void names_the_largest_category_first(void)
     LH_CHECK_TEXT(f.result.deviations[0].name, "breakdown_s.wan_comm");
     LH_CHECK_TEXT(f.result.deviations[1].name, "breakdown_s.compute");
     LH_CHECK_TEXT(f.result.deviations[2].name, "step_time_s");
+    lh_ctx_end(&f.ctx);
+}
+
+static void shows_the_step_of_a_loop(void)
+{
+    static const struct lh_golden_value loop[] = {
+        {"step_time_s", "step time", 2.5},
+        {"breakdown_s.compute", "compute", 2},
+        {"rl_step_time_s", "rl_step_time_s", 10},
+        {"rl_tokens_trained", "rl_tokens_trained", 1e6},
+        {"rl_trainer_wait_s", "rl_trainer_wait_s", 5},
+    };
+    struct lh_golden_value now[LH_COUNT(loop)];
+    struct fixture f;
+
+    begin(&f);
+    memcpy(now, loop, sizeof loop);
+    now[1].value = 2.1;
+    now[2].value = 10.5;
+    now[3].value = 1.1e6; /* more in tokens, less as a share */
+    now[4].value = 6;
+    f.kept.golden.n_values = f.now.n_values = LH_COUNT(loop);
+    f.kept.golden.values = (struct lh_golden_value *)loop;
+    f.now.values = now;
+    LH_CHECK(lh_tolerance_read(&f.kept, "rl_step_time_s=0.01", &f.ctx)
+             == LH_OK);
+    compare(&f);
+    LH_CHECK_NEAR(f.result.step_kept_s, 10, 0);
+    LH_CHECK_NEAR(f.result.step_now_s, 10.5, 0);
+    LH_CHECK_NEAR(f.result.step_tolerance.relative, 0.01, 0);
+    LH_REQUIRE(f.result.n_deviations == 4);
+    LH_CHECK_TEXT(f.result.deviations[0].name, "rl_step_time_s");
+    LH_CHECK_TEXT(f.result.deviations[1].name, "breakdown_s.compute");
+    LH_CHECK_TEXT(f.result.deviations[2].name, "rl_trainer_wait_s");
+    LH_CHECK_TEXT(f.result.deviations[3].name, "rl_tokens_trained");
     lh_ctx_end(&f.ctx);
 }
 
@@ -169,6 +206,8 @@ int main(void)
         {"tolerances: relative, absolute, of one figure", reads_tolerances},
         {"categories first, the largest change first",
          names_the_largest_category_first},
+        {"of a loop its step is shown, first where it moved",
+         shows_the_step_of_a_loop},
         {"a figure that is gone or new deviates",
          fails_where_a_figure_is_gone_or_new},
         {"rows of data are named with their column", names_rows_of_data},

@@ -53,11 +53,15 @@ struct lh_kept {
     struct lh_tolerance *tolerances;
     struct lh_golden golden;
 };
+/* Where it fails, the file's name and path are set. */
 enum lh_status lh_kept_read(struct lh_kept *out, const char *path,
                             struct lh_ctx *ctx) LH_MUST_USE;
 void lh_kept_write(struct lh_text *out, const struct lh_kept *kept);
 
-/* Adds or replaces "NAME=RELATIVE[,ABSOLUTE]". */
+void lh_tolerance_put(struct lh_kept *kept, struct lh_tolerance tolerance,
+                      struct lh_arena *arena);
+/* Adds or replaces "NAME=RELATIVE[,ABSOLUTE]"; that a figure has the name is
+ * for the caller to see. */
 enum lh_status lh_tolerance_read(struct lh_kept *kept, const char *text,
                                  struct lh_ctx *ctx) LH_MUST_USE;
 
@@ -66,6 +70,8 @@ enum lh_status lh_golden_make(struct lh_golden *out,
                               const struct lh_report *report,
                               const struct lh_scenario *scenario,
                               struct lh_ctx *ctx) LH_MUST_USE;
+
+bool lh_golden_has(const struct lh_golden *golden, const char *name);
 
 /* ---- kept and now -------------------------------------------------------- */
 
@@ -80,9 +86,10 @@ struct lh_deviation {
 struct lh_golden_result {
     const struct lh_kept *kept;
     const char *error;           /* why it cannot be compared; or NULL */
-    double step_kept_s, step_now_s;
+    double step_kept_s, step_now_s; /* of the loop, where there is one (rl) */
     struct lh_tolerance step_tolerance;
-    int n_deviations;            /* outside; categories first, largest first */
+    int n_deviations;            /* outside; the loop's step, categories, others;
+                                    largest first, of others by share */
     struct lh_deviation *deviations;
     int n_causes;                /* where any deviates */
     const char **causes;         /* "fibres[0].length 80 km -> 90 km" */
