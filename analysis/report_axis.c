@@ -24,10 +24,33 @@ double lh__round_step(double range, int most)
     return 10 * ten;
 }
 
+/* Of hours and days the ticks are whole ones, not so many seconds. */
+struct unit {
+    double s;
+    const char *name; /* NULL: as lh__seconds() has it */
+};
+
+static struct unit unit_of(double seconds)
+{
+    return seconds >= 3 * 86400.0 ? (struct unit){86400, "d"}
+           : seconds >= 3 * 3600  ? (struct unit){3600, "h"}
+                                  : (struct unit){1, NULL};
+}
+
+static const char *tick_text(const struct lh__page *p, double seconds,
+                             struct unit unit)
+{
+    if (seconds == 0)
+        return "0";
+    return unit.name ? lh_format(p->arena, "%g %s", seconds / unit.s, unit.name)
+                     : lh__seconds(p->arena, seconds);
+}
+
 void lh__time_axis(struct lh__page *p, double x, double width, double height,
                    double seconds)
 {
-    double step_s = lh__round_step(seconds, TICKS);
+    struct unit unit = unit_of(seconds);
+    double step_s = unit.s * lh__round_step(seconds / unit.s, TICKS);
 
     for (int i = 0; i * step_s <= seconds * (1 + 1e-9); i++) {
         double at = x + i * step_s / seconds * width;
@@ -36,7 +59,7 @@ void lh__time_axis(struct lh__page *p, double x, double width, double height,
                      i == 0                ? "dim"
                      : at > x + width - 30 ? "dim end"
                                            : "dim middle",
-                     i == 0 ? "0" : lh__seconds(p->arena, i * step_s));
+                     tick_text(p, i * step_s, unit));
     }
 }
 
