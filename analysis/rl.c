@@ -422,9 +422,22 @@ static double between_s(const struct lh_scenario *s)
                : samples * s->rl.fleets[0].engine.sample_s;
 }
 
-/* Of what is used after warm-up, the share that was generated before it from
- * which on the steps are not those of a longer run. */
+/* Share of what is used after warm-up from which on it is said. */
 static const double BACKLOG_FRAC = 0.1;
+
+/* Of what is used after warm-up, the share that was generated before and that
+ * the generators could not make, did they never wait: a longer run is slower.
+ */
+static double backlog_frac(const struct lh_rl_result *r)
+{
+    double works_s = r->step_time_s - r->generators.wait_s;
+
+    if (!(r->tokens_used_per_s > 0 && works_s > 0))
+        return 0;
+    return 1
+           - r->tokens_generated_per_s * (r->step_time_s / works_s)
+                 / r->tokens_used_per_s;
+}
 
 /* What asks for more than there is, or for nothing. */
 static void warn_asked(const struct lh_rl_report *report, struct lh_ctx *ctx)
@@ -454,9 +467,7 @@ static void warn(const struct lh_rl_report *report, struct lh_ctx *ctx)
 {
     const struct lh_rl *rl = &report->scenario->rl;
     const struct lh_rl_result *r = &report->result;
-    double before = r->tokens_used_per_s > 0
-                        ? 1 - r->tokens_generated_per_s / r->tokens_used_per_s
-                        : 0;
+    double before = backlog_frac(r);
 
     warn_asked(report, ctx);
     if (r->samples_trained == 0)
@@ -465,11 +476,12 @@ static void warn(const struct lh_rl_report *report, struct lh_ctx *ctx)
                 " prompts to train on: the loop has no optimizer step",
                 rl->prompts * rl->steps);
     if (rl->mode == LH_RL_ASYNC && before > BACKLOG_FRAC)
-        lh_warn(ctx, LH_NOWHERE,
-                "%.0f %% of the tokens that the steps after warm-up use were "
-                "generated before it: a longer run is slower (rl.steps %" PRId64
-                ", rl.warmup_steps %" PRId64 ", rl.max_staleness %" PRId64 ")",
-                100 * before, rl->steps, rl->warmup_steps, rl->max_staleness);
+        lh_warn(
+            ctx, LH_NOWHERE,
+            "%.0f %% of the tokens that the steps after warm-up use are a "
+            "backlog from before it: a longer run is slower (rl.steps %" PRId64
+            ", rl.warmup_steps %" PRId64 ", rl.max_staleness %" PRId64 ")",
+            100 * before, rl->steps, rl->warmup_steps, rl->max_staleness);
 }
 
 enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
