@@ -422,6 +422,68 @@ static double between_s(const struct lh_scenario *s)
                : samples * s->rl.fleets[0].engine.sample_s;
 }
 
+/* Share of what is used after warm-up from which on it is said. */
+static const double BACKLOG_FRAC = 0.1;
+
+/* Of what is used after warm-up, the share that was generated before and that
+ * the generators could not make, did they never wait: a longer run is slower.
+ */
+static double backlog_frac(const struct lh_rl_result *r)
+{
+    double works_s = r->step_time_s - r->generators.wait_s;
+
+    if (!(r->tokens_used_per_s > 0 && works_s > 0))
+        return 0;
+    return 1
+           - r->tokens_generated_per_s * (r->step_time_s / works_s)
+                 / r->tokens_used_per_s;
+}
+
+/* What asks for more than there is, or for nothing. */
+static void warn_asked(const struct lh_rl_report *report, struct lh_ctx *ctx)
+{
+    const struct lh_rl *rl = &report->scenario->rl;
+    const struct lh_rl_result *r = &report->result;
+
+    if (rl->engine == LH_RL_ORDER_STATISTICS && r->each <= 1)
+        lh_warn(ctx, LH_NOWHERE,
+                "rl.engine has no effect: %" PRId64 " replicas and %" PRId64
+                " prompts are too few for order statistics",
+                r->replicas, rl->prompts);
+    for (int i = 0; i < rl->n_fleets; i++) {
+        const struct lh_rl_rates *rates = &report->fleets[i].rates;
+        if (rl->fleets[i].max_concurrency > 0
+            && rates->concurrency < rates->max_sequences)
+            lh_warn(ctx, rl->fleets[i].where,
+                    "%s.max_concurrency is %" PRId64 "; memory holds %" PRId64
+                    " sequences of mean length",
+                    rl->fleets[i].key, rl->fleets[i].max_concurrency,
+                    rates->concurrency);
+    }
+}
+
+/* What the figures do not show. */
+static void warn(const struct lh_rl_report *report, struct lh_ctx *ctx)
+{
+    const struct lh_rl *rl = &report->scenario->rl;
+    const struct lh_rl_result *r = &report->result;
+    double before = backlog_frac(r);
+
+    warn_asked(report, ctx);
+    if (r->samples_trained == 0)
+        lh_warn(ctx, LH_NOWHERE,
+                "rl.verifiers[].keep leaves none of %" PRId64
+                " prompts to train on: the loop has no optimizer step",
+                rl->prompts * rl->steps);
+    if (rl->mode == LH_RL_ASYNC && before > BACKLOG_FRAC)
+        lh_warn(
+            ctx, LH_NOWHERE,
+            "%.0f %% of the tokens that the steps after warm-up use are a "
+            "backlog from before it: a longer run is slower (rl.steps %" PRId64
+            ", rl.warmup_steps %" PRId64 ", rl.max_staleness %" PRId64 ")",
+            100 * before, rl->steps, rl->warmup_steps, rl->max_staleness);
+}
+
 enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
                          const struct lh_topology *topology, struct lh_ctx *ctx)
 {
@@ -455,12 +517,8 @@ enum lh_status lh_rl_run(struct lh_rl_report *out, const struct lh_scenario *s,
         lh_rl_clock(&clock, ctx);
         st = lh_rl_loop(&out->result, &input, &clock, ctx);
         lh_rl_push_count(out);
-        if (st == LH_OK && s->rl.engine == LH_RL_ORDER_STATISTICS
-            && out->result.each <= 1)
-            lh_warn(ctx, LH_NOWHERE,
-                    "rl.engine has no effect: %" PRId64 " replicas and %" PRId64
-                    " prompts are too few for order statistics",
-                    out->result.replicas, s->rl.prompts);
+        if (st == LH_OK)
+            warn(out, ctx);
     }
     out->train_shapes = trainer.n_shapes;
     lh_topology_free(trainer.topology);

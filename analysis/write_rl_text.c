@@ -55,6 +55,8 @@ static void tokens(struct lh_text *out, const struct lh_rl_result *r)
     lh_text_printf(
         out, "generated %.4g/s, trained %.4g/s, %.4g samples trained/s\n",
         r->tokens_generated_per_s, r->tokens_trained_per_s, r->samples_per_s);
+    if (r->samples_trained == 0)
+        return;
     lh_text_add(out, "staleness (trainer steps: samples)");
     for (int i = 0; i < r->staleness_n; i++)
         lh_text_printf(out, "  %d: %" PRId64, i, r->staleness[i]);

@@ -134,6 +134,11 @@ static enum lh_status add_fabrics(struct table *table, struct lh_ctx *ctx)
     return add_rows(table, "fabrics", ctx);
 }
 
+static enum lh_status add_engines(struct table *table, struct lh_ctx *ctx)
+{
+    return add_rows(table, "engines", ctx);
+}
+
 static enum lh_status add_stacks(struct table *table, struct lh_ctx *ctx)
 {
     return add_rows(table, "stacks", ctx);
@@ -185,6 +190,10 @@ static const struct {
      add_stacks,
      5,
      {"name", "dispatch", "collective_base", "reserved", "source"}},
+    {"engines",
+     add_engines,
+     5,
+     {"name", "iteration", "sequence", "memory_frac", "source"}},
     {"outputs", add_outputs, 2, {"name", "what"}},
 };
 
@@ -259,8 +268,8 @@ int lh__cmd_list(int argc, char **argv)
         parse,
         "[LIST]",
         "Prints what can be chosen by name.  LIST is topologies, "
-        "collectives, schedules, accelerators, fabrics, models, stacks or "
-        "outputs; without it everything is printed.",
+        "collectives, schedules, accelerators, fabrics, models, stacks, "
+        "engines or outputs; without it everything is printed.",
         0,
         0,
         0};

@@ -200,8 +200,6 @@ static const char *not_with_async(const struct lh_scenario *s)
 {
     if (s->ideal.layers > 0)
         return "model.ideal";
-    if (s->rl.on)
-        return "rl";
     return s->across_sites == LH_ACROSS_PIPELINE && s->n_sites > 1
                ? "stages across sites"
                : NULL;
@@ -262,6 +260,12 @@ void lh__resolve_sync(struct lh__reader *r)
     if (s->sync == LH_SYNC_EVERY_STEP || s->plan.data < 1 || !lh__value_ok(sync)
         || s->outer.every < 1)
         return;
+    if (s->rl.on) {
+        lh_error(r->ctx, lh__key_where(r, "sync.kind"),
+                 "rl needs sync.kind: every-step: its trainer is replicas at "
+                 "one site, without islands");
+        return;
+    }
     if (s->outer.island == 0)
         derive_island(r);
     if (s->outer.island > 0) {

@@ -76,6 +76,59 @@ static void always_on_their_way(void)
     LH_CHECK(r.pushes == 0);
 }
 
+/* By interval: at its first multiple from the end of a step on. */
+static void dates_of_an_interval(void)
+{
+    struct loop l;
+    busy_make(&l);
+    l.rl.mode = LH_RL_ASYNC;
+    l.rl.max_staleness = 10;
+    l.rl.steps = 9;
+    l.rl.push_interval_s = 5;
+    l.inputs[0].push.transfer_s = 0.5;
+    struct lh_rl_result r = loop_run(&l);
+    LH_CHECK(r.wall_s > 36 && r.wall_s < 37); /* 5, 10, .. 35 */
+    LH_CHECK(r.pushes == 7);
+    l.inputs[0].push.transfer_s = 6; /* each second one finds it on its way */
+    r = loop_run(&l);
+    LH_CHECK(r.pushes == 3);
+}
+
+/* A push takes as long as a thousand million intervals, and the loop waits
+ * for it. */
+static void an_interval_shorter_than_a_push(void)
+{
+    struct loop l;
+    busy_make(&l);
+    l.rl.mode = LH_RL_ASYNC;
+    l.rl.max_staleness = 0;
+    l.rl.push_interval_s = 1e-6;
+    l.inputs[0].push.transfer_s = 1000;
+    struct lh_rl_result r = loop_run(&l);
+    LH_CHECK(r.steps == 3 && r.pushes == 2);
+    LH_CHECK(r.step_time_s > 1004 && r.step_time_s < 1005);
+    LH_CHECK(r.events < 1000);
+}
+
+/* Replicas that never stay long enough for a sample. */
+static void says_that_replicas_go_too_soon(void)
+{
+    struct lh_ctx ctx = lh_ctx_begin();
+    struct lh_engine clock;
+    struct lh_rl_result out;
+    struct loop l;
+    busy_make(&l);
+    l.fleets[0].up_s = l.fleets[0].down_s = 1e-6;
+    lh_rl_clock(&clock, &ctx);
+    LH_CHECK(lh_rl_loop(&out, &l.input, &clock, &ctx) == LH_FAILED);
+    LH_CHECK(lh_diag_total(&ctx) == 1);
+    LH_CHECK_TEXT(lh_diag_at(&ctx, 0)->text,
+                  "replicas went away 1000000 times in one step, which is "
+                  "given up: up_time of rl.generators[0] is too short to "
+                  "generate in");
+    lh_ctx_end(&ctx);
+}
+
 /* ---- bytes ------------------------------------------------------------------
  */
 
@@ -220,6 +273,9 @@ int main(void)
         {"a push and training slow each other down", slow_each_other_down},
         {"two entries on their way", two_entries_on_their_way},
         {"weights that are always on their way", always_on_their_way},
+        {"dates of an interval", dates_of_an_interval},
+        {"an interval shorter than a push", an_interval_shorter_than_a_push},
+        {"says that replicas go too soon", says_that_replicas_go_too_soon},
         {"bytes arrive", bytes_arrive},
         {"bytes are under way at the end", bytes_are_under_way_at_the_end},
         {"bytes are lost with who goes away",

@@ -210,6 +210,7 @@ struct lh_rl_result {
     int64_t samples_trained, samples_discarded;
     double tokens_trained_per_s;   /* after warm-up */
     double tokens_generated_per_s;
+    double tokens_used_per_s;      /* trained on or discarded */
     double samples_per_s;          /* trained on */
     int staleness_n;               /* largest + 1 */
     int64_t staleness[LH_RL_STALENESS_MAX]; /* trained samples */

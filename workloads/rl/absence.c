@@ -17,7 +17,7 @@
 
 static void depart(void *data);
 
-/* Dates in one step after which the loop is said to stand still. */
+/* Departures in one step after which it is said never to end. */
 enum { SPELLS_MAX = 1000000 };
 
 static double spell_s(struct lh__replica *r, double mean_s)
@@ -101,7 +101,13 @@ static void depart(void *data)
 
     if (l->ended)
         return;
-    if (++l->ticks > SPELLS_MAX) { /* nothing else happens */
+    if (++l->spells > SPELLS_MAX) {
+        lh_error(l->ctx, fleet_of(r)->where,
+                 "replicas went away %d times in one step, which is given up: "
+                 "up_time of rl.generators[%d] is too short to generate in",
+                 SPELLS_MAX, r->fleet);
+        l->status = LH_FAILED;
+        l->ended = true;
         l->engine->stop(l->engine->self);
         return;
     }

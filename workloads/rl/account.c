@@ -50,6 +50,7 @@ void lh__account_reset(struct lh__loop *l)
     l->n_verified = 0;
     lh__verifiers_reset(l);
     l->trained_before = out->tokens_trained;
+    l->discarded_before = out->tokens_discarded;
     l->samples_before = out->samples_trained;
     l->generated_before = generated(l);
 }
@@ -127,6 +128,7 @@ void lh__account_scale(struct lh_rl_result *out)
 
     out->tokens_trained_per_s *= each;
     out->tokens_generated_per_s *= each;
+    out->tokens_used_per_s *= each;
     out->samples_per_s *= each;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         *counts[i] = llround((double)*counts[i] * each);
@@ -212,4 +214,8 @@ void lh__account(struct lh__loop *l)
         share((double)(out->samples_trained - l->samples_before), window_s);
     out->tokens_generated_per_s =
         share((double)(out->tokens_generated - l->generated_before), window_s);
+    out->tokens_used_per_s =
+        out->tokens_trained_per_s
+        + share((double)(out->tokens_discarded - l->discarded_before),
+                window_s);
 }

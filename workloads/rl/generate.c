@@ -19,9 +19,9 @@
  *   prefill of s tokens = s x (2 N + core of (s - 1)/2 tokens) / (t p e F)
  *                         + communication of s tokens among many
  *   KV tokens           = (memory_frac x memory - weights) / kv, of what runs
- *   concurrency (auto)  = min(max_sequences, KV tokens / (prompt / samples of
- *                         a prompt + mean length)): the mean, for who shares
- * out samples
+ *   concurrency         = min(max_sequences or max_concurrency, KV tokens /
+ *                         (prompt / samples of a prompt + mean length)): the
+ *                         mean, for who shares out samples
  *
  * With g drafted tokens of which each is accepted with probability a an
  * iteration adds 1 + a + .. + a^g tokens to a sequence, checks 1 + g (products,
@@ -140,11 +140,8 @@ static void memory_make(struct lh_rl_rates *out, const struct lh_scenario *s,
         out->max_sequences =
             (int64_t)fmin((double)out->max_sequences,
                           floor(out->chunk / (1.0 + out->drafted)));
-    out->concurrency = out->max_sequences;
-    if (f->max_concurrency == 0)
-        out->concurrency =
-            (int64_t)fmin((double)out->max_sequences,
-                          floor(fmax(0.0, out->kv_tokens) / mean));
+    out->concurrency = (int64_t)fmin((double)out->max_sequences,
+                                     floor(fmax(0.0, out->kv_tokens) / mean));
 }
 
 enum lh_status lh_rl_rates_make(struct lh_rl_rates *out,

@@ -179,11 +179,12 @@ struct lh__loop {
     double tail_from_s, tail_sum_s;
     double exposed_s; /* since the reset, as all sums below */
 
-    int64_t version; /* of the trainer: steps done */
-    int64_t ticks;   /* of the interval, in this step */
-    int64_t pushed;  /* version on its way or there */
-    int pushing;     /* entries that it has not reached */
-    bool busy;       /* the trainer */
+    int64_t version;  /* of the trainer: steps done */
+    int64_t spells;   /* departures in this step */
+    int64_t pushed;   /* version on its way or there */
+    int pushing;      /* entries that it has not reached */
+    bool awaits_date; /* of the interval, to push */
+    bool busy;        /* the trainer */
     double free_since_s, trained_until_s, push_begin_s;
     double *version_s;          /* [steps + 1] when the trainer had it */
     bool issues;                /* at the end of this instant */
@@ -195,7 +196,7 @@ struct lh__loop {
     int n_transfers; /* that run */
 
     double reset_s; /* end of warm-up */
-    int64_t trained_before, generated_before, samples_before;
+    int64_t trained_before, discarded_before, generated_before, samples_before;
 };
 
 /* Do replicas wait for whole batches? */

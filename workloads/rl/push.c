@@ -5,7 +5,8 @@
  * A push begins where the trainer's step ends (it stands still while weights
  * are gathered) or, by interval, at its date (gathered beside a step that
  * runs); not before the push before it has reached all generators, the newest
- * version then follows at once.
+ * version then follows at once, or at the next date of the interval.  These are
+ * its multiples; those at which there is nothing to push are not simulated.
  *
  *   bytes   sent = received + lost + in flight, over the run, of pushes and of
  *           what replicas fetch that come back.  Sent is counted by who sends,
@@ -17,9 +18,6 @@
 #include "loop.h"
 
 #include <math.h>
-
-/* Dates of pushes in one step after which the loop is said to stand still. */
-enum { TICKS_MAX = 1000000 };
 
 /* ---- bytes ----------------------------------------------------------------
  */
@@ -98,8 +96,7 @@ static void arrive(void *data)
         l->out->pushes++;
     }
     lh__loop_offer(l);
-    if (l->pushing == 0 && l->rl->push_interval_s < 0)
-        lh__push_if_due(l);
+    lh__push_if_due(l);
 }
 
 static void leave(void *data)
@@ -156,32 +153,41 @@ static void push(struct lh__loop *l)
     lh__loop_at(l, now_s + gather_s, gathered, l);
 }
 
-void lh__push_if_due(struct lh__loop *l)
-{
-    int64_t every = lh__loop_batches(l) ? 1 : l->rl->push_every;
-
-    if (l->pushing == 0 && l->version - l->pushed >= every)
-        push(l);
-}
-
 static void at_interval(void *data)
 {
     struct lh__loop *l = data;
 
-    if (l->ended)
-        return;
-    if (l->pushing == 0 && l->version > l->pushed)
+    l->awaits_date = false;
+    if (!l->ended)
         push(l);
-    if (++l->ticks > TICKS_MAX) { /* nothing else happens */
-        l->engine->stop(l->engine->self);
+}
+
+/* The first multiple of the interval from now on. */
+static void await_date(struct lh__loop *l)
+{
+    double now_s = lh__loop_now(l), interval_s = l->rl->push_interval_s;
+
+    if (l->awaits_date)
         return;
-    }
-    lh__loop_at(l, lh__loop_now(l) + l->rl->push_interval_s, at_interval, l);
+    l->awaits_date = true;
+    lh__loop_at(l, fmax(now_s, interval_s * ceil(now_s / interval_s)),
+                at_interval, l);
+}
+
+void lh__push_if_due(struct lh__loop *l)
+{
+    bool dates = l->rl->push_interval_s > 0;
+    int64_t every = lh__loop_batches(l) || dates ? 1 : l->rl->push_every;
+
+    if (l->pushing > 0 || l->version - l->pushed < every)
+        return;
+    if (dates)
+        await_date(l);
+    else
+        push(l);
 }
 
 void lh__push_begin(struct lh__loop *l)
 {
     l->arrivals = LH_NEW(l->ctx->arena, struct lh__arrival, l->in->n_fleets);
-    if (l->rl->push_interval_s > 0)
-        lh__loop_at(l, l->rl->push_interval_s, at_interval, l);
 }

@@ -106,7 +106,7 @@ static void trained(void *data)
     l->out->trainer.switch_s += l->in->switch_s;
     l->version_s[++l->version] = now_s;
     span_step(l);
-    l->ticks = 0;
+    l->spells = 0;
     l->busy = false;
     l->free_since_s = l->trained_until_s = now_s;
     if (l->version == l->rl->steps) {
@@ -116,8 +116,7 @@ static void trained(void *data)
     }
     if (l->version == l->rl->warmup_steps)
         lh__account_reset(l);
-    if (l->rl->push_interval_s < 0)
-        lh__push_if_due(l);
+    lh__push_if_due(l);
     if (!lh__loop_batches(l))
         lh__loop_issue_more(l);
     lh__trainer_try(l);
