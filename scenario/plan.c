@@ -232,10 +232,13 @@ static void check_replica_batch(struct lh__reader *r)
 
     if (s->replica_batch == LH_BATCH_EQUAL)
         return;
-    for (int i = 1; i < s->n_sites; i++)
+    for (int i = 0; i < s->n_sites; i++) {
+        if (s->sites[i].device_name == NULL)
+            return; /* which is said already */
         mixed =
             mixed
             || strcmp(s->sites[i].device_name, s->sites[0].device_name) != 0;
+    }
     if (!mixed || s->ideal.layers > 0) {
         lh_warn(r->ctx, where,
                 "placement.replica_batch has no effect because %s",
