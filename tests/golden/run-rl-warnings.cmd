@@ -1,2 +1,2 @@
 # More than is generated, more than memory holds, and nothing to train on.
-longhaul run rl-8b-one-site.yaml --set rl.mode=async --set rl.max_staleness=10 --set rl.log_prob_passes=0 --set 'rl.generators[0].max_concurrency=100000' 2>&1 | grep -E '^warning|^rl-8b.*warning|^generat|^RL loop|^staleness' ; longhaul run rl-8b-one-site.yaml --set 'rl.verifiers[0].keep=0.0001' 2>&1 | grep -E 'warning|trained|staleness'
+longhaul run rl-8b-one-site.yaml --set rl.mode=async --set rl.max_staleness=10 --set rl.log_prob_passes=0 --set 'rl.generators[0].max_concurrency=100000' 2>&1 | grep -E '^warning|^rl-8b.*warning|^generators|^generated|^RL loop|^staleness' ; longhaul run rl-8b-one-site.yaml --set 'rl.verifiers[0].keep=0.0001' 2>&1 | grep -E 'warning|trained|staleness'
